@@ -1,0 +1,88 @@
+# Run `make help`. Everything lives in .venv and data; nothing else on the machine is changed
+# (except by test-browser, which installs Chromium where there is none and you are root).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
+PLUGIN_DIRS := $(PLUGINS:/pyproject.toml=)
+PYTHON_CODE := streamgate $(foreach d,$(PLUGIN_DIRS),$(d)/streamgate_$(notdir $(d)))
+STAMPS := $(VENV)/stamps
+
+export UV_PYTHON_DOWNLOADS := never
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help install run demo split test test-browser check bench fmt lock clean
+
+help:  ## what there is to run
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMPS)/assets  ## .venv with everything in it, from the lock files
+	@echo "installed: try 'make run' or 'make demo'"
+
+run: $(STAMPS)/assets  ## all services in one process, with a local chain to try things on
+	@exec $(BIN)/streamgate run --all --profile dev
+
+demo: $(STAMPS)/assets  ## the whole story on a real clip; MODE=split tells it over nine processes
+	@exec $(BIN)/python -m tests.e2e.demo --mode $(or $(MODE),all)
+
+split: $(STAMPS)/assets  ## nine processes over NATS and PostgreSQL, until Ctrl-C
+	@exec $(BIN)/python -m streamgate.testing.split
+
+test: $(STAMPS)/assets  ## all tests but the browser's; ARGS="-k name" picks some
+	@$(BIN)/pytest $(ARGS)
+
+test-browser: $(STAMPS)/assets  ## plays in a real Chromium
+	@bash deploy/setup/chromium.sh
+	@$(BIN)/pytest -o addopts="--import-mode=importlib --strict-markers --strict-config -ra" tests/browser $(ARGS)
+
+check: $(STAMPS)/dev  ## format, lint, types, import boundaries, generated documents
+	@$(BIN)/ruff format --check --quiet . || { echo "run 'make fmt'"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy $(PYTHON_CODE)
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m streamgate.testing.docs --check
+
+bench: $(STAMPS)/assets  ## figures beside peers, as ratios
+	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+fmt: $(STAMPS)/dev  ## format, mend what can be mended, write generated documents anew
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/python -m streamgate.testing.docs --write
+
+# --- set-up ---------------------------------------------------------------------------------------
+
+$(STAMPS)/uv: deploy/setup/uv.lock
+	@$(PYTHON) deploy/setup/venv.py $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@mkdir -p $(@D) && touch $@
+
+# The lock is complete, so nothing is resolved (--no-deps). Our own packages are editable.
+$(STAMPS)/dev: $(STAMPS)/uv requirements-dev.lock pyproject.toml $(PLUGINS)
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements-dev.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ./,. $(PLUGIN_DIRS))
+	@touch $@
+
+$(STAMPS)/assets: $(STAMPS)/dev deploy/setup/npm.py deploy/setup/node.lock $(wildcard plugins/*/package-lock.json) $(wildcard plugins/*/build.py)
+	@$(BIN)/python deploy/setup/npm.py $(wildcard plugins/*/package-lock.json)
+	@for build in $(wildcard plugins/*/build.py); do $(BIN)/python $$build; done
+	@touch $@
+
+NO_LOCAL := --no-emit-package streamgate-kernel $(foreach d,$(PLUGIN_DIRS),--no-emit-package streamgate-$(notdir $(d)))
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --custom-compile-command "make lock" $(NO_LOCAL)
+
+lock: $(STAMPS)/uv  ## the lock files anew; UPGRADE=1 takes newer versions
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements.lock pyproject.toml $(PLUGINS)
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements.lock --group dev -o requirements-dev.lock pyproject.toml $(PLUGINS)
+	@for tool in uv node; do $(COMPILE) $(if $(UPGRADE),--upgrade) -o deploy/setup/$$tool.lock deploy/setup/$$tool.in; done
+
+clean:  ## remove .venv, data and everything built
+	@rm -rf $(VENV) data dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf plugins/*/node_modules plugins/*/dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

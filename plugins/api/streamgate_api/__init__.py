@@ -1,0 +1,1 @@
+"""The gateway: content and gate endpoints, and forwarding to services that run elsewhere."""

@@ -1,0 +1,1 @@
+"""Wallet sign-in, tokens, and the gate that decides who may watch."""

@@ -1,0 +1,1 @@
+"""A shared cache with limits and figures."""

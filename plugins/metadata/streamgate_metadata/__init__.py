@@ -1,0 +1,1 @@
+"""Content rows, the catalogue and its search."""

@@ -1,0 +1,1 @@
+"""One health report for all services."""

@@ -1,0 +1,1 @@
+"""Playback sessions, playlists, manifests and media bytes for those who may watch."""

@@ -1,0 +1,171 @@
+"""Every event, in one place: what happened, past tense, versioned.
+
+`subject_id` is what it is about, `revision` the producer's row counter: a consumer ignores a lower revision
+than it has seen of the same subject. Consumers are idempotent by event id.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import attrs
+
+from streamgate.events import EventType
+
+
+@attrs.frozen(kw_only=True)
+class UploadFinished:
+    """The bytes of a source are whole and in the blob store (upload). `subject_id`: the content."""
+
+    subject_id: str
+    revision: int
+    upload_id: str
+    content_id: str
+    owner: str
+    filename: str
+    source_key: str
+    size_bytes: int
+
+
+@attrs.frozen(kw_only=True)
+class UploadFailed:
+    """A source that will not come, or is taken back (upload): digest mismatch, abort, expiry."""
+
+    subject_id: str
+    revision: int
+    upload_id: str
+    content_id: str
+    code: str
+    detail: str
+
+
+@attrs.frozen(kw_only=True)
+class JobsRequested:
+    """Work to queue (any service, by its outbox): worker enqueues these; the event id makes it once only."""
+
+    subject_id: str
+    revision: int
+    jobs: tuple[dict[str, Any], ...]  # each a plain `contracts.jobs.NewJob`
+
+
+@attrs.frozen(kw_only=True)
+class JobFinished:
+    """A job reached its end (worker). `subject_id`: the job's subject (content). `result` is the kind's own."""
+
+    subject_id: str
+    revision: int
+    job_id: str
+    root_id: str
+    kind: str
+    status: Literal["done", "failed", "dead", "cancelled"]
+    result: dict[str, Any] | None = None
+    error_code: str = ""
+    error_detail: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class JobCheckpoint:
+    """A job has a partial result (worker)."""
+
+    subject_id: str
+    revision: int
+    job_id: str
+    root_id: str
+    kind: str
+    result: dict[str, Any]
+
+
+@attrs.frozen(kw_only=True)
+class MediaPlanned:
+    """A plan exists (streaming). `subject_id`: the content."""
+
+    subject_id: str
+    revision: int
+    media_version: int
+    duration_s: float
+    kind: Literal["video", "audio"]
+
+
+@attrs.frozen(kw_only=True)
+class MediaPlayable:
+    """Something can be watched (streaming)."""
+
+    subject_id: str
+    revision: int
+    media_version: int
+    duration_s: float
+    kind: Literal["video", "audio"]
+
+
+@attrs.frozen(kw_only=True)
+class RenditionReady:
+    subject_id: str
+    revision: int
+    media_version: int
+    rendition_id: str
+
+
+@attrs.frozen(kw_only=True)
+class MediaReady:
+    """All eager renditions of a media version are whole (streaming)."""
+
+    subject_id: str
+    revision: int
+    media_version: int
+    duration_s: float
+    kind: Literal["video", "audio"]
+    warnings: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class MediaFailed:
+    """Nothing of this version can be played (streaming)."""
+
+    subject_id: str
+    revision: int
+    media_version: int
+    code: str
+    detail: str
+
+
+@attrs.frozen(kw_only=True)
+class ContentDeleted:
+    """Nothing of it may be served any more (metadata)."""
+
+    subject_id: str
+    revision: int
+    owner: str
+
+
+@attrs.frozen(kw_only=True)
+class GateChanged:
+    """The stored rule of a content changed (auth): running sessions are decided again."""
+
+    subject_id: str
+    revision: int
+    has_gate: bool
+
+
+@attrs.frozen(kw_only=True)
+class SessionEndedEvent:
+    """A playback session is over (streaming, to every replica)."""
+
+    subject_id: str  # session id
+    revision: int
+    content_id: str
+    reason: str
+
+
+UPLOAD_FINISHED = EventType("upload.finished", UploadFinished)
+UPLOAD_FAILED = EventType("upload.failed", UploadFailed)
+JOBS_REQUESTED = EventType("jobs.requested", JobsRequested)
+JOB_FINISHED = EventType("job.finished", JobFinished)
+JOB_CHECKPOINT = EventType("job.checkpoint", JobCheckpoint)
+MEDIA_PLANNED = EventType("media.planned", MediaPlanned)
+MEDIA_PLAYABLE = EventType("media.playable", MediaPlayable)
+RENDITION_READY = EventType("rendition.ready", RenditionReady)
+MEDIA_READY = EventType("media.ready", MediaReady)
+MEDIA_FAILED = EventType("media.failed", MediaFailed)
+CONTENT_DELETED = EventType("content.deleted", ContentDeleted)
+GATE_CHANGED = EventType("gate.changed", GateChanged)
+SESSION_ENDED = EventType("session.ended", SessionEndedEvent)

@@ -1,0 +1,114 @@
+# mypy: disable-error-code="empty-body"
+"""Hooks of the services: what a plugin adds to jobs, gates and playback. The kernel's are in `streamgate/hooks.py`.
+
+The same merge rules hold: `collect_*` answers are joined, `decide_*` fail closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from streamgate.context import Actor
+from streamgate.contracts.gate import Reading
+from streamgate.hooks import Verdict, hookspec
+
+# --- jobs -------------------------------------------------------------------------------------------
+
+
+class JobRun(Protocol):
+    """What a handler gets beside its payload: the lease, and the ways to tell how far it is."""
+
+    job_id: str
+    lease_id: str
+    attempt: int
+    owner: str
+    subject_id: str
+    blob_prefix: str
+    checkpoint_found: Mapping[str, Any] | None
+
+    def report(self, progress: float, stage: str = "") -> None:
+        """Noted now, sent with the next heartbeat."""
+
+    async def checkpoint(self, result: Any, progress: float) -> None:
+        """Keeps a partial result (an attrs value). Raises LeaseLost."""
+
+
+@attrs.frozen(kw_only=True)
+class JobKind:
+    """A kind of job this plugin runs. `handler(payload, run)` returns the result (an attrs value).
+
+    It is cancelled (asyncio cancellation) when the job is cancelled or the lease is lost, and must stop its
+    work at once. A StreamgateError with `retryable` False ends the job as failed with that code; anything
+    else is tried again while attempts are left. `concurrency`: at most so many at once in this process.
+    """
+
+    name: str
+    summary: str
+    payload: type
+    result: type
+    handler: Callable[[Any, JobRun], Awaitable[Any]]
+    concurrency: int = 1
+    user_may_submit: bool = False
+
+
+@hookspec
+def collect_job_kinds() -> Sequence[JobKind]:
+    """Kinds of job this process runs. Asked by `sdk.jobs.Runner`; a name may be offered once."""
+
+
+# --- gates ------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class Leaf:
+    """A requirement to read for one person: the rule's parameters (an instance of the kind's `params`)."""
+
+    params: Any
+    addresses: tuple[str, ...]  # the person's linked wallets, checksummed or base58; any one may satisfy it
+    min_block: Mapping[str, int]
+
+
+@attrs.frozen(kw_only=True)
+class RequirementKind:
+    """A kind of leaf in the gate language.
+
+    Args:
+        name: the key in the rule (`erc721`).
+        params: attrs class of its parameters, read strictly; a ValueError from its validators is shown.
+        describe: the requirement in words, for people.
+        read: the three-valued answer. A fault or time-out is *unknown*, never a no (else `not` would open).
+        leaf_key: `<caip2>/<contract>` for token kinds (transfers find sessions by it), or "".
+        needed: what must be held, as a decimal string, or "".
+    """
+
+    name: str
+    summary: str
+    params: type
+    describe: Callable[[Any], str]
+    read: Callable[[Leaf], Awaitable[Reading]]
+    leaf_key: Callable[[Any], str] = lambda params: ""
+    needed: Callable[[Any], str] = lambda params: ""
+
+
+@hookspec
+def collect_requirement_kinds() -> Sequence[RequirementKind]:
+    """Kinds of leaf that gates may use. A name may be offered once."""
+
+
+@attrs.frozen(kw_only=True)
+class PlaybackQuestion:
+    content_id: str
+    actor: Actor
+    addresses: tuple[str, ...]
+
+
+@hookspec
+async def decide_playback(question: PlaybackQuestion) -> Verdict:
+    """The veto, asked after the gate holds (owners and moderators too). Any refusal wins, a fault or time-out
+    is a refusal, allow and abstain change nothing: it cannot open what the gate refused."""
+
+
+SPECS = (collect_job_kinds, collect_requirement_kinds, decide_playback)

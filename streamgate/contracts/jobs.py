@@ -1,0 +1,259 @@
+"""Worker owns the queue of jobs. Runners in other processes lease jobs by service call.
+
+A job may run twice but counts once: heartbeat, checkpoint, complete and fail carry the `lease_id`; a stale
+one is refused with `jobs.lease_lost`, and what was written under that lease's prefix is garbage.
+A *task* is a root job with its children (`root_id` = the root's own id).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+import attrs
+
+from streamgate.context import Actor
+from streamgate.errors import Conflict, Invalid, NotFound
+from streamgate.services import ServiceRef, method
+
+JobState = Literal["scheduled", "queued", "running", "done", "failed", "dead", "cancelled"]
+LEASE_S = 30.0
+HEARTBEAT_S = 10.0
+
+
+class JobNotFound(NotFound):
+    code, title = "jobs.not_found", "No such job"
+
+
+class LeaseLost(Conflict):
+    code, title = "jobs.lease_lost", "The lease has passed to another runner"
+
+
+class UnknownKind(Invalid):
+    code, title = "jobs.unknown_kind", "No plugin offers this kind of job"
+
+
+class PayloadInvalid(Invalid):
+    code, title = "jobs.payload_invalid", "The payload does not fit the kind"
+
+
+@attrs.frozen(kw_only=True)
+class NewJob:
+    """`idempotency_key` unique for ever: enqueuing again returns the first job. `job_id` empty: worker makes one
+    (UUIDv7). `root_id` empty: it is its own root. Lower `priority` numbers run first (0 to 9)."""
+
+    kind: str
+    payload: dict[str, Any]
+    idempotency_key: str
+    owner: str = ""  # user id the work is done for
+    subject_id: str = ""  # e.g. the content
+    root_id: str = ""
+    priority: int = 5
+    max_attempts: int = 3
+
+
+@attrs.frozen(kw_only=True)
+class Enqueue:
+    jobs: tuple[NewJob, ...]  # in one transaction: all or none
+
+
+@attrs.frozen(kw_only=True)
+class Enqueued:
+    job_ids: tuple[str, ...]  # in the order of `jobs`
+
+
+@attrs.frozen(kw_only=True)
+class Kind:
+    """A kind of job as offered. `user_may_submit`: over HTTP by creators, else admins only."""
+
+    name: str
+    summary: str
+    payload_schema: dict[str, Any]  # JSON Schema
+    user_may_submit: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class RegisterKinds:
+    kinds: tuple[Kind, ...]
+    plugin: str
+
+
+@attrs.frozen(kw_only=True)
+class LeaseQuery:
+    """`wait_s`: how long the answer may be held back while there is nothing to do (≤ 5)."""
+
+    kinds: tuple[str, ...]
+    runner: str
+    wait_s: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Lease:
+    """`blob_prefix` is this lease's own: outputs go below it and nowhere else."""
+
+    lease_id: str
+    job_id: str
+    root_id: str
+    kind: str
+    payload: dict[str, Any]
+    attempt: int
+    owner: str
+    subject_id: str
+    blob_prefix: str
+    lease_s: float = LEASE_S
+    checkpoint: dict[str, Any] | None = None  # what an earlier attempt left
+
+
+@attrs.frozen(kw_only=True)
+class LeaseAnswer:
+    lease: Lease | None
+
+
+@attrs.frozen(kw_only=True)
+class Heartbeat:
+    """`progress` 0 to 1. The answer tells whether to go on."""
+
+    lease_id: str
+    job_id: str
+    progress: float = 0.0
+    stage: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class HeartbeatAnswer:
+    cancelled: bool
+
+
+@attrs.frozen(kw_only=True)
+class Checkpoint:
+    """Partial result, kept with the job and told on as `job.checkpoint`."""
+
+    lease_id: str
+    job_id: str
+    result: dict[str, Any]
+    progress: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Complete:
+    lease_id: str
+    job_id: str
+    result: dict[str, Any]
+
+
+@attrs.frozen(kw_only=True)
+class Fail:
+    """`retryable` and attempts left: queued again with back-off. Otherwise `failed` (not retryable) or `dead`."""
+
+    lease_id: str
+    job_id: str
+    code: str
+    detail: str
+    retryable: bool
+
+
+@attrs.frozen(kw_only=True)
+class JobQuery:
+    job_id: str
+
+
+@attrs.frozen(kw_only=True)
+class Cancel:
+    """Cancels the whole task when `job_id` is a root. Cancelling what has ended does nothing."""
+
+    job_id: str
+
+
+@attrs.frozen(kw_only=True)
+class JobList:
+    """`actor` sees their own; admins all."""
+
+    actor: Actor
+    status: str = ""
+    kind: str = ""
+    subject_id: str = ""
+    root_only: bool = True
+    limit: int = 50
+    cursor: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Job:
+    job_id: str
+    root_id: str
+    kind: str
+    status: JobState
+    owner: str
+    subject_id: str
+    progress: float
+    stage: str
+    attempts: int
+    max_attempts: int
+    error_code: str = ""
+    error_detail: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+    started_at: str | None = None
+    finished_at: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Task:
+    """A root and its children, root first. `status` is the whole: cancelled > failed/dead > running > queued > done."""
+
+    root: Job
+    jobs: tuple[Job, ...]
+    status: JobState
+    progress: float
+
+
+@attrs.frozen(kw_only=True)
+class JobPage:
+    items: tuple[Job, ...]
+    next_cursor: str | None = None
+
+
+class Jobs(Protocol):
+    @method(idempotent=True)
+    async def enqueue(self, wanted: Enqueue) -> Enqueued:
+        """Raises UnknownKind."""
+
+    @method(idempotent=True)
+    async def register_kinds(self, wanted: RegisterKinds) -> None: ...
+
+    @method(timeout_s=15)
+    async def lease(self, query: LeaseQuery) -> LeaseAnswer: ...
+
+    @method(idempotent=True)
+    async def heartbeat(self, beat: Heartbeat) -> HeartbeatAnswer:
+        """Raises LeaseLost."""
+
+    @method(idempotent=True)
+    async def checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Raises LeaseLost."""
+
+    @method(idempotent=True)
+    async def complete(self, done: Complete) -> None:
+        """Publishes `job.finished`. Completing again with the same lease is harmless. Raises LeaseLost."""
+
+    @method(idempotent=True)
+    async def fail(self, failed: Fail) -> None:
+        """Publishes `job.finished` when no attempt is left. Raises LeaseLost."""
+
+    @method(idempotent=True)
+    async def cancel(self, wanted: Cancel) -> Job: ...
+
+    @method(idempotent=True)
+    async def get(self, query: JobQuery) -> Job:
+        """Raises JobNotFound."""
+
+    @method(idempotent=True)
+    async def task(self, query: JobQuery) -> Task: ...
+
+    @method(idempotent=True)
+    async def list_jobs(self, query: JobList) -> JobPage: ...
+
+
+JOBS = ServiceRef("worker", Jobs)
+
+JOBS_AVAILABLE_TOPIC = "jobs.available"
+"""Broadcast (`live.jobs.available`) when something was queued: runners ask at once instead of at their next poll."""

@@ -1,0 +1,159 @@
+"""The media plan (version 1) and what the transcoder answers.
+
+Streaming stores the plan, the transcoder makes and obeys it. All times are integers: video in ticks of
+`timescale` (the source's own video time scale, so that 30000/1001 is exact), audio in samples of its
+rate. Grids have one entry more than there are segments: the last one is the end.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+from streamgate.errors import StreamgateError
+
+
+@attrs.frozen(kw_only=True)
+class MediaSource:
+    key: str  # in the blob store
+    size_bytes: int
+
+
+@attrs.frozen(kw_only=True)
+class PlannedRendition:
+    """One entry of the ladder. Sizes are coded pixels, even, rotation applied; rates in bits per second."""
+
+    id: str  # 'v720', 'a128': URL-safe
+    kind: Literal["video", "audio"]
+    mode: Literal["copy", "encode"]
+    base: bool = False  # listed from the plan on; one video (or, without video, audio) rendition is
+    policy: Literal["eager", "lazy"] = "eager"
+    codec: str = ""  # RFC 6381, as in CODECS: 'avc1.64001f', 'mp4a.40.2'
+    profile: str = ""
+    level: str = ""
+    width_px: int = 0
+    height_px: int = 0
+    fps_num: int = 0  # nominal frame rate; 0/1 when it varies
+    fps_den: int = 1
+    bitrate_bps: int = 0  # average aimed at (audio), 0 where quality is constant (crf)
+    maxrate_bps: int = 0
+    bufsize_bits: int = 0
+    sample_rate_hz: int = 0
+    channels: int = 0
+    settings: dict[str, str] = attrs.field(factory=dict)  # encoder options, frozen: they shape the init segment
+    settings_sha256: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class PlannedChunk:
+    """The unit of work: segments seg_from … seg_to - 1; decoding can begin at decode_from_ticks."""
+
+    n: int
+    seg_from: int
+    seg_to: int
+    decode_from_ticks: int
+
+
+@attrs.frozen(kw_only=True)
+class MediaPlan:
+    """How one media version is cut and encoded. `duration_ticks` = the last grid entry minus the first."""
+
+    plan: int = 1
+    content_id: str
+    media_version: int
+    source: MediaSource
+    timescale: int
+    origin_ticks: int = 0  # pts of the first presented video frame: grid time 0 is this source time
+    duration_ticks: int
+    video_grid: tuple[int, ...] = ()  # empty for audio-only
+    audio_grid: tuple[int, ...] = ()  # in samples of the audio rendition's rate; empty without audio
+    target_duration_s: int  # EXT-X-TARGETDURATION of every media playlist
+    chunks: tuple[PlannedChunk, ...] = ()
+    renditions: tuple[PlannedRendition, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class MadeSegment:
+    """One media segment in the blob store. Ticks are of the rendition's own time scale (audio: samples)."""
+
+    n: int
+    key: str
+    size_bytes: int
+    sha256: str
+    decode_time_ticks: int
+    duration_ticks: int
+
+
+@attrs.frozen(kw_only=True)
+class MadePart:
+    """Segments of one rendition made by one job, and the init they belong to (identical for all parts)."""
+
+    rendition_id: str
+    init_key: str
+    init_sha256: str
+    init_size_bytes: int
+    segments: tuple[MadeSegment, ...]
+
+
+# --- job kinds: payload in, result out (both travel as plain JSON in a lease) ---------------------
+
+PROBE_KIND = "media.probe"
+CHUNK_KIND = "media.encode_chunk"
+AUDIO_KIND = "media.encode_audio"
+
+
+@attrs.frozen(kw_only=True)
+class ProbePayload:
+    content_id: str
+    media_version: int
+    source: MediaSource
+    profile: str = "web"
+
+
+@attrs.frozen(kw_only=True)
+class ProbeResult:
+    plan: MediaPlan
+
+
+@attrs.frozen(kw_only=True)
+class ChunkPayload:
+    plan: MediaPlan
+    chunk_n: int
+
+
+@attrs.frozen(kw_only=True)
+class AudioPayload:
+    plan: MediaPlan
+    rendition_id: str
+
+
+@attrs.frozen(kw_only=True)
+class MadeResult:
+    """Result of CHUNK_KIND and AUDIO_KIND; a checkpoint carries the parts made so far."""
+
+    parts: tuple[MadePart, ...]
+
+
+# --- faults that make a content `failed`: not retryable, the code is shown to the creator ---------
+
+
+class MediaError(StreamgateError):
+    code, status, title = "media.error", 422, "The file cannot be played"
+
+
+class NotMedia(MediaError):
+    code, title = "media.not_media", "Not a video or audio file that can be read"
+
+
+class NoPlayableTrack(MediaError):
+    code, title = "media.no_playable_track", "No video or audio track that can be decoded"
+
+
+class MediaTooLarge(MediaError):
+    code, title = "media.limits_exceeded", "Beyond the limits for pixels, streams, duration or frame rate"
+
+
+class MediaCorrupt(MediaError):
+    code, title = "media.corrupt", "The file is damaged"

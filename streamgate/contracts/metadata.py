@@ -1,0 +1,183 @@
+"""Metadata owns contents: the row, its state, the catalogue and its search."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import attrs
+
+from streamgate.context import Actor
+from streamgate.errors import Conflict, NotFound
+from streamgate.services import ServiceRef, method
+
+ContentState = Literal["draft", "uploading", "processing", "ready", "failed", "deleted"]
+Visibility = Literal["unlisted", "listed"]
+Protection = Literal["none", "encrypted"]
+
+
+class ContentNotFound(NotFound):
+    """Unknown, deleted, or private to somebody else: the same answer."""
+
+    code, title = "content.not_found", "No such content"
+
+
+class ContentDeleted(Conflict):
+    code, title = "content.deleted", "The content is deleted"
+
+
+@attrs.frozen(kw_only=True)
+class Content:
+    """What is known of a content. Times are RFC 3339 UTC; `duration_s` is 0 until probed."""
+
+    content_id: str
+    owner: str  # user id
+    title: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    category: str = ""
+    kind: Literal["video", "audio"] = "video"
+    state: ContentState = "draft"
+    playable: bool = False
+    visibility: Visibility = "unlisted"
+    protection: Protection = "none"
+    duration_s: float = 0.0
+    media_version: int = 0
+    poster_url: str | None = None
+    warnings: tuple[str, ...] = ()
+    failure: str = ""  # error code when state is failed
+    failure_detail: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+    published_at: str | None = None
+    revision: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class NewContent:
+    """`content_id` empty: metadata makes one. `actor` owns it."""
+
+    actor: Actor
+    title: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    category: str = ""
+    visibility: Visibility = "unlisted"
+    protection: Protection = "none"
+    state: ContentState = "draft"
+
+
+@attrs.frozen(kw_only=True)
+class EnsureContent:
+    """For an upload that begins: the given content (the actor's own), or a new one titled `title`; its state
+    becomes `uploading` unless something is playable already."""
+
+    actor: Actor
+    content_id: str | None
+    title: str
+
+
+@attrs.frozen(kw_only=True)
+class ContentQuery:
+    content_id: str
+
+
+@attrs.frozen(kw_only=True)
+class AccessQuery:
+    """`want`: `see` = may know that it exists (published, gated, or one's own); `change` = owner, moderator, admin."""
+
+    content_id: str
+    actor: Actor
+    want: Literal["see", "change"]
+
+
+@attrs.frozen(kw_only=True)
+class ContentUpdate:
+    """Fields left None stay. Text limits: title 1–200, description ≤ 10,000, 32 tags of ≤ 50, category ≤ 50."""
+
+    content_id: str
+    actor: Actor
+    title: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] | None = None
+    category: str | None = None
+    visibility: Visibility | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ContentDelete:
+    content_id: str
+    actor: Actor
+
+
+@attrs.frozen(kw_only=True)
+class Publish:
+    """The gate's owner (auth) has set or removed a rule; `published` follows it."""
+
+    content_id: str
+    published: bool
+
+
+@attrs.frozen(kw_only=True)
+class ContentSearch:
+    """Only what `actor` may see: listed and published, and one's own. `q` empty lists the newest first."""
+
+    actor: Actor
+    q: str = ""
+    tag: str = ""
+    category: str = ""
+    owner: str = ""
+    state: str = ""
+    sort: Literal["newest", "oldest", "title"] = "newest"
+    limit: int = 50  # 1 to 200
+    cursor: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ContentPage:
+    items: tuple[Content, ...]
+    next_cursor: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    """What a gate decision needs to know of a content."""
+
+    content_id: str
+    owner: str
+    state: ContentState
+    playable: bool
+    published: bool
+    media_version: int
+
+
+class Metadata(Protocol):
+    @method()
+    async def create(self, new: NewContent) -> Content: ...
+
+    @method()
+    async def ensure_content(self, wanted: EnsureContent) -> Content:
+        """Raises ContentNotFound (also for somebody else's)."""
+
+    @method(idempotent=True)
+    async def get(self, query: AccessQuery) -> Content:
+        """Raises ContentNotFound, or Forbidden when it may be seen but not changed."""
+
+    @method(idempotent=True)
+    async def facts(self, query: ContentQuery) -> Facts:
+        """For services: no access rule. Raises ContentNotFound (also when deleted)."""
+
+    @method()
+    async def update(self, update: ContentUpdate) -> Content: ...
+
+    @method()
+    async def delete(self, wanted: ContentDelete) -> None:
+        """State `deleted` at once; `content.deleted` tells the others. Deleting twice is harmless."""
+
+    @method(idempotent=True)
+    async def publish(self, wanted: Publish) -> Content: ...
+
+    @method(idempotent=True)
+    async def search(self, query: ContentSearch) -> ContentPage: ...
+
+
+METADATA = ServiceRef("metadata", Metadata)

@@ -1,0 +1,104 @@
+"""Streaming owns media versions, renditions and playback sessions; it orchestrates the media work."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import attrs
+
+from streamgate.context import Actor
+from streamgate.errors import Conflict, Gone, NotFound, TooMany
+from streamgate.services import ServiceRef, method
+
+
+class NotPlayable(Conflict):
+    code, title = "stream.not_playable", "Nothing can be played yet"
+
+
+class SessionEnded(Gone):
+    code, title = "stream.session_ended", "The playback session has ended"
+
+
+class SessionUnknown(NotFound):
+    code, title = "stream.session_unknown", "No such playback session"
+
+
+class SegmentUnknown(NotFound):
+    code, title = "stream.not_found", "No such file in this stream"
+
+
+class TooManySessions(TooMany):
+    code, title, status = "stream.too_many", "Too many playback sessions", 409
+
+
+@attrs.frozen(kw_only=True)
+class RenditionState:
+    """`progress` 0 to 1; `bitrate_bps` measured from the bytes once whole."""
+
+    id: str
+    name: str
+    kind: Literal["video", "audio"]
+    width_px: int
+    height_px: int
+    codec: str
+    bitrate_bps: int
+    status: Literal["planned", "running", "ready", "failed"]
+    progress: float
+
+
+@attrs.frozen(kw_only=True)
+class MediaQuery:
+    content_id: str
+
+
+@attrs.frozen(kw_only=True)
+class MediaState:
+    """The newest media version of a content. `root_id` is the task that makes it (empty: none yet)."""
+
+    content_id: str
+    media_version: int
+    state: Literal["none", "planning", "encoding", "ready", "failed"]
+    playable: bool
+    duration_s: float
+    root_id: str
+    renditions: tuple[RenditionState, ...] = ()
+    warnings: tuple[str, ...] = ()
+    error_code: str = ""
+    error_detail: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Transcode:
+    """Makes the media of a content's newest source (again). The caller has checked that `actor` may."""
+
+    content_id: str
+    actor: Actor
+    profile: str = "web"
+    priority: int = 5
+
+
+@attrs.frozen(kw_only=True)
+class TranscodeStarted:
+    task_id: str
+
+
+@attrs.frozen(kw_only=True)
+class TaskQuery:
+    task_id: str
+
+
+class Streaming(Protocol):
+    @method(idempotent=True)
+    async def media(self, query: MediaQuery) -> MediaState:
+        """State `none` for a content without media."""
+
+    @method(idempotent=True)
+    async def media_of_task(self, query: TaskQuery) -> MediaState:
+        """The media a root job makes. Raises JobNotFound."""
+
+    @method()
+    async def transcode(self, wanted: Transcode) -> TranscodeStarted:
+        """Raises NotPlayable when there is no source yet."""
+
+
+STREAMING = ServiceRef("streaming", Streaming)

@@ -1,0 +1,83 @@
+"""Readiness: what a process depends on, probed for real, with a bound on each probe."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import attrs
+
+from streamgate.services import ServiceRef, method
+
+PROBE_TIMEOUT_S = 2.0
+
+
+@attrs.frozen
+class Check:
+    """A dependency. `probe` returns a short detail for people (or "") and raises when it is not well.
+    A check that is not `critical` is shown but does not make the process unready."""
+
+    name: str
+    probe: Callable[[], Awaitable[str]]
+    critical: bool = attrs.field(default=True, kw_only=True)
+
+
+@attrs.frozen(kw_only=True)
+class CheckResult:
+    ok: bool
+    detail: str
+    latency_ms: float
+    critical: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class Readiness:
+    ready: bool
+    checks: dict[str, CheckResult]
+    service: str = ""
+    version: str = ""
+    mode: str = ""
+    uptime_s: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Liveness:
+    status: str
+    service: str
+    version: str
+    mode: str
+    uptime_s: float
+
+
+class Introspection(Protocol):
+    """What every service process answers about itself, over the bus: `svc.<service>-kernel.v1.readiness`."""
+
+    @method(timeout_s=PROBE_TIMEOUT_S + 1, idempotent=True)
+    async def readiness(self) -> Readiness: ...
+
+
+def introspection_of(service: str) -> ServiceRef[Introspection]:
+    """Reference to the kernel beside a service, wherever it runs."""
+    return ServiceRef(f"{service}-kernel", Introspection)
+
+
+async def probe_all(checks: Sequence[Check]) -> dict[str, CheckResult]:
+    """All checks at once; each has PROBE_TIMEOUT_S."""
+
+    async def probe(check: Check) -> CheckResult:
+        began = time.perf_counter()
+        ok, detail = True, ""
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                detail = await check.probe()
+        except TimeoutError:
+            ok, detail = False, f"no answer within {PROBE_TIMEOUT_S:g} s"
+        except Exception as fault:
+            ok, detail = False, f"{type(fault).__name__}: {fault}"
+        latency_ms = round((time.perf_counter() - began) * 1000, 3)
+        return CheckResult(ok=ok, detail=detail, latency_ms=latency_ms, critical=check.critical)
+
+    results = await asyncio.gather(*(probe(check) for check in checks))
+    return {check.name: result for check, result in zip(checks, results, strict=True)}

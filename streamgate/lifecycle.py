@@ -1,0 +1,117 @@
+"""Units: things with a start and a stop, in dependency order, rolled back when one fails."""
+
+from __future__ import annotations
+
+import asyncio
+import graphlib
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol, runtime_checkable
+
+import attrs
+from loguru import logger
+
+
+@runtime_checkable
+class Unit(Protocol):
+    """`start` returns when the unit is ready; `stop` returns when it holds nothing any more.
+
+    `name` is unique in the process (`upload.sweeper`); `needs` names units that must start before and
+    stop after this one (names that are not in this process are ignored: they live elsewhere).
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def needs(self) -> tuple[str, ...]: ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+async def _nothing() -> None:
+    return None
+
+
+@attrs.define
+class SimpleUnit:
+    """A unit from two functions."""
+
+    name: str
+    on_start: Callable[[], Awaitable[None]] = _nothing
+    on_stop: Callable[[], Awaitable[None]] = _nothing
+    needs: tuple[str, ...] = ()
+
+    async def start(self) -> None:
+        await self.on_start()
+
+    async def stop(self) -> None:
+        await self.on_stop()
+
+
+class StartFailed(Exception):
+    """A unit did not start; those started before it have been stopped again."""
+
+    def __init__(self, unit: str, cause: BaseException) -> None:
+        super().__init__(f"{unit} did not start: {cause}")
+        self.unit = unit
+
+
+class Lifecycle:
+    """Starts units one after another in dependency order and stops them in reverse."""
+
+    def __init__(self) -> None:
+        self._units: dict[str, Unit] = {}
+        self._running: list[Unit] = []
+
+    def add(self, units: Iterable[Unit]) -> None:
+        for unit in units:
+            if unit.name in self._units:
+                raise ValueError(f"two units are named {unit.name!r}")
+            self._units[unit.name] = unit
+
+    def order(self) -> list[Unit]:
+        """Dependencies first; among equals the order of adding.
+
+        Raises:
+            ValueError: a cycle, with its members named.
+        """
+        sorter: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
+        for unit in self._units.values():
+            sorter.add(unit.name, *(need for need in unit.needs if need in self._units))
+        try:
+            return [self._units[name] for name in sorter.static_order()]
+        except graphlib.CycleError as fault:
+            raise ValueError(f"units wait for each other: {' → '.join(fault.args[1])}") from fault
+
+    async def start(self) -> None:
+        for unit in self.order():
+            try:
+                await unit.start()
+            except BaseException as fault:
+                logger.bind(unit=unit.name, error=repr(fault)).error("unit did not start")
+                await self.stop()
+                if isinstance(fault, asyncio.CancelledError):
+                    raise
+                raise StartFailed(unit.name, fault) from fault
+            self._running.append(unit)
+
+    async def stop(self, *, deadline_s: float = 30.0) -> list[str]:
+        """Stops what runs, last started first. A unit that fails to stop, or is not done when the whole
+        deadline has passed, is logged and left; the names of those are returned."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + deadline_s
+        stuck: list[str] = []
+        while self._running:
+            unit = self._running.pop()
+            try:
+                async with asyncio.timeout(max(0.1, ends_at - loop.time())):
+                    await unit.stop()
+            except TimeoutError:
+                stuck.append(unit.name)
+                logger.bind(unit=unit.name).warning("unit did not stop in time")
+            except Exception:
+                stuck.append(unit.name)
+                logger.bind(unit=unit.name).exception("unit failed to stop")
+        return stuck

@@ -1,0 +1,1 @@
+"""HTTP: typed routes that validate, document themselves and carry their policy."""

@@ -1,0 +1,137 @@
+"""The typed route: what goes in, what comes out, who may.
+
+    Route(
+        "POST", "/api/v1/upload/init", uploads.init,
+        policy=CREATOR, body=InitBody, answer=InitAnswer, status=201,
+        summary="Start a resumable upload", errors=(QuotaExceeded,),
+    )
+
+    async def init(call: Call[InitBody, None]) -> InitAnswer: ...
+
+The web layer reads and validates `body` (JSON, strict) and `query` (query string and path parameters,
+by field name), checks the policy, calls the handler inside the caller's context, renders the answer, and
+documents all of it in OpenAPI. A handler may return a Starlette `Response` instead of its answer type
+(redirects, files). With `raw_body=True` the body is not read: the handler streams `call.request`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+import attrs
+from starlette.requests import Request
+from starlette.types import ASGIApp
+
+from streamgate.context import Actor
+from streamgate.errors import StreamgateError
+
+B = TypeVar("B")
+Q = TypeVar("Q")
+
+Method = Literal["GET", "POST", "PUT", "DELETE", "PATCH"]
+
+
+@attrs.frozen
+class Policy:
+    """Who may call a route. `level` decides what the web layer itself checks before the handler:
+
+    public     nothing; the actor may be anonymous
+    signed-in  401 without a valid bearer
+    creator    as signed-in, and 403 without the role creator, moderator or admin
+    owner      as signed-in; the service checks ownership of `of` (404 or 403)
+    admin      as signed-in, and 403 without the role admin
+    token      the path token is checked by the handler; no bearer is read
+    """
+
+    level: Literal["public", "signed-in", "creator", "owner", "admin", "token"]
+    of: str = ""  # owner only: the field that names the owned thing
+
+    def __str__(self) -> str:
+        return f"owner of {self.of}" if self.of else self.level
+
+
+PUBLIC = Policy("public")
+SIGNED_IN = Policy("signed-in")
+CREATOR = Policy("creator")
+ADMIN = Policy("admin")
+TOKEN = Policy("token")
+
+
+def owner(of: str) -> Policy:
+    return Policy("owner", of)
+
+
+@attrs.frozen(kw_only=True)
+class Call(Generic[B, Q]):
+    """One request as a handler sees it: validated, with the caller known."""
+
+    body: B
+    query: Q
+    actor: Actor
+    request: Request
+
+
+Handler = Callable[[Call[Any, Any]], Awaitable[Any]]
+
+
+@attrs.frozen
+class Route:
+    """One operation. `path` is Starlette's form (`/api/v1/content/{content_id}`).
+
+    Args:
+        body: attrs class of the JSON body, or None.
+        query: attrs class of query string and path parameters together, or None; fields are str, int,
+            float, bool, or optional ones of these.
+        answer: attrs class of the JSON answer, or None (then a Response, or 204).
+        errors: error classes this operation may answer with, beside those every route has.
+        timeout_s: what the handler may take; None for streaming bodies.
+        raw_body: the handler reads `call.request` itself; `max_body_bytes` is then its own affair.
+        accepts: media types of a raw body, for the documentation.
+        headers_doc: request header names the handler reads, with a sentence each.
+    """
+
+    method: Method
+    path: str
+    handler: Handler
+    policy: Policy = attrs.field(kw_only=True)
+    summary: str = attrs.field(kw_only=True)
+    body: type | None = attrs.field(default=None, kw_only=True)
+    query: type | None = attrs.field(default=None, kw_only=True)
+    answer: type | None = attrs.field(default=None, kw_only=True)
+    status: int = attrs.field(default=200, kw_only=True)
+    description: str = attrs.field(default="", kw_only=True)
+    errors: tuple[type[StreamgateError], ...] = attrs.field(default=(), kw_only=True)
+    timeout_s: float | None = attrs.field(default=30.0, kw_only=True)
+    max_body_bytes: int = attrs.field(default=1_048_576, kw_only=True)
+    raw_body: bool = attrs.field(default=False, kw_only=True)
+    accepts: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    produces: tuple[str, ...] = attrs.field(default=("application/json",), kw_only=True)
+    headers_doc: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
+
+
+@attrs.frozen(kw_only=True)
+class Mount:
+    """A raw ASGI application under a path prefix, ahead of all middleware (segments, static files).
+
+    It does its own errors (`web.problems.problem_response` helps) and limits. `policy` is what the route
+    walk shows and tests. `order`: lower is asked first; the gateway's forwarder is last.
+    """
+
+    prefix: str
+    app: ASGIApp
+    policy: Policy
+    summary: str
+    order: int = 0
+
+
+class Authenticator(Protocol):
+    """Turns request headers into an actor. The one implementation is `sdk/bearer.py`."""
+
+    async def authenticate(self, headers: Mapping[str, str]) -> Actor:
+        """ANONYMOUS where no credential is sent.
+
+        Raises:
+            Unauthorized: `auth.token_invalid` (and kin), a credential is sent and is not good.
+            Unavailable: `auth.unavailable`, the key set cannot be had; never open, never 401.
+        """
