@@ -44,6 +44,7 @@ class NewJob:
     kind: str
     payload: dict[str, Any]
     idempotency_key: str
+    job_id: str = ""
     owner: str = ""  # user id the work is done for
     subject_id: str = ""  # e.g. the content
     root_id: str = ""
