@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import orjson
 
-from streamgate.context import Actor, CallContext
+from streamgate.context import ANONYMOUS, Actor, CallContext
 from streamgate.wire import from_plain, to_plain
 
 VERSION = 1
@@ -24,7 +24,7 @@ class Envelope:
     request_id: str = ""
     traceparent: str = ""
     deadline_ms: int = 0
-    actor: Actor = Actor()
+    actor: Actor = ANONYMOUS
     source: str = ""
     v: int = VERSION
 

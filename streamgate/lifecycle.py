@@ -59,31 +59,39 @@ class StartFailed(Exception):
 
 
 class Lifecycle:
-    """Starts units one after another in dependency order and stops them in reverse."""
+    """Starts units one after another in dependency order and stops them in reverse.
+
+    `add` may be called several times: each call is a phase, wholly started before the next one begins.
+    """
 
     def __init__(self) -> None:
-        self._units: dict[str, Unit] = {}
+        self._phases: list[dict[str, Unit]] = []
         self._running: list[Unit] = []
 
     def add(self, units: Iterable[Unit]) -> None:
+        phase: dict[str, Unit] = {}
         for unit in units:
-            if unit.name in self._units:
+            if any(unit.name in earlier for earlier in (*self._phases, phase)):
                 raise ValueError(f"two units are named {unit.name!r}")
-            self._units[unit.name] = unit
+            phase[unit.name] = unit
+        self._phases.append(phase)
 
     def order(self) -> list[Unit]:
-        """Dependencies first; among equals the order of adding.
+        """Phase by phase, dependencies first.
 
         Raises:
             ValueError: a cycle, with its members named.
         """
-        sorter: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
-        for unit in self._units.values():
-            sorter.add(unit.name, *(need for need in unit.needs if need in self._units))
-        try:
-            return [self._units[name] for name in sorter.static_order()]
-        except graphlib.CycleError as fault:
-            raise ValueError(f"units wait for each other: {' → '.join(fault.args[1])}") from fault
+        ordered: list[Unit] = []
+        for phase in self._phases:
+            sorter: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
+            for unit in phase.values():
+                sorter.add(unit.name, *(need for need in unit.needs if need in phase))
+            try:
+                ordered.extend(phase[name] for name in sorter.static_order())
+            except graphlib.CycleError as fault:
+                raise ValueError(f"units wait for each other: {' → '.join(fault.args[1])}") from fault
+        return ordered
 
     async def start(self) -> None:
         for unit in self.order():

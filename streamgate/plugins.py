@@ -17,11 +17,13 @@ import attrs
 from streamgate.bus.base import Bus
 from streamgate.events import Events
 from streamgate.hooks import Hooks
-from streamgate.services import Services, ServiceRef
+from streamgate.services import ServiceRef, Services
 from streamgate.settings import KernelSettings
+from streamgate.web.routes import Authenticator
 
 PLUGIN_GROUP = "streamgate.plugins"
 SPEC_GROUP = "streamgate.hookspecs"
+AUTHENTICATOR_GROUP = "streamgate.authenticator"
 
 T = TypeVar("T")
 
@@ -43,17 +45,17 @@ class PluginContext:
     hooks: Hooks
     mode: Literal["all", "only"]
     selected: tuple[str, ...]  # names of all plugins in this process
-    base_urls: dict[str, str] = attrs.field(factory=dict)  # service -> its HTTP base in this process, once bound
-    _shared: dict[object, Any] = attrs.field(factory=dict)
+    base_urls: dict[str, str] = attrs.field(factory=dict)  # service -> its HTTP base in this process
+    shared_values: dict[object, Any] = attrs.field(factory=dict, repr=False)
 
     @property
     def data_dir(self) -> Path:
         return self.settings.data_dir
 
     def shared(self, key: object, factory: Callable[[], T]) -> T:
-        if key not in self._shared:
-            self._shared[key] = factory()
-        found: T = self._shared[key]
+        if key not in self.shared_values:
+            self.shared_values[key] = factory()
+        found: T = self.shared_values[key]
         return found
 
 
@@ -122,9 +124,7 @@ def discover() -> list[Found]:
                 f"{distribution}; uninstall one"
             )
         info, fault = _load(entry)
-        found[entry.name] = Found(
-            name=entry.name, distribution=distribution, version=version, info=info, fault=fault
-        )
+        found[entry.name] = Found(name=entry.name, distribution=distribution, version=version, info=info, fault=fault)
     return sorted(found.values(), key=lambda f: f.name)
 
 
@@ -148,7 +148,23 @@ def discover_specs() -> list[Callable[..., Any]]:
     return specs
 
 
-def select(found: Sequence[Found], only: Sequence[str] | None, *, profile: str, disabled: Sequence[str] = ()) -> list[PluginInfo]:
+def load_authenticator(ctx: PluginContext) -> Authenticator:
+    """The one way this installation turns headers into an actor (`sdk/bearer.py`, by entry point, so that the
+    kernel knows no service).
+
+    Raises:
+        SelectionFault: none is installed, or more than one.
+    """
+    entries = list(importlib.metadata.entry_points(group=AUTHENTICATOR_GROUP))
+    if len({entry.value for entry in entries}) != 1:
+        raise SelectionFault(f"one {AUTHENTICATOR_GROUP} is needed, found {len(entries)}: {entries}")
+    made: Authenticator = entries[0].load()(ctx)
+    return made
+
+
+def select(
+    found: Sequence[Found], only: Sequence[str] | None, *, profile: str, disabled: Sequence[str] = ()
+) -> list[PluginInfo]:
     """What this process runs, in the kernel's order: services by their needs, then extensions by name.
 
     `only` None means all. Broken plugins are left out of `--all` (the caller reports them).
@@ -159,14 +175,14 @@ def select(found: Sequence[Found], only: Sequence[str] | None, *, profile: str, 
     """
     usable = {f.name: f.info for f in found if f.info is not None and f.name not in disabled}
     if only is None:
-        services = [i for i in usable.values() if i.kind == "service" and (not i.profiles or profile in i.profiles)]
+        services = [info for info in usable.values() if info.kind == "service" and _fits(info, profile)]
     else:
         services = [_named(name, found, usable, profile) for name in dict.fromkeys(only)]
     chosen = {info.name for info in services}
     extensions = [
         info
         for info in usable.values()
-        if info.kind == "extension" and chosen.intersection(info.extends) and (not info.profiles or profile in info.profiles)
+        if info.kind == "extension" and chosen.intersection(info.extends) and _fits(info, profile)
     ]
     return [*_by_need(services), *sorted(extensions, key=lambda info: info.name)]
 
@@ -182,9 +198,14 @@ def _named(name: str, found: Sequence[Found], usable: dict[str, PluginInfo], pro
         raise SelectionFault(f"no plugin is named {name!r}{hint} (installed: {', '.join(sorted(usable))})")
     if info.kind != "service":
         raise SelectionFault(f"{name!r} is an extension of {', '.join(info.extends)}: name the service instead")
-    if info.profiles and profile not in info.profiles:
-        raise SelectionFault(f"plugin {name!r} runs in profile {', '.join(info.profiles)} only, not in {profile or 'none'!r}")
+    if not _fits(info, profile):
+        wanted = " or ".join(info.profiles)
+        raise SelectionFault(f"plugin {name!r} runs in profile {wanted} only; this is {profile or 'no profile'}")
     return info
+
+
+def _fits(info: PluginInfo, profile: str) -> bool:
+    return not info.profiles or profile in info.profiles
 
 
 def _by_need(services: Iterable[PluginInfo]) -> list[PluginInfo]:

@@ -157,10 +157,12 @@ class Services:
 
     # --- life ---------------------------------------------------------------------------------
 
+    def settle(self) -> None:
+        """All offers are in: from now on a reference finds its road once and keeps it."""
+        self.is_settled = True
+
     async def start(self) -> None:
         """Answers calls from other processes (none, on the memory bus: nobody else is there)."""
-        self.is_settled = True
-        self._proxies.clear()
         if self._bus.is_local:
             return
         for ref, implementation in self._local.values():

@@ -15,8 +15,7 @@ T = TypeVar("T")
 
 
 def _make(*, forbid_extra_keys: bool) -> OrjsonConverter:
-    converter = make_converter(forbid_extra_keys=forbid_extra_keys, detailed_validation=forbid_extra_keys)
-    return converter
+    return make_converter(forbid_extra_keys=forbid_extra_keys, detailed_validation=forbid_extra_keys)
 
 
 tolerant = _make(forbid_extra_keys=False)

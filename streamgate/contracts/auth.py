@@ -86,14 +86,21 @@ class DecideQuery:
 
 @attrs.frozen(kw_only=True)
 class Decision:
-    """`decided_until_s`: Unix time to which the caller may rely on it, when it holds (chain read + the lease),
-    or the end of the grace when unknown and the policy grants one; 0 when refused. The caller never serves
-    past it. `leaf_keys`: `<caip2>/<contract, lower case>` of each token leaf."""
+    """May they watch, and since when that is known.
+
+    Args:
+        read_at_s: Unix time just before the oldest chain read it rests on; the time of the decision for what
+            rests on none. The caller relies on `holds` until `read_at_s` + its own lease, and never serves past it.
+        grace_until_s: Unix time to which a *running* session may go on although the outcome is `unknown`
+            (the operator's policy); 0 when no grace is given, and with every other outcome.
+        leaf_keys: `<caip2>/<contract, lower case>` of each token leaf.
+    """
 
     outcome: Outcome
     is_public: bool
     explanation: Explanation
-    decided_until_s: float
+    read_at_s: float
+    grace_until_s: float = 0.0
     gate_revision: int
     leaf_keys: tuple[str, ...] = ()
 

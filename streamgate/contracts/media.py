@@ -157,3 +157,15 @@ class MediaTooLarge(MediaError):
 
 class MediaCorrupt(MediaError):
     code, title = "media.corrupt", "The file is damaged"
+
+
+class MediaOutputInvalid(MediaError):
+    """What an encoder made is not what the plan says. Another machine may do better, so it is tried again."""
+
+    code, status, title, retryable = "media.output_invalid", 500, "The encoder's output failed its check", True
+
+
+class MediaChildFailed(MediaError):
+    """The process that handled the file died or took too long. One attempt is lost, nothing else."""
+
+    code, status, title, retryable = "media.child_failed", 503, "The transcoding process failed", True

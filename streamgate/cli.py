@@ -1,0 +1,158 @@
+"""The command line. It says what is wrong in a line and exits 2; a traceback here is a defect."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from streamgate import __version__
+from streamgate.settings import KernelSettings
+
+PROFILES = click.Choice(["dev", "prod", "test"])
+profile_option = click.option("--profile", type=PROFILES, default=None, help="Adds config.<profile>.yaml.")
+config_option = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Configuration file instead of config/config.yaml.",
+)
+
+
+def _stop(faults: list[str]) -> NoReturn:
+    for line in faults:
+        click.secho(f"streamgate: {line}", err=True, fg="red" if sys.stderr.isatty() else None)
+    sys.exit(2)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="streamgate")
+def main() -> None:
+    """Token-gated video, self-hosted. `streamgate run --all --profile dev` is the place to begin."""
+
+
+@main.command()
+@click.option("--all", "run_all", is_flag=True, help="Every plugin in this process.")
+@click.option("--only", default=None, metavar="A[,B]", help="These services alone; they meet over NATS.")
+@click.option("--list", "list_only", is_flag=True, help="What could be run, and what each offers and needs.")
+@click.option("--host", default=None, help="Address to bind (default 127.0.0.1).")
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="HTTP port (0: any free one).")
+@profile_option
+@config_option
+def run(
+    *,
+    run_all: bool,
+    only: str | None,
+    list_only: bool,
+    host: str | None,
+    port: int | None,
+    profile: str | None,
+    config_file: Path | None,
+) -> None:
+    """Run plugins: all in one process, or one service per container."""
+    if list_only:
+        _print_plugins()
+        return
+    if run_all == (only is not None):
+        raise click.UsageError("say either --all or --only NAME[,NAME]")
+    from streamgate.banner import render_banner
+    from streamgate.runtime import RunOptions, StartFault
+    from streamgate.runtime import run as run_process
+
+    names = None if only is None else tuple(name.strip() for name in only.split(",") if name.strip())
+    options = RunOptions(only=names, profile=profile or "", config_file=config_file, host=host, port=port)
+    try:
+        code = run_process(options, on_ready=lambda process: click.echo(render_banner(process)))
+    except StartFault as fault:
+        _stop(fault.faults)
+    sys.exit(code)
+
+
+@main.command()
+def plugins() -> None:
+    """List the installed plugins, their versions, and those that cannot be loaded."""
+    _print_plugins()
+
+
+def _print_plugins() -> None:
+    from streamgate.plugins import SelectionFault, discover
+
+    try:
+        found = discover()
+    except SelectionFault as fault:
+        _stop([str(fault)])
+    for each in found:
+        head = f"{each.name:<12} {each.version:<8}"
+        if each.info is None:
+            click.echo(f"{head} BROKEN ({each.distribution}): {each.fault}")
+            continue
+        info = each.info
+        where = f"port {info.port}" if info.kind == "service" else f"extends {', '.join(info.extends)}"
+        only_in = f"; profile {' or '.join(info.profiles)} only" if info.profiles else ""
+        click.echo(f"{head} {info.summary} ({where}{only_in})")
+        offers = ", ".join(ref.name for ref in info.offers) or "-"
+        needs = ", ".join(ref.name for ref in info.needs) or "-"
+        click.echo(f"{'':<12} {'':<8} offers {offers}; needs {needs}")
+
+
+@main.group()
+def config() -> None:
+    """Look at the configuration."""
+
+
+@config.command("check")
+@profile_option
+@config_option
+def config_check(profile: str | None, config_file: Path | None) -> None:
+    """Read all layers and name every fault."""
+    _load(profile, config_file)
+    click.echo("the configuration is good")
+
+
+@config.command("show")
+@click.option("--origin", is_flag=True, help="Say where each value comes from.")
+@profile_option
+@config_option
+def config_show(*, origin: bool, profile: str | None, config_file: Path | None) -> None:
+    """Print the configuration that would be used; secrets stay hidden."""
+    from streamgate.config import render_config
+
+    click.echo(render_config(_load(profile, config_file), with_origins=origin))
+
+
+@main.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command("upgrade")
+@profile_option
+@config_option
+def db_upgrade(profile: str | None, config_file: Path | None) -> None:
+    """Bring every plugin's tables to the newest version (the embedded default does this by itself)."""
+    from streamgate.plugins import discover
+    from streamgate.sdk.db import upgrade_all
+
+    settings: KernelSettings = _load(profile, config_file).settings
+    names = [f.info for f in discover() if f.info is not None and f.info.uses_database]
+    for line in upgrade_all(settings, names):
+        click.echo(line)
+
+
+def _load(profile: str | None, config_file: Path | None):  # type: ignore[no-untyped-def]
+    from streamgate.config import ConfigFaults, load_config
+    from streamgate.plugins import SelectionFault, discover
+
+    try:
+        sections = {f.info.name: f.info.config for f in discover() if f.info is not None and f.info.config is not None}
+        return load_config(profile=profile or "", file=config_file, flags={}, sections=sections)
+    except SelectionFault as fault:
+        _stop([str(fault)])
+    except ConfigFaults as fault:
+        _stop([str(line) for line in fault.faults])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,360 @@
+"""One process: what to load → build → run → drain. `--all` and `--only` differ in nothing else.
+
+discover → select → configure → check the start contract → build plugins → collect their hooks
+→ start units (bus · plugins · services, events · HTTP · announcements) → wait → drain in reverse
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+from loguru import logger
+
+from streamgate import __version__
+from streamgate.announce import Announcer
+from streamgate.bus import Bus, open_bus
+from streamgate.config import Config, ConfigFaults, load_config
+from streamgate.events import Events, EventsUnit
+from streamgate.health import Check, Readiness, introspection_of, probe_all
+from streamgate.hooks import (
+    Hooks,
+    Tagged,
+    collect_checks,
+    collect_mounts,
+    collect_routes,
+    collect_services,
+    collect_subscriptions,
+    collect_units,
+)
+from streamgate.lifecycle import Lifecycle, SimpleUnit, StartFailed
+from streamgate.plugins import (
+    Found,
+    PluginContext,
+    PluginInfo,
+    SelectionFault,
+    discover,
+    discover_specs,
+    load_authenticator,
+    select,
+)
+from streamgate.ports import Listener, find_busy, plan_listeners
+from streamgate.services import Offer, Services
+from streamgate.settings import KernelSettings
+from streamgate.start import StartFault, check_start
+from streamgate.telemetry import setup_telemetry
+from streamgate.web.app import build_app
+from streamgate.web.server import Server, bind
+
+V = TypeVar("V")
+
+
+@attrs.frozen(kw_only=True)
+class RunOptions:
+    """What the command line says. `only` None means all."""
+
+    only: tuple[str, ...] | None = None
+    profile: str = ""
+    config_file: Path | None = None
+    host: str | None = None
+    port: int | None = None
+
+    @property
+    def mode(self) -> str:
+        return "all" if self.only is None else "only"
+
+
+@attrs.frozen(kw_only=True)
+class Prepared:
+    """A process that may start: chosen, configured, checked; nothing is bound or built yet."""
+
+    options: RunOptions
+    found: tuple[Found, ...]
+    chosen: tuple[PluginInfo, ...]
+    config: Config
+    settings: KernelSettings
+    listeners: tuple[Listener, ...]
+
+
+def prepare(options: RunOptions) -> Prepared:
+    """Everything that can be wrong is said here, all at once.
+
+    Raises:
+        StartFault: with one line a fault.
+    """
+    try:
+        found = discover()
+        sections = {f.info.name: f.info.config for f in found if f.info is not None and f.info.config is not None}
+        flags = {"server.host": options.host, "server.port": options.port}
+        config = load_config(
+            profile=options.profile,
+            file=options.config_file,
+            flags={key: value for key, value in flags.items() if value is not None},
+            sections=sections,
+        )
+        settings = config.settings
+        chosen = select(found, options.only, profile=settings.profile, disabled=settings.plugins.disabled)
+    except SelectionFault as fault:
+        raise StartFault([str(fault)]) from fault
+    except ConfigFaults as fault:
+        raise StartFault([str(line) for line in fault.faults]) from fault
+    run_all = options.only is None
+    faults = check_start(settings, chosen, run_all=run_all)
+    faults += _missing_required(settings, found)
+    listeners, port_faults = plan_listeners(
+        [info for info in chosen if info.kind == "service"],
+        run_all=run_all,
+        host=settings.server.host,
+        port=settings.server.port,
+        port_origin=str(config.origin("server.port")),
+    )
+    faults += port_faults or find_busy(listeners)
+    if faults:
+        raise StartFault(faults)
+    if not settings.server.public_url:
+        server = attrs.evolve(settings.server, public_url=listeners[0].base_url)
+        settings = attrs.evolve(settings, server=server)
+    return Prepared(
+        options=options,
+        found=tuple(found),
+        chosen=tuple(chosen),
+        config=config,
+        settings=settings,
+        listeners=tuple(listeners),
+    )
+
+
+def _missing_required(settings: KernelSettings, found: Sequence[Found]) -> list[str]:
+    usable = {f.name for f in found if f.info is not None}
+    faults = {f.name: f.fault for f in found}
+    return [
+        f"plugins.required: {name} {'cannot be loaded: ' + faults[name] if name in faults else 'is not installed'}"
+        for name in settings.plugins.required
+        if name not in usable
+    ]
+
+
+class Process:
+    """A built process. `start` returns when it serves; `stop` when it has drained."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        self.settings = prepared.settings
+        self.began_s = time.monotonic()
+        self.source = f"{'all' if prepared.options.only is None else '+'.join(prepared.options.only)}@{os.getpid()}"
+        self.bus: Bus = open_bus(self.settings.bus.url.reveal(), name=self.source)
+        self.services = Services(self.bus, source=self.source, wire_local=self.settings.services.wire_local)
+        self.events = Events(self.bus, source=self.source)
+        self.hooks = Hooks()
+        self.hooks.add_specs(discover_specs())
+        self.lifecycle = Lifecycle()
+        self.base_urls: dict[str, str] = {}
+        self.left_out: dict[str, str] = {f.name: f.fault for f in prepared.found if f.fault}
+        self.checks: dict[str, list[Check]] = {}
+        self.servers: list[Server] = []
+
+    # --- building -----------------------------------------------------------------------------
+
+    def build(self) -> None:
+        """Binds the ports, builds the plugins, wires them. On a fault nothing stays bound."""
+        sockets = [bind(listener.host, listener.port) for listener in self.prepared.listeners]
+        try:
+            listeners = [
+                attrs.evolve(listener, port=bound.getsockname()[1])
+                for listener, bound in zip(self.prepared.listeners, sockets, strict=True)
+            ]
+            self.base_urls.update({name: each.base_url for each in listeners for name in each.services})
+            shared: dict[object, Any] = {}
+            for info in self.prepared.chosen:
+                self._build_plugin(info, shared)
+            self._offer_services()
+            self._plan_units(listeners, sockets, shared)
+        except BaseException:
+            for each in sockets:
+                each.close()
+            raise
+
+    def context_for(self, info: PluginInfo, shared: dict[object, Any]) -> PluginContext:
+        return PluginContext(
+            name=info.name,
+            config=self.prepared.config.section(info.name) if info.config is not None else None,
+            settings=self.settings,
+            services=self.services,
+            events=self.events,
+            bus=self.bus,
+            hooks=self.hooks,
+            mode="all" if self.prepared.options.only is None else "only",
+            selected=tuple(chosen.name for chosen in self.prepared.chosen),
+            base_urls=self.base_urls,
+            shared_values=shared,
+        )
+
+    def _build_plugin(self, info: PluginInfo, shared: dict[object, Any]) -> None:
+        """A built-in or required plugin must build; a stranger's that fails is named and left out."""
+        required = self._is_required(info.name)
+        try:
+            self.hooks.register(info.name, info.build(self.context_for(info, shared)), required=required)
+        except Exception as fault:
+            if required:
+                raise
+            self.left_out[info.name] = f"{type(fault).__name__}: {fault}"
+            logger.bind(plugin=info.name).opt(exception=fault).error("plugin cannot be built; left out")
+
+    def _is_required(self, name: str) -> bool:
+        builtin = any(f.name == name and f.is_builtin for f in self.prepared.found)
+        return builtin or name in self.settings.plugins.required
+
+    def _offer_services(self) -> None:
+        for tagged in self.hooks.collect(collect_services):
+            self.services.offer(tagged.value)
+        for check in self.hooks.collect(collect_checks):
+            self.checks.setdefault(check.plugin, []).append(check.value)
+        for info in self.prepared.chosen:
+            if info.kind == "service":
+                self.services.offer(Offer(introspection_of(info.name), _Introspector(self, info)))
+        self.services.settle()
+
+    def _plan_units(
+        self, listeners: Sequence[Listener], sockets: Sequence[socket.socket], shared: dict[object, Any]
+    ) -> None:
+        subscriptions = [tagged.value for tagged in self.hooks.collect(collect_subscriptions)]
+        routes = self.hooks.collect(collect_routes)
+        mounts = self.hooks.collect(collect_mounts)
+        authenticator = load_authenticator(attrs.evolve(self._kernel_context(shared), name="kernel"))
+        for listener, bound in zip(listeners, sockets, strict=True):
+            app = build_app(
+                routes=self._for_listener(routes, listener),
+                mounts=self._for_listener(mounts, listener),
+                authenticator=authenticator,
+                settings=self.settings.server,
+                service=listener.name if listener.name != "all" else "streamgate",
+                mode=self.prepared.options.mode,
+                readiness=lambda listener=listener: self.readiness(listener.services),
+                began_s=self.began_s,
+            )
+            self.servers.append(Server(f"http:{listener.name}", app, bound, self.settings.server))
+        self.lifecycle.add([SimpleUnit("bus", self.bus.start, self.bus.stop)])
+        self.lifecycle.add([tagged.value for tagged in self.hooks.collect(collect_units)])
+        self.lifecycle.add(
+            [
+                SimpleUnit("services", self.services.start, self.services.stop),
+                EventsUnit(self.events, subscriptions),
+            ]
+        )
+        self.lifecycle.add(self.servers)
+        if not self.bus.is_local:
+            prefixes = {info.name: info.prefixes for info in self.prepared.chosen}
+            self.lifecycle.add([Announcer(self.bus, self._announced(listeners, prefixes))])
+
+    def _kernel_context(self, shared: dict[object, Any]) -> PluginContext:
+        return self.context_for(PluginInfo(name="kernel", summary="", build=lambda ctx: ctx), shared)
+
+    def _for_listener(self, tagged: Sequence[Tagged[V]], listener: Listener) -> list[V]:
+        return [each.value for each in tagged if self._home(each.plugin) in listener.services]
+
+    def _home(self, plugin: str) -> str:
+        """The service on whose listener a plugin's routes appear: itself, or what it extends."""
+        info = next(info for info in self.prepared.chosen if info.name == plugin)
+        if info.kind == "service":
+            return info.name
+        return next(chosen.name for chosen in self.prepared.chosen if chosen.name in info.extends)
+
+    # --- readiness ----------------------------------------------------------------------------
+
+    async def readiness(self, services: Sequence[str]) -> Readiness:
+        """What these services of this process depend on, probed now. An absent remote service is shown,
+        but only those routes fail that need it, so it does not make the process unready."""
+        checks: dict[str, Check] = {}
+        for info in self.prepared.chosen:
+            if self._home(info.name) not in services:
+                continue
+            for check in self.checks.get(info.name, ()):
+                checks.setdefault(check.name, check)
+            for ref in info.needs:
+                if not self.services.is_local(ref):
+                    checks.setdefault(f"service:{ref.name}", self._remote_check(ref.name))
+        results = await probe_all(list(checks.values()))
+        return Readiness(
+            ready=all(result.ok or not result.critical for result in results.values()),
+            checks=results,
+            service=services[0] if len(services) == 1 else "streamgate",
+            version=__version__,
+            mode=self.prepared.options.mode,
+            uptime_s=round(time.monotonic() - self.began_s, 3),
+        )
+
+    def _remote_check(self, service: str) -> Check:
+        async def probe() -> str:
+            await self.services.get(introspection_of(service)).ping()
+            return "answers"
+
+        return Check(f"service:{service}", probe, critical=False)
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        await self.lifecycle.start()
+
+    async def stop(self) -> list[str]:
+        return await self.lifecycle.stop(deadline_s=self.settings.server.drain_timeout_s)
+
+
+@attrs.define
+class _Introspector:
+    process: Process
+    info: PluginInfo
+
+    async def ping(self) -> None:
+        return None
+
+    async def readiness(self) -> Readiness:
+        return await self.process.readiness((self.info.name,))
+
+
+async def serve(prepared: Prepared, *, on_ready: Callable[[Process], None]) -> int:
+    """Runs until SIGTERM or SIGINT; a second signal leaves at once. Returns the exit code."""
+    process = Process(prepared)
+    try:
+        process.build()
+    except Exception as fault:
+        logger.opt(exception=fault).debug("build failed")
+        raise StartFault([str(fault) or repr(fault)]) from fault
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stopping.is_set():
+            os._exit(130)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        await process.start()
+    except StartFailed as fault:
+        raise StartFault([str(fault)]) from fault
+    on_ready(process)
+    await stopping.wait()
+    logger.bind(service=process.source).info("draining")
+    stuck = await process.stop()
+    return 1 if stuck else 0
+
+
+def run(options: RunOptions, *, on_ready: Callable[[Process], None]) -> int:
+    """The whole life of a process, with uvloop. `on_ready` is told when it serves.
+
+    Raises:
+        StartFault: it did not start.
+    """
+    import uvloop
+
+    prepared = prepare(options)
+    setup_telemetry(prepared.settings.log)
+    return uvloop.run(serve(prepared, on_ready=on_ready))
