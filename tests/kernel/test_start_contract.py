@@ -1,0 +1,110 @@
+"""The start contract: each fault, with its remedy in words."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+
+from streamgate.plugins import PluginInfo
+from streamgate.ports import ALL_PORT, find_busy, plan_listeners
+from streamgate.settings import BusSettings, DatabaseSettings, KernelSettings, Secret, SecretSettings, ServerSettings
+from streamgate.start import check_start
+
+
+def service(name: str, port: int = 9100, **more: Any) -> PluginInfo:
+    return PluginInfo(name=name, summary=name, port=port, build=lambda ctx: object(), **more)
+
+
+NATS = BusSettings(url=Secret("nats://127.0.0.1:4222"))
+POSTGRES = DatabaseSettings(url=Secret("postgresql://u:p@127.0.0.1/x"))
+KEY = SecretSettings(master_key=Secret("k"))
+
+
+def test_all_on_embedded_defaults_has_no_fault() -> None:
+    chosen = [service("a", uses_database=True, needs_master_key=True)]
+    assert check_start(KernelSettings(), chosen, run_all=True) == []
+
+
+def test_only_needs_a_real_bus() -> None:
+    faults = check_start(KernelSettings(), [service("cache")], run_all=False)
+    assert len(faults) == 1
+    assert "memory:" in faults[0]
+    assert "NATS_URL" in faults[0]
+
+
+def test_only_a_service_with_tables_refuses_sqlite() -> None:
+    faults = check_start(KernelSettings(bus=NATS), [service("upload", uses_database=True)], run_all=False)
+    assert len(faults) == 1
+    assert "postgresql://" in faults[0]
+
+
+def test_only_a_service_without_tables_runs_without_a_database() -> None:
+    assert check_start(KernelSettings(bus=NATS), [service("transcoder")], run_all=False) == []
+
+
+@pytest.mark.parametrize(("run_all", "database"), [(False, POSTGRES), (True, POSTGRES)])
+def test_the_master_key_is_needed_where_it_cannot_be_generated(run_all: bool, database: DatabaseSettings) -> None:
+    settings = KernelSettings(bus=NATS, database=database)
+    chosen = [service("auth", uses_database=True, needs_master_key=True), service("cache", 9101)]
+    faults = check_start(settings, chosen, run_all=run_all)
+    assert len(faults) == 1
+    assert "STREAMGATE_SECRETS__MASTER_KEY" in faults[0]
+    with_key = KernelSettings(bus=NATS, database=database, secrets=KEY)
+    assert check_start(with_key, chosen, run_all=run_all) == []
+
+
+def test_prod_needs_a_public_url() -> None:
+    faults = check_start(KernelSettings(profile="prod"), [service("a")], run_all=True)
+    assert len(faults) == 1
+    assert "STREAMGATE_SERVER__PUBLIC_URL" in faults[0]
+
+
+@pytest.mark.parametrize("url", ["video.example", "ftp://video.example", "https://video.example/path", "https://"])
+def test_a_public_url_is_an_origin(url: str) -> None:
+    settings = KernelSettings(server=ServerSettings(public_url=url))
+    assert ["server.public_url" in fault for fault in check_start(settings, [service("a")], run_all=True)] == [True]
+
+
+def test_nothing_selected_is_a_fault() -> None:
+    assert "nothing to run" in check_start(KernelSettings(), [], run_all=True)[0]
+
+
+def test_all_binds_one_port_and_only_binds_each_own() -> None:
+    services = [service("a", 9101), service("b", 9102)]
+    shared, _ = plan_listeners(services, run_all=True, host="h", port=None, port_origin="")
+    assert [(each.services, each.port) for each in shared] == [(("a", "b"), ALL_PORT)]
+    own, _ = plan_listeners(services, run_all=False, host="h", port=None, port_origin="")
+    assert [(each.services, each.port) for each in own] == [(("a",), 9101), (("b",), 9102)]
+
+
+def test_one_service_takes_the_given_port_and_two_refuse_it() -> None:
+    one, _ = plan_listeners([service("a")], run_all=False, host="h", port=5, port_origin="SERVER_PORT")
+    assert [(each.port, each.origin) for each in one] == [(5, "SERVER_PORT")]
+    none, faults = plan_listeners(
+        [service("a"), service("b")], run_all=False, host="h", port=5, port_origin="SERVER_PORT"
+    )
+    assert none == []
+    assert "SERVER_PORT" in faults[0]
+    assert "a, b" in faults[0]
+
+
+def test_two_services_on_one_port_are_named_before_anything_binds() -> None:
+    _, faults = plan_listeners(
+        [service("a", 7000), service("b", 7000)], run_all=False, host="h", port=None, port_origin=""
+    )
+    assert faults == ["b and a both want port 7000"]
+
+
+def test_a_busy_port_is_named_with_its_origin() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        listeners, _ = plan_listeners(
+            [service("a")], run_all=False, host="127.0.0.1", port=port, port_origin="SERVER_PORT"
+        )
+        faults = find_busy(listeners)
+    assert len(faults) == 1
+    assert f"127.0.0.1:{port} (SERVER_PORT)" in faults[0]
