@@ -15,6 +15,7 @@ PYTHON_CODE := streamgate $(foreach d,$(PLUGIN_DIRS),$(d)/streamgate_$(notdir $(
 STAMPS := $(VENV)/stamps
 
 export UV_PYTHON_DOWNLOADS := never
+export UV_SYSTEM_CERTS := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help install run demo split test test-browser check bench fmt lock clean

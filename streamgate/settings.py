@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -34,75 +34,154 @@ class Secret:
         return hash(self._value)
 
 
-def config_field(default: Any = attrs.NOTHING, *, help: str, factory: Any = None, validator: Any = None) -> Any:
-    """A field of a config section, with a sentence of help (shown by `config show --help` and the reference)."""
+@attrs.frozen(kw_only=True)
+class UrlParts:
+    """Variables that together make a URL, for those who have a host and a port and no URL.
+
+    Without `host` set, the others are left unread. `{name}_FILE` serves for the password too.
+    """
+
+    scheme: str
+    host: str
+    port: str
+    default_port: int
+    name: str = ""
+    user: str = ""
+    password: str = ""
+    default_name: str = ""
+
+
+def config_field(
+    default: Any = attrs.NOTHING,
+    *,
+    help: str,
+    factory: Any = None,
+    validator: Any = None,
+    env: str = "",
+    url_parts: UrlParts | None = None,
+) -> Any:
+    """A field of a config section, with a sentence of help (shown by `config show --help` and the reference).
+
+    Types: str, int, float, bool, Secret, Path, Literal, `X | None`, `tuple[X, ...]`, another attrs class,
+    `dict[str, X]`. A Secret `key` may also be given as `key_file` (or the variable with `_FILE`).
+
+    Args:
+        validator: attrs validator; its ValueError is shown beside the offending value's origin.
+        env: a second variable name for it, beside `STREAMGATE_<SECTION>__<KEY>`.
+        url_parts: variables that make it up when no URL is given.
+    """
+    metadata = {"help": help, "env": env, "url_parts": url_parts}
     if factory is not None:
-        return attrs.field(factory=factory, metadata={"help": help}, validator=validator)
-    return attrs.field(default=default, metadata={"help": help}, validator=validator)
+        return attrs.field(factory=factory, metadata=metadata, validator=validator)
+    return attrs.field(default=default, metadata=metadata, validator=validator)
+
+
+POSITIVE = attrs.validators.gt(0)
 
 
 @attrs.frozen(kw_only=True)
 class ServerSettings:
-    host: str = config_field("127.0.0.1", help="Address to bind. Images set 0.0.0.0. Also SERVER_HOST.")
-    port: int | None = config_field(None, help="HTTP port; by default the service's own (9090 for --all). Also SERVER_PORT.")
+    """HTTP: where it listens and how long it waits."""
+
+    host: str = config_field("127.0.0.1", help="Address to bind. Images set 0.0.0.0.", env="SERVER_HOST")
+    port: int | None = config_field(
+        None,
+        help="HTTP port; without one, 9090 for --all and the service's own for --only. 0 takes any free one.",
+        env="SERVER_PORT",
+        validator=attrs.validators.optional(attrs.validators.and_(attrs.validators.ge(0), attrs.validators.le(65535))),
+    )
     public_url: str = config_field(
         "", help="Origin people use (https://video.example). Sign-in domains and links use it; required in prod."
     )
-    read_timeout_s: float = config_field(30.0, help="Longest wait for a request's next bytes. Also SERVER_READ_TIMEOUT.")
-    write_timeout_s: float = config_field(60.0, help="Longest wait for a client to take bytes. Also SERVER_WRITE_TIMEOUT.")
-    drain_timeout_s: float = config_field(25.0, help="Time to finish what runs after SIGTERM.")
-    max_body_bytes: int = config_field(1_048_576, help="Largest JSON body. Uploads have their own limits.")
+    read_timeout_s: float = config_field(
+        30.0, help="Longest wait for a request's next bytes.", env="SERVER_READ_TIMEOUT", validator=POSITIVE
+    )
+    write_timeout_s: float = config_field(
+        60.0, help="Longest wait for a client to take bytes.", env="SERVER_WRITE_TIMEOUT", validator=POSITIVE
+    )
+    drain_timeout_s: float = config_field(25.0, help="Time to finish what runs after SIGTERM.", validator=POSITIVE)
+    max_body_bytes: int = config_field(
+        1_048_576, help="Largest JSON body. Uploads have their own limits.", validator=POSITIVE
+    )
 
 
 @attrs.frozen(kw_only=True)
 class DatabaseSettings:
+    """Rows of all plugins: SQLite for one process, PostgreSQL for more."""
+
     url: Secret = config_field(
-        Secret(""), help="sqlite:///path or postgresql://user:password@host:port/name. Default: sqlite in the data directory."
+        Secret(""),
+        help="sqlite:///path or postgresql://user:password@host:port/name. Default: sqlite in the data directory.",
+        url_parts=UrlParts(
+            scheme="postgresql",
+            host="DB_HOST",
+            port="DB_PORT",
+            default_port=5432,
+            name="DB_NAME",
+            user="DB_USER",
+            password="DB_PASSWORD",  # noqa: S106 - a variable's name
+            default_name="streamgate",
+        ),
     )
-    pool_size: int = config_field(8, help="Connections a process keeps open (PostgreSQL).")
+    pool_size: int = config_field(8, help="Connections a process keeps open (PostgreSQL).", validator=POSITIVE)
 
 
 @attrs.frozen(kw_only=True)
 class BlobSettings:
+    """Big bytes: sources, segments, pictures."""
+
     url: str = config_field("", help="file:///path (shared by all processes). Default: blobs/ in the data directory.")
 
 
 @attrs.frozen(kw_only=True)
 class BusSettings:
-    url: Secret = config_field(Secret("memory:"), help="memory: (one process) or nats://[user:password@]host:port. Also NATS_URL.")
+    """How processes reach each other."""
+
+    url: Secret = config_field(
+        Secret("memory:"), help="memory: (one process) or nats://[user:password@]host:port.", env="NATS_URL"
+    )
 
 
 @attrs.frozen(kw_only=True)
 class SecretSettings:
+    """What protects the keys in the database."""
+
     master_key: Secret = config_field(
-        Secret(""), help="Wraps every key in the database: 32 bytes, base64. Generated once on the embedded default only."
+        Secret(""),
+        help="Wraps every key in the database: 32 bytes, base64. Generated once on the embedded default only.",
     )
-    master_key_file: str = config_field("", help="File that holds master_key instead.")
+    master_key_file: str = config_field("", help="File that holds master_key; it is read at start.")
 
 
 @attrs.frozen(kw_only=True)
 class LogSettings:
-    level: str = config_field("INFO", help="DEBUG, INFO, WARNING or ERROR.")
-    format: str = config_field("console", help="console (for people) or json (for machines).")
+    """What is written to standard error, and how."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = config_field("INFO", help="The least that is written.")
+    format: Literal["console", "json"] = config_field("console", help="console for people, json for machines.")
 
 
 @attrs.frozen(kw_only=True)
 class ServicesSettings:
+    """Calls between services."""
+
     wire_local: bool = config_field(False, help="Send local service calls through their wire form too (tests).")
 
 
 @attrs.frozen(kw_only=True)
 class PluginSettings:
+    """Which installed plugins count."""
+
     disabled: tuple[str, ...] = config_field((), help="Installed plugins that must not be loaded.")
     required: tuple[str, ...] = config_field((), help="Third-party plugins without which the start fails.")
 
 
 @attrs.frozen(kw_only=True)
 class KernelSettings:
-    """All kernel sections. `profile` is '' (none), dev, prod or test."""
+    """All kernel sections. `profile` is '' (none), dev, prod or test; the start decides it, no file does."""
 
     profile: str = ""
-    data_dir: Path = Path("data")
+    data_dir: Path = config_field(Path("data"), help="Folder of everything the embedded default writes.")
     server: ServerSettings = attrs.field(factory=ServerSettings)
     database: DatabaseSettings = attrs.field(factory=DatabaseSettings)
     blobs: BlobSettings = attrs.field(factory=BlobSettings)
