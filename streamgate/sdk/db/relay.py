@@ -1,0 +1,191 @@
+"""Publishes a plugin's outbox, after the commit, at least once.
+
+Events about one subject leave one after another; other subjects do not wait for it (on the memory bus publishing
+lasts until every group has handled, retries included). A row goes when its publishing has returned, so a crash
+in between publishes it twice with the same id, and consumers know it again.
+
+With several replicas one of them relays a plugin's outbox at a time (`Engine.relay_turn`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from functools import partial
+
+import attrs
+from loguru import logger
+from sqlalchemy import MetaData, delete, select
+from sqlalchemy.orm import Session
+
+from streamgate.events import Events
+from streamgate.sdk.db.engine import Engine
+from streamgate.sdk.db.outbox import forget_before
+from streamgate.sdk.db.tables import inbox_of, outbox_of
+
+POLL_S = 2.0
+"""Finds rows whose wake was lost: another replica's, or a write whose caller gave up."""
+TURN_PAUSE_S = 0.05
+BACKOFF_S = (0.1, 0.3, 1.0, 3.0, 5.0)
+FLUSH_S = 5.0
+IN_FLIGHT = 256
+LANES = 64
+INBOX_AGE_S = 30 * 24 * 3600
+"""Four times what JetStream keeps a message, so that a dead letter that is replayed is still known."""
+PRUNE_EVERY_S = 3600.0
+
+
+@attrs.frozen
+class _Row:
+    seq: int
+    event_id: str
+    subject: str
+    lane: str
+    envelope: bytes
+
+
+class Relay:
+    """A unit. It starts after the subscriptions of this process (`events`), because the memory bus delivers to
+    those who are there, and stops before them, having published what it can in `FLUSH_S`."""
+
+    def __init__(
+        self, plugin: str, engine: Engine, tables: MetaData, events: Events, *, needs: tuple[str, ...]
+    ) -> None:
+        self.name = f"{plugin}.outbox"
+        self.needs = needs
+        self._plugin = plugin
+        self._engine = engine
+        self._outbox = outbox_of(tables)
+        self._inbox = inbox_of(tables)
+        self._events = events
+        self._wake = asyncio.Event()
+        self._is_stopping = False
+        self._failures = 0
+        self._prune_at_s = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._is_stopping = False
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def stop(self) -> None:
+        task, self._task = self._task, None
+        if task is None:
+            return
+        self._is_stopping = True
+        self._wake.set()
+        _, late = await asyncio.wait({task}, timeout=FLUSH_S)
+        for each in late:
+            logger.bind(unit=self.name).warning("outbox is not empty; the rest is relayed at the next start")
+            each.cancel()
+            await asyncio.wait({each})
+
+    def wake(self) -> None:
+        """Something was committed. Call it from the event loop."""
+        self._wake.set()
+
+    # --- the loop -----------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            pause_s = POLL_S
+            try:
+                async with self._engine.relay_turn(self._plugin) as has_turn:
+                    if has_turn:
+                        await self._drain()
+                        await self._prune()
+                        self._failures = 0
+                    elif await self._pending([], 1):
+                        pause_s = TURN_PAUSE_S  # its holder may have looked just before our commit
+            except Exception as fault:
+                pause_s = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+                self._failures += 1
+                logger.bind(unit=self.name, error=repr(fault), again_in_s=pause_s).warning("outbox waits")
+                if not self._is_stopping:
+                    await asyncio.sleep(pause_s)  # commits go on meanwhile; each of them must not try at once
+                    continue
+            if self._is_stopping:
+                return
+            try:
+                async with asyncio.timeout(pause_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _drain(self) -> None:
+        """Returns when nothing is left. Raises the first fault of a lane, when all running ones have ended."""
+        lanes: dict[str, deque[_Row]] = {}
+        running: dict[asyncio.Task[None], str] = {}
+        known: set[int] = set()
+        fault: BaseException | None = None
+        try:
+            while True:
+                self._wake.clear()
+                room = IN_FLIGHT - len(known)
+                rows = await self._pending(known, room) if room and fault is None else []
+                for row in rows:
+                    if row.lane in lanes:
+                        lanes[row.lane].append(row)
+                    elif len(lanes) < LANES:
+                        lanes[row.lane] = deque([row])
+                        running[asyncio.create_task(self._run_lane(lanes[row.lane], known))] = row.lane
+                    else:
+                        continue  # found again when a lane is free
+                    known.add(row.seq)
+                if not running:
+                    break
+                fault = await self._one_done(running, lanes, known) or fault
+        finally:
+            for task in running:
+                task.cancel()
+            if running:
+                await asyncio.wait(running)
+        if fault is not None:
+            raise fault
+
+    async def _one_done(
+        self, running: dict[asyncio.Task[None], str], lanes: dict[str, deque[_Row]], known: set[int]
+    ) -> BaseException | None:
+        """Waits until a lane has ended or something was committed; returns a lane's fault."""
+        fault: BaseException | None = None
+        woken = asyncio.create_task(self._wake.wait())
+        try:
+            await asyncio.wait({woken, *running}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+        for task in [task for task in running if task.done()]:
+            lane = lanes.pop(running.pop(task))
+            known.difference_update(row.seq for row in lane)
+            fault = task.exception() or fault
+        return fault
+
+    async def _run_lane(self, lane: deque[_Row], known: set[int]) -> None:
+        """The first row stays in the lane until it is gone from the table, so that nobody takes it again."""
+        while lane:
+            row = lane[0]
+            await self._events.publish_envelope(row.subject, row.envelope, row.event_id)
+            await self._engine.write(partial(self._forget, row.seq), {})
+            lane.popleft()
+            known.discard(row.seq)
+
+    def _forget(self, seq: int, session: Session) -> None:
+        session.execute(delete(self._outbox).where(self._outbox.c.seq == seq))
+
+    async def _pending(self, known: set[int] | list[int], limit: int) -> list[_Row]:
+        columns = self._outbox.c
+        statement = (
+            select(columns.seq, columns.event_id, columns.subject, columns.lane, columns.envelope)
+            .where(columns.seq.not_in(sorted(known)))
+            .order_by(columns.seq)
+            .limit(limit)
+        )
+        return await self._engine.read(lambda session: [_Row(*row) for row in session.execute(statement)])
+
+    async def _prune(self) -> None:
+        now_s = time.time()
+        if now_s >= self._prune_at_s:
+            self._prune_at_s = now_s + PRUNE_EVERY_S
+            before_ms = int((now_s - INBOX_AGE_S) * 1000)
+            await self._engine.write(lambda session: forget_before(session, self._inbox, before_ms), {})
