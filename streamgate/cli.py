@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from streamgate import __version__
-from streamgate.settings import KernelSettings
+
+if TYPE_CHECKING:
+    from streamgate.config import Config
 
 PROFILES = click.Choice(["dev", "prod", "test"])
 profile_option = click.option("--profile", type=PROFILES, default=None, help="Adds config.<profile>.yaml.")
@@ -58,8 +61,9 @@ def run(
     if run_all == (only is not None):
         raise click.UsageError("say either --all or --only NAME[,NAME]")
     from streamgate.banner import render_banner
-    from streamgate.runtime import RunOptions, StartFault
+    from streamgate.runtime import RunOptions
     from streamgate.runtime import run as run_process
+    from streamgate.start import StartFault
 
     names = None if only is None else tuple(name.strip() for name in only.split(",") if name.strip())
     options = RunOptions(only=names, profile=profile or "", config_file=config_file, host=host, port=port)
@@ -133,15 +137,20 @@ def db() -> None:
 def db_upgrade(profile: str | None, config_file: Path | None) -> None:
     """Bring every plugin's tables to the newest version (the embedded default does this by itself)."""
     from streamgate.plugins import discover
-    from streamgate.sdk.db import upgrade_all
+    from streamgate.sdk.db import DatabaseFault, upgrade_all
 
-    settings: KernelSettings = _load(profile, config_file).settings
-    names = [f.info for f in discover() if f.info is not None and f.info.uses_database]
-    for line in upgrade_all(settings, names):
-        click.echo(line)
+    settings = _load(profile, config_file).settings
+    infos = [f.info for f in discover() if f.info is not None]
+    try:
+        done = asyncio.run(upgrade_all(settings, infos))
+    except DatabaseFault as fault:
+        _stop([str(fault)])
+    for each in done:
+        what = f"{each.before or 'nothing'} → {each.after}" if each.before != each.after else f"at {each.after}"
+        click.echo(f"{each.plugin:<12} {what}")
 
 
-def _load(profile: str | None, config_file: Path | None):  # type: ignore[no-untyped-def]
+def _load(profile: str | None, config_file: Path | None) -> Config:
     from streamgate.config import ConfigFaults, load_config
     from streamgate.plugins import SelectionFault, discover
 

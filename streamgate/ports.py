@@ -28,8 +28,23 @@ class Listener:
 
     @property
     def base_url(self) -> str:
-        host = "127.0.0.1" if self.host in ANY_HOST else self.host
+        """For people and processes on this machine."""
+        return self._url("127.0.0.1" if self.host in ANY_HOST else self.host)
+
+    @property
+    def advertised_url(self) -> str:
+        """For other machines: where every address is bound, the one this host's own name has."""
+        return self._url(_own_address() if self.host in ANY_HOST else self.host)
+
+    def _url(self, host: str) -> str:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+def _own_address() -> str:
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return "127.0.0.1"
 
 
 def plan_listeners(

@@ -7,6 +7,7 @@ discover → select → configure → check the start contract → build plugins
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import socket
@@ -19,7 +20,7 @@ import attrs
 from loguru import logger
 
 from streamgate import __version__
-from streamgate.announce import Announcer
+from streamgate.announce import Announcement, Announcer
 from streamgate.bus import Bus, open_bus
 from streamgate.config import Config, ConfigFaults, load_config
 from streamgate.events import Events, EventsUnit
@@ -34,7 +35,7 @@ from streamgate.hooks import (
     collect_subscriptions,
     collect_units,
 )
-from streamgate.lifecycle import Lifecycle, SimpleUnit, StartFailed
+from streamgate.lifecycle import Lifecycle, SimpleUnit, StartFailed, Unit
 from streamgate.plugins import (
     Found,
     PluginContext,
@@ -98,6 +99,7 @@ def prepare(options: RunOptions) -> Prepared:
             file=options.config_file,
             flags={key: value for key, value in flags.items() if value is not None},
             sections=sections,
+            is_partial=options.only is not None,
         )
         settings = config.settings
         chosen = select(found, options.only, profile=settings.profile, disabled=settings.plugins.disabled)
@@ -148,7 +150,8 @@ class Process:
         self.prepared = prepared
         self.settings = prepared.settings
         self.began_s = time.monotonic()
-        self.source = f"{'all' if prepared.options.only is None else '+'.join(prepared.options.only)}@{os.getpid()}"
+        who = "all" if prepared.options.only is None else "+".join(prepared.options.only)
+        self.source = f"{who}@{socket.gethostname()}-{os.getpid()}"
         self.bus: Bus = open_bus(self.settings.bus.url.reveal(), name=self.source)
         self.services = Services(self.bus, source=self.source, wire_local=self.settings.services.wire_local)
         self.events = Events(self.bus, source=self.source)
@@ -228,6 +231,7 @@ class Process:
         routes = self.hooks.collect(collect_routes)
         mounts = self.hooks.collect(collect_mounts)
         authenticator = load_authenticator(attrs.evolve(self._kernel_context(shared), name="kernel"))
+        announcements: list[Announcement] = []
         for listener, bound in zip(listeners, sockets, strict=True):
             app = build_app(
                 routes=self._for_listener(routes, listener),
@@ -236,22 +240,41 @@ class Process:
                 settings=self.settings.server,
                 service=listener.name if listener.name != "all" else "streamgate",
                 mode=self.prepared.options.mode,
-                readiness=lambda listener=listener: self.readiness(listener.services),
+                readiness=functools.partial(self.readiness, listener.services),
                 began_s=self.began_s,
             )
             self.servers.append(Server(f"http:{listener.name}", app, bound, self.settings.server))
+            announcements += self._announcements(listener, app.description.sha256)
+        plugin_units = [tagged.value for tagged in self.hooks.collect(collect_units)]
+        before = _names_before_events(plugin_units)
         self.lifecycle.add([SimpleUnit("bus", self.bus.start, self.bus.stop)])
-        self.lifecycle.add([tagged.value for tagged in self.hooks.collect(collect_units)])
         self.lifecycle.add(
             [
-                SimpleUnit("services", self.services.start, self.services.stop),
-                EventsUnit(self.events, subscriptions),
+                *plugin_units,
+                SimpleUnit("services", self.services.start, self.services.stop, needs=before),
+                EventsUnit(self.bus, subscriptions, needs=(*before, "services")),
             ]
         )
         self.lifecycle.add(self.servers)
         if not self.bus.is_local:
-            prefixes = {info.name: info.prefixes for info in self.prepared.chosen}
-            self.lifecycle.add([Announcer(self.bus, self._announced(listeners, prefixes))])
+            self.lifecycle.add([Announcer(self.bus, announcements)])
+
+    def _announcements(self, listener: Listener, openapi_sha256: str) -> list[Announcement]:
+        """What the gateway is told: each service with its own prefixes and those of its extensions."""
+        prefixes: dict[str, tuple[str, ...]] = dict.fromkeys(listener.services, ())
+        for info in self.prepared.chosen:
+            if (home := self._home(info.name)) in prefixes:
+                prefixes[home] += info.prefixes
+        return [
+            Announcement(
+                service=name,
+                instance=self.source,
+                base_url=listener.advertised_url,
+                prefixes=prefixes[name],
+                openapi_sha256=openapi_sha256,
+            )
+            for name in listener.services
+        ]
 
     def _kernel_context(self, shared: dict[object, Any]) -> PluginContext:
         return self.context_for(PluginInfo(name="kernel", summary="", build=lambda ctx: ctx), shared)
@@ -304,6 +327,17 @@ class Process:
 
     async def stop(self) -> list[str]:
         return await self.lifecycle.stop(deadline_s=self.settings.server.drain_timeout_s)
+
+
+def _names_before_events(units: Sequence[Unit]) -> tuple[str, ...]:
+    """Units that must run before the first event or call is handled: all but those that wait for `events`
+    themselves (an outbox relay, which would otherwise tell a room that is still empty)."""
+    late = {"events", "services"}
+    while True:
+        found = {unit.name for unit in units if unit.name not in late and late.intersection(unit.needs)}
+        if not found:
+            return tuple(unit.name for unit in units if unit.name not in late)
+        late |= found
 
 
 @attrs.define

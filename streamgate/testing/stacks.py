@@ -73,8 +73,8 @@ def all_in_one(folder: Path, *, environment: Mapping[str, str] | None = None, pr
 def split(folder: Path, *, environment: Mapping[str, str] | None = None, profile: str = "dev") -> Iterator[Stack]:
     """A process for each service over real NATS and PostgreSQL, ready. `url` is the gateway's."""
     with ExitStack() as cleanup:
-        nats = cleanup.enter_context(NatsServer.running(folder / "nats"))
-        postgres = cleanup.enter_context(PostgresServer.running(folder / "postgres"))
+        nats = cleanup.enter_context(NatsServer())
+        postgres = cleanup.enter_context(PostgresServer())
         gateway_port = free_port()
         shared = {
             "STREAMGATE_DATA_DIR": str(folder / "data"),

@@ -11,7 +11,10 @@ from streamgate.testing.stacks import all_in_one, split
 from tests.e2e.story import Story
 
 LEASE_S = 3.0
-ENVIRONMENT = {"STREAMGATE_STREAMING__LEASE_S": str(LEASE_S)}
+ENVIRONMENT = {
+    "STREAMGATE_STREAMING__LEASE_S": str(LEASE_S),
+    "STREAMGATE_SERVICES__WIRE_LOCAL": "true",  # one process, but each call goes through its wire form
+}
 
 
 @pytest.fixture(scope="session")

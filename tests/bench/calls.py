@@ -1,0 +1,126 @@
+"""What a service call costs: in one process, through its wire form, and over NATS."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+
+from streamgate.bus import open_bus
+from streamgate.services import Offer, ServiceRef, Services, method
+from streamgate.testing.servers import NatsServer
+from tests.bench.figures import Figure
+
+LOCAL_CALLS = 20_000
+REMOTE_CALLS = 2_000
+
+
+@attrs.frozen
+class Question:
+    key: str
+
+
+@attrs.frozen
+class Answer:
+    value: str
+
+
+class Echo(Protocol):
+    @method(idempotent=True)
+    async def ask(self, question: Question) -> Answer: ...
+
+
+class EchoService:
+    async def ask(self, question: Question) -> Answer:
+        return Answer(question.key)
+
+
+ECHO = ServiceRef("echo", Echo)
+
+
+async def _time(call: Callable[[], Awaitable[object]], count: int) -> tuple[float, ...]:
+    """Microseconds of each call, in batches of 50 (a single call is too short for the clock)."""
+    samples = []
+    for _ in range(count // 50):
+        began = time.perf_counter()
+        for _ in range(50):
+            await call()
+        samples.append((time.perf_counter() - began) / 50 * 1e6)
+    return tuple(samples)
+
+
+async def _local(*, wire: bool) -> tuple[float, ...]:
+    bus = open_bus("memory:", name="bench")
+    await bus.start()
+    services = Services(bus, source="bench", wire_local=wire)
+    services.offer(Offer(ECHO, EchoService()))
+    services.settle()
+    await services.start()
+    echo = services.get(ECHO)
+    question = Question("k")
+    took = await _time(lambda: echo.ask(question), LOCAL_CALLS)
+    await services.stop()
+    await bus.stop()
+    return took
+
+
+async def _remote(url: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """(ours, raw nats-py request/reply of the same bytes), in milliseconds."""
+    import nats
+
+    server_bus, client_bus = open_bus(url, name="server"), open_bus(url, name="client")
+    await server_bus.start()
+    await client_bus.start()
+    serving = Services(server_bus, source="server")
+    serving.offer(Offer(ECHO, EchoService()))
+    serving.settle()
+    await serving.start()
+    asking = Services(client_bus, source="client")
+    asking.settle()
+    echo = asking.get(ECHO)
+    raw_server, raw_client = await nats.connect(url), await nats.connect(url)
+
+    async def reply(message: nats.aio.msg.Msg) -> None:
+        await message.respond(message.data)
+
+    await raw_server.subscribe("bench.raw", cb=reply)
+    await raw_server.flush()
+
+    async def one(call: Callable[[], Awaitable[object]]) -> float:
+        began = time.perf_counter()
+        await call()
+        return (time.perf_counter() - began) * 1000
+
+    question = Question("k")
+    await echo.ask(question)
+    ours, raw = [], []
+    for _ in range(REMOTE_CALLS):
+        ours.append(await one(lambda: echo.ask(question)))
+        raw.append(await one(lambda: raw_client.request("bench.raw", b'{"key":"k"}', timeout=2)))
+    for client in (raw_server, raw_client):
+        await client.close()
+    await serving.stop()
+    await client_bus.stop()
+    await server_bus.stop()
+    return tuple(ours), tuple(raw)
+
+
+def measure(folder: Path) -> list[Figure]:
+    service = EchoService()
+    question = Question("k")
+    bare = asyncio.run(_time(lambda: service.ask(question), LOCAL_CALLS))
+    direct, wired = asyncio.run(_local(wire=False)), asyncio.run(_local(wire=True))
+    with NatsServer() as nats_server:
+        ours, raw = asyncio.run(_remote(nats_server.url))
+    overhead = tuple(value - statistics.median(bare) for value in direct)
+    return [
+        Figure(name="local service call, overhead", unit="µs", ours=overhead, limit=5.0),
+        Figure(name="local service call", unit="µs", ours=direct, peer=bare, peer_name="the method itself"),
+        Figure(name="local service call through the wire form", unit="µs", ours=wired, peer=bare),
+        Figure(name="remote service call", unit="ms", ours=ours, peer=raw, peer_name="raw nats-py", limit=1.0),
+    ]

@@ -1,0 +1,188 @@
+"""Every route of the running server, tried as nobody, as the wrong person, as the right one.
+
+The routes come from the server's own OpenAPI document: a new one is walked without anybody adding it here.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+
+from streamgate.testing.stacks import Stack, all_in_one, split
+from tests.e2e.client import Api
+from tests.e2e.wallet import Wallet
+
+KNOWN_POLICIES = ("public", "signed-in", "creator", "owner of ", "admin", "token")
+RAW_BODY = b"raw bytes"
+
+
+@attrs.frozen
+class Operation:
+    method: str
+    path: str
+    policy: str
+    spec: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} [{self.policy}]"
+
+
+@attrs.define
+class People:
+    """A server with two creators, a viewer and an admin, and what the first creator owns."""
+
+    nobody: Api
+    viewer: Api
+    creator: Api
+    other_creator: Api
+    admin: Api
+    ids: dict[str, Any]
+    document: dict[str, Any]
+
+    @property
+    def operations(self) -> list[Operation]:
+        return [
+            Operation(method.upper(), path, spec["x-streamgate-policy"], spec)
+            for path, methods in self.document["paths"].items()
+            for method, spec in methods.items()
+        ]
+
+    def request(self, operation: Operation) -> dict[str, Any]:
+        """Arguments of a request that is as good as the schema and the known ids can make it."""
+        path = operation.path
+        query: dict[str, Any] = {}
+        for parameter in operation.spec.get("parameters", ()):
+            name, place = parameter["name"], parameter["in"]
+            if place == "path":
+                path = path.replace(f"{{{name}}}", str(self.ids.get(name, "x_unknown")))
+            elif place == "query" and parameter.get("required"):
+                query[name] = self.ids.get(name, self._example(parameter["schema"]))
+        made: dict[str, Any] = {"method": operation.method, "path": path, "params": query}
+        content = operation.spec.get("requestBody", {}).get("content", {})
+        if "application/json" in content:
+            made["json"] = self._example(content["application/json"]["schema"])
+        elif content:
+            made["content"] = RAW_BODY
+            made["headers"] = {"Content-Type": "application/octet-stream"}
+        return made
+
+    def _example(self, schema: dict[str, Any], name: str = "") -> Any:
+        if "$ref" in schema:
+            schema = self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        if name in self.ids:
+            return self.ids[name]
+        for way in ("anyOf", "oneOf"):
+            if way in schema:
+                return self._example(schema[way][0], name)
+        if "enum" in schema:
+            return schema["enum"][0]
+        if "const" in schema:
+            return schema["const"]
+        if schema.get("type") == "object":
+            properties = schema.get("properties", {})
+            return {key: self._example(properties[key], key) for key in schema.get("required", ())}
+        simple = {"string": "text", "integer": 1, "number": 1.0, "boolean": True, "array": [], "null": None}
+        return simple.get(schema.get("type", "string"), {})
+
+
+@pytest.fixture(scope="module", params=["all", "split"])
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Stack, list[Wallet]]]:
+    wallets = [Wallet.new(name) for name in ("viewer", "creator", "other", "admin")]
+    environment = {
+        "STREAMGATE_AUTH__OPEN_CREATORS": "false",
+        "STREAMGATE_AUTH__CREATORS": f"{wallets[1].address},{wallets[2].address}",
+        "STREAMGATE_AUTH__ADMINS": wallets[3].address,
+    }
+    start = all_in_one if request.param == "all" else split
+    with start(tmp_path_factory.mktemp("walk"), environment=environment) as running:
+        yield running, wallets
+
+
+@pytest.fixture
+async def people(stack: tuple[Stack, list[Wallet]], tmp_path: Path) -> AsyncIterator[People]:
+    running, wallets = stack
+    async with AsyncExitStack() as cleanup:
+        nobody, *signed = [await cleanup.enter_async_context(Api.connect(running.url)) for _ in range(5)]
+        for api, wallet in zip(signed, wallets, strict=True):
+            await api.sign_in(wallet)
+        viewer, creator, other, admin = signed
+        file = tmp_path / "file.bin"
+        file.write_bytes(b"not a video at all " * 100)
+        begun = await creator.begin_upload(file)
+        done = await creator.resume_upload(begun, file)
+        document = (await nobody.send("GET", "/openapi.json")).json()
+        chain = await nobody.call("GET", "/api/v1/devchain/info")
+        owned = {
+            "content_id": done["content_id"],
+            "upload_id": done["upload_id"],
+            "index": 0,
+            "address": wallets[1].address,
+            "title": "A title",
+            "chain": chain["chain"],
+        }
+        yield People(nobody, viewer, creator, other, admin, owned, document)
+
+
+async def answer(api: Api, people: People, operation: Operation) -> httpx.Response:
+    return await api.send(**people.request(operation))
+
+
+async def test_every_route_carries_a_known_policy(people: People) -> None:
+    assert len(people.operations) > 30
+    unknown = [str(each) for each in people.operations if not each.policy.startswith(KNOWN_POLICIES)]
+    assert unknown == []
+
+
+async def test_nobody_gets_past_the_policy(people: People) -> None:
+    for operation in people.operations:
+        status = (await answer(people.nobody, people, operation)).status_code
+        if operation.policy in ("public", "token"):
+            assert status < 500, operation
+        else:
+            assert status == 401, f"{operation} answered {status} to nobody"
+
+
+async def test_the_wrong_person_gets_no_further(people: People) -> None:
+    """A viewer at a creator's door, another creator at an owner's, a creator at an admin's."""
+    wrong = {"creator": people.viewer, "admin": people.creator}
+    for operation in people.operations:
+        kind = "owner" if operation.policy.startswith("owner of") else operation.policy
+        api = people.other_creator if kind == "owner" else wrong.get(kind)
+        if api is None:
+            continue
+        response = await answer(api, people, operation)
+        allowed = (403, 404) if kind == "owner" else (403,)
+        assert response.status_code in allowed, f"{operation} answered {response.status_code} {response.text[:200]}"
+
+
+async def test_the_right_person_is_not_turned_away(people: People) -> None:
+    """Nobody's request is refused for who they are; deletions come last, as they take the owned things away."""
+    right = {"signed-in": people.viewer, "creator": people.creator, "admin": people.admin, "public": people.nobody}
+    for operation in sorted(people.operations, key=lambda each: each.method == "DELETE"):
+        api = people.creator if operation.policy.startswith("owner of") else right.get(operation.policy)
+        if api is None:
+            continue
+        response = await answer(api, people, operation)
+        assert response.status_code < 500, f"{operation} answered {response.status_code} {response.text[:300]}"
+        if operation.policy not in ("public",):
+            assert response.status_code not in (401, 403), f"{operation}: {response.text[:200]}"
+
+
+async def test_a_broken_or_foreign_token_is_refused_everywhere(people: People) -> None:
+    forged = base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=") + ".e30."
+    for token in ("garbage", forged):
+        api = attrs.evolve(people.nobody, token=token)
+        for operation in people.operations:
+            if operation.policy in ("public", "token"):
+                continue
+            response = await answer(api, people, operation)
+            assert response.status_code == 401, f"{operation} took {token!r}: {response.status_code}"

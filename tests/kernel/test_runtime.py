@@ -1,0 +1,215 @@
+"""A whole process around toy plugins: the kernel needs none of ours."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from streamgate.plugins import Found, PluginContext, PluginInfo
+from streamgate.runtime import Process, RunOptions, prepare
+from streamgate.start import StartFault
+from streamgate.testing.processes import free_port
+from streamgate.testing.servers import NatsServer
+from streamgate.testing.wait import eventually
+from tests.kernel.toy import toys
+
+
+@pytest.fixture(autouse=True)
+def _only_toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("streamgate.runtime.discover", toys)
+    monkeypatch.setenv("STREAMGATE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.yaml").write_text("{}\n")
+
+
+def options(tmp_path: Path, *only: str, port: int | None = 0) -> RunOptions:
+    return RunOptions(only=only or None, config_file=tmp_path / "empty.yaml", port=port)
+
+
+@asynccontextmanager
+async def running(given: RunOptions) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
+    process = Process(prepare(given))
+    process.build()
+    await process.start()
+    try:
+        url = next(iter(process.base_urls.values()))
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            yield process, client
+    finally:
+        assert await process.stop() == []
+
+
+async def test_the_kernel_runs_without_any_of_our_plugins(tmp_path: Path) -> None:
+    async with running(options(tmp_path)) as (_, client):
+        assert (await client.get("/api/v1/door", params={"name": "Ada"})).json() == {"text": "hello Ada"}
+        assert (await client.get("/health")).json()["mode"] == "all"
+        assert (await client.get("/ready")).status_code == 200
+
+
+async def test_a_plugin_reads_its_own_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMGATE_GREETER__WORD", "salut")
+    async with running(options(tmp_path)) as (_, client):
+        assert (await client.get("/api/v1/door", params={"name": "Ada"})).json() == {"text": "salut Ada"}
+
+
+async def test_split_processes_meet_over_nats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nats_server: NatsServer
+) -> None:
+    monkeypatch.setenv("NATS_URL", nats_server.url)
+    async with running(options(tmp_path, "door")) as (_, door):
+        alone = await door.get("/api/v1/door", params={"name": "Ada"})
+        assert (alone.status_code, alone.json()["code"]) == (503, "service.unavailable")
+        ready = (await door.get("/ready")).json()
+        assert ready["ready"] is True
+        assert ready["checks"]["service:greeter"]["ok"] is False
+        async with running(options(tmp_path, "greeter")) as (_, greeter):
+            assert (await door.get("/api/v1/door", params={"name": "Ada"})).json() == {"text": "hello Ada"}
+            assert (await door.get("/ready")).json()["checks"]["service:greeter"]["ok"] is True
+            assert (await greeter.get("/api/v1/door")).status_code == 404
+
+
+async def test_a_strangers_plugin_that_cannot_be_built_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(ctx: PluginContext) -> object:
+        raise RuntimeError("no luck")
+
+    stranger = PluginInfo(name="stranger", summary="", kind="extension", extends=("greeter",), build=build)
+    broken = Found(name="stranger", distribution="a-strangers", version="1", info=stranger)
+    monkeypatch.setattr("streamgate.runtime.discover", lambda: toys(broken))
+    async with running(options(tmp_path)) as (process, client):
+        assert process.left_out == {"stranger": "RuntimeError: no luck"}
+        assert (await client.get("/api/v1/door", params={"name": "Ada"})).status_code == 200
+    monkeypatch.setenv("STREAMGATE_PLUGINS__REQUIRED", "stranger")
+    required = Process(prepare(options(tmp_path)))
+    with pytest.raises(RuntimeError, match="no luck"):
+        required.build()
+
+
+def test_a_required_plugin_that_is_not_installed_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMGATE_PLUGINS__REQUIRED", "absent")
+    with pytest.raises(StartFault, match="absent is not installed"):
+        prepare(options(tmp_path))
+
+
+def test_every_fault_of_the_start_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMGATE_PLUGINS__REQUIRED", "absent")
+    with pytest.raises(StartFault) as caught:
+        prepare(options(tmp_path, "door", "greeter", port=7000))
+    assert len(caught.value.faults) == 3  # no NATS, a plugin that is absent, one port for two services
+
+
+# --- as a process of its own: signals, exit codes, what a person reads ---------------------------------
+
+
+def spawn(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.kernel.toy", "run", *arguments, "--config", str(tmp_path / "empty.yaml")],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "STREAMGATE_SERVER__DRAIN_TIMEOUT_S": "15"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def read_until_open(process: subprocess.Popen[str]) -> str:
+    lines = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if line.strip().startswith("open "):
+            return "".join(lines)
+    raise AssertionError(f"it ended: {process.stderr and process.stderr.read()}")
+
+
+async def test_sigterm_lets_a_running_request_finish(tmp_path: Path) -> None:
+    port = free_port()
+    process = spawn(tmp_path, "--all", "--port", str(port))
+    try:
+        banner = read_until_open(process)
+        assert "greeter, door" in banner
+        assert f"http://127.0.0.1:{port}" in banner
+        released = tmp_path / "released"
+        answers: list[httpx.Response] = []
+        url = f"http://127.0.0.1:{port}/api/v1/door/wait"
+        asking = threading.Thread(
+            target=lambda: answers.append(httpx.get(url, params={"path": str(released)}, timeout=30, trust_env=False))
+        )
+        asking.start()
+
+        async def is_waiting() -> bool | None:
+            return released.with_suffix(".waiting").exists() or None
+
+        await eventually(is_waiting)
+        process.send_signal(signal.SIGTERM)
+
+        async def is_closed() -> bool | None:
+            try:
+                async with httpx.AsyncClient(trust_env=False) as client:
+                    await client.get(f"http://127.0.0.1:{port}/health", timeout=1)
+            except httpx.TransportError:
+                return True
+            return None
+
+        await eventually(is_closed)
+        released.touch()
+        asking.join(20)
+        assert [answer.json() for answer in answers] == [{"text": "done"}]
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+async def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
+    port = free_port()
+    process = spawn(tmp_path, "--all", "--port", str(port))
+    try:
+        read_until_open(process)
+        never = tmp_path / "never"
+        url = f"http://127.0.0.1:{port}/api/v1/door/wait"
+
+        def ask() -> None:
+            try:
+                httpx.get(url, params={"path": str(never)}, timeout=30, trust_env=False)
+            except httpx.TransportError:
+                return
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+
+        async def is_waiting() -> bool | None:
+            return never.with_suffix(".waiting").exists() or None
+
+        await eventually(is_waiting)
+        process.send_signal(signal.SIGINT)
+
+        async def has_left() -> int | None:
+            process.send_signal(signal.SIGINT)
+            return process.poll()
+
+        assert await eventually(has_left, timeout_s=5) == 130
+        asking.join(10)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_start_fault_is_a_line_and_exit_code_2(tmp_path: Path) -> None:
+    process = spawn(tmp_path, "--only", "dor")
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "did you mean 'door'" in errors
+    assert "Traceback" not in errors
