@@ -140,7 +140,7 @@ class LogWriter:
 
 
 def render_json(record: Record) -> str:
-    """One JSON object: time (UTC), level, event, at (module:line), the bound fields, and the exception if there is one."""
+    """One JSON object: time (UTC), level, event, at (module:line), the bound fields, an exception if there is one."""
     line: dict[str, Any] = {
         "time": _utc(record),
         "level": record["level"].name,

@@ -131,7 +131,7 @@ def test_no_playback_token_of_any_form_is_left(token: str) -> None:
 def test_fields_named_like_secrets_are_hidden_in_both_forms() -> None:
     for form in ("json", "console"):
         out = io.StringIO()
-        setup_telemetry(LogSettings(format=form), stream=out)  # type: ignore[arg-type]
+        setup_telemetry(LogSettings(format=form), stream=out)
         logger.bind(refresh_token="s1", password="s2", Authorization="s3", master_key="s4", blob_key="b1").info("e")
         text = "\n".join(lines_of(out))
         assert not any(secret in text for secret in ("s1", "s2", "s3", "s4"))
