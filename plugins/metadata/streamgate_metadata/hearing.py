@@ -1,0 +1,75 @@
+"""What metadata hears of uploads and media, and how each event moves its content. Repeats are harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from loguru import logger
+from sqlalchemy.orm import Session
+
+from streamgate.contracts.events import (
+    MEDIA_FAILED,
+    MEDIA_PLANNED,
+    MEDIA_PLAYABLE,
+    MEDIA_READY,
+    UPLOAD_FAILED,
+    UPLOAD_FINISHED,
+)
+from streamgate.events import EventBody, EventSubscription, Received, on_group
+from streamgate.sdk.clock import Clock
+from streamgate.sdk.db import Database, first_time
+from streamgate_metadata import repository, states
+from streamgate_metadata.states import Course
+
+GROUP = "metadata"
+
+B = TypeVar("B", bound=EventBody)
+
+
+class Hearing:
+    """Applies events to contents."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def subscriptions(self) -> Sequence[EventSubscription]:
+        return [
+            on_group(UPLOAD_FINISHED, self._applies("upload", states.upload_finished), group=GROUP),
+            on_group(UPLOAD_FAILED, self._applies("upload", states.upload_failed), group=GROUP),
+            on_group(MEDIA_PLANNED, self._applies("streaming", states.media_planned), group=GROUP),
+            on_group(MEDIA_PLAYABLE, self._applies("streaming", states.media_playable), group=GROUP),
+            on_group(MEDIA_READY, self._applies("streaming", states.media_ready), group=GROUP),
+            on_group(MEDIA_FAILED, self._applies("streaming", states.media_failed), group=GROUP),
+        ]
+
+    def _applies(self, producer: str, step: Callable[[Course, B], Course]) -> Callable[[Received[B]], Awaitable[None]]:
+        async def handle(event: Received[B]) -> None:
+            state = await self._db.write(lambda session: self._apply(session, event, producer, step))
+            if state is not None:
+                logger.bind(content_id=event.body.subject_id, event=event.name, state=state).info("content moved")
+
+        return handle
+
+    def _apply(
+        self, session: Session, event: Received[B], producer: str, step: Callable[[Course, B], Course]
+    ) -> str | None:
+        """The content's state when the event changed something."""
+        if not first_time(session, event.event_id, group=GROUP):
+            return None
+        body = event.body
+        row = repository.find_for_change(session, body.subject_id)
+        if (
+            row is None
+            or row.state == "deleted"
+            or not repository.heard(session, row.content_id, producer, body.revision)
+        ):
+            return None
+        course = repository.course_of(row)
+        moved = step(course, body)
+        if moved == course:
+            return None
+        repository.set_course(row, moved)
+        repository.touch(row, self._clock.now_ms())
+        return moved.state

@@ -1,0 +1,141 @@
+"""Events move contents: repeated, late and out of order."""
+
+from __future__ import annotations
+
+import pytest
+
+from streamgate.context import Actor
+from streamgate.contracts.events import (
+    CONTENT_DELETED,
+    MEDIA_FAILED,
+    MEDIA_PLAYABLE,
+    MEDIA_READY,
+    UPLOAD_FAILED,
+    UPLOAD_FINISHED,
+    ContentDeleted,
+    MediaFailed,
+    MediaPlayable,
+    MediaReady,
+    UploadFailed,
+    UploadFinished,
+)
+from streamgate.contracts.metadata import (
+    METADATA,
+    AccessQuery,
+    Content,
+    ContentDelete,
+    ContentNotFound,
+    EnsureContent,
+    Metadata,
+)
+from streamgate.events import Received, on_group
+from streamgate.testing.house import House, house
+
+
+@pytest.fixture
+def metadata(home: House) -> Metadata:
+    return home.services.get(METADATA)
+
+
+@pytest.fixture
+async def content_id(metadata: Metadata, alice: Actor) -> str:
+    return (await metadata.ensure_content(EnsureContent(actor=alice, content_id=None, title="clip"))).content_id
+
+
+def finished(content_id: str, revision: int = 1) -> UploadFinished:
+    return UploadFinished(
+        subject_id=content_id,
+        revision=revision,
+        upload_id="u_1",
+        content_id=content_id,
+        owner="alice",
+        filename="clip.mp4",
+        source_key="sources/u_1",
+        size_bytes=5,
+    )
+
+
+def playable(content_id: str, revision: int, version: int = 1) -> MediaPlayable:
+    return MediaPlayable(subject_id=content_id, revision=revision, media_version=version, duration_s=60.0, kind="video")
+
+
+def ready(content_id: str, revision: int, version: int = 1) -> MediaReady:
+    return MediaReady(subject_id=content_id, revision=revision, media_version=version, duration_s=60.0, kind="video")
+
+
+async def get(metadata: Metadata, actor: Actor, content_id: str) -> Content:
+    return await metadata.get(AccessQuery(content_id=content_id, actor=actor, want="see"))
+
+
+async def test_events_lead_to_ready(home: House, metadata: Metadata, alice: Actor, content_id: str) -> None:
+    await home.events.publish(UPLOAD_FINISHED, finished(content_id), event_id="e1")
+    assert (await get(metadata, alice, content_id)).state == "processing"
+    await home.events.publish(MEDIA_PLAYABLE, playable(content_id, 1), event_id="e2")
+    await home.events.publish(MEDIA_READY, ready(content_id, 2), event_id="e3")
+    content = await get(metadata, alice, content_id)
+    assert (content.state, content.playable, content.duration_s, content.media_version) == ("ready", True, 60.0, 1)
+
+
+async def test_a_repeated_event_changes_nothing(home: House, metadata: Metadata, alice: Actor, content_id: str) -> None:
+    for event_id in ("e1", "e1"):
+        await home.events.publish(UPLOAD_FINISHED, finished(content_id), event_id=event_id)
+    before = await get(metadata, alice, content_id)
+    await home.events.publish(UPLOAD_FINISHED, finished(content_id), event_id="e1")
+    assert await get(metadata, alice, content_id) == before
+
+
+async def test_a_lower_revision_of_one_producer_is_ignored(
+    home: House, metadata: Metadata, alice: Actor, content_id: str
+) -> None:
+    failed = MediaFailed(subject_id=content_id, revision=1, media_version=1, code="media.bad", detail="")
+    await home.events.publish(MEDIA_READY, ready(content_id, 2), event_id="e1")
+    await home.events.publish(MEDIA_FAILED, failed, event_id="e2")
+    assert (await get(metadata, alice, content_id)).state == "ready"
+
+
+async def test_revisions_of_two_producers_are_counted_apart(
+    home: House, metadata: Metadata, alice: Actor, content_id: str
+) -> None:
+    await home.events.publish(UPLOAD_FINISHED, finished(content_id, revision=9), event_id="e1")
+    await home.events.publish(MEDIA_READY, ready(content_id, 1), event_id="e2")
+    assert (await get(metadata, alice, content_id)).state == "ready"
+
+
+async def test_a_failed_upload_fails_the_content_with_its_code(
+    home: House, metadata: Metadata, alice: Actor, content_id: str
+) -> None:
+    body = UploadFailed(
+        subject_id=content_id, revision=1, upload_id="u_1", content_id=content_id, code="upload.expired", detail="late"
+    )
+    await home.events.publish(UPLOAD_FAILED, body, event_id="e1")
+    content = await get(metadata, alice, content_id)
+    assert (content.state, content.failure, content.failure_detail) == ("failed", "upload.expired", "late")
+
+
+async def test_a_deleted_content_stays_deleted(home: House, metadata: Metadata, alice: Actor, content_id: str) -> None:
+    await metadata.delete(ContentDelete(content_id=content_id, actor=alice))
+    await home.events.publish(UPLOAD_FINISHED, finished(content_id), event_id="e1")
+    await home.events.publish(MEDIA_READY, ready(content_id, 5), event_id="e2")
+    with pytest.raises(ContentNotFound):
+        await get(metadata, alice, content_id)
+
+
+async def test_an_event_of_an_unknown_content_is_taken(home: House) -> None:
+    await home.events.publish(MEDIA_READY, ready("c_unknown", 1), event_id="e1")
+
+
+async def test_deletion_is_told_once(tmp_path_factory: pytest.TempPathFactory, alice: Actor) -> None:
+    told: list[ContentDeleted] = []
+
+    async def hear(event: Received[ContentDeleted]) -> None:
+        told.append(event.body)
+
+    folder = tmp_path_factory.mktemp("told")
+    async with house(folder, ["metadata"], subscriptions=[on_group(CONTENT_DELETED, hear, group="test")]) as home:
+        metadata = home.services.get(METADATA)
+        content = await metadata.ensure_content(EnsureContent(actor=alice, content_id=None, title="clip"))
+        for _ in range(2):
+            await metadata.delete(ContentDelete(content_id=content.content_id, actor=alice))
+    # Stopping flushes the outbox.
+    assert [(body.subject_id, body.owner) for body in told] == [(content.content_id, "alice")]
+    assert told[0].revision > content.revision
