@@ -33,7 +33,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--offline",
     ]
     subprocess.run([*command, "--target", str(target), str(DISTRIBUTION)], check=True, timeout=60)
-    yield target
+    return target
 
 
 def listed(site: Path) -> str:
