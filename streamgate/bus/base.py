@@ -1,13 +1,22 @@
 """What every bus promises. `tests/kernel/bus` is one suite that each implementation passes.
 
 Subjects are dotted: `svc.<service>.v1.<method>`, `evt.<event name>.v<version>`, `live.<topic>`.
-Payloads are bytes, at most `max_payload_bytes` (1 MB on NATS): big bytes go through the blob store.
+Payloads are bytes, at most `max_payload_bytes` (1 MB): big bytes go through the blob store.
+
+    publish          evt.*   kept for groups until each has handled it; heard by `everyone` as well
+    broadcast        live.*  heard by those who listen now, kept nowhere
+    request / serve  svc.*   one question, one answer
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+import attrs
+
+from streamgate.errors import TooLarge, Unavailable
 
 Handler = Callable[[bytes], Awaitable[None]]
 """Handles one message. Raising means: not handled, deliver again (group) or drop (everyone)."""
@@ -18,14 +27,60 @@ Responder = Callable[[bytes], Awaitable[bytes]]
 Resync = Callable[[], Awaitable[None]]
 """Brings a subscriber up to date by reading the truth: messages to everyone have gaps."""
 
+MAX_PAYLOAD_BYTES = 1_000_000
+"""What any bus carries in one message. NATS' own limit is 1 MiB by default; the rest is left to its headers."""
+
+DRAIN_TIMEOUT_S = 20.0
+"""How long a subscription that stops waits for its running handlers before it cancels them."""
+
+
+class BusUnavailable(Unavailable):
+    """The bus could not take the message, or did not say that it had: send again with the same id."""
+
+    code, title = "bus.unavailable", "The message bus is unavailable"
+
+
+class PayloadTooLarge(TooLarge):
+    """More bytes than one message may have. Put them into the blob store and send the key."""
+
+    code, title = "bus.payload_too_large", "The message is too large for the bus"
+
+
+class Reject(Exception):
+    """A group handler raises it when no repetition can help: the message goes to the dead letters at once."""
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """How often a group's handler is tried, and the pause after each failure.
+
+    `pauses_s[0]` follows the first failure; the last one repeats. The whole of the default is 51 s, so that
+    a database that restarts costs no message its life.
+    """
+
+    max_deliveries: int = 6
+    pauses_s: tuple[float, ...] = (0.2, 1.0, 5.0, 15.0, 30.0)
+
+    def pause_after_s(self, deliveries: int) -> float:
+        """Seconds to wait after that many deliveries (from 1) have failed."""
+        return self.pauses_s[min(deliveries, len(self.pauses_s)) - 1]
+
 
 class Subscription(Protocol):
     async def stop(self) -> None:
-        """Take no new messages, finish the ones being handled. A second call does nothing."""
+        """Take no new messages, finish the ones being handled. A second call does nothing.
+
+        Handlers that run longer than `DRAIN_TIMEOUT_S` are cancelled; a group's message is delivered again.
+        Not to be called from the subscription's own handler: it would wait for itself.
+        """
 
 
 class Bus(Protocol):
-    """Life: `start()` once, then use from one event loop, then `stop()`."""
+    """Life: `start()` once, then use from one event loop, then `stop()`.
+
+    Handlers, responders and resyncs run in a context of their own: nothing of the sender's context
+    variables reaches them, on any bus.
+    """
 
     @property
     def is_local(self) -> bool:
@@ -34,48 +89,125 @@ class Bus(Protocol):
     @property
     def max_payload_bytes(self) -> int: ...
 
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        """Connects.
+
+        Raises:
+            BusUnavailable: nobody answered for the whole start time-out, with the address and the last reason.
+        """
 
     async def stop(self) -> None:
         """Drains: no new deliveries, running handlers finish, then connections close."""
 
-    async def publish(self, subject: str, payload: bytes, *, message_id: str) -> None:
-        """Accepts a message for good; returns when it is safe to forget it.
+    async def ping(self) -> None:
+        """Returns when the bus has just answered; for readiness.
 
-        Memory: returns when every group present has handled it (or has put it on its dead letters).
-        NATS: when JetStream has acknowledged. `message_id` lets the bus drop a copy sent twice.
+        Raises:
+            BusUnavailable: it did not within two seconds.
+        """
+
+    async def publish(self, subject: str, payload: bytes, *, message_id: str) -> None:
+        """Accepts a message on `evt.…` for good; returns when it is safe to forget it.
+
+        Memory: returns when every group present has handled it (or has put it on its dead letters), which
+        takes as long as the retries do. NATS: when JetStream has acknowledged. A copy sent twice with one
+        `message_id` is dropped (within the last 10,000 messages, 10 minutes on NATS).
         `everyone` subscribers of the subject get it too, at most once.
 
         Raises:
-            Unavailable: `bus.unavailable`; nothing is known about delivery, send again with the same id.
+            BusUnavailable: nothing is known about delivery, send again with the same id.
+            PayloadTooLarge: `bus.payload_too_large`, sending again does not help.
         """
 
     async def broadcast(self, subject: str, payload: bytes) -> None:
-        """Tells each live `everyone` subscriber, at most once, kept nowhere. Never raises for want of listeners."""
+        """Tells each live `everyone` subscriber, at most once, kept nowhere. Never raises for want of listeners
+        or of a connection (then nobody hears it, and `resync` mends the gap)."""
 
-    async def subscribe_group(self, subject: str, group: str, handler: Handler, *, concurrency: int = 8) -> Subscription:
-        """Durable, at least once, one copy per group. A raising handler is retried with back-off
-        (up to `max_deliveries`), then the message goes to the group's dead letters. Bounded:
-        at most `concurrency` handlers run at once."""
+    async def subscribe_group(
+        self, subject: str, group: str, handler: Handler, *, concurrency: int = 8
+    ) -> Subscription:
+        """Durable, at least once, one copy per group, in no promised order. A raising handler is retried with
+        back-off (`RetryPolicy`), then the message goes to the group's dead letters; `Reject` sends it there at
+        once. Bounded: at most `concurrency` handlers run at once. `subject` (`evt.…`) has no wildcards.
+
+        On NATS a new group begins with what the stream still keeps (7 days), and a message whose process died
+        is delivered again after the acknowledgement time; each such delivery counts.
+        """
 
     async def subscribe_everyone(self, subject: str, handler: Handler, *, resync: Resync) -> Subscription:
-        """This process hears it, at most once. `resync` runs at subscribing and after each reconnect.
-        `subject` may end in `.>` (everything below)."""
+        """This process hears it, at most once, one message after another in the order of one sender.
+
+        `resync` runs before this returns, after each reconnect and after an overflow; never beside the handler.
+        One that raises is logged and tried again with back-off, while messages go on.
+        `subject` may end in `.>` (everything below).
+        """
 
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         """One question to one responder (load-balanced).
 
         Raises:
-            Unavailable: `service.unavailable`, nobody serves the subject.
+            Unavailable: `service.unavailable`, nobody serves the subject, or the connection broke before the
+                answer (the question may have been heard).
             DeadlineExceeded: `service.deadline_exceeded`, no answer in time.
+            PayloadTooLarge: the question, or the answer, exceeds the limit.
+            Internal: the responder raised, against its promise.
         """
 
     async def serve(self, subject: str, group: str, responder: Responder, *, concurrency: int = 64) -> Subscription:
         """Answers requests on `subject` (may end in `.*`), sharing them with the other members of `group`."""
 
+    async def dead_letters(self) -> dict[str, int]:
+        """How many messages each group has given up on (groups without any are absent)."""
+
+
+# --- subjects and sizes, the same on every bus ------------------------------------------------------
+
+_SUBJECT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_PATTERN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*|\.>)?")
+_GROUP = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def check_subject(subject: str) -> None:
+    """Raises ValueError unless it is dotted words."""
+    if not _SUBJECT.fullmatch(subject):
+        raise ValueError(f"{subject!r} is not a subject (dotted words)")
+
+
+def check_pattern(subject: str) -> None:
+    """Raises ValueError unless it is dotted words, the last of which may be `*` or `>`."""
+    if not _PATTERN.fullmatch(subject):
+        raise ValueError(f"{subject!r} is not a subject (dotted words, at the end perhaps * or >)")
+
+
+def check_event(subject: str, *, group: str = "group", message_id: str = "id") -> None:
+    """Raises ValueError unless it is a subject below `evt.`, the group one word and the id there."""
+    check_subject(subject)
+    if not subject.startswith("evt."):
+        raise ValueError(f"{subject!r} is kept for nobody: subjects of durable messages begin with evt.")
+    if not _GROUP.fullmatch(group):
+        raise ValueError(f"group {group!r} must be one word")
+    if not message_id:
+        raise ValueError(f"a message on {subject} needs an id")
+
+
+def check_size(subject: str, payload: bytes, limit_bytes: int) -> None:
+    """Raises PayloadTooLarge beyond the limit."""
+    if len(payload) > limit_bytes:
+        raise PayloadTooLarge(f"{len(payload)} bytes for {subject}; at most {limit_bytes}")
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """Whether a subscription to `pattern` hears `subject` (NATS' rule: `*` one word, `>` one or more)."""
+    wanted, words = pattern.split("."), subject.split(".")
+    if wanted[-1] == ">":
+        return len(words) >= len(wanted) and words[: len(wanted) - 1] == wanted[:-1]
+    return len(words) == len(wanted) and all(w in ("*", word) for w, word in zip(wanted, words, strict=True))
+
 
 def open_bus(url: str, *, name: str) -> Bus:
-    """The bus for a URL: `memory:` or `nats://[user:password@]host:port`. Nothing connects before `start()`.
+    """The bus for a URL: `memory:` or `nats://[user:password@]host:port[,nats://…]`.
+
+    Nothing connects before `start()`. `name` is shown in the server's list of connections.
 
     Raises:
         ValueError: another scheme.

@@ -1,0 +1,274 @@
+"""The bus inside one process. It keeps the rules of the real one: bytes only, bounded, retried, drained."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable
+
+from loguru import logger
+
+from streamgate.bus.base import (
+    MAX_PAYLOAD_BYTES,
+    BusUnavailable,
+    Handler,
+    Reject,
+    Responder,
+    Resync,
+    RetryPolicy,
+    Subscription,
+    check_event,
+    check_pattern,
+    check_size,
+    check_subject,
+    matches,
+)
+from streamgate.bus.lanes import REMEMBERED_IDS, EveryoneLane, WorkerPool, spawn_apart
+from streamgate.errors import DeadlineExceeded, Internal, Unavailable
+
+
+class _Left(Exception):
+    """The member stopped before the message's turn came, or cancelled its handler."""
+
+
+class _Member:
+    """One process' (here: one subscription's) share in a group."""
+
+    def __init__(self, bus: MemoryBus, key: tuple[str, str], handler: Handler, concurrency: int) -> None:
+        self._bus = bus
+        self._key = key
+        self.handler = handler
+        self.pool = WorkerPool(concurrency)
+        self.is_stopping = False
+
+    async def handle(self, payload: bytes) -> None:
+        """One try, when a place is free; raises what the handler raises, or _Left."""
+
+        async def begin() -> None:
+            if self.is_stopping:
+                raise _Left
+            await self.handler(payload)
+
+        task = self.pool.spawn(begin)
+        await asyncio.wait({task})
+        if task.cancelled():
+            raise _Left
+        task.result()
+
+    async def stop(self) -> None:
+        if self.is_stopping:
+            return
+        self.is_stopping = True
+        self._bus._leave(self._key, self)
+        await self.pool.drain()
+
+
+class _Listener:
+    def __init__(self, bus: MemoryBus, lane: EveryoneLane) -> None:
+        self._bus = bus
+        self.lane = lane
+
+    async def stop(self) -> None:
+        if self in self._bus._listeners:
+            self._bus._listeners.remove(self)
+        await self.lane.close()
+
+
+class _Server:
+    def __init__(self, bus: MemoryBus, subject: str, group: str, responder: Responder, concurrency: int) -> None:
+        self._bus = bus
+        self.subject = subject
+        self.group = group
+        self.responder = responder
+        self.pool = WorkerPool(concurrency)
+
+    async def stop(self) -> None:
+        if self in self._bus._servers:
+            self._bus._servers.remove(self)
+        await self.pool.drain()
+
+
+class MemoryBus:
+    """Everything in one event loop; nothing survives it (the outbox does).
+
+    Args:
+        retry: tries and pauses of group handlers.
+        sleep: waits that many seconds between tries; tests pass one that does not.
+        is_local: False when several service registries of one process share the bus, so that each serves the
+            others as if they were remote.
+    """
+
+    def __init__(
+        self,
+        *,
+        retry: RetryPolicy | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        is_local: bool = True,
+    ) -> None:
+        self.is_local = is_local
+        self.max_payload_bytes = MAX_PAYLOAD_BYTES
+        self._retry = retry or RetryPolicy()
+        self._sleep = sleep
+        self._groups: dict[tuple[str, str], list[_Member]] = {}
+        self._listeners: list[_Listener] = []
+        self._servers: list[_Server] = []
+        self._accepted: OrderedDict[str, asyncio.Task[None]] = OrderedDict()
+        self._dead: Counter[str] = Counter()
+        self._turn = itertools.count()
+        self._stopping = asyncio.Event()
+        self._is_running = False
+
+    async def start(self) -> None:
+        self._stopping.clear()
+        self._is_running = True
+
+    async def stop(self) -> None:
+        self._is_running = False
+        self._stopping.set()  # ends the pauses between tries; their publishers keep their rows
+        members = [member for group in self._groups.values() for member in group]
+        everything: list[Subscription] = [*members, *self._listeners, *self._servers]
+        await asyncio.gather(*(subscription.stop() for subscription in everything))
+        if unfinished := [task for task in self._accepted.values() if not task.done()]:
+            await asyncio.wait(unfinished)
+        self._accepted.clear()
+
+    async def ping(self) -> None:
+        self._check_running()
+
+    def _check_running(self) -> None:
+        if not self._is_running:
+            raise BusUnavailable("the bus is not running")
+
+    # --- messages -----------------------------------------------------------------------------------
+
+    async def publish(self, subject: str, payload: bytes, *, message_id: str) -> None:
+        check_event(subject, message_id=message_id)
+        check_size(subject, payload, self.max_payload_bytes)
+        self._check_running()
+        delivery = self._accepted.get(message_id)
+        if delivery is None:
+            delivery = self._accepted[message_id] = spawn_apart(self._deliver(subject, payload, message_id))
+            delivery.add_done_callback(lambda task: self._settle(message_id, task))
+            self._tell(subject, payload, message_id)
+        # Whoever waits may give up; the message has been accepted and goes on.
+        await asyncio.shield(delivery)
+
+    def _settle(self, message_id: str, delivery: asyncio.Task[None]) -> None:
+        if delivery.cancelled() or delivery.exception() is not None:
+            self._accepted.pop(message_id, None)
+        while len(self._accepted) > REMEMBERED_IDS and next(iter(self._accepted.values())).done():
+            self._accepted.popitem(last=False)
+
+    async def _deliver(self, subject: str, payload: bytes, message_id: str) -> None:
+        groups = [key for key in self._groups if key[0] == subject]
+        outcomes = await asyncio.gather(
+            *(self._deliver_to(key, payload, message_id) for key in groups), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+
+    async def _deliver_to(self, key: tuple[str, str], payload: bytes, message_id: str) -> None:
+        subject, group = key
+        log = logger.bind(subject=subject, group=group, message_id=message_id)
+        for delivery in itertools.count(1):
+            members = self._groups.get(key)
+            if not members or self._stopping.is_set():
+                raise BusUnavailable(f"group {group} left before it had handled {subject}")
+            try:
+                await members[next(self._turn) % len(members)].handle(payload)
+                return
+            except _Left:
+                continue  # to another member, or out by the check above
+            except Reject as fault:
+                log.bind(reason=str(fault)).error("message rejected; dead letter")
+            except Exception as fault:
+                if delivery < self._retry.max_deliveries:
+                    log.bind(delivery=delivery, error=repr(fault)).warning("handler failed; trying again")
+                    await self._pause(self._retry.pause_after_s(delivery))
+                    continue
+                log.opt(exception=fault).error("handler failed for the last time; dead letter")
+            self._dead[group] += 1
+            return
+
+    async def _pause(self, pause_s: float) -> None:
+        waits = {asyncio.ensure_future(self._sleep(pause_s)), asyncio.ensure_future(self._stopping.wait())}
+        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in pending:
+            wait.cancel()
+
+    async def broadcast(self, subject: str, payload: bytes) -> None:
+        check_subject(subject)
+        check_size(subject, payload, self.max_payload_bytes)
+        self._tell(subject, payload, "")
+
+    def _tell(self, subject: str, payload: bytes, message_id: str) -> None:
+        for listener in self._listeners:
+            if matches(listener.lane.subject, subject):
+                listener.lane.offer(payload, message_id)
+
+    async def dead_letters(self) -> dict[str, int]:
+        return dict(self._dead)
+
+    # --- subscriptions ------------------------------------------------------------------------------
+
+    async def subscribe_group(
+        self, subject: str, group: str, handler: Handler, *, concurrency: int = 8
+    ) -> Subscription:
+        check_event(subject, group=group)
+        self._check_running()
+        member = _Member(self, (subject, group), handler, concurrency)
+        self._groups.setdefault((subject, group), []).append(member)
+        return member
+
+    def _leave(self, key: tuple[str, str], member: _Member) -> None:
+        self._groups[key].remove(member)
+        if not self._groups[key]:
+            del self._groups[key]
+
+    async def subscribe_everyone(self, subject: str, handler: Handler, *, resync: Resync) -> Subscription:
+        check_pattern(subject)
+        self._check_running()
+        listener = _Listener(self, EveryoneLane(subject, handler, resync, self._retry))
+        self._listeners.append(listener)
+        listener.lane.note_gap()
+        await listener.lane.tried_resync()
+        return listener
+
+    # --- questions ----------------------------------------------------------------------------------
+
+    async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
+        check_subject(subject)
+        check_size(subject, payload, self.max_payload_bytes)
+        servers = [server for server in self._servers if matches(server.subject, subject)]
+        if not servers:
+            raise Unavailable(f"nobody serves {subject}")
+        server = servers[next(self._turn) % len(servers)]
+        if server.pool.is_full:
+            raise Unavailable(f"{subject} has too many questions waiting")
+        task = server.pool.spawn(lambda: server.responder(payload))
+        done, _ = await asyncio.wait({task}, timeout=timeout_s)
+        if not done:
+            task.add_done_callback(_forget)
+            raise DeadlineExceeded(f"{subject} did not answer within {timeout_s:.1f} s")
+        if task.cancelled():
+            raise Unavailable(f"{subject} stopped before it had answered")
+        if (fault := task.exception()) is not None:
+            logger.bind(subject=subject).opt(exception=fault).error("responder failed")
+            raise Internal()
+        check_size(f"the answer of {subject}", task.result(), self.max_payload_bytes)
+        return task.result()
+
+    async def serve(self, subject: str, group: str, responder: Responder, *, concurrency: int = 64) -> Subscription:
+        check_pattern(subject)
+        self._check_running()
+        server = _Server(self, subject, group, responder, concurrency)
+        self._servers.append(server)
+        return server
+
+
+def _forget(task: asyncio.Task[bytes]) -> None:
+    """Nobody waits for this answer any more; looks at its fault so that asyncio does not complain."""
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        logger.opt(exception=fault).error("responder failed")

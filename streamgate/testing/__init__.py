@@ -1,0 +1,1 @@
+"""Shipped to plugin authors: servers, fixtures, conformance suites."""

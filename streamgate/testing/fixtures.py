@@ -1,0 +1,40 @@
+"""Servers as pytest fixtures: `pytest_plugins = ["streamgate.testing.fixtures"]` in a root conftest.
+
+They are processes, so tests of any event loop share them. A run starts a server when the first test asks for
+it, and once. A test that kills or restarts one takes one of its own (`own_nats_server`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from streamgate.testing.servers import NatsServer, PostgresServer
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[NatsServer]:
+    """One NATS with JetStream for the run: use subjects of your own."""
+    with NatsServer() as server:
+        yield server
+
+
+@pytest.fixture
+def own_nats_server() -> Iterator[NatsServer]:
+    """A NATS of this test's own, to be killed and restarted."""
+    with NatsServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL for the run."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """A new, empty database for this test: `postgresql://…`."""
+    return postgres_server.create_database()

@@ -1,0 +1,414 @@
+"""What only the NATS bus promises: messages and subscriptions outlive processes, servers and connections."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamgate.bus.base import BusUnavailable
+from streamgate.bus.nats import NatsBus
+from streamgate.errors import Unavailable
+from streamgate.testing.processes import free_port
+from streamgate.testing.servers import NatsServer
+
+MakeNats = Callable[..., NatsBus]
+Nothing = Callable[[], Awaitable[None]]
+
+
+async def eventually(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not is_so():
+            await asyncio.sleep(0.01)
+
+
+async def published(bus: NatsBus, subject: str, payload: bytes, message_id: str) -> None:
+    """As an outbox relay does: again and again with the same id."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await bus.publish(subject, payload, message_id=message_id)
+                break
+            except BusUnavailable:
+                await asyncio.sleep(0.02)
+
+
+# --- kept messages ----------------------------------------------------------------------------------
+
+
+async def test_what_was_acknowledged_survives_a_killed_server(
+    own_nats_server: NatsServer, own_nats_bus: MakeNats, running: Any, subject: str, recorder: Any
+) -> None:
+    publisher, subscriber, heard = own_nats_bus(), own_nats_bus(), recorder()
+    async with running(publisher):
+        for n in range(50):
+            await publisher.publish(subject, b"%d" % n, message_id=f"{subject}-{n}")
+        await asyncio.to_thread(own_nats_server.kill)
+        await asyncio.to_thread(own_nats_server.start)
+        async with running(subscriber):
+            await subscriber.subscribe_group(subject, "group", heard)
+
+            got = await heard.wait_for(50)
+
+    assert sorted(got, key=int) == [b"%d" % n for n in range(50)]
+
+
+async def test_a_group_goes_on_where_it_stopped(nats_bus: MakeNats, running: Any, subject: str, recorder: Any) -> None:
+    first, second = recorder(), recorder()
+    bus = nats_bus()
+    async with running(bus):
+        await bus.subscribe_group(subject, "group", first)
+        await bus.publish(subject, b"before", message_id=f"{subject}-1")
+        await first.wait_for(1)
+    later = nats_bus()
+    async with running(later):
+        await later.publish(subject, b"while away", message_id=f"{subject}-2")
+        await later.subscribe_group(subject, "group", second)
+
+        assert await second.wait_for(1) == [b"while away"]
+
+
+async def test_a_new_group_begins_with_what_is_kept(
+    nats_bus: MakeNats, running: Any, subject: str, recorder: Any
+) -> None:
+    bus, late = nats_bus(), recorder()
+    async with running(bus):
+        await bus.publish(subject, b"early", message_id=f"{subject}-1")
+        await bus.subscribe_group(subject, "late", late)
+
+        assert await late.wait_for(1) == [b"early"]
+
+
+async def test_the_message_of_a_killed_process_goes_to_another(
+    nats_server: NatsServer, nats_bus: MakeNats, running: Any, subject: str, recorder: Any
+) -> None:
+    bus, survivor = nats_bus(ack_wait_s=0.5), recorder()
+    script = Path(__file__).with_name("subscriber.py")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(script),
+        nats_server.url,
+        subject,
+        "0.5",
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdout is not None
+    try:
+        assert await process.stdout.readline() == b"ready\n"
+        async with running(bus):
+            await bus.publish(subject, b"precious", message_id=f"{subject}-1")
+            assert await process.stdout.readline() == b"took precious\n"
+            process.kill()
+            await process.wait()
+
+            await bus.subscribe_group(subject, "group", survivor)
+            assert await survivor.wait_for(1) == [b"precious"]
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_a_handler_longer_than_the_acknowledgement_time_runs_once(
+    nats_bus: MakeNats, running: Any, subject: str, recorder: Any
+) -> None:
+    bus, began = nats_bus(ack_wait_s=0.3), recorder()
+    may_end, ended = asyncio.Event(), asyncio.Event()
+
+    async def long(payload: bytes) -> None:
+        await began(payload)
+        await may_end.wait()
+        ended.set()
+
+    async with running(bus):
+        await bus.subscribe_group(subject, "group", long)
+        await bus.publish(subject, b"long", message_id=f"{subject}-1")
+        asyncio.get_running_loop().call_later(1.0, may_end.set)
+        async with asyncio.timeout(10):
+            await ended.wait()
+
+    assert began.got == [b"long"]
+
+
+async def test_a_message_that_kills_every_process_ends_as_a_dead_letter(
+    nats_bus: MakeNats, running: Any, subject: str, recorder: Any
+) -> None:
+    """Deliveries that never came to an end count too."""
+    group = subject.replace(".", "-")
+    for _ in range(3):
+        dying, took = nats_bus(ack_wait_s=0.2), recorder()
+        await dying.start()
+
+        async def never(payload: bytes, took: Any = took) -> None:
+            await took(payload)
+            await asyncio.Event().wait()
+
+        consumer: Any = await dying.subscribe_group(subject, group, never)
+        await dying.publish(subject, b"poison", message_id=f"{subject}-1")
+        await took.wait_for(1)
+        dying.connection._is_running = False  # as kill -9 would: no word to the server, no new connection
+        for task in [*consumer._tasks, *consumer._pool._tasks]:
+            task.cancel()
+        await dying.connection.client.close()
+
+    bus, unused = nats_bus(ack_wait_s=0.2), recorder()
+    async with running(bus):
+        await bus.subscribe_group(subject, group, unused)
+        async with asyncio.timeout(10):
+            while (await bus.dead_letters()).get(group) != 1:
+                await asyncio.sleep(0.02)
+
+    assert unused.got == []
+
+
+async def test_a_dead_letter_keeps_the_message_and_the_reason(
+    nats_bus: MakeNats, running: Any, subject: str, recorder: Any
+) -> None:
+    bus, handler = nats_bus(), recorder(failures=9, fault=RuntimeError("why\r\nit failed"))
+    group = subject.replace(".", "-")
+    async with running(bus):
+        await bus.subscribe_group(subject, group, handler)
+        await bus.publish(subject, b"bad", message_id=f"{subject}-1")
+        async with asyncio.timeout(10):
+            while (await bus.dead_letters()).get(group) != 1:
+                await asyncio.sleep(0.02)
+
+        letter = await bus.connection.jetstream.get_last_msg("DEAD", f"dead.{group}.{subject}")
+
+    assert letter.data == b"bad"
+    assert letter.headers is not None
+    assert letter.headers["Streamgate-Message-Id"] == f"{subject}-1"
+    assert letter.headers["Streamgate-Deliveries"] == "3"
+    assert "it failed" in letter.headers["Streamgate-Reason"]
+
+
+# --- several processes ------------------------------------------------------------------------------
+
+
+async def test_everyone_is_every_connection_and_a_group_is_one_of_them(
+    nats_bus: MakeNats, running: Any, subject: str, recorder: Any, nothing: Nothing
+) -> None:
+    first, second, one_of_both = recorder(), recorder(), recorder()
+    one, two = nats_bus(), nats_bus()
+    async with running(one, two):
+        await one.subscribe_everyone(subject, first, resync=nothing)
+        await two.subscribe_everyone(subject, second, resync=nothing)
+        await one.subscribe_group(subject, "group", one_of_both)
+        await two.subscribe_group(subject, "group", one_of_both)
+
+        for n in range(10):
+            await one.publish(subject, b"%d" % n, message_id=f"{subject}-{n}")
+
+        assert len(await first.wait_for(10)) == 10
+        assert len(await second.wait_for(10)) == 10
+        assert len(await one_of_both.wait_for(10)) == 10
+
+
+async def test_a_busy_process_leaves_messages_to_an_idle_one(
+    nats_bus: MakeNats, running: Any, subject: str, recorder: Any
+) -> None:
+    busy, idle = nats_bus(), nats_bus()
+    began, quick, may_end = recorder(), recorder(), asyncio.Event()
+
+    async def slow(payload: bytes) -> None:
+        await began(payload)
+        await may_end.wait()
+
+    async with running(busy, idle):
+        await busy.subscribe_group(subject, "group", slow, concurrency=1)
+        await busy.publish(subject, b"0", message_id=f"{subject}-0")
+        await began.wait_for(1)
+        await idle.subscribe_group(subject, "group", quick, concurrency=1)
+        for n in range(1, 6):
+            await busy.publish(subject, b"%d" % n, message_id=f"{subject}-{n}")
+
+        assert sorted(await quick.wait_for(5)) == [b"1", b"2", b"3", b"4", b"5"]
+        may_end.set()
+
+
+# --- broken connections -----------------------------------------------------------------------------
+
+
+async def test_all_subscriptions_go_on_after_a_server_restart(
+    own_nats_server: NatsServer, own_nats_bus: MakeNats, running: Any, subject: str, recorder: Any
+) -> None:
+    group, everyone, resyncs = recorder(), recorder(), recorder()
+
+    async def resync() -> None:
+        await resyncs(b"")
+
+    async def echo(payload: bytes) -> bytes:
+        return payload
+
+    bus = own_nats_bus()
+    async with running(bus):
+        await bus.subscribe_group(subject, "group", group)
+        await bus.subscribe_everyone(subject, everyone, resync=resync)
+        await bus.serve(f"svc.{subject}", "group", echo)
+        assert len(resyncs.got) == 1
+
+        for n in range(2):
+            await asyncio.to_thread(own_nats_server.kill)
+            await eventually(lambda: not bus.connection.is_connected)
+            with pytest.raises(BusUnavailable):
+                await bus.ping()
+            await asyncio.to_thread(own_nats_server.start)
+            await resyncs.wait_for(n + 2)
+            await published(bus, subject, b"%d" % n, f"{subject}-{n}")
+
+            assert await bus.request(f"svc.{subject}", b"there?", timeout_s=5) == b"there?"
+        assert sorted(await group.wait_for(2)) == [b"0", b"1"]
+        assert await everyone.wait_for(2) == [b"0", b"1"]
+
+
+async def test_a_question_on_its_way_fails_at_once_when_the_connection_breaks(
+    own_nats_server: NatsServer, own_nats_bus: MakeNats, subject: str
+) -> None:
+    bus = own_nats_bus()
+    await bus.start()
+    began = asyncio.Event()
+
+    async def never(_: bytes) -> bytes:
+        began.set()
+        await asyncio.sleep(0.5)
+        return b""
+
+    await bus.serve(f"svc.{subject}", "group", never)
+    asking = asyncio.create_task(bus.request(f"svc.{subject}", b"", timeout_s=30))
+    await began.wait()
+    await asyncio.to_thread(own_nats_server.kill)
+    began_at = time.monotonic()
+
+    with pytest.raises(Unavailable) as raised:
+        await asking
+    assert raised.value.code == "service.unavailable"
+    assert time.monotonic() - began_at < 1
+
+    with pytest.raises(BusUnavailable):
+        await bus.publish(subject, b"", message_id=f"{subject}-1")
+    with pytest.raises(Unavailable):
+        await bus.request(f"svc.{subject}", b"", timeout_s=30)
+    await bus.broadcast("live.lost", b"")
+    await bus.stop()
+
+
+async def test_a_connection_closed_by_the_server_is_replaced(
+    nats_bus: MakeNats, running: Any, subject: str, recorder: Any
+) -> None:
+    group, everyone, resyncs = recorder(), recorder(), recorder()
+
+    async def resync() -> None:
+        await resyncs(b"")
+
+    async def echo(payload: bytes) -> bytes:
+        return payload
+
+    bus = nats_bus()
+    async with running(bus):
+        await bus.subscribe_group(subject, "group", group)
+        await bus.subscribe_everyone(subject, everyone, resync=resync)
+        await bus.serve(f"svc.{subject}", "group", echo)
+        closed: Any = bus.connection.client
+        closed._transport.write(b"NONSENSE\r\n")  # answered by -ERR, which nats-py takes as the end
+
+        await resyncs.wait_for(2)
+        await published(bus, subject, b"still here", f"{subject}-1")
+
+        assert bus.connection.client is not closed
+        assert await group.wait_for(1) == [b"still here"]
+        assert await everyone.wait_for(1) == [b"still here"]
+        assert await bus.request(f"svc.{subject}", b"there?", timeout_s=5) == b"there?"
+
+
+async def test_a_server_that_lost_its_disk_is_set_up_again(
+    own_nats_bus: MakeNats, own_nats_server: NatsServer, running: Any, subject: str, recorder: Any
+) -> None:
+    bus, heard = own_nats_bus(), recorder()
+    async with running(bus):
+        await bus.subscribe_group(subject, "group", heard)
+        await asyncio.to_thread(own_nats_server.kill)
+        shutil.rmtree(own_nats_server.directory / "jetstream")
+        await asyncio.to_thread(own_nats_server.start)
+
+        await published(bus, subject, b"from the start", f"{subject}-1")
+
+        assert await heard.wait_for(1) == [b"from the start"]
+
+
+# --- start ------------------------------------------------------------------------------------------
+
+
+async def test_start_waits_for_a_server_that_comes_late_and_prints_nothing(
+    nats_bus: MakeNats, subject: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server = NatsServer()
+    server.prepare()
+    server.port = free_port()
+    bus = NatsBus(server.url, name="early", reconnect_wait_s=0.02)
+    starting = asyncio.create_task(bus.start())
+    await asyncio.sleep(0.1)
+    assert not starting.done()
+    try:
+        await asyncio.to_thread(server.start)
+        await starting
+        await bus.ping()
+        await bus.stop()
+    finally:
+        await asyncio.to_thread(server.stop)
+
+    assert "Traceback" not in capfd.readouterr().err
+
+
+async def test_start_gives_up_with_the_address_and_the_reason() -> None:
+    bus = NatsBus(f"nats://user:hidden@127.0.0.1:{free_port()}", name="lonely", start_timeout_s=0.2)
+    began = time.monotonic()
+
+    with pytest.raises(BusUnavailable, match="Connect call failed") as raised:
+        await bus.start()
+
+    assert time.monotonic() - began < 2
+    assert "127.0.0.1" in raised.value.detail
+    assert "hidden" not in raised.value.detail
+    await bus.stop()
+
+
+async def test_wrong_credentials_are_named_as_such() -> None:
+    with NatsServer(config='authorization: { user: "streamgate", password: "right" }') as server:
+        wrong = NatsBus(server.url.replace("//", "//streamgate:wrong@"), name="wrong", start_timeout_s=0.5)
+        right = NatsBus(server.url.replace("//", "//streamgate:right@"), name="right")
+
+        with pytest.raises(BusUnavailable, match=r"(?i)authorization"):
+            await wrong.start()
+        await right.start()
+        await right.stop()
+
+
+class WithoutJetstream(NatsServer):
+    def command(self) -> Sequence[str]:
+        return [part for part in super().command() if part != "-js"]
+
+
+async def test_a_server_without_jetstream_is_named_as_such() -> None:
+    with WithoutJetstream() as server:
+        bus = NatsBus(server.url, name="core", start_timeout_s=0.5)
+
+        with pytest.raises(BusUnavailable, match="JetStream"):
+            await bus.start()
+
+
+async def test_streams_set_up_by_an_operator_stay_as_they_are(own_nats_bus: MakeNats, running: Any) -> None:
+    bus, again = own_nats_bus(), own_nats_bus()
+    async with running(bus):
+        config = (await bus.connection.jetstream.stream_info("EVENTS")).config
+        assert config.max_age == 7 * 86_400
+        await bus.connection.jetstream.update_stream(config, max_age=3600)
+        async with running(again):
+            assert (await again.connection.jetstream.stream_info("EVENTS")).config.max_age == 3600
