@@ -1,0 +1,186 @@
+"""One child process seen from the transcoder: started, given one task, watched, and never left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+
+import streamgate
+from streamgate.contracts.media import MediaChildFailed
+from streamgate.errors import error_from_wire
+from streamgate.wire import to_plain
+
+from .media.channel import HEADER, Frame, decode_header, encode_frame
+from .media.child import ChildTask
+
+_LINE_BUFFER_BYTES = 4 << 20
+_STDERR_TAIL_BYTES = 64 << 10
+_LAST_WORDS_S = 5.0
+
+OnFrame = Callable[[Frame], Awaitable[None]]
+
+
+class ReadableSource(Protocol):
+    """The source of one task. `descriptor` is an open file where the bytes are on this machine, else None."""
+
+    size_bytes: int
+    descriptor: int | None
+
+    async def read_at(self, offset: int, length: int) -> bytes: ...
+
+
+class ChildProcess:
+    """A spawned (never forked) interpreter that serves one task."""
+
+    def __init__(self, process: asyncio.subprocess.Process, line: socket.socket, stderr: int) -> None:
+        self._process = process
+        self._line = line
+        self._stderr = stderr
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.returncode is None
+
+    @classmethod
+    async def spawn(cls) -> ChildProcess:
+        """Starts an interpreter with nothing of this process but its end of the line; it imports on its own time."""
+        ours, theirs = socket.socketpair()
+        stderr_read, stderr_write = os.pipe()
+        try:
+            for end in (ours, theirs):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LINE_BUFFER_BYTES)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-P", "-s", "-m", "streamgate_transcoder.media.child", str(theirs.fileno())),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=stderr_write,
+                pass_fds=(theirs.fileno(),),
+                env=_bare_environment(),
+                start_new_session=True,
+            )
+        except BaseException:
+            ours.close()
+            os.close(stderr_read)
+            raise
+        finally:
+            theirs.close()
+            os.close(stderr_write)
+        ours.setblocking(False)
+        return cls(process, ours, stderr_read)
+
+    async def serve(self, task: ChildTask, source: ReadableSource, on_frame: OnFrame) -> dict[str, Any]:
+        """Runs the task; `on_frame` gets `init`, `segment` and `progress` frames in order, one at a time.
+
+        Raises:
+            MediaError: what the child found, as its own class.
+            MediaChildFailed: the child died; worth another attempt.
+        """
+        try:
+            await self._send({"kind": "task", "task": to_plain(task)})
+            if source.descriptor is not None:
+                await self._send_descriptor(source.descriptor)
+            while True:
+                frame = await self._receive()
+                match frame.kind:
+                    case "done":
+                        return dict(frame.head["result"])
+                    case "fault":
+                        code, detail = str(frame.head["code"]), str(frame.head["detail"])
+                        raise error_from_wire({"code": code, "status": 422, "detail": detail})
+                    case "read":
+                        data = await source.read_at(int(frame.head["offset"]), int(frame.head["length"]))
+                        await self._send({"kind": "bytes"}, data)
+                    case "ready":
+                        continue
+                    case _:
+                        await on_frame(frame)
+        except ValueError as error:  # a frame that makes no sense: its memory may be in other hands
+            self.kill()
+            raise MediaChildFailed(f"the process for {task.task} spoke nonsense") from error
+        except (EOFError, ConnectionError) as error:
+            raise MediaChildFailed(await self._last_words(task)) from error
+
+    def kill(self) -> None:
+        """Ends it at once; harmless when it has ended."""
+        if self.is_alive:
+            self._process.kill()
+
+    async def reap(self) -> None:
+        """Waits for its end (call `kill` first) and lets go of everything."""
+        await self._process.wait()
+        self._line.close()
+        if self._stderr >= 0:
+            os.close(self._stderr)
+            self._stderr = -1
+
+    async def _send(self, head: dict[str, Any], data: bytes = b"") -> None:
+        await asyncio.get_running_loop().sock_sendall(self._line, encode_frame(head, data))
+
+    async def _send_descriptor(self, descriptor: int) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                socket.send_fds(self._line, [b"\0"], [descriptor])
+                return
+            except BlockingIOError:
+                writable: asyncio.Future[None] = loop.create_future()
+                loop.add_writer(self._line, _settle, writable)
+                try:
+                    await writable
+                finally:
+                    loop.remove_writer(self._line)
+
+    async def _receive(self) -> Frame:
+        text, data = decode_header(await self._exactly(HEADER.size))
+        return Frame(orjson.loads(await self._exactly(text)), await self._exactly(data))
+
+    async def _exactly(self, length: int) -> bytes:
+        buffer = bytearray(length)
+        view, got = memoryview(buffer), 0
+        loop = asyncio.get_running_loop()
+        while got < length:
+            read = await loop.sock_recv_into(self._line, view[got:])
+            if read == 0:
+                raise EOFError("the child has ended")
+            got += read
+        return bytes(buffer)
+
+    async def _last_words(self, task: ChildTask) -> str:
+        """How the child ended, once its end of the line is closed; not for long if it does not end."""
+        try:
+            code = await asyncio.wait_for(self._process.wait(), _LAST_WORDS_S)
+        except TimeoutError:
+            self.kill()
+            code = await self._process.wait()
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        os.set_blocking(self._stderr, False)
+        try:
+            said = os.read(self._stderr, _STDERR_TAIL_BYTES).decode(errors="replace").strip()
+        except BlockingIOError:
+            said = ""
+        last_line = said.splitlines()[-1] if said else ""
+        return f"the process for {task.task} ended by {how}" + (f": {last_line}" if last_line else "")
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _bare_environment() -> dict[str, str]:
+    """Where to import from, and nothing of this process' environment (which may hold secrets)."""
+    places = dict.fromkeys(str(Path(module).parent.parent) for module in (__file__, streamgate.__file__ or ""))
+    return {"PYTHONPATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"}

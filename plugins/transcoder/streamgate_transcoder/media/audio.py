@@ -1,0 +1,197 @@
+"""Encoding the sound: one AAC pass over the whole file, cut on the audio grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import av.filter
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.codec.context import Flags
+from av.container import InputContainer
+from av.error import BlockingIOError as NothingYet
+from av.error import EOFError as AllGiven
+from av.error import FFmpegError
+
+from streamgate.contracts.media import MediaCorrupt, MediaOutputInvalid, MediaPlan, PlannedRendition
+
+from .fragments import Sample, write_segment
+from .grid import AAC_FRAME_SAMPLES
+from .init_segment import AudioInit, write_audio_init
+from .limits import MediaLimits
+from .opening import main_audio, open_source, select_only
+from .output import Sink, checked
+from .pcm import PcmTimeline
+from .source import RangedBytes
+
+
+def encode_audio(source: RangedBytes, plan: MediaPlan, rendition_id: str, limits: MediaLimits, sink: Sink) -> None:
+    """Makes all segments of one audio rendition. Sound and picture share the plan's origin exactly.
+
+    Raises:
+        MediaCorrupt: no sound could be decoded (`media.corrupt`).
+        MediaOutputInvalid: what came out is not what the plan says (`media.output_invalid`).
+    """
+    rendition = next(item for item in plan.renditions if item.id == rendition_id)
+    total = plan.audio_grid[-1]
+    origin_s = Fraction(plan.origin_ticks, plan.timescale)
+    encoder = _Encoder(rendition, plan.audio_grid, sink)
+    timeline = PcmTimeline(rendition.channels, total, tolerance=rendition.sample_rate_hz // 50)
+    heard = 0
+    with open_source(source, limits) as container:
+        stream = main_audio(container)
+        if stream is None:
+            raise MediaCorrupt("the audio track is gone")
+        for frame in _resampled(_decoded(container, stream), rendition):
+            position = round(
+                ((frame.pts or 0) * (frame.time_base or Fraction(1)) - origin_s) * rendition.sample_rate_hz
+            )
+            for block in timeline.place(position, [_samples(frame, channel) for channel in range(rendition.channels)]):
+                encoder.encode(block)
+            heard += frame.samples
+            if timeline.is_full:
+                break
+    if heard == 0:
+        raise MediaCorrupt("nothing can be decoded in the audio track")
+    for block in timeline.finish():
+        encoder.encode(block)
+    encoder.finish()
+
+
+def _samples(frame: AudioFrame, channel: int) -> bytes:
+    """A plane without the padding that libav may leave behind it."""
+    return bytes(memoryview(frame.planes[channel])[: frame.samples * 4])
+
+
+def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
+    select_only(container, stream)
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except FFmpegError:  # one damaged packet: its time becomes silence
+            continue
+        yield from (frame for frame in frames if frame.pts is not None and frame.samples)
+
+
+def _resampled(frames: Iterator[AudioFrame], rendition: PlannedRendition) -> Iterator[AudioFrame]:
+    """Float planes at the rendition's rate and layout; a new converter whenever the source changes its form."""
+    resampler: _Resampler | None = None
+    for frame in frames:
+        form = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
+        if resampler is None or resampler.form != form:
+            if resampler is not None:
+                yield from resampler.convert(None)
+            resampler = _Resampler(frame, rendition)
+        yield from resampler.convert(frame)
+    if resampler is not None:
+        yield from resampler.convert(None)
+
+
+class _Resampler:
+    """libswresample by a filter graph of one thread: `av.AudioResampler` has no setting for that."""
+
+    def __init__(self, first: AudioFrame, rendition: PlannedRendition) -> None:
+        self.form = (first.format.name, first.layout.name, first.sample_rate, first.time_base)
+        self._graph = av.filter.Graph()
+        self._graph.threads = 1
+        nodes = (
+            self._graph.add_abuffer(
+                sample_rate=first.sample_rate,
+                format=first.format.name,
+                layout=first.layout.name,
+                time_base=first.time_base,
+            ),
+            self._graph.add(
+                "aformat",
+                sample_fmts="fltp",
+                sample_rates=str(rendition.sample_rate_hz),
+                channel_layouts=_layout(rendition),
+            ),
+            self._graph.add("abuffersink"),
+        )
+        self._graph.link_nodes(*nodes).configure()
+
+    def convert(self, frame: AudioFrame | None) -> Iterator[AudioFrame]:
+        self._graph.push(frame)
+        while True:
+            try:
+                pulled = self._graph.pull()
+            except (NothingYet, AllGiven):
+                return
+            if isinstance(pulled, AudioFrame):
+                yield pulled
+
+
+def _layout(rendition: PlannedRendition) -> str:
+    return "mono" if rendition.channels == 1 else "stereo"
+
+
+class _Encoder:
+    """AAC frames, gathered into segments of the audio grid."""
+
+    def __init__(self, rendition: PlannedRendition, grid: tuple[int, ...], sink: Sink) -> None:
+        self._rendition = rendition
+        self._grid = grid
+        self._sink = sink
+        self._done = 0
+        self._given = 0
+        self._samples: list[Sample] = []
+        self._codec = _open_encoder(rendition)
+        sink.init(
+            rendition.id,
+            write_audio_init(
+                AudioInit(
+                    sample_rate_hz=rendition.sample_rate_hz,
+                    channels=rendition.channels,
+                    config=self._codec.extradata or b"",
+                    bitrate_bps=rendition.bitrate_bps,
+                )
+            ),
+        )
+
+    def encode(self, planes: list[bytes]) -> None:
+        frame = AudioFrame(format="fltp", layout=_layout(self._rendition), samples=AAC_FRAME_SAMPLES)
+        for plane, data in zip(frame.planes, planes, strict=True):
+            plane.update(data)
+        frame.sample_rate = self._rendition.sample_rate_hz
+        frame.pts, frame.time_base = self._given, Fraction(1, self._rendition.sample_rate_hz)
+        self._given += AAC_FRAME_SAMPLES
+        self._take(frame)
+
+    def finish(self) -> None:
+        self._take(None)
+        if self._done != len(self._grid) - 1 or self._samples:
+            raise MediaOutputInvalid(f"{self._rendition.id}: {self._done} of {len(self._grid) - 1} segments came out")
+
+    def _take(self, frame: AudioFrame | None) -> None:
+        for packet in self._codec.encode(frame):
+            # The encoder's first frame is its own run-up, before the beginning: a negative `tfdt` stops players.
+            if packet.pts is None or packet.pts < 0:
+                continue
+            self._samples.append(Sample(packet.pts, bytes(packet)))
+            if packet.pts + AAC_FRAME_SAMPLES == self._grid[self._done + 1]:
+                self._write()
+
+    def _write(self) -> None:
+        start, end = self._grid[self._done], self._grid[self._done + 1]
+        data = write_segment(self._done, self._samples, end)
+        shown = range(start, end, AAC_FRAME_SAMPLES)
+        self._sink.segment(checked(self._rendition.id, self._done, data, start, end, shown))
+        self._samples = []
+        self._done += 1
+        self._sink.progress(self._done / (len(self._grid) - 1))
+
+
+def _open_encoder(rendition: PlannedRendition) -> AudioCodecContext:
+    codec = av.CodecContext.create("aac", "w")
+    codec.sample_rate = rendition.sample_rate_hz
+    codec.layout = _layout(rendition)
+    codec.format = "fltp"
+    codec.bit_rate = rendition.bitrate_bps
+    codec.time_base = Fraction(1, rendition.sample_rate_hz)
+    codec.flags |= Flags.global_header
+    codec.open()
+    return codec

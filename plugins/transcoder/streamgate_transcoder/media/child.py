@@ -1,0 +1,167 @@
+"""The child process: serves one task over the line it was given, then ends.
+
+    python -P -s -m streamgate_transcoder.media.child <descriptor of the line>
+
+It is started ahead of need, imports everything, and waits. With the task come the source (an open file, or
+answers to ranged reads) and the limits; from then on nothing else of the machine can be reached.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import os
+import pkgutil
+import socket
+import sys
+import time
+import traceback
+from typing import Any
+
+import attrs
+import av
+
+from streamgate.contracts.media import (
+    AUDIO_KIND,
+    CHUNK_KIND,
+    PROBE_KIND,
+    AudioPayload,
+    ChunkPayload,
+    MediaError,
+    MediaTooLarge,
+    ProbePayload,
+    ProbeResult,
+)
+from streamgate.wire import from_plain, to_plain, tolerant
+
+from . import sandbox
+from .audio import encode_audio
+from .channel import ChildLine, Frame
+from .limits import MediaLimits
+from .output import SegmentOut
+from .planning import make_plan
+from .probe import probe
+from .profiles import PROFILES
+from .source import AskedBytes, DescriptorBytes, RangedBytes
+from .video import encode_chunk
+
+_PROGRESS_EVERY_S = 0.25
+
+
+@attrs.frozen(kw_only=True)
+class ChildTask:
+    """What the parent sends. `source_by`: 'descriptor' follows the frame, or ranges are asked for ('reads')."""
+
+    task: str
+    payload: dict[str, Any]
+    source_by: str
+    source_size_bytes: int
+    limits: MediaLimits
+    sandbox: sandbox.SandboxLimits
+
+
+class LineSink:
+    """Sends what is made to the parent as it is made. An init goes once."""
+
+    def __init__(self, line: ChildLine) -> None:
+        self._line = line
+        self._told_at = 0.0
+
+    def init(self, rendition_id: str, data: bytes) -> None:
+        self._line.send({"kind": "init", "rendition_id": rendition_id}, data)
+
+    def segment(self, segment: SegmentOut) -> None:
+        facts = attrs.asdict(segment, filter=lambda field, _: field.name != "data")
+        self._line.send({"kind": "segment", **facts}, segment.data)
+
+    def progress(self, share: float) -> None:
+        now = time.monotonic()
+        if now - self._told_at >= _PROGRESS_EVERY_S:
+            self._told_at = now
+            self._line.send({"kind": "progress", "share": round(share, 4)})
+
+
+def serve(line: ChildLine) -> None:
+    """Waits for the task, does it, and answers with `done` or `fault`."""
+    task = from_plain(ChildTask, line.receive().head["task"])
+    source = _source(line, task)
+    sandbox.enter(task.sandbox)
+    try:
+        result = run_task(task, source, LineSink(line))
+    except MediaError as error:
+        line.send({"kind": "fault", "code": error.code, "detail": error.detail})
+    except MemoryError:
+        detail = f"it needs more than the {task.sandbox.memory_bytes >> 20} MiB allowed"
+        line.send({"kind": "fault", "code": MediaTooLarge.code, "detail": detail})
+    else:
+        line.send({"kind": "done", "result": result})
+
+
+def run_task(task: ChildTask, source: RangedBytes, sink: LineSink) -> dict[str, Any]:
+    """The result as plain JSON; what was made has gone to the sink already.
+
+    Raises:
+        MediaError: the file or the output is not as it must be.
+    """
+    if task.task == PROBE_KIND:
+        wanted = from_plain(ProbePayload, task.payload)
+        info = probe(source, task.limits, sink.progress)
+        plan = make_plan(info, PROFILES[wanted.profile], wanted.content_id, wanted.media_version, wanted.source)
+        result: dict[str, Any] = to_plain(ProbeResult(plan=plan))
+        return result
+    if task.task == CHUNK_KIND:
+        chunk = from_plain(ChunkPayload, task.payload)
+        encode_chunk(source, chunk.plan, chunk.chunk_n, task.limits, sink)
+        return {}
+    if task.task == AUDIO_KIND:
+        audio = from_plain(AudioPayload, task.payload)
+        encode_audio(source, audio.plan, audio.rendition_id, task.limits, sink)
+        return {}
+    raise ValueError(f"unknown task {task.task!r}")
+
+
+def _source(line: ChildLine, task: ChildTask) -> RangedBytes:
+    if task.source_by == "descriptor":
+        return DescriptorBytes(line.receive_descriptor())
+
+    def ask(offset: int, length: int) -> bytes:
+        line.send({"kind": "read", "offset": offset, "length": length})
+        answer: Frame = line.receive()
+        return answer.data
+
+    return AskedBytes(task.source_size_bytes, ask)
+
+
+def _rehearse() -> None:
+    """Uses once what loads its parts late: after the task has come, no file can be opened any more."""
+    for module in pkgutil.walk_packages(av.__path__, "av."):
+        if not module.name.endswith(("__main__", "datasets")):
+            importlib.import_module(module.name)
+    from_plain(ChildTask, to_plain(_EXAMPLE))
+    for kind in (ProbePayload, ChunkPayload, AudioPayload):
+        tolerant.get_structure_hook(kind)
+    traceback.format_exception(ValueError("rehearsal"))
+
+
+_EXAMPLE = ChildTask(
+    task="", payload={}, source_by="", source_size_bytes=0, limits=MediaLimits(), sandbox=sandbox.SandboxLimits()
+)
+
+
+def main(arguments: list[str]) -> int:
+    faulthandler.enable()
+    # Nobody may be reading: what does not fit into the pipe is dropped, never waited for.
+    os.set_blocking(sys.stderr.fileno(), False)
+    with socket.socket(fileno=int(arguments[1])) as connection:
+        line = ChildLine(connection)
+        _rehearse()
+        try:
+            line.send({"kind": "ready"})
+            serve(line)
+        except (EOFError, BrokenPipeError, ConnectionResetError):  # the parent has gone, or wants no more
+            return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -1,0 +1,107 @@
+"""Decoded frames of one stretch of a source, placed on the grid: what the encoders are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Generic, TypeVar
+
+import attrs
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from streamgate.contracts.media import MediaPlan
+
+from .clock import Clock
+from .limits import MediaLimits
+from .opening import main_video, open_source, select_only
+from .source import RangedBytes
+
+F = TypeVar("F")
+
+
+@attrs.frozen
+class Placed(Generic[F]):
+    """A frame at its time (ticks from the plan's origin); `starts_segment` where a grid time is."""
+
+    ticks: int
+    frame: F
+    starts_segment: bool
+
+
+def place_on_grid(frames: Iterator[tuple[int, F]], starts: Sequence[int], end: int) -> Iterator[Placed[F]]:
+    """Frames from starts[0] up to `end`, exactly one at each of `starts`, times rising.
+
+    Grid times are times of frames. Where damage has taken such a frame away, the one before it (at the very
+    beginning: the next) stands in, so that every segment exists. Nothing comes out where nothing went in.
+    """
+    waiting = list(reversed(starts))
+    held: F | None = None
+    last = starts[0] - 1
+    for ticks, frame in frames:
+        if ticks >= end:
+            break
+        while waiting and waiting[-1] < ticks:
+            yield Placed(waiting[-1], frame if held is None else held, True)
+            last = waiting.pop()
+        if ticks > last:
+            is_start = bool(waiting) and waiting[-1] == ticks
+            if is_start:
+                waiting.pop()
+            yield Placed(ticks, frame, is_start)
+            last = ticks
+        held = frame
+    if held is not None:
+        for start in reversed(waiting):
+            yield Placed(start, held, True)
+
+
+def decoded_frames(
+    source: RangedBytes, plan: MediaPlan, decode_from: int, start: int, limits: MediaLimits
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Frames in display order from `start` ticks on (earlier ones may come too), with their times in ticks.
+
+    Seeks to `decode_from`. Demuxers differ in where that lands, so a landing too late is seen at the first
+    frame, and tried again from further back, at last from the beginning.
+    """
+    retreat = 12 * plan.timescale
+    for landing in (decode_from, decode_from - retreat, 0):
+        with open_source(source, limits) as container:
+            stream = main_video(container)
+            if stream is None or stream.time_base is None:
+                return
+            clock = Clock(stream.time_base, plan.timescale)
+            if landing > 0 and not _seek(container, stream, clock.stamp(plan.origin_ticks + landing)):
+                continue
+            frames = _decode(container, stream, clock, plan.origin_ticks)
+            first = next(frames, None)
+            if first is None or (first[0] > start and landing > 0):
+                continue
+            yield first
+            yield from frames
+            return
+
+
+def _seek(container: InputContainer, stream: VideoStream, stamp: int) -> bool:
+    select_only(container, stream)
+    try:
+        container.seek(stamp, stream=stream)
+    except (FFmpegError, OSError):  # no index, or a file that does not begin with a key frame
+        return False
+    return True
+
+
+def _decode(
+    container: InputContainer, stream: VideoStream, clock: Clock, origin_ticks: int
+) -> Iterator[tuple[int, VideoFrame]]:
+    select_only(container, stream)
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except FFmpegError:  # one damaged packet; the next frames stand in
+            continue
+        for frame in frames:
+            stamp = frame.pts if frame.pts is not None else frame.dts
+            if stamp is not None:
+                yield clock.ticks(stamp) - origin_ticks, frame

@@ -1,0 +1,89 @@
+"""What the probe found in a source: plain values, in integers, display orientation applied."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Colour:
+    """Code points of ITU-T H.273 (2 = unspecified), and whether samples use the full range."""
+
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+    is_full_range: bool = False
+
+    @property
+    def is_hdr(self) -> bool:
+        """PQ (SMPTE ST 2084) or HLG (ARIB STD-B67)."""
+        return self.transfer in (16, 18)
+
+
+@attrs.frozen(kw_only=True)
+class VideoTrack:
+    """The video track that will be shown.
+
+    All times are ticks of `timescale` counted from `origin_ticks`, which is the source's time of the first
+    presented frame. `times` holds every presented frame in display order (the first entry is 0), `end` is
+    when the last one leaves the screen. `key_times` are frames where decoding can begin; `cut_times` those
+    among them that begin a *closed* group, so that nothing before depends on what follows.
+    """
+
+    index: int
+    codec: str
+    width_px: int  # as displayed: rotation applied, pixels made square
+    height_px: int
+    rotation_deg: int = 0  # clockwise turn that was applied: 0, 90, 180, 270
+    sar_num: int = 1  # of the coded picture
+    sar_den: int = 1
+    timescale: int
+    origin_ticks: int
+    times: tuple[int, ...]
+    end: int
+    key_times: tuple[int, ...]
+    cut_times: tuple[int, ...]
+    colour: Colour = attrs.field(factory=Colour)
+    is_interlaced: bool = False
+
+    @property
+    def is_variable_rate(self) -> bool:
+        """Whether two frames stay longer than another by more than rounding to the clock explains (2 ms)."""
+        gaps = [b - a for a, b in pairwise(self.times)]
+        return bool(gaps) and max(gaps) - min(gaps) > max(1, self.timescale // 500)
+
+    @property
+    def average_fps(self) -> Fraction:
+        return Fraction(len(self.times) * self.timescale, max(1, self.end))
+
+
+@attrs.frozen(kw_only=True)
+class AudioTrack:
+    """One audio track. `start_s` and `end_s` are exact source times in seconds, priming already left out."""
+
+    index: int
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    language: str = ""
+    is_default: bool = False
+    start_s: Fraction = Fraction(0)
+    end_s: Fraction = Fraction(0)
+
+
+@attrs.frozen(kw_only=True)
+class MediaInfo:
+    """One probed source. At least one track is there: without any the probe fails instead."""
+
+    container: str
+    video: VideoTrack | None = None
+    audio: tuple[AudioTrack, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def main_audio(self) -> AudioTrack | None:
+        """The track marked as default, else the first."""
+        return next((track for track in self.audio if track.is_default), self.audio[0] if self.audio else None)

@@ -1,0 +1,103 @@
+"""Opening a source: demuxer forced, nothing else reachable, limits checked before anything is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import av
+import av.error
+import av.logging
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Discard, Disposition, Stream
+from av.video.stream import VideoStream
+
+from streamgate.contracts.media import MediaTooLarge, NotMedia
+
+from .limits import MediaLimits
+from .sniff import HEAD_BYTES, sniff_demuxer
+from .source import RangedBytes, SourceFile
+
+av.logging.set_level(None)
+
+_LONGEST_NAMES = {"mov": "mov,mp4,m4a,3gp,3g2,mj2", "matroska": "matroska,webm"}
+
+
+def _refuse_other_files(url: str, flags: int, options: dict[str, Any]) -> NoReturn:
+    raise PermissionError("a source may not open other files")
+
+
+@contextmanager
+def open_source(source: RangedBytes, limits: MediaLimits) -> Iterator[InputContainer]:
+    """The source as a libav container, one decoding thread a stream.
+
+    Raises:
+        NotMedia: no accepted format, or its header cannot be read (`media.not_media`).
+        MediaTooLarge: beyond `limits` (`media.limits_exceeded`).
+    """
+    demuxer = sniff_demuxer(source.read_at(0, HEAD_BYTES))
+    try:
+        container = av.open(
+            SourceFile(source),
+            "r",
+            format=demuxer,
+            io_open=_refuse_other_files,
+            buffer_size=1 << 18,
+            options={
+                "format_whitelist": _LONGEST_NAMES.get(demuxer, demuxer),
+                "max_streams": str(limits.max_streams),
+                "max_pixels": str(limits.max_pixels),
+            },
+        )
+    except (av.error.FFmpegError, ValueError, EOFError) as error:
+        raise NotMedia(f"the {demuxer} header cannot be read: it is damaged, cut off or not what it claims") from error
+    with container:
+        check_limits(container, limits)
+        for stream in container.streams:
+            if stream.type in ("video", "audio"):
+                stream.codec_context.thread_count = 1
+                stream.codec_context.thread_type = "NONE"
+        yield container
+
+
+def check_limits(container: InputContainer, limits: MediaLimits) -> None:
+    if len(container.streams) > limits.max_streams:
+        raise MediaTooLarge(f"{len(container.streams)} streams; {limits.max_streams} are allowed")
+    if container.duration is not None and container.duration > limits.max_duration_s * 1_000_000:
+        raise MediaTooLarge(f"longer than {limits.max_duration_s / 3600:g} hours")
+    for stream in container.streams.video:
+        check_size(stream.codec_context.width, stream.codec_context.height, limits)
+    for track in container.streams.audio:
+        context = track.codec_context
+        if context.channels > limits.max_channels or context.sample_rate > limits.max_sample_rate_hz:
+            raise MediaTooLarge(f"{context.channels} channels at {context.sample_rate} Hz")
+
+
+def check_size(width_px: int, height_px: int, limits: MediaLimits) -> None:
+    if width_px * height_px > limits.max_pixels or max(width_px, height_px) > limits.max_side_px:
+        raise MediaTooLarge(f"{width_px} x {height_px} pixels; {limits.max_pixels} in a frame are allowed")
+
+
+def select_only(container: InputContainer, wanted: Stream) -> None:
+    """Makes the demuxer drop all other streams, which also keeps a seek on the wanted one."""
+    for stream in container.streams:
+        stream.discard = Discard.default if stream.index == wanted.index else Discard.all
+
+
+def main_video(container: InputContainer) -> VideoStream | None:
+    """The first video track that is moving pictures (a cover image is a video stream of one frame)."""
+    still = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+    for stream in container.streams.video:
+        if not stream.disposition & still and stream.codec_context.name and stream.time_base:
+            return stream
+    return None
+
+
+def main_audio(container: InputContainer) -> AudioStream | None:
+    """The track marked as default, else the first, among those libav has a decoder for."""
+    tracks = [
+        stream for stream in container.streams.audio if stream.codec_context.name and stream.codec_context.channels
+    ]
+    return next((track for track in tracks if track.disposition & Disposition.default), tracks[0] if tracks else None)

@@ -1,0 +1,197 @@
+"""Probing: from a source's bytes to a `MediaInfo`. One frame of each track is decoded, no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import attrs
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from streamgate.contracts.media import MediaTooLarge, NoPlayableTrack
+
+from .clock import Clock, choose_timescale
+from .frame_index import FrameIndex, index_from_header, index_from_scan
+from .info import AudioTrack, Colour, MediaInfo, VideoTrack
+from .limits import MediaLimits
+from .opening import check_size, main_audio, main_video, open_source, select_only
+from .orientation import orientation_of
+from .source import RangedBytes
+
+_PACKETS_TRIED = 3000
+
+
+@attrs.define
+class _Opening:
+    """What the beginning of a file shows: a first decoded frame of each track, and the first video packets."""
+
+    video_frame: VideoFrame | None = None
+    audio_frame: AudioFrame | None = None
+    video_packets: list[Packet[Any]] = attrs.field(factory=list)
+
+
+def probe(source: RangedBytes, limits: MediaLimits, on_progress: Callable[[float], None]) -> MediaInfo:
+    """What a source holds. `on_progress` hears shares of the work (0 to 1) where a file must be read whole.
+
+    Raises:
+        NotMedia, NoPlayableTrack, MediaTooLarge, MediaCorrupt: as their codes say; none is worth a retry.
+    """
+    warnings: list[str] = []
+    with open_source(source, limits) as container:
+        stream, sound = main_video(container), main_audio(container)
+        start = _read_opening(container, stream, sound)
+        if stream is not None and start.video_frame is None:
+            warnings.append("the video track cannot be decoded; only its sound is offered")
+        if sound is not None and start.audio_frame is None:
+            warnings.append("the audio track cannot be decoded; the video is offered without sound")
+        if start.video_frame is None and start.audio_frame is None:
+            raise NoPlayableTrack(_what_was_there(container))
+        index = None
+        if stream is not None and start.video_frame is not None:
+            check_size(start.video_frame.width, start.video_frame.height, limits)
+            index = index_from_header(stream, source, start.video_packets, limits)
+        container_name = container.format.name
+    video: VideoTrack | None = None
+    audio: tuple[AudioTrack, ...] = ()
+    with open_source(source, limits) as container:
+        stream, sound = main_video(container), main_audio(container)
+        if stream is not None and start.video_frame is not None:
+            index = index or index_from_scan(container, stream, limits, on_progress)
+            video = _video_track(stream, start.video_frame, index, limits, warnings)
+        if start.audio_frame is not None:
+            end_s = _audio_end(container, sound, limits) if sound is not None and video is None else Fraction(0)
+            audio = tuple(
+                _audio_track(track, start.audio_frame if track.index == sound.index else None, end_s)
+                for track in container.streams.audio
+                if sound is not None and track.codec_context.name
+            )
+    return MediaInfo(container=container_name, video=video, audio=audio, warnings=tuple(warnings))
+
+
+def _read_opening(container: InputContainer, video: VideoStream | None, audio: AudioStream | None) -> _Opening:
+    found = _Opening()
+    wanted = [stream for stream in (video, audio) if stream is not None]
+    if not wanted:
+        raise NoPlayableTrack(_what_was_there(container))
+    for count, packet in enumerate(container.demux(*wanted)):
+        is_video = video is not None and packet.stream.index == video.index
+        done = found.video_frame is not None if is_video else found.audio_frame is not None
+        if is_video and len(found.video_packets) < 64 and packet.size:
+            found.video_packets.append(packet)
+        if not done:
+            try:
+                frame = next(iter(packet.decode()), None)
+            except FFmpegError:  # damaged packets are skipped, as players do
+                frame = None
+            if isinstance(frame, VideoFrame) and frame.pts is not None:
+                found.video_frame = frame
+            elif isinstance(frame, AudioFrame) and frame.pts is not None:
+                found.audio_frame = frame
+        whole = (video is None or found.video_frame) and (audio is None or found.audio_frame)
+        if whole or count > _PACKETS_TRIED:
+            break
+    return found
+
+
+def _video_track(
+    stream: VideoStream, first: VideoFrame, index: FrameIndex, limits: MediaLimits, warnings: list[str]
+) -> VideoTrack:
+    time_base = stream.time_base or Fraction(1, 1000)
+    origin = first.pts or 0
+    # A file may begin with frames that refer to others before its beginning: they cannot be shown.
+    shown = sorted({stamp for stamp in index.pts if stamp >= origin}) or [origin]
+    gaps = [after - before for before, after in pairwise(shown)]
+    clock = Clock(time_base, choose_timescale(time_base, min(gaps, default=1)))
+    usual = sorted(gaps)[len(gaps) // 2] if gaps else max(1, int(1 / (25 * time_base)))
+    longest = max(1, int(10 / time_base))
+    end = shown[-1] + min(index.last_duration if index.last_duration > 0 else usual, longest)
+    if index.is_cut_off:
+        warnings.append("the file ends before its header says; what is there will be played")
+    zero = clock.ticks(origin)
+
+    def ticks(stamps: list[int]) -> tuple[int, ...]:
+        return tuple(sorted({clock.ticks(stamp) - zero for stamp in stamps if origin <= stamp < end}))
+
+    orientation = orientation_of(first)
+    sar = stream.sample_aspect_ratio or Fraction(1)
+    sar = sar if Fraction(1, 20) < sar < 20 else Fraction(1)
+    width, height = max(1, round(first.width * sar)), first.height
+    if orientation.is_transposed:
+        width, height = height, width
+    track = VideoTrack(
+        index=stream.index,
+        codec=stream.codec_context.name,
+        width_px=width,
+        height_px=height,
+        rotation_deg=orientation.rotation_deg,
+        sar_num=sar.numerator,
+        sar_den=sar.denominator,
+        timescale=clock.timescale,
+        origin_ticks=zero,
+        times=ticks(shown),
+        end=clock.ticks(end) - zero,
+        key_times=ticks(list(index.key_pts)),
+        cut_times=ticks(list(index.cut_pts)),
+        colour=Colour(
+            primaries=first.color_primaries,
+            transfer=first.color_trc,
+            matrix=first.colorspace,
+            is_full_range=first.color_range == 2 or first.format.name.startswith("yuvj"),
+        ),
+        is_interlaced=first.interlaced_frame,
+    )
+    _check_track(track, limits)
+    if track.is_interlaced:
+        warnings.append("the video is interlaced; it is shown as it is")
+    if track.colour.is_hdr:
+        warnings.append("the video is HDR; its encodes are 8 bit and keep its transfer function")
+    return track
+
+
+def _check_track(track: VideoTrack, limits: MediaLimits) -> None:
+    if track.end > limits.max_duration_s * track.timescale:
+        raise MediaTooLarge(f"longer than {limits.max_duration_s / 3600:g} hours")
+    if len(track.times) > 2 * limits.max_fps and track.average_fps > limits.max_fps:
+        raise MediaTooLarge(f"{float(track.average_fps):.0f} frames a second; {limits.max_fps:g} are allowed")
+
+
+def _audio_track(stream: AudioStream, first: AudioFrame | None, end_s: Fraction) -> AudioTrack:
+    start_s = Fraction(0)
+    if first is not None and first.pts is not None:
+        start_s = first.pts * (first.time_base or stream.time_base or Fraction(1, 1000))
+    return AudioTrack(
+        index=stream.index,
+        codec=stream.codec_context.name,
+        sample_rate_hz=stream.codec_context.sample_rate,
+        channels=stream.codec_context.channels,
+        language=stream.language or "",
+        is_default=first is not None,
+        start_s=start_s,
+        end_s=end_s,
+    )
+
+
+def _audio_end(container: InputContainer, stream: AudioStream, limits: MediaLimits) -> Fraction:
+    """When the sound ends, from its packets: headers of audio files often only estimate it."""
+    select_only(container, stream)
+    time_base = stream.time_base or Fraction(1, 1000)
+    end = 0
+    for packet in container.demux(stream):
+        if packet.size and packet.pts is not None:
+            end = max(end, packet.pts + (packet.duration or 0))
+            if end * time_base > limits.max_duration_s:
+                raise MediaTooLarge(f"longer than {limits.max_duration_s / 3600:g} hours")
+    return end * time_base
+
+
+def _what_was_there(container: InputContainer) -> str:
+    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no stream"
+    return f"nothing that can be decoded in this {container.format.name} file ({kinds})"

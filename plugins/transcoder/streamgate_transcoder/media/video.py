@@ -1,0 +1,184 @@
+"""Encoding one chunk: the source is decoded once, and every rung of the ladder is made from it side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import av
+from av.codec.context import Flags
+from av.packet import Packet
+from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType, VideoFrame
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+
+from streamgate.contracts.media import MediaCorrupt, MediaOutputInvalid, MediaPlan, PlannedRendition
+
+from .decode_times import NotAClosedSegment
+from .fragments import Sample, write_segment
+from .frame_feed import Placed, decoded_frames, place_on_grid
+from .h264 import parameter_sets, to_length_prefixed
+from .info import Colour
+from .init_segment import VideoInit, write_video_init
+from .limits import MediaLimits
+from .orientation import Turner, orientation_of
+from .output import Sink, checked
+from .source import RangedBytes
+
+# The grid alone says where key frames are: no scene cuts, no interval of x264's own. The 8x8 transform makes the
+# profile High with any preset (x264 names the lowest that fits what it was told to use).
+_FORCED_BY_US = {"forced-idr": "1", "sc_threshold": "0", "g": "100000", "8x8dct": "1"}
+
+
+def encode_chunk(source: RangedBytes, plan: MediaPlan, chunk_n: int, limits: MediaLimits, sink: Sink) -> None:
+    """Makes the segments of one chunk for all encoded video renditions of the plan.
+
+    Raises:
+        MediaCorrupt: no frame of the chunk could be decoded (`media.corrupt`).
+        MediaOutputInvalid: what came out is not what the plan says (`media.output_invalid`).
+    """
+    chunk = plan.chunks[chunk_n]
+    grid = plan.video_grid[chunk.seg_from : chunk.seg_to + 1]
+    rungs = [
+        Rung(rendition, plan.timescale, chunk.seg_from, grid, sink)
+        for rendition in plan.renditions
+        if rendition.kind == "video" and rendition.mode == "encode"
+    ]
+    frames = decoded_frames(source, plan, chunk.decode_from_ticks, grid[0], limits)
+    turner = Turner()
+    seen = 0
+    for placed in _turned(place_on_grid(frames, grid[:-1], grid[-1]), turner):
+        for rung in rungs:
+            rung.encode(placed)
+        seen += 1
+        if seen % 8 == 0:
+            sink.progress((placed.ticks - grid[0]) / (grid[-1] - grid[0]))
+    if seen == 0:
+        raise MediaCorrupt(f"nothing can be decoded between {grid[0]} and {grid[-1]} ticks")
+    for rung in rungs:
+        rung.finish()
+
+
+def _turned(frames: Iterator[Placed[VideoFrame]], turner: Turner) -> Iterator[Placed[VideoFrame]]:
+    for placed in frames:
+        turned = turner.turn(placed.frame, orientation_of(placed.frame))
+        yield Placed(placed.ticks, turned, placed.starts_segment)
+
+
+class Rung:
+    """One rendition's scaler, encoder and segment cutter for one chunk."""
+
+    def __init__(
+        self, rendition: PlannedRendition, timescale: int, first_segment: int, grid: Sequence[int], sink: Sink
+    ) -> None:
+        self._rendition = rendition
+        self._sink = sink
+        self._grid = grid
+        self._first_segment = first_segment
+        self._done = 0  # segments of this chunk that are written
+        self._samples: list[Sample] = []
+        self._given: list[int] = []  # pts of all frames the encoder got and no segment shows yet
+        self._reformatter = VideoReformatter()
+        self._encoder = open_encoder(rendition, timescale)
+        sink.init(rendition.id, init_segment(rendition, timescale, self._encoder))
+
+    def encode(self, placed: Placed[VideoFrame]) -> None:
+        frame = self._scaled(placed.frame)
+        frame.pts = placed.ticks
+        frame.time_base = self._encoder.time_base
+        # The source's own picture types would be taken as orders.
+        frame.pict_type = PictureType.I if placed.starts_segment else PictureType.NONE
+        self._given.append(placed.ticks)
+        self._take(self._encoder.encode(frame))
+
+    def finish(self) -> None:
+        self._take(self._encoder.encode(None))
+        self._write()
+        if self._done != len(self._grid) - 1 or self._given:
+            raise MediaOutputInvalid(f"{self._rendition.id}: {self._done} of {len(self._grid) - 1} segments came out")
+
+    def _scaled(self, frame: VideoFrame) -> VideoFrame:
+        is_full_range = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+        is_rgb = frame.format.is_rgb
+        return self._reformatter.reformat(
+            frame,
+            self._rendition.width_px,
+            self._rendition.height_px,
+            "yuv420p",
+            dst_colorspace=_SCALER_MATRIX.get(self._rendition.settings["colorspace"]) if is_rgb else None,
+            interpolation=Interpolation.BICUBIC,
+            src_color_range=ColorRange.JPEG if is_full_range or is_rgb else ColorRange.MPEG,
+            dst_color_range=ColorRange.MPEG,
+            threads=1,
+        )
+
+    def _take(self, packets: Sequence[Packet[Stream]]) -> None:
+        for packet in packets:
+            if packet.pts is None:
+                raise MediaOutputInvalid(f"{self._rendition.id}: a packet without a time came out")
+            # A forced IDR closes what was before it: whatever follows it in decoding order is shown after it.
+            if packet.is_keyframe and self._samples:
+                self._write()
+            data = to_length_prefixed(bytes(packet))
+            self._samples.append(Sample(packet.pts, data, bool(packet.is_keyframe)))
+
+    def _write(self) -> None:
+        if self._done + 1 >= len(self._grid):
+            raise MediaOutputInvalid(f"{self._rendition.id}: a key frame came out where no segment begins")
+        start, end = self._grid[self._done], self._grid[self._done + 1]
+        n = self._first_segment + self._done
+        shown = [ticks for ticks in self._given if ticks < end]
+        try:
+            data = write_segment(n, self._samples, end)
+        except NotAClosedSegment as error:
+            raise MediaOutputInvalid(f"segment {n} of {self._rendition.id}: {error}") from error
+        self._sink.segment(checked(self._rendition.id, n, data, start, end, shown))
+        self._given = self._given[len(shown) :]
+        self._samples = []
+        self._done += 1
+
+
+# libswscale's own numbers (SWS_CS_*) for H.273 matrices, for pictures that come as RGB.
+_SCALER_MATRIX = {"1": 1, "5": 5, "6": 5, "7": 7, "9": 9}
+
+
+def open_encoder(rendition: PlannedRendition, timescale: int) -> VideoCodecContext:
+    """x264 on one thread, by the plan's settings alone, so that any process makes the same header."""
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height = rendition.width_px, rendition.height_px
+    encoder.pix_fmt = "yuv420p"
+    encoder.time_base = Fraction(1, timescale)
+    encoder.framerate = Fraction(rendition.fps_num or 30, rendition.fps_den)
+    encoder.sample_aspect_ratio = Fraction(1)
+    encoder.thread_count = 1
+    encoder.flags |= Flags.global_header
+    encoder.options = {
+        **rendition.settings,
+        **_FORCED_BY_US,
+        "profile": rendition.profile.lower(),
+        "level": rendition.level,
+    }
+    encoder.open()
+    return encoder
+
+
+def init_segment(rendition: PlannedRendition, timescale: int, encoder: VideoCodecContext) -> bytes:
+    """The rendition's init; refused where the encoder's header contradicts the CODECS that were promised."""
+    sets = parameter_sets(encoder.extradata or b"")
+    if sets.codec != rendition.codec:
+        raise MediaOutputInvalid(f"{rendition.id}: the encoder says {sets.codec}, the plan {rendition.codec}")
+    settings = rendition.settings
+    return write_video_init(
+        VideoInit(
+            timescale=timescale,
+            width_px=rendition.width_px,
+            height_px=rendition.height_px,
+            sets=sets,
+            colour=Colour(
+                primaries=int(settings["color_primaries"]),
+                transfer=int(settings["color_trc"]),
+                matrix=int(settings["colorspace"]),
+            ),
+        )
+    )
