@@ -12,6 +12,7 @@ UV := $(BIN)/uv
 PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
 PLUGIN_DIRS := $(PLUGINS:/pyproject.toml=)
 PYTHON_CODE := streamgate $(foreach d,$(PLUGIN_DIRS),$(d)/streamgate_$(notdir $(d)))
+NPM_LOCKS := $(wildcard plugins/*/package-lock.json tests/*/package-lock.json)
 STAMPS := $(VENV)/stamps
 
 export UV_PYTHON_DOWNLOADS := never
@@ -47,7 +48,7 @@ check: $(STAMPS)/dev  ## format, lint, types, import boundaries, generated docum
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy $(PYTHON_CODE)
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python -m streamgate.testing.docs --check
+	@$(BIN)/pytest -q tests/architecture
 
 bench: $(STAMPS)/assets  ## figures beside peers, as ratios
 	@exec $(BIN)/python -m tests.bench $(ARGS)
@@ -70,8 +71,8 @@ $(STAMPS)/dev: $(STAMPS)/uv requirements-dev.lock pyproject.toml $(PLUGINS)
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ./,. $(PLUGIN_DIRS))
 	@touch $@
 
-$(STAMPS)/assets: $(STAMPS)/dev deploy/setup/npm.py deploy/setup/node.lock $(wildcard plugins/*/package-lock.json) $(wildcard plugins/*/build.py)
-	@$(BIN)/python deploy/setup/npm.py $(wildcard plugins/*/package-lock.json)
+$(STAMPS)/assets: $(STAMPS)/dev deploy/setup/npm.py deploy/setup/node.lock $(NPM_LOCKS) $(wildcard plugins/*/build.py)
+	@$(BIN)/python deploy/setup/npm.py $(NPM_LOCKS)
 	@for build in $(wildcard plugins/*/build.py); do $(BIN)/python $$build; done
 	@touch $@
 

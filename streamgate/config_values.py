@@ -109,7 +109,7 @@ def _is_value(type_: Any) -> bool:
     origin, args = typing.get_origin(type_), typing.get_args(type_)
     if origin is tuple:
         return len(args) == 2 and args[1] is Ellipsis and typing.get_origin(args[0]) is not tuple and _is_value(args[0])
-    inner = _optional(type_)
+    inner = optional_of(type_)
     if inner is not None:
         return _is_value(inner)
     if origin is Literal:
@@ -117,7 +117,7 @@ def _is_value(type_: Any) -> bool:
     return type_ in (str, int, float, bool, Secret, Path)
 
 
-def _optional(type_: Any) -> Any | None:
+def optional_of(type_: Any) -> Any | None:
     """X of `X | None`; None when it is something else."""
     if typing.get_origin(type_) not in (typing.Union, types.UnionType):
         return None
@@ -134,7 +134,7 @@ def from_variable(type_: Any, text: str, *, is_duration: bool) -> Raw:
 
     `is_duration`: the field is in seconds, so that `30s` and `1m30s` are understood beside `30`.
     """
-    inner = _optional(type_)
+    inner = optional_of(type_)
     if inner is not None:
         return None if text == "" else from_variable(inner, text, is_duration=is_duration)
     if typing.get_origin(type_) is tuple:
@@ -153,7 +153,7 @@ def parse(type_: Any, raw: Raw) -> Any:
     Raises:
         Unfit: with the reason and what to write instead.
     """
-    inner = _optional(type_)
+    inner = optional_of(type_)
     if inner is not None:
         return None if raw is None else parse(inner, raw)
     if typing.get_origin(type_) is tuple:
@@ -204,21 +204,3 @@ def _path(text: str) -> Path:
 
 
 _PARSERS: Mapping[Any, Any] = {str: str, int: _int, float: _float, bool: _bool, Secret: Secret, Path: _path}
-
-
-def describe(type_: Any) -> str:
-    """The type in words, for the reference."""
-    inner = _optional(type_)
-    if inner is not None:
-        return f"{describe(inner)}, or nothing"
-    origin, args = typing.get_origin(type_), typing.get_args(type_)
-    if origin is tuple:
-        return f"list of {describe(args[0])}"
-    if origin is dict:
-        return f"map of {describe(args[1])}"
-    if origin is Literal:
-        return " or ".join(args)
-    if isinstance(type_, type) and attrs.has(type_):
-        return "group"
-    words = {str: "text", int: "whole number", float: "number", bool: "true or false", Secret: "secret", Path: "path"}
-    return words[type_]

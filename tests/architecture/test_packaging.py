@@ -1,0 +1,111 @@
+"""Each plugin is a distribution that carries what it needs, and every list of plugins names all of them."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from streamgate.plugins import discover
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+NAMES = [path.name for path in FOLDERS]
+# Distribution → what is imported, where the names differ.
+IMPORTED_AS = {"pyyaml": "yaml", "pyjwt": "jwt", "nats-py": "nats", "python-multipart": "python_multipart"}
+# Brought by a declared dependency that needs them anyway.
+COMES_WITH = {"h11": "hypercorn", "wsproto": "hypercorn", "eth_hash": "eth-account", "eth_utils": "eth-abi"}
+
+
+def project(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+KERNEL = project(ROOT)
+
+
+def declared(folder: Path) -> set[str]:
+    """Import names of a distribution's own dependencies."""
+    found = [re.split(r"[\[<>=;! ]", each, maxsplit=1)[0] for each in project(folder)["project"]["dependencies"]]
+    return {IMPORTED_AS.get(name, name.replace("-", "_")) for name in found}
+
+
+def imported(package: Path) -> dict[str, str]:
+    """Top-level modules a package imports anywhere, each with a file that does."""
+    found: dict[str, str] = {}
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names = [node.module]
+            else:
+                continue
+            found.update({name.partition(".")[0]: str(path.relative_to(ROOT)) for name in names})
+    return {name: path for name, path in found.items() if name not in sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
+def test_a_plugin_is_called_after_its_folder_everywhere(folder: Path) -> None:
+    name, described = folder.name, project(folder)["project"]
+    assert described["name"] == f"streamgate-{name}"
+    assert described["entry-points"] == {"streamgate.plugins": {name: f"streamgate_{name}.plugin:PLUGIN"}}
+    assert described["requires-python"] == KERNEL["project"]["requires-python"]
+    assert described["version"] == KERNEL["project"]["version"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
+def test_a_plugin_declares_what_it_imports(folder: Path) -> None:
+    """So that a container with this plugin alone has all it needs; the kernel's own come with the kernel."""
+    own = f"streamgate_{folder.name}"
+    allowed = declared(folder) | declared(ROOT) | {"streamgate", own}
+    found = imported(folder / own)
+    missing = {name: path for name, path in found.items() if name not in allowed and name not in COMES_WITH}
+    assert missing == {}
+    assert declared(folder) - {"streamgate_kernel"} - set(found) == set()
+
+
+def test_the_kernel_declares_what_it_imports() -> None:
+    found = imported(ROOT / "streamgate")
+    testing = set(imported(ROOT / "streamgate/testing"))
+    missing = {n: p for n, p in found.items() if n not in declared(ROOT) | {"streamgate"} | set(COMES_WITH)}
+    assert {name: path for name, path in missing.items() if name not in testing} == {}
+
+
+def test_every_plugin_is_in_every_list() -> None:
+    packages = [f"streamgate_{name}" for name in NAMES]
+    assert KERNEL["tool"]["mypy"]["mypy_path"] == [".", *(f"plugins/{name}" for name in NAMES)]
+    linter = KERNEL["tool"]["importlinter"]
+    assert linter["root_packages"] == ["streamgate", *packages]
+    contracts = {contract["id"]: contract for contract in linter["contracts"]}
+    assert contracts["kernel-knows-no-plugin"]["forbidden_modules"] == packages
+    assert contracts["plugins-are-strangers"]["modules"] == packages
+    allowed = contracts["kernel-knows-no-service"]["allowed_importers"]
+    assert [name for name in allowed if name.startswith("streamgate_")] == packages
+
+
+def test_every_plugin_is_installed_and_loads() -> None:
+    ours = {plugin.name: plugin for plugin in discover() if plugin.is_builtin}
+    assert list(ours) == NAMES
+    assert {name: plugin.fault for name, plugin in ours.items() if plugin.fault} == {}
+
+
+def test_versions_agree() -> None:
+    import streamgate
+
+    assert importlib.metadata.version("streamgate-kernel") == streamgate.__version__ == KERNEL["project"]["version"]
+
+
+def test_configuration_files_name_only_sections_that_exist() -> None:
+    sections = {plugin.name for plugin in discover()}
+    from streamgate.config import root_keys
+
+    for path in ROOT.glob("config/*.yaml"):
+        assert set(yaml.safe_load(path.read_text(encoding="utf-8")) or {}) <= {*root_keys({}), *sections}, path.name
