@@ -131,6 +131,9 @@ class BlobSettings:
     """Big bytes: sources, segments, pictures."""
 
     url: str = config_field("", help="file:///path (shared by all processes). Default: blobs/ in the data directory.")
+    reserve_bytes: int = config_field(
+        536_870_912, help="Free space on the disk that is left alone: writing is refused (503 blobs.full) before that."
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -84,13 +84,13 @@ class Database:
     def units(self) -> list[Unit]:
         """`<plugin>.db` (open, and upgrade or check the tables) and `<plugin>.outbox` (the relay). Units that use
         the database need `<plugin>.db`."""
-        return [SimpleUnit(f"{self._plugin}.db", self._start, self._shared.release), self._relay]
+        return [SimpleUnit(f"{self._plugin}.db", self._start, self._shared.use.release), self._relay]
 
     def check(self) -> Check:
         return Check("database", self._engine.probe)
 
     async def _start(self) -> None:
-        await self._shared.acquire()
+        await self._shared.use.acquire()
         try:
             if await self._engine.read(lambda session: self._migrations.is_current(session.connection())):
                 return
@@ -100,5 +100,5 @@ class Database:
                 )
             await self._engine.alter(self._migrations.upgrade)
         except BaseException:
-            await self._shared.release()
+            await self._shared.use.release()
             raise

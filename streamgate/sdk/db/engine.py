@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -15,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from streamgate.errors import Unavailable
+from streamgate.sdk.shared import SharedUse
 from streamgate.settings import KernelSettings
 
 T = TypeVar("T")
@@ -67,24 +67,11 @@ class Engine(Protocol):
 
 
 class SharedEngine:
-    """Opened by the first of its users, closed by the last."""
+    """The engine all plugins of a process share, and its use by them."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._users = 0
-        self._turn = asyncio.Lock()
-
-    async def acquire(self) -> None:
-        async with self._turn:
-            if self._users == 0:
-                await self.engine.open()
-            self._users += 1
-
-    async def release(self) -> None:
-        async with self._turn:
-            self._users -= 1
-            if self._users == 0:
-                await self.engine.close()
+        self.use = SharedUse(engine.open, engine.close)
 
 
 def database_url(settings: KernelSettings, own_file: str = "") -> URL:
