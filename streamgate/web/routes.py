@@ -74,6 +74,9 @@ class Call(Generic[B, Q]):
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Any]]
 
+Guard = Callable[[Actor, Mapping[str, str]], Awaitable[None]]
+"""Raises (404, 403) when the actor may not do this to what the path and query name. Answers nothing."""
+
 
 @attrs.frozen
 class Route:
@@ -85,8 +88,13 @@ class Route:
             float, bool, or optional ones of these.
         answer: attrs class of the JSON answer, or None (then a Response, or 204).
         errors: error classes this operation may answer with, beside those every route has.
-        timeout_s: what the handler may take; None for streaming bodies.
+        timeout_s: what body and handler may take; None for streaming bodies.
+        max_body_bytes: largest JSON body; None: the server's setting.
         raw_body: the handler reads `call.request` itself; `max_body_bytes` is then its own affair.
+        guard: asked with the actor and the path and query as texts before any of the body is read, so that 403 and
+            404 come ahead of 413, 415 and 422. For policy owner where the id is in the path or query.
+        reads_bearer: False on public routes that must work whatever credential is sent (sign-in, health).
+            Elsewhere a bad credential is 401 on a public route too: nobody becomes anonymous unawares.
         accepts: media types of a raw body, for the documentation.
         headers_doc: request header names the handler reads, with a sentence each.
     """
@@ -103,8 +111,10 @@ class Route:
     description: str = attrs.field(default="", kw_only=True)
     errors: tuple[type[StreamgateError], ...] = attrs.field(default=(), kw_only=True)
     timeout_s: float | None = attrs.field(default=30.0, kw_only=True)
-    max_body_bytes: int = attrs.field(default=1_048_576, kw_only=True)
+    max_body_bytes: int | None = attrs.field(default=None, kw_only=True)
     raw_body: bool = attrs.field(default=False, kw_only=True)
+    guard: Guard | None = attrs.field(default=None, kw_only=True)
+    reads_bearer: bool = attrs.field(default=True, kw_only=True)
     accepts: tuple[str, ...] = attrs.field(default=(), kw_only=True)
     produces: tuple[str, ...] = attrs.field(default=("application/json",), kw_only=True)
     headers_doc: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
@@ -115,7 +125,9 @@ class Mount:
     """A raw ASGI application under a path prefix, ahead of all middleware (segments, static files).
 
     It does its own errors (`web.problems.problem_response` helps) and limits. `policy` is what the route
-    walk shows and tests. `order`: lower is asked first; the gateway's forwarder is last.
+    walk shows and tests. Among mounts of order 0 the longest prefix answers; a prefix ends at a `/` or the
+    end of the path. `order` above 0: asked, lowest first, only for what neither they nor a route answer,
+    and behind the middleware (the gateway's forwarder). Requests whose body nobody read are tidied up.
     """
 
     prefix: str

@@ -1,0 +1,213 @@
+"""OpenAPI 3.1 from the typed routes: what validates is what is documented.
+
+Each operation has its policy as `security` and in words (`x-streamgate-policy`), and each error answer lists
+the codes it may carry (`x-streamgate-codes`). Mounts are not operations; the routes they stand for are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+import orjson
+
+from streamgate.errors import (
+    BadRequest,
+    DeadlineExceeded,
+    Forbidden,
+    Internal,
+    Invalid,
+    NotFound,
+    StreamgateError,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from streamgate.web.problems import MEDIA_TYPE, RequestTimedOut
+from streamgate.web.routes import Policy, Route
+from streamgate.web.schema import Schema, Schemas, first_paragraph
+from streamgate.web.typed import query_fields
+
+_PARAMETER = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)(?::[a-z]+)?\}")
+
+_PROBLEM: Schema = {
+    "type": "object",
+    "description": "An error, by RFC 9457. `code` is stable; `errors` comes with 422.",
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+                "required": ["field", "message"],
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+}
+
+_SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+_CREDENTIALS: list[dict[str, list[str]]] = [{"bearer": []}, {"api_key": []}]
+
+
+@attrs.frozen
+class Description:
+    """An OpenAPI document, encoded, and its hash."""
+
+    document: bytes
+    sha256: str
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Description:
+        encoded = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+        return cls(encoded, hashlib.sha256(encoded).hexdigest())
+
+
+def describe(routes: Sequence[Route], *, title: str, version: str) -> Description:
+    """The document for these routes; the same routes give the same bytes.
+
+    Raises:
+        TypeError: a class has a field that cannot be described.
+    """
+    schemas = Schemas()
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        operations = paths.setdefault(_PARAMETER.sub(r"{\1}", route.path), {})
+        operations[route.method.lower()] = _operation(route, schemas)
+    return Description.of(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": title, "version": version},
+            "paths": paths,
+            "components": {
+                "schemas": {**schemas.components, "Problem": _PROBLEM},
+                "securitySchemes": _SECURITY_SCHEMES,
+            },
+        }
+    )
+
+
+def operation_id(route: Route) -> str:
+    """Stable as long as method and path are: `post_content_by_content_id_gate_check`."""
+    words = [
+        f"by_{step[1:-1].partition(':')[0]}" if step.startswith("{") else step
+        for step in route.path.removeprefix("/api/v1/").strip("/").split("/")
+    ]
+    return re.sub(r"[^a-zA-Z0-9]+", "_", "_".join([route.method.lower(), *words])).strip("_")
+
+
+def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": operation_id(route),
+        "summary": route.summary,
+        "tags": [_tag(route)],
+        "x-streamgate-policy": str(route.policy),
+        "security": _security(route),
+        "responses": _responses(route, schemas),
+    }
+    description = route.description or first_paragraph(route.handler)
+    if description:
+        operation["description"] = description
+    parameters = _parameters(route, schemas)
+    if parameters:
+        operation["parameters"] = parameters
+    if route.body is not None:
+        schema = schemas.of(route.body)
+        fields = attrs.fields(route.body)
+        is_required = any(field.default is attrs.NOTHING for field in fields if field.init)
+        operation["requestBody"] = {"required": is_required, "content": {"application/json": {"schema": schema}}}
+    elif route.raw_body:
+        media_types = route.accepts or ("application/octet-stream",)
+        operation["requestBody"] = {"content": {media_type: {} for media_type in media_types}}
+    return operation
+
+
+def _tag(route: Route) -> str:
+    steps = route.path.removeprefix("/api/v1").strip("/").split("/")
+    return steps[0] if route.path.startswith("/api/v1/") else "system"
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    """Public routes read a credential that is sent; `{}` says that none is needed."""
+    if route.policy.level == "token" or not route.reads_bearer:
+        return []
+    return [{}, *_CREDENTIALS] if route.policy.level == "public" else _CREDENTIALS
+
+
+def _parameters(route: Route, schemas: Schemas) -> list[dict[str, Any]]:
+    in_path = _PARAMETER.findall(route.path)
+    found: list[dict[str, Any]] = []
+    described: set[str] = set()
+    for field in query_fields(route):
+        described.add(field.name)
+        schema = schemas.field(field)
+        said = {"description": schema.pop("description")} if "description" in schema else {}
+        place = "path" if field.name in in_path else "query"
+        is_required = place == "path" or field.default is attrs.NOTHING
+        found.append({"name": field.name, "in": place, "required": is_required, "schema": schema, **said})
+    for name in in_path:
+        if name not in described:
+            found.append({"name": name, "in": "path", "required": True, "schema": {"type": "string"}})
+    for name, said_of_header in route.headers_doc.items():
+        header = {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
+        found.append({**header, "description": said_of_header})
+    return found
+
+
+def _responses(route: Route, schemas: Schemas) -> dict[str, Any]:
+    answered: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
+    status = route.status
+    if route.answer is not None:
+        answered["content"] = {"application/json": {"schema": schemas.of(route.answer)}}
+    elif route.produces != ("application/json",):
+        answered["content"] = {media_type: {} for media_type in route.produces}
+    elif status == 200:
+        status, answered = 204, {"description": HTTPStatus.NO_CONTENT.phrase}
+    responses = {str(status): answered}
+    by_status: dict[int, list[str]] = {}
+    for error in [*_implied(route), *route.errors]:
+        codes = by_status.setdefault(error.status, [])
+        if error.code not in codes:
+            codes.append(error.code)
+    for error_status, codes in sorted(by_status.items()):
+        responses[str(error_status)] = {
+            "description": ", ".join(f"`{code}`" for code in codes),
+            "x-streamgate-codes": codes,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    return responses
+
+
+def _implied(route: Route) -> Iterable[type[StreamgateError]]:
+    """What the web layer itself may answer for such a route."""
+    yield Internal
+    if route.timeout_s is not None:
+        yield DeadlineExceeded
+    if _security(route):
+        yield from (Unauthorized, Unavailable)
+    yield from _implied_by_policy(route.policy)
+    if route.query is not None or route.body is not None:
+        yield Invalid
+    if route.body is not None:
+        yield from (BadRequest, TooLarge, UnsupportedMediaType, RequestTimedOut)
+
+
+def _implied_by_policy(policy: Policy) -> Iterable[type[StreamgateError]]:
+    if policy.level in ("creator", "admin", "owner"):
+        yield Forbidden
+    if policy.level == "owner":
+        yield NotFound

@@ -1,0 +1,279 @@
+"""Plain JSON, or the texts of a query, into attrs classes: strict, with every fault of every field at once.
+
+Strict means: no unknown field, no value of another type (`"5"` is no number, `true` no integer), validators
+of the class apply. A fault has the path of its field, `gate.any[0].erc721.chain`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any, Literal, TypeVar, Union
+
+import attrs
+from cattrs import Converter
+from cattrs.preconf.orjson import make_converter
+
+from streamgate.errors import FieldError, Invalid, StreamgateError
+
+T = TypeVar("T")
+Hook = Callable[[Any, Any], Any]  # Any: cattrs hooks take and give values of every type
+
+# Python reads more as numbers (`1_000`, `٣`, blanks around), and is slow to read very long ones.
+_NUMBER = re.compile(r"[-+]?[0-9]{1,25}(?:\.[0-9]{1,25})?(?:e[-+]?[0-9]{1,3})?", re.ASCII)
+
+
+class FieldFaults(Exception):
+    """Everything wrong with one value; paths are relative to it."""
+
+    def __init__(self, faults: Sequence[FieldError]) -> None:
+        super().__init__(f"{len(faults)} faults")
+        self.faults = tuple(faults)
+
+
+def structure(kind: type[T], plain: Any, *, what: str) -> T:
+    """The value of an attrs class from decoded JSON. `what` names the whole in the error (`the body`).
+
+    Raises:
+        Invalid: `request.invalid`, with one FieldError a fault.
+    """
+    return _structure(_body, kind, plain, what)
+
+
+def structure_texts(kind: type[T], texts: Mapping[str, Any], *, what: str) -> T:
+    """The same from a query string and path parameters, whose values are texts: `5`, `2.5`, `true`.
+
+    Raises:
+        Invalid: `request.invalid`.
+    """
+    return _structure(_texts, kind, texts, what)
+
+
+def _structure(converter: Converter, kind: type[T], plain: Any, what: str) -> T:
+    try:
+        return converter.structure(plain, kind)
+    except StreamgateError:
+        raise  # a validator that knows better (gate.invalid)
+    except (FieldFaults, ValueError, TypeError) as fault:
+        errors = tuple(_faults_of(fault))
+        raise Invalid(f"{what} is not valid: {_in_words(errors)}", errors=errors) from fault
+
+
+def _in_words(errors: Sequence[FieldError]) -> str:
+    first = errors[0]
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return (f"{first.field} {first.message}" if first.field else first.message) + more
+
+
+def _faults_of(fault: Exception, path: str = "") -> list[FieldError]:
+    if isinstance(fault, FieldFaults):
+        return [FieldError(join_path(path, each.field), each.message) for each in fault.faults]
+    # attrs' validators put the text first among their arguments, and objects behind it.
+    said = fault.args[0] if fault.args and isinstance(fault.args[0], str) else "is not valid"
+    return [FieldError(path, said)]
+
+
+def join_path(path: str, step: str) -> str:
+    return f"{path}.{step}" if path and step and not step.startswith("[") else path + step
+
+
+# --- objects, arrays, maps --------------------------------------------------------------------------
+
+
+def _object_hooks(converter: Converter) -> Callable[[Any], Hook]:
+    def factory(kind: Any) -> Hook:
+        fields = {field.name: field for field in attrs.fields(attrs.resolve_types(kind)) if field.init}
+
+        def build(plain: Any, _: Any) -> Any:
+            if not isinstance(plain, Mapping):
+                raise TypeError(f"must be an object, not {_json_name(plain)}")
+            faults = [FieldError(str(name), _unknown(str(name), fields)) for name in plain if name not in fields]
+            values: dict[str, Any] = {}
+            for name, field in fields.items():
+                if name in plain:
+                    try:
+                        values[field.alias] = _checked(field, converter.structure(plain[name], field.type))
+                    except (FieldFaults, ValueError, TypeError) as fault:
+                        faults.extend(_faults_of(fault, name))
+                elif field.default is attrs.NOTHING:
+                    faults.append(FieldError(name, "is required"))
+            if faults:
+                raise FieldFaults(faults)
+            return kind(**values)
+
+        return build
+
+    return factory
+
+
+def _checked(field: attrs.Attribute[Any], value: Any) -> Any:
+    """Runs the validator here, so that the faults of all fields are found, not the first one's alone.
+    Where the class converts, its own constructor checks the converted value."""
+    if field.validator is not None and field.converter is None:
+        field.validator(None, field, value)
+    return value
+
+
+def _unknown(name: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"is not a known field; did you mean {near[0]!r}?" if near else "is not a known field"
+
+
+def is_array(kind: Any) -> bool:
+    return typing.get_origin(kind) in (list, tuple, Sequence)
+
+
+def _array_hooks(converter: Converter) -> Callable[[Any], Hook]:
+    def factory(kind: Any) -> Hook:
+        item = typing.get_args(kind)[0]
+        made: Callable[[list[Any]], Any] = list if typing.get_origin(kind) is list else tuple
+
+        def build(plain: Any, _: Any) -> Any:
+            if not isinstance(plain, list):
+                raise TypeError(f"must be an array, not {_json_name(plain)}")
+            return made(list(_each(converter, item, ((f"[{index}]", value) for index, value in enumerate(plain)))))
+
+        return build
+
+    return factory
+
+
+def is_map(kind: Any) -> bool:
+    return typing.get_origin(kind) in (dict, Mapping)
+
+
+def _map_hooks(converter: Converter) -> Callable[[Any], Hook]:
+    def factory(kind: Any) -> Hook:
+        item = typing.get_args(kind)[1]
+
+        def build(plain: Any, _: Any) -> dict[str, Any]:
+            if not isinstance(plain, dict):
+                raise TypeError(f"must be an object, not {_json_name(plain)}")
+            return dict(zip(plain, _each(converter, item, plain.items()), strict=True))
+
+        return build
+
+    return factory
+
+
+def _each(converter: Converter, kind: Any, steps: typing.Iterable[tuple[str, Any]]) -> list[Any]:
+    values: list[Any] = []
+    faults: list[FieldError] = []
+    for step, value in steps:
+        try:
+            values.append(converter.structure(value, kind))
+        except (FieldFaults, ValueError, TypeError) as fault:
+            faults.extend(_faults_of(fault, step))
+    if faults:
+        raise FieldFaults(faults)
+    return values
+
+
+# --- single values ----------------------------------------------------------------------------------
+
+_JSON_NAMES = {str: "a string", bool: "a boolean", int: "an integer", float: "a number", type(None): "null"}
+
+
+def _json_name(value: Any) -> str:
+    return _JSON_NAMES.get(type(value), "an array" if isinstance(value, list) else "an object")
+
+
+def _exactly(kind: type) -> Hook:
+    def check(value: Any, _: Any) -> Any:
+        if kind is float and type(value) is int:
+            return float(value)
+        if type(value) is not kind:
+            raise TypeError(f"must be {_JSON_NAMES[kind]}, not {_json_name(value)}")
+        if isinstance(value, str) and "\0" in value:  # PostgreSQL cannot store it
+            raise ValueError("must not contain U+0000")
+        return value
+
+    return check
+
+
+def _number_from_text(kind: type[int] | type[float]) -> Hook:
+    def parse(text: Any, _: Any) -> Any:
+        said = f"must be {_JSON_NAMES[kind]}"
+        if isinstance(text, str) and not _NUMBER.fullmatch(text):
+            raise ValueError(said)
+        try:
+            number = kind(text)
+        except ValueError:
+            raise ValueError(said) from None
+        if number - number != 0:  # infinities and NaN
+            raise ValueError("must be a finite number")
+        return number
+
+    return parse
+
+
+def _bool_from_text(text: Any, _: Any) -> bool:
+    if text in ("true", "1"):
+        return True
+    if text in ("false", "0"):
+        return False
+    raise ValueError("must be true or false")
+
+
+def is_literal(kind: Any) -> bool:
+    return typing.get_origin(kind) is Literal
+
+
+def is_enum(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Enum)
+
+
+def _choice(options: Sequence[tuple[Any, Any]]) -> Hook:
+    said = f"must be one of {', '.join(str(option) for option, _ in options)}"
+
+    def check(value: Any, _: Any) -> Any:
+        for option, meant in options:
+            if type(value) is type(option) and value == option:
+                return meant
+        raise ValueError(said)
+
+    return check
+
+
+def without_none(kind: Any) -> Any | None:
+    """`T` of `T | None`; None for any other type."""
+    if typing.get_origin(kind) not in (Union, types.UnionType) or type(None) not in typing.get_args(kind):
+        return None
+    return Union[tuple(each for each in typing.get_args(kind) if each is not type(None))]  # noqa: UP007
+
+
+def _optional_hooks(converter: Converter) -> Callable[[Any], Hook]:
+    def factory(kind: Any) -> Hook:
+        inner = without_none(kind)
+        return lambda value, _: None if value is None else converter.structure(value, inner)  # type: ignore[arg-type]
+
+    return factory
+
+
+def _make(*, from_texts: bool) -> Converter:
+    converter = make_converter()
+    for kind in (str, int, float, bool):
+        converter.register_structure_hook(kind, _exactly(kind))
+    if from_texts:
+        converter.register_structure_hook(int, _number_from_text(int))
+        converter.register_structure_hook(float, _number_from_text(float))
+        converter.register_structure_hook(bool, _bool_from_text)
+    by_kind: list[tuple[Callable[[Any], bool], Callable[[Any], Hook]]] = [
+        (lambda kind: without_none(kind) is not None, _optional_hooks(converter)),
+        (is_literal, lambda kind: _choice([(option, option) for option in typing.get_args(kind)])),
+        (is_enum, lambda kind: _choice([(member.value, member) for member in kind])),
+        (is_array, _array_hooks(converter)),
+        (is_map, _map_hooks(converter)),
+        (attrs.has, _object_hooks(converter)),
+    ]
+    for fits, factory in by_kind:
+        converter.register_structure_hook_factory(fits, factory)
+    return converter
+
+
+_body = _make(from_texts=False)
+_texts = _make(from_texts=True)

@@ -1,0 +1,66 @@
+"""What every listener answers about itself: `/health`, `/ready`, `/openapi.json`. No credential is read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from streamgate.health import Liveness, Readiness
+from streamgate.web.openapi import Description
+from streamgate.web.routes import PUBLIC, Call, Route
+from streamgate.wire import to_plain
+
+NO_CACHE = {"cache-control": "no-cache"}
+
+
+def system_routes(
+    liveness: Callable[[], Liveness],
+    readiness: Callable[[], Awaitable[Readiness]],
+    description: Callable[[], Description],
+) -> list[Route]:
+    async def health(call: Call[None, None]) -> Liveness:
+        return liveness()
+
+    async def ready(call: Call[None, None]) -> Response:
+        found = await readiness()
+        status = 200 if found.ready else 503
+        headers = {"cache-control": "no-store"} if found.ready else {"cache-control": "no-store", "retry-after": "1"}
+        return Response(orjson.dumps(to_plain(found)), status, headers, "application/json")
+
+    async def openapi(call: Call[None, None]) -> Response:
+        return cached_json(description(), call.request.headers.get("if-none-match"))
+
+    return [
+        Route(
+            "GET", "/health", health, policy=PUBLIC, reads_bearer=False, answer=Liveness, summary="The process lives"
+        ),
+        Route(
+            "GET",
+            "/ready",
+            ready,
+            policy=PUBLIC,
+            reads_bearer=False,
+            answer=Readiness,
+            summary="The process can do its work: every dependency is probed; 503 when not",
+        ),
+        Route(
+            "GET",
+            "/openapi.json",
+            openapi,
+            policy=PUBLIC,
+            reads_bearer=False,
+            produces=("application/openapi+json",),
+            summary="This API, described",
+        ),
+    ]
+
+
+def cached_json(description: Description, if_none_match: str | None) -> Response:
+    """The document, or 304 where the asker has it already."""
+    headers: dict[str, Any] = {**NO_CACHE, "etag": f'"{description.sha256[:32]}"'}
+    if if_none_match == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(description.document, 200, headers, "application/json")

@@ -1,0 +1,157 @@
+"""A typed route as an ASGI application: who may, then what came in, then the handler, then what goes out.
+
+Checks come in the order of the API's promise: 401 → 404, 403 → 413, 415 → 400, 422. Errors are raised, and
+rendered by the edge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import attrs
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from streamgate.context import ANONYMOUS, Actor, CallContext, use_call
+from streamgate.errors import DeadlineExceeded, FieldError, Forbidden, Invalid, Unauthorized
+from streamgate.web.body import read_json
+from streamgate.web.problems import RequestTimedOut
+from streamgate.web.request_id import request_id_of, traceparent_of
+from streamgate.web.routes import Authenticator, Call, Policy, Route
+from streamgate.web.structure import structure, structure_texts
+from streamgate.wire import tolerant
+
+ACTOR_KEY = "streamgate.actor"
+"""Where the scope keeps the actor, for the access log."""
+
+_ROLES = {"creator": frozenset({"creator", "moderator", "admin"}), "admin": frozenset({"admin"})}
+_MAX_QUERY_FIELDS = 100
+
+
+class Endpoint:
+    """One route, ready to answer. `path_params` of the scope are set by the route table."""
+
+    def __init__(self, route: Route, authenticator: Authenticator, max_body_bytes: int) -> None:
+        self.route = route
+        self._authenticator = authenticator
+        self._max_body_bytes = max_body_bytes if route.max_body_bytes is None else route.max_body_bytes
+        self._wants_texts = route.query is not None or route.guard is not None
+        self._unstructure = tolerant.get_unstructure_hook(route.answer) if route.answer is not None else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._respond(Request(scope, receive, send))
+        if isinstance(response, Response):
+            await response(scope, receive, send)
+            return
+        headers = [(b"cache-control", b"no-store")]
+        if response is not None:
+            headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(response))]
+        await send({"type": "http.response.start", "status": self._status(response), "headers": headers})
+        await send({"type": "http.response.body", "body": response or b"", "more_body": False})
+
+    def _status(self, rendered: bytes | None) -> int:
+        return 204 if rendered is None and self.route.status == 200 else self.route.status
+
+    async def _respond(self, request: Request) -> Response | bytes | None:
+        route = self.route
+        ends_at_s = None if route.timeout_s is None else time.monotonic() + route.timeout_s
+        actor = ANONYMOUS
+        if route.policy.level != "token" and route.reads_bearer:
+            actor = await self._authenticator.authenticate(request.headers)
+        request.scope[ACTOR_KEY] = actor
+        check_policy(route.policy, actor)
+        context = CallContext(
+            request_id=request_id_of(request.scope),
+            actor=actor,
+            deadline_s=ends_at_s,
+            traceparent=traceparent_of(request.scope),
+        )
+        with use_call(context):
+            texts = _texts(request) if self._wants_texts else {}
+            if route.guard is not None:
+                await route.guard(actor, texts)
+            body = await self._read_body(request) if route.body is not None else None
+            query = None if route.query is None else structure_texts(route.query, texts, what="the query")
+            call: Call[Any, Any] = Call(body=body, query=query, actor=actor, request=request)
+            return self._render(await self._handle(call, context))
+
+    async def _read_body(self, request: Request) -> Any:
+        assert self.route.body is not None
+        try:
+            async with asyncio.timeout(self.route.timeout_s):
+                plain = await read_json(request, self._max_body_bytes)
+        except TimeoutError as fault:
+            raise RequestTimedOut(f"the body had not come after {self.route.timeout_s:g} s") from fault
+        return structure(self.route.body, plain, what="the body")
+
+    async def _handle(self, call: Call[Any, Any], context: CallContext) -> Any:
+        limit = asyncio.timeout(context.remaining_s())
+        try:
+            async with limit:
+                return await self.route.handler(call)
+        except TimeoutError as fault:
+            if not limit.expired():
+                raise
+            said = f"{self.route.method} {self.route.path} did not finish within {self.route.timeout_s:g} s"
+            raise DeadlineExceeded(said) from fault
+
+    def _render(self, answer: Any) -> Response | bytes | None:
+        if answer is None or isinstance(answer, Response):
+            return answer
+        if self._unstructure is None:
+            said = f"{self.route.method} {self.route.path} declares no answer"
+            raise TypeError(f"{said}, but its handler gave {type(answer).__name__}")
+        return orjson.dumps(self._unstructure(answer), option=orjson.OPT_UTC_Z)
+
+
+def check_policy(policy: Policy, actor: Actor) -> None:
+    """What the web layer itself enforces of a policy; ownership is the service's.
+
+    Raises:
+        Unauthorized: nobody is signed in.
+        Forbidden: the role is missing.
+    """
+    if policy.level in ("public", "token"):
+        return
+    if not actor.is_signed_in:
+        raise Unauthorized("sign in first: send `Authorization: Bearer <access token>`")
+    wanted = _ROLES.get(policy.level)
+    if wanted is not None and actor.kind != "service" and wanted.isdisjoint(actor.roles):
+        raise Forbidden(f"this needs the role {policy.level}")
+
+
+def _texts(request: Request) -> Mapping[str, str]:
+    """Query string and path parameters together; a path parameter is never replaced by the query.
+
+    Raises:
+        Invalid: a name given twice, or too many of them.
+    """
+    texts: dict[str, str] = {}
+    repeated: list[str] = []
+    raw = request.scope["query_string"]
+    if raw:
+        try:
+            pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
+        except ValueError as fault:
+            raise Invalid(f"the query has more than {_MAX_QUERY_FIELDS} fields") from fault
+        for name, value in pairs:
+            if name in texts:
+                repeated.append(name)
+            texts[name] = value
+    path_params: Mapping[str, Any] = request.scope.get("path_params", {})
+    repeated += [name for name in path_params if name in texts]
+    if repeated:
+        errors = tuple(FieldError(name, "is given more than once") for name in dict.fromkeys(repeated))
+        raise Invalid("the query is not valid: a name is given more than once", errors=errors)
+    return {**texts, **path_params}
+
+
+def query_fields(route: Route) -> list[attrs.Attribute[Any]]:
+    """Fields of a route's `query` class, types resolved; none where it has no such class."""
+    return [] if route.query is None else list(attrs.fields(attrs.resolve_types(route.query)))
