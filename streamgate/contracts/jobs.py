@@ -13,6 +13,7 @@ import attrs
 
 from streamgate.context import Actor
 from streamgate.errors import Conflict, Invalid, NotFound
+from streamgate.events import Topic
 from streamgate.services import ServiceRef, method
 
 JobState = Literal["scheduled", "queued", "running", "done", "failed", "dead", "cancelled"]
@@ -153,6 +154,14 @@ class Fail:
 
 
 @attrs.frozen(kw_only=True)
+class Release:
+    """Gives a lease back unfinished (the runner stops): queued again at once, and the attempt does not count."""
+
+    lease_id: str
+    job_id: str
+
+
+@attrs.frozen(kw_only=True)
 class JobQuery:
     job_id: str
 
@@ -241,6 +250,10 @@ class Jobs(Protocol):
         """Publishes `job.finished` when no attempt is left. Raises LeaseLost."""
 
     @method(idempotent=True)
+    async def release(self, wanted: Release) -> None:
+        """Raises LeaseLost."""
+
+    @method(idempotent=True)
     async def cancel(self, wanted: Cancel) -> Job: ...
 
     @method(idempotent=True)
@@ -256,5 +269,11 @@ class Jobs(Protocol):
 
 JOBS = ServiceRef("worker", Jobs)
 
-JOBS_AVAILABLE_TOPIC = "jobs.available"
-"""Broadcast (`live.jobs.available`) when something was queued: runners ask at once instead of at their next poll."""
+
+@attrs.frozen(kw_only=True)
+class JobsAvailable:
+    kinds: tuple[str, ...]
+
+
+JOBS_AVAILABLE = Topic("jobs.available", JobsAvailable)
+"""Told when something may be leased: runners ask at once instead of at their next poll."""

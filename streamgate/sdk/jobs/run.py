@@ -1,0 +1,195 @@
+"""One leased job from lease to outcome: the handler, the heartbeat beside it, and what is told to worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
+
+from loguru import logger
+
+from streamgate.context import Actor, CallContext, new_request_id, use_call
+from streamgate.contracts.hooks import JobKind
+from streamgate.contracts.jobs import (
+    HEARTBEAT_S,
+    Checkpoint,
+    Complete,
+    Fail,
+    Heartbeat,
+    Jobs,
+    Lease,
+    LeaseLost,
+    PayloadInvalid,
+    Release,
+)
+from streamgate.errors import StreamgateError, Unavailable
+from streamgate.sdk.clock import Clock
+from streamgate.wire import from_plain, to_plain
+
+RETRY_S = 1.0
+CANCEL_S = 5.0
+"""How long a cancelled handler has to clean up before it is left behind."""
+
+StopReason = Literal["cancelled", "lost", "released"]
+
+
+class LeasedRun:
+    """What a handler sees (`contracts.hooks.JobRun`), and the loop around it.
+
+    The lease is taken as lost when worker says so, or when no heartbeat has been answered for as long as the
+    lease lasts. From then on the handler is cancelled and nothing more is told: somebody else has the job.
+    """
+
+    def __init__(self, jobs: Jobs, kind: JobKind, lease: Lease, clock: Clock) -> None:
+        self.job_id = lease.job_id
+        self.lease_id = lease.lease_id
+        self.attempt = lease.attempt
+        self.owner = lease.owner
+        self.subject_id = lease.subject_id
+        self.blob_prefix = lease.blob_prefix
+        self.checkpoint_found: Mapping[str, Any] | None = lease.checkpoint
+        self._jobs = jobs
+        self._kind = kind
+        self._lease = lease
+        self._clock = clock
+        self._progress = 0.0
+        self._stage = ""
+        self._heard_s = clock.monotonic_s()
+        self._release = asyncio.Event()
+        self._log = logger.bind(job_id=lease.job_id, kind=lease.kind, attempt=lease.attempt)
+
+    # --- for the handler ----------------------------------------------------------------------------
+
+    def report(self, progress: float, stage: str = "") -> None:
+        self._progress = min(1.0, max(0.0, progress))
+        self._stage = stage
+
+    async def checkpoint(self, result: Any, progress: float) -> None:
+        self.report(progress, self._stage)
+        kept = Checkpoint(lease_id=self.lease_id, job_id=self.job_id, result=to_plain(result), progress=self._progress)
+        await self._told(lambda: self._jobs.checkpoint(kept))
+
+    # --- for the runner -----------------------------------------------------------------------------
+
+    @property
+    def kind_name(self) -> str:
+        return self._kind.name
+
+    def release(self) -> None:
+        """The process stops: give the job back."""
+        self._release.set()
+
+    async def run(self) -> None:
+        """Returns when the job has an outcome or is somebody else's. Never raises for the handler's faults."""
+        context = CallContext(request_id=new_request_id(), actor=Actor(kind="service"))
+        with use_call(context):
+            working = asyncio.create_task(self._work(), name=f"job {self.job_id}")
+            beating = asyncio.create_task(self._beat())
+            try:
+                await asyncio.wait({working, beating}, return_when=asyncio.FIRST_COMPLETED)
+                if not working.done():
+                    await self._abandon(working, beating.result())
+            finally:
+                for task in (working, beating):
+                    task.cancel()
+                await asyncio.wait({working, beating}, timeout=CANCEL_S)
+
+    async def _work(self) -> None:
+        """The handler, then its outcome to worker; the heartbeat goes on until worker has answered."""
+        try:
+            payload = _read_payload(self._kind, self._lease)
+            result = to_plain(await self._kind.handler(payload, self))
+        except LeaseLost:
+            return
+        except StreamgateError as fault:
+            self._log.bind(code=fault.code, retryable=fault.retryable, detail=fault.detail).warning("job failed")
+            await self._fail(fault.code, fault.detail, retryable=fault.retryable)
+        except Exception as fault:
+            self._log.opt(exception=fault).error("job failed")
+            await self._fail("internal", f"the handler failed with {type(fault).__name__}", retryable=True)
+        else:
+            done = Complete(lease_id=self.lease_id, job_id=self.job_id, result=result or {})
+            await self._told(lambda: self._jobs.complete(done), last_word=True)
+
+    async def _fail(self, code: str, detail: str, *, retryable: bool) -> None:
+        failed = Fail(lease_id=self.lease_id, job_id=self.job_id, code=code, detail=detail[:1000], retryable=retryable)
+        await self._told(lambda: self._jobs.fail(failed), last_word=True)
+
+    async def _beat(self) -> StopReason:
+        """Tells worker that we live, until the work must stop; then why."""
+        while True:
+            if await self._pause(HEARTBEAT_S):
+                return "released"
+            beat = Heartbeat(
+                lease_id=self.lease_id, job_id=self.job_id, progress=self._progress, stage=self._stage[:200]
+            )
+            try:
+                answer = await self._jobs.heartbeat(beat)
+            except LeaseLost:
+                return "lost"
+            except StreamgateError as fault:
+                if self._silence_s() >= self._lease.lease_s:
+                    return "lost"
+                self._log.bind(code=fault.code).warning("heartbeat was not heard")
+            else:
+                self._heard_s = self._clock.monotonic_s()
+                if answer.cancelled:
+                    return "cancelled"
+
+    async def _pause(self, duration_s: float) -> bool:
+        """True when the job is to be given back."""
+        waits = {asyncio.create_task(self._clock.sleep(duration_s)), asyncio.create_task(self._release.wait())}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return self._release.is_set()
+
+    async def _abandon(self, working: asyncio.Task[None], reason: StopReason) -> None:
+        self._log.bind(reason=reason).info("job stops")
+        working.cancel()
+        _, late = await asyncio.wait({working}, timeout=CANCEL_S)
+        if late:
+            self._log.error("handler does not stop when it is cancelled; left behind")
+        if reason == "released" and (late or working.cancelled()):
+            given = Release(lease_id=self.lease_id, job_id=self.job_id)
+            try:
+                await self._jobs.release(given)
+            except StreamgateError as fault:
+                self._log.bind(code=fault.code).info("lease was not given back; it runs out")
+
+    async def _told(self, tell: Callable[[], Awaitable[None]], *, last_word: bool = False) -> None:
+        """Says it until worker has heard it or the lease has run out.
+
+        Raises:
+            LeaseLost: unless it was the last word, which nobody waits for any more.
+        """
+        while True:
+            try:
+                await tell()
+            except LeaseLost:
+                self._log.info("lease was lost; the outcome does not count")
+                if last_word:
+                    return
+                raise
+            except Unavailable as fault:
+                if self._silence_s() >= self._lease.lease_s:
+                    self._log.bind(code=fault.code).warning("worker was not to be reached; the lease has run out")
+                    if last_word:
+                        return
+                    raise LeaseLost("worker was not to be reached for as long as the lease lasted") from fault
+                await self._clock.sleep(RETRY_S)
+            else:
+                self._heard_s = self._clock.monotonic_s()
+                return
+
+    def _silence_s(self) -> float:
+        return self._clock.monotonic_s() - self._heard_s
+
+
+def _read_payload(kind: JobKind, lease: Lease) -> Any:
+    try:
+        return from_plain(kind.payload, lease.payload)
+    except Exception as fault:  # cattrs raises many kinds
+        raise PayloadInvalid(f"the payload does not fit {kind.name}: {fault}") from fault
