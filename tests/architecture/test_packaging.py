@@ -89,6 +89,11 @@ def test_every_plugin_is_in_every_list() -> None:
     assert contracts["plugins-are-strangers"]["modules"] == packages
     allowed = contracts["kernel-knows-no-service"]["allowed_importers"]
     assert [name for name in allowed if name.startswith("streamgate_")] == packages
+    for kept, owners in {
+        "media-codecs-stay-in-transcoder": {"streamgate_transcoder"},
+        "chain-libraries-stay-in-auth": {"streamgate_auth", "streamgate_devchain"},
+    }.items():
+        assert set(contracts[kept]["source_modules"]) == {"streamgate", *packages} - owners
 
 
 def test_every_plugin_is_installed_and_loads() -> None:
