@@ -18,9 +18,9 @@ class NotAClosedSegment(ValueError):
 def spread_decode_times(pts: Sequence[int], end: int) -> tuple[int, ...]:
     """Decode times of one closed segment, in the order of its samples.
 
-    They start at pts[0], rise strictly, stay below `end` and never pass their pts. The last-shown frame's
-    sample duration (next decode time minus its own) is its true one, so pts + duration = `end`; only where
-    a handful of frames leave no room for that is it shorter.
+    They start at pts[0], rise strictly, stay below `end` and never pass their pts. No frame's pts + duration
+    (next decode time minus its own) passes `end`, and the frame shown last reaches it; only where a handful
+    of frames leave no room for that, the one decoded last alone does.
 
     Args:
         pts: ticks in decoding order; pts[0] is the IDR and the smallest.
@@ -41,8 +41,10 @@ def spread_decode_times(pts: Sequence[int], end: int) -> tuple[int, ...]:
     times = _delayed(pts, shown)[:last_shown]
     # … and from the last-shown frame on as late as can be, to have caught up at the end.
     times += _late(pts, last_shown, end - shown[-1])[last_shown:]
-    for at in range(count - 2, -1, -1):
-        times[at] = min(times[at], times[at + 1] - 1)
+    after = end
+    for at in range(count - 1, -1, -1):
+        # Before the next one, yet not so early that the frame would seem to last beyond the end.
+        times[at] = after = max(min(times[at], after - 1), after - (end - pts[at]))
     times[0] = pts[0]
     for at in range(1, count):
         times[at] = max(times[at], times[at - 1] + 1)
@@ -56,8 +58,8 @@ def _delayed(pts: Sequence[int], shown: Sequence[int]) -> list[int]:
     rank = {time: position for position, time in enumerate(shown)}
     delay = max(at - rank[time] for at, time in enumerate(pts))
     first_gap = shown[1] - shown[0] if len(shown) > 1 else 0
-    opening = [shown[0] + first_gap * at // (delay + 1) for at in range(min(delay, len(pts)))]
-    return opening + list(shown[: len(pts) - len(opening)])
+    opening = [shown[0] + first_gap * at // (delay + 1) for at in range(delay + 1)]
+    return opening + list(shown[1 : len(pts) - delay])
 
 
 def _late(pts: Sequence[int], last_shown: int, tail: int) -> list[int]:

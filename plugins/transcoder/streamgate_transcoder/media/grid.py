@@ -32,9 +32,9 @@ def source_grid(
     if not cut_times or cut_times[0] != 0:
         return None
     step, longest = round(segment_s * timescale), int(max_gap_s * timescale)
-    candidates = [time for time in cut_times if time < end]
+    candidates = [*(time for time in cut_times if time < end), end]
     grid = [0]
-    while grid[-1] < candidates[-1]:
+    while grid[-1] < end:
         # Nothing under a second, unless the next key frame is too far away.
         first = bisect_left(candidates, grid[-1] + timescale)
         if first == len(candidates) or candidates[first] - grid[-1] > longest:
@@ -43,7 +43,7 @@ def source_grid(
         at = bisect_left(candidates, wanted, lo=first)
         around = candidates[max(first, at - 1) : at + 1]
         grid.append(min(around, key=lambda time: abs(time - wanted)))
-    closed = _close(grid, end, timescale)
+    closed = _close(grid[:-1], end, timescale)
     return closed if longest_gap(closed) <= longest else None
 
 
@@ -98,6 +98,6 @@ def chunk_spans(segments: int) -> tuple[tuple[int, int], ...]:
 
 def _close(grid: list[int], end: int, timescale: int) -> tuple[int, ...]:
     """Adds the end; a last piece under a second joins the one before."""
-    if len(grid) > 1 and end - grid[-1] < timescale:
+    while len(grid) > 1 and end - grid[-1] < timescale:
         grid = grid[:-1]
     return (*grid, end)
