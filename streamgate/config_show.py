@@ -45,7 +45,8 @@ def _lines(config: Config, path: KeyPath, value: Any, *, with_origins: bool) -> 
 
 def show_value(value: Any) -> str:
     """A value as YAML on one line, secrets hidden."""
-    return _scalar(_plain(value))
+    plain = _plain(value)
+    return "[" + ", ".join(_scalar(each) for each in plain) + "]" if isinstance(plain, list) else _scalar(plain)
 
 
 def _plain(value: Any) -> Any:
@@ -57,5 +58,13 @@ def _plain(value: Any) -> Any:
 
 
 def _scalar(value: Any) -> str:
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=2**31, allow_unicode=True)
-    return text.removesuffix("\n...\n").removesuffix("\n")
+    if isinstance(value, str) and not value.isprintable():
+        return _dump(value, default_style='"')
+    if isinstance(value, str):
+        return _dump([value], default_flow_style=True, allow_unicode=True)[1:-1]
+    return _dump(value, default_flow_style=True)
+
+
+def _dump(value: Any, **how: Any) -> str:
+    text: str = yaml.safe_dump(value, width=2**31, **how)
+    return text.removesuffix("\n").removesuffix("\n...")
