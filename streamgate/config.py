@@ -220,10 +220,15 @@ class _Builder:
                 key.validator(None, field, values[name])
             except (ValueError, TypeError) as refused:
                 found = True
-                said = self.into.values.get((*path, name))
-                self.into.fault(said.origin if said else "default", (*path, name), _first(refused))
+                self.into.fault(self._origin((*path, name)), (*path, name), _first(refused))
         if not found:
             self.into.fault(self.into.elements.get(path, ""), path, _first(fault))
+
+    def _origin(self, path: KeyPath) -> str:
+        """Where a value was said; of a map, where its first key was."""
+        if path in self.into.values:
+            return self.into.values[path].origin
+        return next((where for found, where in self.into.elements.items() if found[:-1] == path), "default")
 
 
 def _first(fault: Exception) -> str:

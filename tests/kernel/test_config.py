@@ -296,6 +296,16 @@ def test_a_validator_is_shown_with_the_origin_of_the_value() -> None:
     ]
 
 
+def test_a_validator_of_a_map_is_shown_with_the_origin_of_its_first_key() -> None:
+    @attrs.frozen
+    class Mapped:
+        names: dict[str, str] = config_field(factory=dict, help="?", validator=attrs.validators.max_len(0))
+
+    Path("m.yaml").write_text("m:\n  names:\n    a: b\n")
+    with pytest.raises(ConfigFaults, match=r"^m\.yaml:3: m\.names: "):
+        load_config(sections={"m": Mapped}, file=Path("m.yaml"), environment={})
+
+
 @pytest.mark.parametrize("text", ["no", "0123", "1.10", "2024-01-01", "null_", "1e3", "~x"])
 def test_text_stays_as_it_was_written(text: str) -> None:
     assert toy(f"toy:\n  nickname: {text}\n").nickname == text

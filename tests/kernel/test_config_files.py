@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,27 @@ def test_values_in_the_base_file_are_the_defaults() -> None:
 
 
 def test_keys_that_are_commented_out_are_valid_too(tmp_path: Path) -> None:
+    """A `#` before a key has no blank behind it (or several, where the key is an inner one); prose has one."""
     lines = (ROOT / "config/config.yaml").read_text(encoding="utf-8").splitlines()
-    opened = [line.replace("# ", "", 1) if line.startswith("  # ") and ": " in line else line for line in lines]
-    opened = [line for line in opened if line.strip() != "{}" and "_file:" not in line]
-    assert opened != lines
+    opened = [re.sub(r"^(\s*)#(?=\S|\s{2})", r"\1", line) for line in lines]
+    assert len([line for line in lines if line not in opened]) >= 7
+    key = tmp_path / "key"
+    key.write_text("a2V5", encoding="ascii")
     file = tmp_path / "all.yaml"
-    file.write_text("\n".join(opened), encoding="utf-8")
-    assert yaml.safe_load(file.read_text())["database"]["url"]
-    load_config(sections=SECTIONS, file=file, environment={})
+    text = "\n".join(opened).replace("/run/secrets/streamgate_master_key", str(key))
+    file.write_text(text, encoding="utf-8")
+    assert yaml.safe_load(text)["auth"]["chains"]
+    config = load_config(sections=SECTIONS, file=file, environment={})
+    assert config.settings.server.port == 9090
+    assert config.settings.secrets.master_key.reveal() == "a2V5"
+
+
+def test_creators_are_open_in_dev_only() -> None:
+    """So that `make run` can be tried by whoever sits there, and nothing else is open unawares."""
+    found = {
+        profile: load_config(sections=SECTIONS, profile=profile, file=ROOT / "config/config.yaml", environment={})
+        .section("auth")
+        .open_creators
+        for profile in ("", *PROFILES)
+    }
+    assert found == {"": False, "dev": True, "prod": False, "test": False}
