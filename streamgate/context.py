@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Literal
 
 import attrs
@@ -57,6 +57,15 @@ _current: ContextVar[CallContext | None] = ContextVar("streamgate_call", default
 def current_call() -> CallContext:
     """The call being served; a fresh anonymous one where there is none (start-up, a unit's own loop)."""
     return _current.get() or CallContext(request_id=new_request_id())
+
+
+def enter_call(call: CallContext) -> Token[CallContext | None]:
+    """Makes it the current call until `leave_call`; for the kernel's hot paths, others take `use_call`."""
+    return _current.set(call)
+
+
+def leave_call(token: Token[CallContext | None]) -> None:
+    _current.reset(token)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from loguru import logger
 
 @runtime_checkable
 class Unit(Protocol):
-    """`start` returns when the unit is ready; `stop` returns when it holds nothing any more.
+    """`start` returns when the unit is ready; `stop` returns when it holds nothing any more. A `start` that raises
+    has let go of what it held: its `stop` is not called.
 
     `name` is unique in the process (`upload.sweeper`); `needs` names units that must start before and
     stop after this one (names that are not in this process are ignored: they live elsewhere).
@@ -80,10 +81,14 @@ class Lifecycle:
         """Phase by phase, dependencies first.
 
         Raises:
-            ValueError: a cycle, with its members named.
+            ValueError: a cycle, with its members named; a unit that needs one of a later phase.
         """
         ordered: list[Unit] = []
-        for phase in self._phases:
+        for number, phase in enumerate(self._phases):
+            later = {name for following in self._phases[number + 1 :] for name in following}
+            for unit in phase.values():
+                if late := later.intersection(unit.needs):
+                    raise ValueError(f"{unit.name} needs {', '.join(sorted(late))}, which starts in a later phase")
             sorter: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
             for unit in phase.values():
                 sorter.add(unit.name, *(need for need in unit.needs if need in phase))
@@ -100,26 +105,28 @@ class Lifecycle:
             except BaseException as fault:
                 logger.bind(unit=unit.name, error=repr(fault)).error("unit did not start")
                 await self.stop()
-                if isinstance(fault, asyncio.CancelledError):
+                if not isinstance(fault, Exception):  # cancelled, interrupted
                     raise
                 raise StartFailed(unit.name, fault) from fault
             self._running.append(unit)
 
     async def stop(self, *, deadline_s: float = 30.0) -> list[str]:
         """Stops what runs, last started first. A unit that fails to stop, or is not done when the whole
-        deadline has passed, is logged and left; the names of those are returned."""
+        deadline has passed, is logged and left; the names of those are returned. When cancelled, what has not
+        been stopped yet still counts as running: call it again."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + deadline_s
         stuck: list[str] = []
         while self._running:
             unit = self._running.pop()
+            timer = asyncio.timeout(max(0.1, ends_at - loop.time()))
             try:
-                async with asyncio.timeout(max(0.1, ends_at - loop.time())):
+                async with timer:
                     await unit.stop()
-            except TimeoutError:
-                stuck.append(unit.name)
-                logger.bind(unit=unit.name).warning("unit did not stop in time")
             except Exception:
                 stuck.append(unit.name)
-                logger.bind(unit=unit.name).exception("unit failed to stop")
+                if timer.expired():
+                    logger.bind(unit=unit.name).warning("unit did not stop in time")
+                else:
+                    logger.bind(unit=unit.name).exception("unit failed to stop")
         return stuck

@@ -11,39 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
 import typing
-import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
 import attrs
-from loguru import logger
 
 from streamgate.bus.base import Bus, Subscription
-from streamgate.context import CallContext, current_call, use_call
-from streamgate.envelope import Envelope
-from streamgate.errors import DeadlineExceeded, Internal, StreamgateError, Unavailable, error_from_wire
-from streamgate.wire import from_plain, to_plain
+from streamgate.roads import Call, MethodInfo, direct_road, remote_road, responder, wired_road
 
 S = TypeVar("S")
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_TIMEOUT_S = 10.0
-RETRY_PAUSE_S = 0.1
-
-
-@attrs.frozen
-class MethodInfo:
-    name: str
-    request: Any | None  # attrs class, or None for a method without argument
-    answer: Any | None
-    timeout_s: float
-    is_idempotent: bool
 
 
 def method(*, timeout_s: float = DEFAULT_TIMEOUT_S, idempotent: bool = False) -> Callable[[F], F]:
-    """Marks a Protocol method. `idempotent`: asking twice is harmless, so a lost answer is asked again once."""
+    """Marks a Protocol method. `idempotent`: asking twice is harmless, so what got no answer by half time, or
+    found nobody there, is asked a second time."""
 
     def mark(function: F) -> F:
         function.__streamgate_method__ = (timeout_s, idempotent)  # type: ignore[attr-defined]
@@ -68,9 +53,9 @@ class ServiceRef(Generic[S]):
     def methods(self) -> dict[str, MethodInfo]:
         if self._methods is None:
             self._methods = {
-                name: _describe(name, function)
-                for name, function in vars(self.protocol).items()
-                if not name.startswith("_") and inspect.iscoroutinefunction(function)
+                name: _describe(self.name, name, function)
+                for name, function in inspect.getmembers(self.protocol, inspect.iscoroutinefunction)
+                if not name.startswith("_")
             }
         return self._methods
 
@@ -78,7 +63,7 @@ class ServiceRef(Generic[S]):
         return f"svc.{self.name}.v{self.version}.{method_name}"
 
 
-def _describe(name: str, function: Callable[..., Any]) -> MethodInfo:
+def _describe(service: str, name: str, function: Callable[..., Any]) -> MethodInfo:
     hints = typing.get_type_hints(function)
     answer = hints.pop("return", None)
     parameters = [p for p in inspect.signature(function).parameters if p != "self"]
@@ -86,7 +71,14 @@ def _describe(name: str, function: Callable[..., Any]) -> MethodInfo:
         raise TypeError(f"service method {name} takes {len(parameters)} arguments; one request object is the rule")
     timeout_s, is_idempotent = getattr(function, "__streamgate_method__", (DEFAULT_TIMEOUT_S, False))
     request = hints[parameters[0]] if parameters else None
-    return MethodInfo(name, request, None if answer is type(None) else answer, timeout_s, is_idempotent)
+    return MethodInfo(
+        what=f"{service}.{name}",
+        name=name,
+        request=request,
+        answer=None if answer is type(None) else answer,
+        timeout_s=timeout_s,
+        is_idempotent=is_idempotent,
+    )
 
 
 @attrs.frozen
@@ -104,7 +96,7 @@ class _Proxy:
         self._services = services
         self._ref = ref
 
-    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+    def __getattr__(self, name: str) -> Call:
         info = self._ref.methods.get(name)
         if info is None:
             raise AttributeError(f"{self._ref.name} has no method {name}")
@@ -165,128 +157,24 @@ class Services:
         """Answers calls from other processes (none, on the memory bus: nobody else is there)."""
         if self._bus.is_local:
             return
-        for ref, implementation in self._local.values():
-            for info in ref.methods.values():
-                responder = self._responder(info, getattr(implementation, info.name))
-                self._served.append(await self._bus.serve(ref.subject(info.name), f"svc-{ref.name}", responder))
+        try:
+            for ref, implementation in self._local.values():
+                for info in ref.methods.values():
+                    answer = responder(info, getattr(implementation, info.name))
+                    self._served.append(await self._bus.serve(ref.subject(info.name), f"svc-{ref.name}", answer))
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
-        for subscription in reversed(self._served):
-            await subscription.stop()
-        self._served.clear()
+        """Takes no new questions, finishes those it has."""
+        served, self._served = self._served, []
+        await asyncio.gather(*(subscription.stop() for subscription in served))
 
-    # --- the two roads ------------------------------------------------------------------------
+    # --- roads --------------------------------------------------------------------------------
 
-    def _road(self, ref: ServiceRef[Any], info: MethodInfo) -> Callable[..., Awaitable[Any]]:
-        if ref.name in self._local:
-            function = getattr(self._local[ref.name][1], info.name)
-            return self._wired(info, function) if self._wire_local else self._direct(ref, info, function)
-        return self._remote(ref, info)
-
-    def _direct(self, ref: ServiceRef[Any], info: MethodInfo, function: Callable[..., Any]) -> Callable[..., Any]:
-        what = f"{ref.name}.{info.name}"
-
-        async def call(*request: Any) -> Any:
-            timeout_s = _time_left(info, current_call(), what)
-            try:
-                async with asyncio.timeout(timeout_s):
-                    return await function(*request)
-            except TimeoutError as fault:
-                raise DeadlineExceeded(f"{what} did not answer within {timeout_s:.1f} s") from fault
-
-        return call
-
-    def _wired(self, info: MethodInfo, function: Callable[..., Any]) -> Callable[..., Any]:
-        responder = self._responder(info, function)
-
-        async def call(*request: Any) -> Any:
-            context = _with_deadline(info, current_call())
-            answer = await responder(self._question(request, context))
-            return _unwrap(info, answer)
-
-        return call
-
-    def _remote(self, ref: ServiceRef[Any], info: MethodInfo) -> Callable[..., Any]:
-        subject = ref.subject(info.name)
-        what = f"{ref.name}.{info.name}"
-
-        async def call(*request: Any) -> Any:
-            outer = current_call()
-            _time_left(info, outer, what)
-            context = _with_deadline(info, outer)
-            question = self._question(request, context)
-            attempts = 2 if info.is_idempotent else 1
-            while True:
-                attempts -= 1
-                remaining_s = context.remaining_s() or info.timeout_s
-                # An idempotent call keeps half its time for a second try with another replica.
-                timeout_s = remaining_s / 2 if attempts else remaining_s
-                try:
-                    return _unwrap(info, await self._bus.request(subject, question, timeout_s=timeout_s))
-                except (DeadlineExceeded, Unavailable) as fault:
-                    if fault.code not in ("service.unavailable", "service.deadline_exceeded"):
-                        raise  # the service's own word, not the road's
-                    if not attempts or (context.remaining_s() or 0) <= RETRY_PAUSE_S:
-                        raise type(fault)(f"{what}: {fault.detail}", retry_after_s=fault.retry_after_s) from fault
-                    await asyncio.sleep(RETRY_PAUSE_S)
-
-        return call
-
-    def _question(self, request: tuple[Any, ...], context: CallContext) -> bytes:
-        body = to_plain(request[0]) if request else None
-        return Envelope.around(body, context, id=uuid.uuid4().hex, source=self._source).to_bytes()
-
-    def _responder(self, info: MethodInfo, function: Callable[..., Any]) -> Callable[[bytes], Awaitable[bytes]]:
-        async def respond(payload: bytes) -> bytes:
-            question = Envelope.from_bytes(payload)
-            deadline_s = time.monotonic() + question.deadline_ms / 1000 if question.deadline_ms else None
-            context = CallContext(
-                request_id=question.request_id,
-                actor=question.actor,
-                deadline_s=deadline_s,
-                traceparent=question.traceparent,
-            )
-            body: Any = None
-            error: dict[str, Any] | None = None
-            with use_call(context):
-                try:
-                    async with asyncio.timeout(context.remaining_s()):
-                        if info.request is None:
-                            result = await function()
-                        else:
-                            result = await function(from_plain(info.request, question.body))
-                    body = to_plain(result)
-                except StreamgateError as fault:
-                    error = fault.to_wire()
-                except TimeoutError:
-                    error = DeadlineExceeded(f"{info.name} did not finish in time").to_wire()
-                except Exception:
-                    logger.bind(method=info.name, request_id=question.request_id).exception("service call failed")
-                    error = Internal().to_wire()
-                answer = Envelope(id=question.id, body=body, error=error, request_id=question.request_id)
-            return answer.to_bytes()
-
-        return respond
-
-
-def _time_left(info: MethodInfo, context: CallContext, what: str) -> float:
-    remaining_s = context.remaining_s()
-    if remaining_s is None:
-        return info.timeout_s
-    if remaining_s <= 0:
-        raise DeadlineExceeded(f"no time was left to ask {what}")
-    return min(info.timeout_s, remaining_s)
-
-
-def _with_deadline(info: MethodInfo, context: CallContext) -> CallContext:
-    deadline_s = time.monotonic() + info.timeout_s
-    if context.deadline_s is not None:
-        deadline_s = min(deadline_s, context.deadline_s)
-    return attrs.evolve(context, deadline_s=deadline_s)
-
-
-def _unwrap(info: MethodInfo, payload: bytes) -> Any:
-    answer = Envelope.from_bytes(payload)
-    if answer.error is not None:
-        raise error_from_wire(answer.error)
-    return None if info.answer is None else from_plain(info.answer, answer.body)
+    def _road(self, ref: ServiceRef[Any], info: MethodInfo) -> Call:
+        if ref.name not in self._local:
+            return remote_road(info, self._bus, ref.subject(info.name), self._source)
+        function = getattr(self._local[ref.name][1], info.name)
+        return wired_road(info, function, self._source) if self._wire_local else direct_road(info, function)

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -31,6 +30,7 @@ CONNECT_TIMEOUT_S = 2
 API_TIMEOUT_S = 5.0
 FLUSH_TIMEOUT_S = 2
 PING_INTERVAL_S = 10  # two unanswered ones in a row mean a dead connection
+CANCEL_AGAIN_S = 0.1
 RECONNECT_GRACE_S = 1.0  # how long a question waits for a broken connection to come back
 
 
@@ -72,7 +72,6 @@ class Connection:
         self._reconnect_wait_s = reconnect_wait_s
         self._on_connect = on_connect
         self._client = Client()
-        self._inbox = _Inbox()
         self._is_connected = asyncio.Event()
         self._is_running = False
         self._attached: list[Attached] = []
@@ -120,7 +119,6 @@ class Connection:
                     connect_timeout=CONNECT_TIMEOUT_S,
                     ping_interval=PING_INTERVAL_S,
                 )
-                await self._inbox.open(client)
                 await self._prepare()
         except FAULTS as fault:
             await close(client)
@@ -164,7 +162,8 @@ class Connection:
 
     async def _on_error(self, fault: Exception) -> None:
         is_news = repr(fault) != repr(self._last_error)  # each attempt to reconnect reports the same
-        self._last_error = fault
+        if not (isinstance(fault, OSError) and isinstance(self._last_error, nats.errors.Error)):
+            self._last_error = fault  # what the server said (wrong password) tells more than a closed socket
         if isinstance(fault, nats.errors.SlowConsumerError):
             logger.bind(subject=fault.subject).warning("bus dropped messages: the process is too slow")
             self._tell_attached()
@@ -175,7 +174,7 @@ class Connection:
         if self._is_connected.is_set() and self._is_running:
             logger.bind(address=self.address).warning("bus connection lost")
         self._is_connected.clear()
-        self._inbox.fail_all()
+        fail_questions(self._client)
 
     async def _on_reconnected(self) -> None:
         logger.bind(address=self.address).info("bus connection back")
@@ -244,13 +243,15 @@ class Connection:
             TimeoutError: no answer in time.
             nats.errors.NoRespondersError: nobody there.
         """
+        if not self._is_running:
+            raise ConnectionLost("the bus is not running")
         if not self._is_connected.is_set():
             try:
                 async with asyncio.timeout(min(timeout_s, RECONNECT_GRACE_S)):
                     await self._is_connected.wait()
             except TimeoutError:
                 raise ConnectionLost(f"not connected to NATS at {self.address}") from None
-        return await self._inbox.ask(self._client, subject, payload, timeout_s, headers)
+        return await self._client.request(subject, payload, timeout=timeout_s, headers=headers)
 
 
 async def leave(client: Client, subscribed: ClientSubscription) -> None:
@@ -271,7 +272,8 @@ async def close(client: Client) -> None:
     """Closes a client whatever its socket's state.
 
     nats-py writes what is pending even to a dead socket, raises, and leaves its tasks behind; so what cannot be
-    sent is thrown away first, and a close that failed half-way is done again.
+    sent is thrown away first, and a close that failed half-way is done again. And its task that reconnects can
+    miss the one cancellation it gets (`asyncio.wait_for` before Python 3.12), and would then go on for ever.
     """
     if not client.is_connected:
         _discard_pending(client)
@@ -281,46 +283,19 @@ async def close(client: Client) -> None:
         _discard_pending(client)
         client._status = Client.DISCONNECTED
         await client.close()
+    reconnecting = client._reconnection_task
+    while reconnecting is not None and not reconnecting.done():
+        reconnecting.cancel()
+        await asyncio.wait({reconnecting}, timeout=CANCEL_AGAIN_S)
+
+
+def fail_questions(client: Client) -> None:
+    """Fails every question that is on its way: its answer will not come over another connection."""
+    for future in list(client._resp_map.values()):
+        if not future.done():
+            future.set_exception(ConnectionLost("the connection broke before the answer"))
 
 
 def _discard_pending(client: Client) -> None:
     client._pending.clear()
     client._pending_data_size = 0
-
-
-class _Inbox:
-    """Where answers come: one subscription a connection, a future a question."""
-
-    def __init__(self) -> None:
-        self._prefix = ""
-        self._number = itertools.count()
-        self._waiting: dict[str, asyncio.Future[Msg]] = {}
-
-    async def open(self, client: Client) -> None:
-        self._prefix = client.new_inbox()
-        await client.subscribe(f"{self._prefix}.*", cb=self._on_answer)
-
-    async def _on_answer(self, message: Msg) -> None:
-        future = self._waiting.get(message.subject.rpartition(".")[2])
-        if future is not None and not future.done():
-            future.set_result(message)
-
-    def fail_all(self) -> None:
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(ConnectionLost("the connection broke before the answer"))
-
-    async def ask(
-        self, client: Client, subject: str, payload: bytes, timeout_s: float, headers: dict[str, str] | None
-    ) -> Msg:
-        token = str(next(self._number))
-        future = self._waiting[token] = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(timeout_s):
-                await client.publish(subject, payload, reply=f"{self._prefix}.{token}", headers=headers)
-                answer: Msg = await future
-        finally:
-            del self._waiting[token]
-        if not answer.data and (answer.headers or {}).get("Status") == "503":
-            raise nats.errors.NoRespondersError
-        return answer

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from streamgate.testing.devchain import ChainClient, DevchainServer
 from streamgate.testing.servers import NatsServer, PostgresServer
 
 
@@ -38,3 +39,17 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> str:
     """A new, empty database for this test: `postgresql://…`."""
     return postgres_server.create_database()
+
+
+@pytest.fixture(scope="session")
+def devchain() -> Iterator[ChainClient]:
+    """One local chain for the run, with the demo collection: mint tokens and use wallets of your own."""
+    with DevchainServer() as server, server.client() as chain:
+        yield chain
+
+
+@pytest.fixture
+def own_devchain() -> Iterator[DevchainServer]:
+    """A local chain of this test's own, to be killed and restarted."""
+    with DevchainServer() as server:
+        yield server
