@@ -1,4 +1,4 @@
-# Run `make help`. Everything lives in .venv and data; nothing else on the machine is changed
+# Run `make help`. Everything lives in .venv, node_modules and data; nothing else on the machine is changed
 # (except by test-browser, which installs Chromium where there is none and you are root).
 
 SHELL := /bin/bash
@@ -84,7 +84,7 @@ lock: $(STAMPS)/uv  ## the lock files anew; UPGRADE=1 takes newer versions
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements.lock --group dev -o requirements-dev.lock pyproject.toml $(PLUGINS)
 	@for tool in uv node; do $(COMPILE) $(if $(UPGRADE),--upgrade) -o deploy/setup/$$tool.lock deploy/setup/$$tool.in; done
 
-clean:  ## remove .venv, data and everything built
-	@rm -rf $(VENV) data dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean:  ## remove .venv and everything built; ./data stays
+	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@rm -rf plugins/*/node_modules plugins/*/dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -112,6 +112,26 @@ def test_every_plugin_is_installed_and_loads() -> None:
     assert {name: plugin.fault for name, plugin in ours.items() if plugin.fault} == {}
 
 
+def locked(name: str) -> dict[str, set[str]]:
+    """Versions of each package in a lock file; several where they depend on the Python."""
+    found: dict[str, set[str]] = {}
+    for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+        pinned = re.match(r"([a-z0-9.-]+)==([^ ;]+)", line)
+        if pinned:
+            found.setdefault(pinned[1].replace("-", "_"), set()).add(pinned[2])
+    return found
+
+
+def test_the_locks_hold_what_is_declared() -> None:
+    runtime, development = locked("requirements.lock"), locked("requirements-dev.lock")
+    wanted = names(KERNEL["project"]["dependencies"]).union(
+        *(names(project(folder)["project"]["dependencies"]) for folder in FOLDERS)
+    )
+    assert wanted - {"streamgate_kernel"} - set(runtime) == set(), "run 'make lock'"
+    assert names(KERNEL["dependency-groups"]["dev"]) - set(development) == set(), "run 'make lock'"
+    assert {name: versions for name, versions in runtime.items() if development.get(name) != versions} == {}
+
+
 def test_versions_agree() -> None:
     import streamgate
 
