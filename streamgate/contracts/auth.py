@@ -12,7 +12,8 @@ from streamgate.errors import Invalid, Unauthorized, Unavailable
 from streamgate.services import ServiceRef, method
 
 ACCESS_AUDIENCE = "streamgate:access"
-REFRESH_AUDIENCE = "streamgate:refresh"
+ACCESS_TYPE = "at+jwt"  # the token's `typ` header (RFC 9068)
+SIGNING_ALGORITHM = "EdDSA"  # the one algorithm, Ed25519; a token that names another is refused
 
 
 class SignatureInvalid(Unauthorized):
@@ -70,6 +71,13 @@ class KeySet:
     """JWKS: public keys only (`{"keys": [...]}`)."""
 
     keys: tuple[dict[str, Any], ...]
+
+
+@attrs.frozen(kw_only=True)
+class ConfiguredChains:
+    """CAIP-2 ids of the chains the operator has configured, never where they are read."""
+
+    chains: tuple[str, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -161,10 +169,14 @@ class Auth(Protocol):
     @method(timeout_s=3, idempotent=True)
     async def jwks(self) -> KeySet: ...
 
+    @method(timeout_s=3, idempotent=True)
+    async def configured_chains(self) -> ConfiguredChains: ...
+
     @method(timeout_s=8, idempotent=True)
     async def decide(self, query: DecideQuery) -> Decision:
-        """Never raises for a chain that cannot be read: the outcome is `unknown`. A content without a gate is
-        open to its owner and moderators alone. Owners and moderators always hold."""
+        """Never raises for a chain that cannot be read, nor for metadata being away: the outcome is `unknown`. A
+        content without a gate is open to its owner and moderators alone; owners and moderators always hold; of an
+        unknown or deleted content nobody does. The veto (`decide_playback`) has been asked."""
 
     @method(timeout_s=10, idempotent=True)
     async def decide_many(self, query: DecideMany) -> Decisions: ...

@@ -82,6 +82,9 @@ class RequirementKind:
         read: the three-valued answer. A fault or time-out is *unknown*, never a no (else `not` would open).
         leaf_key: `<caip2>/<contract>` for token kinds (transfers find sessions by it), or "".
         needed: what must be held, as a decimal string, or "".
+        canonical: the parameters as they are stored and shown (addresses checksummed).
+        check: asked when a rule is set; raises ValueError where these parameters can never work here (a chain that
+            is not configured).
     """
 
     name: str
@@ -91,6 +94,8 @@ class RequirementKind:
     read: Callable[[Leaf], Awaitable[Reading]]
     leaf_key: Callable[[Any], str] = lambda params: ""
     needed: Callable[[Any], str] = lambda params: ""
+    canonical: Callable[[Any], Any] = lambda params: params
+    check: Callable[[Any], Awaitable[None]] | None = None
 
 
 @hookspec

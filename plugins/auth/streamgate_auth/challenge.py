@@ -1,0 +1,110 @@
+"""Challenges that the server does not have to remember.
+
+A `challenge_id` carries everything the answer is checked against, and a MAC under a key of ours: asking for a
+million of them stores nothing. It is good for five minutes and for one sign-in: the sign-in's own transaction
+inserts its fingerprint under a unique key, so that of two answers one wins, and a wrong answer burns nothing.
+
+    challenge_id = base64url(payload ‖ HMAC-SHA256(key, payload), 32 bytes)
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from typing import Literal
+
+import attrs
+import orjson
+
+from streamgate.contracts.auth import ChallengeExpired, ChallengeInvalid
+from streamgate.sdk.clock import Clock
+from streamgate.sdk.evm import Address, ChainId
+
+TTL_S = 300
+MAX_ID_CHARS = 512
+_MAC_BYTES = 32
+_NONCE_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_NONCE_CHARS = 24  # 142 bits; EIP-4361 wants at least 8 characters
+
+
+@attrs.frozen(kw_only=True)
+class Challenge:
+    """What was asked, of whom. Times are whole Unix seconds."""
+
+    scheme: Literal["siwe"]
+    chain: ChainId
+    address: Address
+    nonce: str
+    issued_at_s: int
+    expires_at_s: int
+
+
+@attrs.frozen(kw_only=True)
+class OpenedChallenge:
+    """A challenge that came back. `fingerprint` is the same however its id was spelled: the key it is used up by."""
+
+    challenge: Challenge
+    fingerprint: str
+
+
+class ChallengeBook:
+    """Issues challenges and opens them again. `key`: 32 bytes, the same in every replica."""
+
+    def __init__(self, key: bytes, clock: Clock, *, ttl_s: int = TTL_S) -> None:
+        self._key = key
+        self._clock = clock
+        self._ttl_s = ttl_s
+
+    def issue(self, address: Address, chain: ChainId) -> tuple[str, Challenge]:
+        """The id to hand out, and what it stands for."""
+        issued_at_s = int(self._clock.now_s())
+        challenge = Challenge(
+            scheme="siwe",
+            chain=chain,
+            address=address,
+            nonce="".join(secrets.choice(_NONCE_ALPHABET) for _ in range(_NONCE_CHARS)),
+            issued_at_s=issued_at_s,
+            expires_at_s=issued_at_s + self._ttl_s,
+        )
+        payload = orjson.dumps(attrs.astuple(challenge))
+        return base64.urlsafe_b64encode(payload + self._mac(payload)).rstrip(b"=").decode(), challenge
+
+    def open(self, challenge_id: str) -> OpenedChallenge:
+        """What an id stands for.
+
+        Raises:
+            ChallengeInvalid: not made by this server.
+            ChallengeExpired: older than five minutes.
+        """
+        payload = self._authentic_payload(challenge_id)
+        scheme, chain, address, nonce, issued_at_s, expires_at_s = orjson.loads(payload)
+        challenge = Challenge(
+            scheme=scheme,
+            chain=chain,
+            address=address,
+            nonce=nonce,
+            issued_at_s=issued_at_s,
+            expires_at_s=expires_at_s,
+        )
+        if self._clock.now_s() >= expires_at_s:
+            raise ChallengeExpired("the challenge has expired; ask for a new one and sign that")
+        return OpenedChallenge(challenge=challenge, fingerprint=hashlib.sha256(payload).hexdigest())
+
+    def _authentic_payload(self, challenge_id: str) -> bytes:
+        refused = ChallengeInvalid("the challenge_id was not issued here; ask for a new challenge")
+        if not challenge_id.isascii() or len(challenge_id) > MAX_ID_CHARS:
+            raise refused
+        try:
+            raw = base64.b64decode(challenge_id + "=" * (-len(challenge_id) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError) as fault:
+            raise refused from fault
+        payload, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
+        if not hmac.compare_digest(mac, self._mac(payload)):
+            raise refused
+        return payload
+
+    def _mac(self, payload: bytes) -> bytes:
+        return hmac.digest(self._key, b"streamgate.challenge.v1\x00" + payload, "sha256")

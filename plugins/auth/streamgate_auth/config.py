@@ -1,0 +1,73 @@
+"""The section `auth` of the configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from streamgate.errors import StreamgateError
+from streamgate.sdk.evm import parse_address, parse_chain
+from streamgate.settings import Secret, config_field
+
+
+def _addresses(_: Any, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
+    for text in value:
+        try:
+            parse_address(text)
+        except StreamgateError as fault:
+            raise ValueError(fault.detail) from fault
+
+
+def _chains(_: Any, attribute: attrs.Attribute[Any], value: dict[str, ChainSettings]) -> None:
+    for chain, settings in value.items():
+        try:
+            parse_chain(chain)
+        except StreamgateError as fault:
+            raise ValueError(fault.detail) from fault
+        if not settings.rpc_urls:
+            raise ValueError(f"{chain} has no rpc_urls")
+        if not all(url.reveal().startswith(("http://", "https://")) for url in settings.rpc_urls):
+            raise ValueError(f"{chain}: each of rpc_urls begins with http:// or https://")
+
+
+@attrs.frozen(kw_only=True)
+class ChainSettings:
+    """One chain and the nodes it is read by."""
+
+    rpc_urls: tuple[Secret, ...] = config_field((), help="JSON-RPC endpoints, best first; they often hold a key.")
+    confirmations: int = config_field(
+        0, help="A token opens only when it was held this many blocks ago, too.", validator=attrs.validators.ge(0)
+    )
+    timeout_s: float = config_field(2.0, help="Longest wait for one endpoint.", validator=attrs.validators.ge(0.05))
+    batch_size: int = config_field(100, help="Most calls in one JSON-RPC batch.", validator=attrs.validators.ge(1))
+
+
+@attrs.frozen(kw_only=True)
+class AuthConfig:
+    """Addresses are EVM ones in any case."""
+
+    admins: tuple[str, ...] = config_field((), help="Wallets with the role admin.", validator=_addresses)
+    moderators: tuple[str, ...] = config_field((), help="Wallets with the role moderator.", validator=_addresses)
+    creators: tuple[str, ...] = config_field((), help="Wallets with the role creator.", validator=_addresses)
+    open_creators: bool = config_field(False, help="Every wallet that signs in may create.")
+    blocked_addresses: tuple[str, ...] = config_field(
+        (), help="Wallets that may watch nothing, whatever they hold.", validator=_addresses
+    )
+    chains: dict[str, ChainSettings] = config_field(
+        factory=dict, help="Chains by CAIP-2 id (eip155:1) that gates may name.", validator=_chains
+    )
+    access_ttl_s: int = config_field(600, help="Life of an access token.", validator=attrs.validators.ge(5))
+    refresh_ttl_s: int = config_field(
+        2_592_000, help="A sign-in that is not used for so long is over.", validator=attrs.validators.ge(60)
+    )
+    grace_s: float = config_field(
+        0.0,
+        help="How long a running session goes on while its chain cannot be read, after the last time it could.",
+        validator=attrs.validators.ge(0),
+    )
+    requests_per_minute: int = config_field(
+        600,
+        help="Sign-in requests (challenge, verify, refresh) from one network address.",
+        validator=attrs.validators.ge(1),
+    )

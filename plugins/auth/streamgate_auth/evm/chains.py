@@ -1,0 +1,100 @@
+"""The chains that can be read: the configured ones, and in development the local one, wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from streamgate.contracts.devchain import Devchain, DevchainInfo
+from streamgate.errors import StreamgateError
+from streamgate.sdk.clock import Clock
+from streamgate.sdk.evm import ChainId, parse_chain
+from streamgate.settings import Secret
+from streamgate_auth.config import ChainSettings
+from streamgate_auth.evm.chain import Chain
+from streamgate_auth.evm.rpc import Endpoint
+
+if TYPE_CHECKING:
+    import httpx
+
+HTTP_TIMEOUT_S = 30.0  # an endpoint's own time is shorter
+
+
+class Chains:
+    """Args:
+    devchain: the local chain's service, or None outside development. A configured chain of the same id wins.
+    """
+
+    def __init__(self, settings: Mapping[str, ChainSettings], devchain: Devchain | None, clock: Clock) -> None:
+        self._settings = {parse_chain(chain): each for chain, each in settings.items()}
+        self._devchain = devchain
+        self._clock = clock
+        self._client: httpx.AsyncClient | None = None
+        self._open: dict[ChainId, Chain] = {}
+        self._local: tuple[str, Chain] | None = None  # and where it was found
+
+    @property
+    def configured(self) -> tuple[ChainId, ...]:
+        return tuple(self._settings)
+
+    async def readable(self) -> tuple[ChainId, ...]:
+        """The configured chains, then the local one while it runs."""
+        local = await self._local_info()
+        names = (*self._settings, *([ChainId(local.chain)] if local is not None else []))
+        return tuple(dict.fromkeys(names))
+
+    async def get(self, chain: ChainId) -> Chain | None:
+        """None: it is neither configured nor running here."""
+        settings = self._settings.get(chain)
+        if settings is not None:
+            if chain not in self._open:
+                self._open[chain] = self._make(chain, settings)
+            return self._open[chain]
+        info = await self._local_info()
+        if info is None or info.chain != chain:
+            return None
+        if self._local is None or self._local[0] != info.rpc_url:  # it was started again, elsewhere
+            if self._local is not None:
+                await self._local[1].close()
+            self._local = (info.rpc_url, self._make(chain, ChainSettings(rpc_urls=(Secret(info.rpc_url),))))
+        return self._local[1]
+
+    async def close(self) -> None:
+        chains = [*self._open.values(), *([self._local[1]] if self._local is not None else [])]
+        self._open, self._local = {}, None
+        for chain in chains:
+            await chain.close()
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def _local_info(self) -> DevchainInfo | None:
+        if self._devchain is None:
+            return None
+        try:
+            return await self._devchain.info()
+        except StreamgateError:
+            return None
+
+    def _make(self, chain: ChainId, settings: ChainSettings) -> Chain:
+        endpoints = [Endpoint(url, self._http, timeout_s=settings.timeout_s) for url in settings.rpc_urls]
+        return Chain(
+            chain,
+            endpoints,
+            self._clock,
+            confirmations=settings.confirmations,
+            batch_size=settings.batch_size,
+        )
+
+    def _http(self) -> httpx.AsyncClient:
+        """No redirects and no proxies from the environment: an endpoint is what was configured, nothing else."""
+        if self._client is None:
+            import httpx
+
+            self._client = httpx.AsyncClient(
+                follow_redirects=False,
+                trust_env=False,
+                timeout=HTTP_TIMEOUT_S,
+                limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
+            )
+        return self._client

@@ -1,0 +1,1 @@
+"""The gate: a rule over requirement kinds, parsed, stored, decided with three values, explained."""

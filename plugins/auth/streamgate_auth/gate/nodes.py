@@ -1,0 +1,105 @@
+"""A rule as a tree, and how it reads in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import attrs
+
+from streamgate.contracts.gate import Rule
+from streamgate.contracts.hooks import RequirementKind
+
+
+@attrs.frozen(eq=False)
+class Requirement:
+    """A leaf. Compared by identity: the same requirement twice in a rule is read twice, in one batch."""
+
+    kind: RequirementKind
+    params: Any  # an instance of kind.params
+
+
+@attrs.frozen(eq=False)
+class Group:
+    """`any`: one part is enough. `all`: every part is needed. Never empty."""
+
+    kind: Literal["any", "all"]
+    parts: tuple[Node, ...]
+
+
+@attrs.frozen(eq=False)
+class Not:
+    part: Node
+
+
+@attrs.frozen(eq=False)
+class Public:
+    """Everybody, signed in or not; stands alone at the root."""
+
+
+Node = Requirement | Group | Not | Public
+
+
+def requirements(node: Node) -> Iterator[Requirement]:
+    """The leaves, from left to right."""
+    match node:
+        case Requirement():
+            yield node
+        case Group(parts=parts):
+            for part in parts:
+                yield from requirements(part)
+        case Not(part=part):
+            yield from requirements(part)
+        case Public():
+            return
+
+
+def paths(node: Node, root: str) -> Iterator[str]:
+    """Where each of the leaves stands in the JSON, in their order (`gate.any[0].erc721`)."""
+    match node:
+        case Requirement(kind=kind):
+            yield f"{root}.{kind.name}"
+        case Group(kind=name, parts=parts):
+            for index, part in enumerate(parts):
+                yield from paths(part, f"{root}.{name}[{index}]")
+        case Not(part=part):
+            yield from paths(part, f"{root}.not")
+        case Public():
+            return
+
+
+def leaf_keys(node: Node) -> tuple[str, ...]:
+    """`<caip2>/<contract>` of each token leaf, once."""
+    keys = (leaf.kind.leaf_key(leaf.params) for leaf in requirements(node))
+    return tuple(dict.fromkeys(key for key in keys if key))
+
+
+def to_rule(node: Node) -> Rule:
+    """The rule as it is stored and shown: what was left out is filled in, addresses are checksummed."""
+    match node:
+        case Requirement(kind=kind, params=params):
+            return {kind.name: attrs.asdict(kind.canonical(params))}
+        case Group(kind=name, parts=parts):
+            return {name: [to_rule(part) for part in parts]}
+        case Not(part=part):
+            return {"not": to_rule(part)}
+        case Public():
+            return {"public": {}}
+
+
+def describe(node: Node) -> str:
+    """The rule in words, without a final stop."""
+    match node:
+        case Requirement(kind=kind, params=params):
+            return kind.describe(params)
+        case Group(parts=(only,)):
+            return describe(only)
+        case Group(kind=kind, parts=parts):
+            joint = " or " if kind == "any" else " and "
+            return joint.join(
+                f"({describe(p)})" if isinstance(p, Group) and len(p.parts) > 1 else describe(p) for p in parts
+            )
+        case Not(part=part):
+            return f"not ({describe(part)})"
+        case Public():
+            return "everybody"

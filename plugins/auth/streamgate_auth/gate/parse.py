@@ -1,0 +1,99 @@
+"""A rule's JSON into a tree: strict, with every fault at its path (`gate.any[0].erc721.chain`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+from streamgate.contracts.gate import GateInvalid
+from streamgate.contracts.hooks import RequirementKind
+from streamgate.errors import FieldError, Invalid
+from streamgate.web.structure import structure
+from streamgate_auth.gate.nodes import Group, Node, Not, Public, Requirement
+
+MAX_DEPTH = 8
+MAX_NODES = 64
+MAX_NAME_CHARS = 64  # of somebody's key that is shown back
+OPERATORS = ("any", "all", "not", "public")
+ROOT = "gate"
+
+
+def parse_rule(rule: object, kinds: Mapping[str, RequirementKind]) -> Node:
+    """The tree of a rule.
+
+    Raises:
+        GateInvalid: 422, with all faults found.
+    """
+    parser = _Parser(kinds)
+    node = parser.node(rule, ROOT, depth=1)
+    if parser.faults or node is None:
+        first = parser.faults[0]
+        more = f" (and {len(parser.faults) - 1} more)" if len(parser.faults) > 1 else ""
+        raise GateInvalid(f"{first.field} {first.message}{more}", errors=tuple(parser.faults))
+    return node
+
+
+class _Parser:
+    def __init__(self, kinds: Mapping[str, RequirementKind]) -> None:
+        self._kinds = kinds
+        self._nodes = 0
+        self.faults: list[FieldError] = []
+
+    def _fault(self, path: str, message: str) -> Node | None:
+        """Notes it; the None is for the caller to return."""
+        self.faults.append(FieldError(path, message))
+        return None
+
+    def node(self, plain: object, path: str, *, depth: int) -> Node | None:
+        """None where there is a fault, which is noted."""
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            if self._nodes == MAX_NODES + 1:
+                self._fault(ROOT, f"has more than {MAX_NODES} nodes")
+            return None
+        if depth > MAX_DEPTH:
+            return self._fault(path, f"is nested more than {MAX_DEPTH} deep")
+        if not isinstance(plain, dict):
+            return self._fault(path, "must be an object with one key")
+        if len(plain) != 1:
+            return self._fault(path, f"must have exactly one key, not {len(plain)}")
+        name, inner = next(iter(plain.items()))
+        path = f"{path}.{str(name)[:MAX_NAME_CHARS]}"
+        match name:
+            case "any" | "all":
+                return self._group(cast(Literal["any", "all"], name), inner, path, depth)
+            case "not":
+                part = self.node(inner, path, depth=depth + 1)
+                return None if part is None else Not(part)
+            case "public":
+                return self._public(inner, path, depth)
+            case _:
+                return self._requirement(name, inner, path)
+
+    def _group(self, name: Literal["any", "all"], inner: object, path: str, depth: int) -> Node | None:
+        if not isinstance(inner, list):
+            return self._fault(path, "must be a list")
+        if not inner:
+            return self._fault(path, "must not be empty")
+        parts = [self.node(part, f"{path}[{index}]", depth=depth + 1) for index, part in enumerate(inner)]
+        whole = tuple(part for part in parts if part is not None)
+        return Group(name, whole) if len(whole) == len(parts) else None
+
+    def _public(self, inner: object, path: str, depth: int) -> Node | None:
+        if depth != 1:
+            return self._fault(path, "stands only alone, as the whole gate")
+        if inner != {}:
+            return self._fault(path, "must be {}")
+        return Public()
+
+    def _requirement(self, name: str, inner: Any, path: str) -> Node | None:
+        kind = self._kinds.get(name)
+        if kind is None:
+            known = ", ".join((*OPERATORS, *sorted(self._kinds)))
+            return self._fault(path, f"is not a known kind of requirement; known are {known}")
+        try:
+            return Requirement(kind, structure(kind.params, inner, what="the requirement"))
+        except Invalid as fault:
+            for error in fault.errors:
+                self._fault(f"{path}.{error.field}" if error.field else path, error.message)
+            return None

@@ -1,0 +1,1 @@
+"""Auth's line of database revisions."""

@@ -1,0 +1,121 @@
+"""Auth's answers to the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from streamgate.contracts.auth import AUTH
+from streamgate.contracts.devchain import DEVCHAIN
+from streamgate.contracts.hooks import PlaybackQuestion, RequirementKind
+from streamgate.contracts.metadata import METADATA
+from streamgate.health import Check
+from streamgate.hooks import Verdict, hookimpl
+from streamgate.lifecycle import SimpleUnit, Unit
+from streamgate.plugins import PluginContext, PluginInfo
+from streamgate.services import Offer
+from streamgate.web.routes import Route
+from streamgate_auth.config import AuthConfig
+
+DEVELOPMENT_PROFILES = ("dev", "test")
+
+
+class AuthPlugin:
+    """Builds the parts and wires them; opens nothing."""
+
+    def __init__(self, ctx: PluginContext) -> None:
+        from streamgate.sdk.clock import SYSTEM_CLOCK
+        from streamgate.sdk.db import Database
+        from streamgate.sdk.secrets import master_key
+        from streamgate_auth.evm.chains import Chains
+        from streamgate_auth.evm.erc721 import Erc721Reader
+        from streamgate_auth.gate.decide import Decider
+        from streamgate_auth.gate.gates import Gates
+        from streamgate_auth.gate.grace import Grace
+        from streamgate_auth.gate.kinds import Kinds
+        from streamgate_auth.identity import Identity
+        from streamgate_auth.keys import KeyRing
+        from streamgate_auth.limits import RequestLimit
+        from streamgate_auth.origin import Origin
+        from streamgate_auth.roles import Roles
+        from streamgate_auth.routes import AuthRoutes
+        from streamgate_auth.service import AuthService
+        from streamgate_auth.tables import TABLES
+        from streamgate_auth.tokens import TokenMint
+        from streamgate_auth.veto import BlockedWallets
+
+        config: AuthConfig = ctx.config
+        clock = SYSTEM_CLOCK
+        metadata = ctx.services.get(METADATA)
+        local = ctx.services.get(DEVCHAIN) if ctx.settings.profile in DEVELOPMENT_PROFILES else None
+        self.db = Database.for_plugin(ctx, TABLES, migrations="streamgate_auth.migrations")
+        self.keys = KeyRing(self.db, lambda: master_key(ctx), clock)
+        self.chains = Chains(config.chains, local, clock)
+        kinds = Kinds(ctx.hooks)
+        decider = Decider(
+            db=self.db, metadata=metadata, kinds=kinds, hooks=ctx.hooks, grace=Grace(config.grace_s), clock=clock
+        )
+        gates = Gates(db=self.db, metadata=metadata, kinds=kinds, decider=decider, clock=clock)
+        identity = Identity(
+            db=self.db,
+            keys=self.keys,
+            tokens=TokenMint(self.keys, clock, access_ttl_s=config.access_ttl_s),
+            roles=Roles(config),
+            origin=Origin.parse(public_origin(ctx)),
+            chains=self.chains.readable,
+            clock=clock,
+            refresh_ttl_s=config.refresh_ttl_s,
+        )
+        self.service = AuthService(self.keys, self.chains, gates, decider)
+        self._routes = AuthRoutes(identity, self.keys, RequestLimit(config.requests_per_minute, clock))
+        self._erc721 = Erc721Reader(self.chains).kind()
+        self._blocked = BlockedWallets(config.blocked_addresses)
+
+    @hookimpl
+    def collect_services(self) -> Sequence[Offer[Any]]:
+        return [Offer(AUTH, self.service)]
+
+    @hookimpl
+    def collect_routes(self) -> Sequence[Route]:
+        return self._routes.routes()
+
+    @hookimpl
+    def collect_units(self) -> Sequence[Unit]:
+        return [
+            *self.db.units(),
+            SimpleUnit("auth.keys", self.keys.start, self.keys.stop, needs=("auth.db",)),
+            SimpleUnit("auth.chains", on_stop=self.chains.close),
+        ]
+
+    @hookimpl
+    def collect_checks(self) -> Sequence[Check]:
+        return [self.db.check()]
+
+    @hookimpl
+    def collect_requirement_kinds(self) -> Sequence[RequirementKind]:
+        return [self._erc721]
+
+    @hookimpl
+    async def decide_playback(self, question: PlaybackQuestion) -> Verdict:
+        return self._blocked.judge(question)
+
+
+def public_origin(ctx: PluginContext) -> str:
+    """What sign-in is bound to: `server.public_url`, which the kernel fills with this process' own address where it
+    is not set. Where the port was left to the system, the address that was bound."""
+    configured = ctx.settings.public_url
+    return ctx.base_urls[ctx.name] if not configured or configured.endswith(":0") else configured
+
+
+PLUGIN = PluginInfo(
+    name="auth",
+    summary="Wallet sign-in, tokens, and the gate that decides who may watch.",
+    build=AuthPlugin,
+    offers=(AUTH,),
+    needs=(METADATA,),
+    config=AuthConfig,
+    port=9007,
+    prefixes=("/api/v1/auth", "/.well-known/jwks.json"),
+    uses_database=True,
+    needs_master_key=True,
+)

@@ -1,0 +1,272 @@
+"""Sign-in over HTTP. Bodies and answers are api.md's, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import attrs
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from streamgate.contracts.auth import (
+    AddressInvalid,
+    ChainUnknown,
+    ChallengeExpired,
+    ChallengeInvalid,
+    ChallengeUsed,
+    MessageMismatch,
+    RefreshReused,
+    SignatureInvalid,
+    TokenExpired,
+    TokenInvalid,
+)
+from streamgate.errors import Forbidden, TooMany, Unauthorized
+from streamgate.web.routes import PUBLIC, Call, Route
+from streamgate.wire import to_plain
+from streamgate_auth.challenge import MAX_ID_CHARS
+from streamgate_auth.identity import Identity, Tokens
+from streamgate_auth.keys import KeyRing
+from streamgate_auth.limits import RequestLimit
+from streamgate_auth.siwe import MAX_MESSAGE_CHARS, format_time
+from streamgate_auth.tokens import MAX_REFRESH_CHARS
+
+PREFIX = "/api/v1/auth"
+JWKS_PATH = "/.well-known/jwks.json"
+COOKIE = "streamgate_refresh"
+JWKS_MAX_AGE_S = 300
+_at_most = attrs.validators.max_len
+
+
+@attrs.frozen(kw_only=True)
+class ChallengeBody:
+    """`address`: in any case, or a CAIP-10 account. `chain`: CAIP-2; by default the first that is configured."""
+
+    address: str = attrs.field(validator=_at_most(128))
+    chain: str | None = attrs.field(default=None, validator=attrs.validators.optional(_at_most(64)))
+    scheme: Literal["siwe"] = "siwe"
+
+
+@attrs.frozen(kw_only=True)
+class ChallengeAnswer:
+    """`message` is what the wallet signs (personal_sign), exactly as it is."""
+
+    challenge_id: str
+    scheme: str
+    message: str
+    address: str
+    chain: str
+    nonce: str
+    domain: str
+    issued_at: str
+    expires_at: str
+
+
+@attrs.frozen(kw_only=True)
+class VerifyBody:
+    """`message`: only where the wallet signed another text than it was given. `cookie`: a page of ours asks for the
+    refresh token as a cookie that no script can read; the answer then has none."""
+
+    challenge_id: str = attrs.field(validator=_at_most(MAX_ID_CHARS))
+    signature: str = attrs.field(validator=_at_most(1024))
+    message: str | None = attrs.field(default=None, validator=attrs.validators.optional(_at_most(MAX_MESSAGE_CHARS)))
+    cookie: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class TokensAnswer:
+    """`refresh_token` is null when it went into the cookie."""
+
+    access_token: str
+    refresh_token: str | None
+    token_type: str
+    expires_in: int
+    user_id: str
+    address: str
+    roles: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class VerifyAnswer(TokensAnswer):
+    valid: bool
+    chain: str
+
+
+@attrs.frozen(kw_only=True)
+class RefreshBody:
+    """Without a token the cookie's is taken."""
+
+    refresh_token: str | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_at_most(MAX_REFRESH_CHARS))
+    )
+
+
+@attrs.frozen(kw_only=True)
+class KeySetAnswer:
+    """A JSON Web Key Set (RFC 7517)."""
+
+    keys: tuple[dict[str, Any], ...]
+
+
+class AuthRoutes:
+    def __init__(self, identity: Identity, keys: KeyRing, limit: RequestLimit) -> None:
+        self._identity = identity
+        self._keys = keys
+        self._limit = limit
+
+    def routes(self) -> Sequence[Route]:
+        """All of them public, and none reads a bearer: people come here because theirs is no good."""
+        return [
+            Route(
+                "POST",
+                f"{PREFIX}/challenge",
+                self.challenge,
+                policy=PUBLIC,
+                reads_bearer=False,
+                body=ChallengeBody,
+                answer=ChallengeAnswer,
+                summary="Ask for a message to sign",
+                errors=(AddressInvalid, ChainUnknown, TooMany),
+            ),
+            Route(
+                "POST",
+                f"{PREFIX}/verify-signature",
+                self.verify_signature,
+                policy=PUBLIC,
+                reads_bearer=False,
+                body=VerifyBody,
+                answer=VerifyAnswer,
+                summary="Sign in with the signed message",
+                errors=(
+                    SignatureInvalid,
+                    ChallengeUsed,
+                    ChallengeExpired,
+                    ChallengeInvalid,
+                    MessageMismatch,
+                    Forbidden,
+                    TooMany,
+                ),
+            ),
+            Route(
+                "POST",
+                f"{PREFIX}/refresh",
+                self.refresh,
+                policy=PUBLIC,
+                reads_bearer=False,
+                body=RefreshBody,
+                answer=TokensAnswer,
+                summary="Trade a refresh token for new tokens",
+                errors=(TokenInvalid, TokenExpired, RefreshReused, Forbidden, TooMany),
+            ),
+            Route(
+                "POST",
+                f"{PREFIX}/logout",
+                self.log_out,
+                policy=PUBLIC,
+                reads_bearer=False,
+                body=RefreshBody,
+                summary="End a sign-in and all its tokens",
+                errors=(TokenInvalid, Forbidden),
+            ),
+            Route(
+                "GET",
+                JWKS_PATH,
+                self.jwks,
+                policy=PUBLIC,
+                reads_bearer=False,
+                answer=KeySetAnswer,
+                summary="Public keys that access tokens are signed with",
+            ),
+        ]
+
+    async def challenge(self, call: Call[ChallengeBody, None]) -> ChallengeAnswer:
+        self._limit.spend(call.request)
+        asked = await self._identity.challenge(call.body.address, call.body.chain)
+        return ChallengeAnswer(
+            challenge_id=asked.challenge_id,
+            scheme=asked.challenge.scheme,
+            message=asked.message,
+            address=asked.challenge.address,
+            chain=asked.challenge.chain,
+            nonce=asked.challenge.nonce,
+            domain=self._identity.origin.domain,
+            issued_at=format_time(asked.challenge.issued_at_s),
+            expires_at=format_time(asked.challenge.expires_at_s),
+        )
+
+    async def verify_signature(self, call: Call[VerifyBody, None]) -> VerifyAnswer | Response:
+        self._limit.spend(call.request)
+        body = call.body
+        if body.cookie:
+            self._require_own_page(call.request)
+        challenge, tokens = await self._identity.verify(body.challenge_id, body.signature, body.message)
+        answer = VerifyAnswer(valid=True, chain=challenge.chain, **_fields(tokens, with_refresh=not body.cookie))
+        return self._with_cookie(answer, tokens) if body.cookie else answer
+
+    async def refresh(self, call: Call[RefreshBody, None]) -> TokensAnswer | Response:
+        self._limit.spend(call.request)
+        token, is_cookie = self._sent_token(call)
+        tokens = await self._identity.refresh(token)
+        answer = TokensAnswer(**_fields(tokens, with_refresh=not is_cookie))
+        return self._with_cookie(answer, tokens) if is_cookie else answer
+
+    async def log_out(self, call: Call[RefreshBody, None]) -> Response:
+        token, is_cookie = self._sent_token(call)
+        await self._identity.log_out(token)
+        response = Response(status_code=204, headers={"Cache-Control": "no-store"})
+        if is_cookie:
+            response.delete_cookie(COOKIE, path=PREFIX)
+        return response
+
+    async def jwks(self, call: Call[None, None]) -> Response:
+        body = orjson.dumps(to_plain(self._keys.key_set()))
+        headers = {"Cache-Control": f"public, max-age={JWKS_MAX_AGE_S}"}
+        return Response(body, media_type="application/json", headers=headers)
+
+    # --- the cookie -----------------------------------------------------------------------------
+
+    def _sent_token(self, call: Call[RefreshBody, None]) -> tuple[str, bool]:
+        """The refresh token, and whether it came as the cookie."""
+        if call.body.refresh_token is not None:
+            return call.body.refresh_token, False
+        self._require_own_page(call.request)
+        cookie = call.request.cookies.get(COOKIE)
+        if cookie is None:
+            raise Unauthorized("there is no refresh token, in the body or as a cookie; sign in")
+        return cookie, True
+
+    def _require_own_page(self, request: Request) -> None:
+        """Browsers name the page's origin on every POST; what comes without one is no browser, and has no cookie of
+        somebody else's to misuse."""
+        origin = request.headers.get("origin")
+        if origin is not None and origin.lower() != str(self._identity.origin):
+            raise Forbidden("the cookie is for pages of this server's own origin; send the token in the body")
+
+    def _with_cookie(self, answer: TokensAnswer, tokens: Tokens) -> Response:
+        response = Response(
+            orjson.dumps(to_plain(answer)), media_type="application/json", headers={"Cache-Control": "no-store"}
+        )
+        response.set_cookie(
+            COOKIE,
+            tokens.refresh_token,
+            max_age=self._identity.refresh_ttl_s,
+            path=PREFIX,
+            secure=self._identity.origin.is_secure,
+            httponly=True,
+            samesite="strict",
+        )
+        return response
+
+
+def _fields(tokens: Tokens, *, with_refresh: bool) -> dict[str, Any]:
+    """What `TokensAnswer` is made of."""
+    return {
+        "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token if with_refresh else None,
+        "token_type": "Bearer",
+        "expires_in": tokens.expires_in,
+        "user_id": tokens.sign_in.user_id,
+        "address": tokens.sign_in.address,
+        "roles": tokens.roles,
+    }

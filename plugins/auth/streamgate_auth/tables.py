@@ -1,0 +1,101 @@
+"""Auth's tables. Times are milliseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from streamgate.sdk.db.tables import Json, plugin_tables
+
+TABLES = plugin_tables("auth")
+
+
+class Base(DeclarativeBase):
+    metadata = TABLES
+    type_annotation_map = {int: BigInteger, str: Text, bytes: LargeBinary}  # noqa: RUF012 - SQLAlchemy's own form
+
+
+class KeyRow(Base):
+    """A key of ours, wrapped by the master key under the purpose `auth.<purpose>`. `public` is its JWK (signing
+    keys alone). The highest generation of a purpose is the one in use; older ones still verify."""
+
+    __tablename__ = "auth_keys"
+
+    kid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(16))
+    generation: Mapped[int]
+    wrapped: Mapped[bytes]
+    public: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    created_at_ms: Mapped[int]
+
+    __table_args__ = (UniqueConstraint("purpose", "generation"),)
+
+
+class UserRow(Base):
+    """A person. Who they are is which wallets they have shown to be theirs."""
+
+    __tablename__ = "auth_users"
+
+    user_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    created_at_ms: Mapped[int]
+
+
+class WalletRow(Base):
+    """A wallet that somebody has signed with. `namespace` is the first half of CAIP-2: an EVM address is the same
+    person on every chain. The oldest wallet of a user is their primary one."""
+
+    __tablename__ = "auth_wallets"
+
+    namespace: Mapped[str] = mapped_column(String(16), primary_key=True)
+    address: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(40))
+    linked_at_ms: Mapped[int]
+
+    __table_args__ = (Index("ix_auth_wallets_user_id", "user_id"),)
+
+
+class SessionRow(Base):
+    """A sign-in and the family of its refresh tokens. `generation` is that of the one token that is good now;
+    an older one that comes back ends the session."""
+
+    __tablename__ = "auth_sessions"
+
+    session_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(40))
+    address: Mapped[str] = mapped_column(String(64))
+    generation: Mapped[int]
+    created_at_ms: Mapped[int]
+    refreshed_at_ms: Mapped[int]
+    expires_at_ms: Mapped[int]
+    ended_at_ms: Mapped[int | None]
+    end_reason: Mapped[str] = mapped_column(String(32))
+
+    __table_args__ = (
+        Index("ix_auth_sessions_user_id", "user_id"),
+        Index("ix_auth_sessions_expires_at_ms", "expires_at_ms"),
+    )
+
+
+class UsedChallengeRow(Base):
+    """A challenge that has made a session; kept until it could not be answered any more anyway."""
+
+    __tablename__ = "auth_used_challenges"
+
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at_ms: Mapped[int]
+
+    __table_args__ = (Index("ix_auth_used_challenges_expires_at_ms", "expires_at_ms"),)
+
+
+class GateRow(Base):
+    """The rule of a content. A removed one stays as a row without a rule, so that its revision only grows."""
+
+    __tablename__ = "auth_gates"
+
+    content_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    rule: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    revision: Mapped[int]
+    updated_at_ms: Mapped[int]
+    updated_by: Mapped[str] = mapped_column(String(40))

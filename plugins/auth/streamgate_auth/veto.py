@@ -1,0 +1,21 @@
+"""The operator's own deny list, by the same hook that other plugins veto playback with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from streamgate.contracts.hooks import PlaybackQuestion
+from streamgate.hooks import ABSTAIN, Verdict, refuse
+from streamgate.sdk.evm import parse_address
+
+
+class BlockedWallets:
+    """Refuses whoever has linked a blocked wallet, whatever else they hold."""
+
+    def __init__(self, addresses: Iterable[str]) -> None:
+        self._blocked = frozenset(map(parse_address, addresses))
+
+    def judge(self, question: PlaybackQuestion) -> Verdict:
+        if self._blocked.isdisjoint(question.addresses):
+            return ABSTAIN
+        return refuse("a wallet of this account is blocked on this server")

@@ -1,0 +1,44 @@
+"""The local chain: node and collection together, up or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import httpx
+
+from streamgate.contracts.devchain import DevchainInfo
+from streamgate_devchain.anvil import CHAIN_NUMBER, Anvil, find_anvil
+from streamgate_devchain.collection import NAME, DemoCollection
+
+CHAIN = f"eip155:{CHAIN_NUMBER}"
+HTTP_TIMEOUT_S = 5.0
+
+
+@attrs.frozen(eq=False)
+class LocalChain:
+    """A running one. `close` ends the node."""
+
+    info: DevchainInfo
+    collection: DemoCollection
+    _node: Anvil
+    _client: httpx.AsyncClient
+
+    @classmethod
+    async def open(cls, folder: Path, *, program: str = "", port: int = 0, keeps_state: bool = True) -> LocalChain:
+        """Raises AnvilFault: it cannot be had; nothing is left running."""
+        node = Anvil(find_anvil(program), folder, port=port, keeps_state=keeps_state)
+        client = httpx.AsyncClient(trust_env=False, timeout=HTTP_TIMEOUT_S, verify=False)  # noqa: S501 (plain loopback)
+        try:
+            rpc = await node.start(client)
+            collection = await DemoCollection.deploy(rpc)
+        except BaseException:
+            await node.stop()
+            await client.aclose()
+            raise
+        info = DevchainInfo(chain=CHAIN, rpc_url=node.rpc_url, contract=collection.address, contract_name=NAME)
+        return cls(info, collection, node, client)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+        await self._node.stop()

@@ -1,0 +1,86 @@
+"""The demo ERC-721 and the faucet, by the node's own unlocked accounts: nothing here is worth anything."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from streamgate.sdk.evm import Address, keccak256, to_checksum
+from streamgate_devchain.rpc import Rpc
+
+NAME = "StreamGate Demo Pass"
+MINT = "0x6a627842"  # mint(address)
+GIFT_WEI = 10**18
+# Each of anvil's accounts has 10,000 ether. The last one only deploys, so that the contract's address (its sender
+# and nonce 0) is the same on every machine.
+DEPLOYER, TREASURER = 9, 0
+RECEIPT_POLL_S = 0.005
+
+
+@functools.cache
+def artifact() -> dict[str, Any]:
+    """`compile.mjs` wrote it: ABI, bytecode, and what it was compiled from."""
+    loaded: dict[str, Any] = json.loads((Path(__file__).parent / "contracts" / "DemoPass.json").read_text())
+    return loaded
+
+
+@attrs.frozen(kw_only=True)
+class MintedToken:
+    token_id: int
+    block_number: int
+    transaction_hash: str
+
+
+class DemoCollection:
+    """A deployed contract. Made by `deploy`."""
+
+    def __init__(self, rpc: Rpc, treasurer: str, address: Address) -> None:
+        self._rpc = rpc
+        self._treasurer = treasurer
+        self.address = address
+
+    @classmethod
+    async def deploy(cls, rpc: Rpc) -> DemoCollection:
+        """The contract that is there already (a chain that was kept), else a new one."""
+        accounts = await rpc.call("eth_accounts")
+        deployer = bytes.fromhex(accounts[DEPLOYER][2:])
+        # CREATE's address: keccak(rlp([sender, nonce])), here for nonce 0.
+        address = to_checksum("0x" + keccak256(b"\xd6\x94" + deployer + b"\x80")[12:].hex())
+        if await rpc.call("eth_getCode", address, "latest") == "0x":
+            await _send(rpc, {"from": accounts[DEPLOYER], "data": artifact()["bytecode"]})
+        return cls(rpc, accounts[TREASURER], address)
+
+    async def mint(self, to: Address) -> MintedToken:
+        data = MINT + to[2:].lower().rjust(64, "0")
+        receipt = await _send(self._rpc, {"from": self._treasurer, "to": self.address, "data": data})
+        (transfer,) = receipt["logs"]  # Transfer(from, to, tokenId), all three indexed
+        return MintedToken(
+            token_id=int(transfer["topics"][3], 16),
+            block_number=int(receipt["blockNumber"], 16),
+            transaction_hash=receipt["transactionHash"],
+        )
+
+    async def fund(self, to: Address) -> tuple[int, str]:
+        """Balance afterwards in wei, and the transaction."""
+        receipt = await _send(self._rpc, {"from": self._treasurer, "to": to, "value": hex(GIFT_WEI)})
+        balance = await self._rpc.call("eth_getBalance", to, "latest")
+        return int(balance, 16), receipt["transactionHash"]
+
+
+async def _send(rpc: Rpc, transaction: dict[str, str]) -> dict[str, Any]:
+    """Sends, waits until it is mined (at once: the node mines each transaction), and gives the receipt.
+
+    Raises:
+        RpcFault: it would revert.
+    """
+    transaction_hash = await rpc.call("eth_sendTransaction", transaction)
+    while True:
+        receipt: dict[str, Any] | None = await rpc.call("eth_getTransactionReceipt", transaction_hash)
+        if receipt is not None:
+            return receipt
+        await asyncio.sleep(RECEIPT_POLL_S)

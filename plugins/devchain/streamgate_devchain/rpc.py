@@ -1,0 +1,29 @@
+"""JSON-RPC to our own node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+
+class RpcFault(Exception):
+    """The node refused."""
+
+
+class Rpc:
+    def __init__(self, url: str, client: httpx.AsyncClient) -> None:
+        self._url = url
+        self._client = client
+
+    async def call(self, method: str, *params: Any) -> Any:  # Any: JSON values
+        """The result.
+
+        Raises:
+            RpcFault: the node's own error. httpx.TransportError: it does not answer.
+        """
+        question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        answer = (await self._client.post(self._url, json=question)).json()
+        if "error" in answer:
+            raise RpcFault(f"{method}: {answer['error'].get('message', '')}")
+        return answer["result"]
