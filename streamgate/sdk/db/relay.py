@@ -95,19 +95,20 @@ class Relay:
                 async with self._engine.relay_turn(self._plugin) as has_turn:
                     if has_turn:
                         await self._drain()
-                        await self._prune()
                         self._failures = 0
+                        await self._prune()
                     elif await self._pending([], 1):
                         pause_s = TURN_PAUSE_S  # its holder may have looked just before our commit
             except Exception as fault:
                 pause_s = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
                 self._failures += 1
                 logger.bind(unit=self.name, error=repr(fault), again_in_s=pause_s).warning("outbox waits")
-                if not self._is_stopping:
-                    await asyncio.sleep(pause_s)  # commits go on meanwhile; each of them must not try at once
-                    continue
-            if self._is_stopping:
-                return
+                if self._is_stopping:
+                    return
+                await asyncio.sleep(pause_s)  # commits go on meanwhile; each of them must not try at once
+                continue
+            if self._is_stopping and not self._wake.is_set():
+                return  # what was committed before the stop has been looked for after it
             try:
                 async with asyncio.timeout(pause_s):
                     await self._wake.wait()

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import orjson
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy import Engine as SyncEngine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
 
@@ -92,7 +92,7 @@ class SqliteEngine:
             self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-reader")
             self._writer = Writer(self._write_engine.connect)
             await self._writer.start()
-        except OperationalError as fault:
+        except DBAPIError as fault:
             await self.close()
             raise DatabaseFault(f"{self._path} cannot be opened: {fault.orig}") from fault
         except BaseException:

@@ -144,15 +144,19 @@ def _commit(connection: Connection, group: list[_Write[Any]]) -> None:
     except _GroupLost:
         if len(group) > 1:
             _one_by_one(connection, group)
-    except DBAPIError as fault:  # BEGIN or COMMIT failed
-        if len(group) > 1 and not _is_locked(fault):
+    except BaseException as fault:  # BEGIN or COMMIT failed
+        _roll_back(connection)
+        if len(group) > 1 and isinstance(fault, DBAPIError) and not _is_locked(fault):
             _one_by_one(connection, group)
             return
         for write in group:
-            write.error = _translated(fault)
-    except BaseException as fault:
-        for write in group:
-            write.error = write.error or fault
+            write.error = write.error or _translated(fault)
+
+
+def _roll_back(connection: Connection) -> None:
+    """SQLite keeps a transaction whose COMMIT broke a constraint, and SQLAlchemy takes it as ended."""
+    if _is_inside(connection):
+        connection.connection.rollback()
 
 
 def _one_by_one(connection: Connection, group: list[_Write[Any]]) -> None:

@@ -1,0 +1,88 @@
+"""What only PostgreSQL does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.orm import Session
+
+from streamgate.lifecycle import StartFailed
+from streamgate.sdk.db import Database, DatabaseUnavailable
+from streamgate.testing.context import bus_unit, plugin_context, running
+from streamgate.testing.servers import PostgresServer
+
+
+def database_of(url: str, sample: ModuleType, folder: Path) -> Database:
+    ctx = plugin_context("sample", data_dir=folder, database_url=url)
+    return Database.for_plugin(ctx, sample.tables.TABLES, migrations="sample_plugin.migrations")
+
+
+@pytest.fixture
+async def db(postgres_database: str, sample: ModuleType, tmp_path: Path) -> AsyncIterator[Database]:
+    db = database_of(postgres_database, sample, tmp_path)
+    async with running(db.units()[0]):
+        yield db
+
+
+async def test_deadlock_is_run_again(db: Database, sample: ModuleType) -> None:
+    things = sample.tables.things
+    runs: list[str] = []
+
+    def touch(session: Session, first: str, second: str) -> None:
+        runs.append(first)
+        session.execute(text("SET LOCAL deadlock_timeout = '20ms'"))
+        session.execute(update(things).where(things.c.thing_id == first).values(count=things.c.count + 1))
+        session.execute(text("SELECT pg_sleep(0.05)"))
+        session.execute(update(things).where(things.c.thing_id == second).values(count=things.c.count + 1))
+
+    await db.write(lambda session: session.execute(insert(things), [{"thing_id": "a"}, {"thing_id": "b"}]) and None)
+    await asyncio.gather(
+        db.write(lambda session: touch(session, "a", "b")), db.write(lambda session: touch(session, "b", "a"))
+    )
+    assert await db.read(lambda session: list(session.scalars(select(things.c.count)))) == [2, 2]
+    assert len(runs) > 2
+
+
+async def test_connection_that_was_cut_is_replaced(db: Database, postgres_server: PostgresServer) -> None:
+    pid = await db.read(lambda session: session.scalar(text("SELECT pg_backend_pid()")))
+    await asyncio.to_thread(postgres_server.execute, f"SELECT pg_terminate_backend({pid}, 5000)")
+    assert await db.write(lambda session: session.scalar(text("SELECT 1"))) == 1
+
+
+async def test_restart_of_the_server_is_survived(sample: ModuleType, tmp_path: Path) -> None:
+    with PostgresServer() as server:
+        db = database_of(server.create_database(), sample, tmp_path)
+        engine = db._engine
+        await engine.open()
+        await engine.read(lambda session: None)
+        await asyncio.to_thread(server.kill)
+        with pytest.raises(DatabaseUnavailable):
+            await db.read(lambda session: session.scalar(text("SELECT 1")))
+        with pytest.raises(DatabaseUnavailable):
+            await db.check().probe()
+        await asyncio.to_thread(server.start)
+        assert await db.read(lambda session: session.scalar(text("SELECT 1"))) == 1
+        await engine.close()
+
+
+async def test_tables_that_are_behind_stop_the_start_with_the_remedy(
+    sample: ModuleType, tmp_path: Path, postgres_url: str
+) -> None:
+    with pytest.raises(StartFailed, match="streamgate db upgrade") as fault:
+        async with running(*database_of(postgres_url, sample, tmp_path).units()[:1]):
+            pass
+    assert "postgresql://127.0.0.1" in str(fault.value)
+
+
+async def test_server_that_is_away_stops_the_start_without_its_password(sample: ModuleType, tmp_path: Path) -> None:
+    db = database_of("postgresql://user:hunter2@127.0.0.1:1/none", sample, tmp_path)
+    with pytest.raises(StartFailed) as fault:
+        async with running(bus_unit(plugin_context("x", data_dir=tmp_path).bus), *db.units()[:1]):
+            pass
+    assert "127.0.0.1:1/none" in str(fault.value)
+    assert "hunter2" not in str(fault.value)
