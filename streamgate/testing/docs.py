@@ -112,29 +112,27 @@ def describe(type_: Any) -> str:
     return words[type_]
 
 
-def stale(root: Path = ROOT) -> list[str]:
-    """Generated documents that are not as the code is."""
-    return [name for name, make in GENERATED.items() if not _is_fresh(root / name, make())]
-
-
 def _is_fresh(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == text
 
 
 def main(arguments: list[str]) -> int:
-    if arguments == ["--write"]:
-        for name, make in GENERATED.items():
-            path = ROOT / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(make(), encoding="utf-8")
-        return 0
-    if arguments != ["--check"]:
+    if arguments not in (["--write"], ["--check"]):
         print("usage: python -m streamgate.testing.docs --write | --check", file=sys.stderr)
         return 2
-    old = stale()
-    for name in old:
-        print(f"{name} is not as the code is: run 'make fmt'", file=sys.stderr)
-    return 1 if old else 0
+    try:
+        texts = {ROOT / name: make() for name, make in GENERATED.items()}
+    except RuntimeError as fault:
+        print(f"documents cannot be made: {fault}", file=sys.stderr)
+        return 1
+    old = {path: text for path, text in texts.items() if not _is_fresh(path, text)}
+    for path, text in old.items():
+        if arguments == ["--check"]:
+            print(f"{path.relative_to(ROOT)} is not as the code is: run 'make fmt'", file=sys.stderr)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    return 1 if old and arguments == ["--check"] else 0
 
 
 if __name__ == "__main__":
