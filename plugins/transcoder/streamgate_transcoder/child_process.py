@@ -19,7 +19,7 @@ from streamgate.errors import error_from_wire
 from streamgate.wire import to_plain
 
 from .media.channel import HEADER, Frame, decode_header, encode_frame
-from .media.child import ChildTask
+from .media.task import ChildTask
 
 _LINE_BUFFER_BYTES = 4 << 20
 _STDERR_TAIL_BYTES = 64 << 10
@@ -31,8 +31,11 @@ OnFrame = Callable[[Frame], Awaitable[None]]
 class ReadableSource(Protocol):
     """The source of one task. `descriptor` is an open file where the bytes are on this machine, else None."""
 
-    size_bytes: int
-    descriptor: int | None
+    @property
+    def size_bytes(self) -> int: ...
+
+    @property
+    def descriptor(self) -> int | None: ...
 
     async def read_at(self, offset: int, length: int) -> bytes: ...
 

@@ -12,7 +12,7 @@ from loguru import logger
 from streamgate.contracts.media import MediaChildFailed
 
 from .child_process import ChildProcess, OnFrame, ReadableSource
-from .media.child import ChildTask
+from .media.task import ChildTask
 
 
 @attrs.define

@@ -27,9 +27,8 @@ from streamgate.contracts.media import (
 from streamgate.testing.clips import ClipSpec
 from streamgate.wire import from_plain, to_plain
 from streamgate_transcoder.media.channel import Frame
-from streamgate_transcoder.media.child import ChildTask
 from streamgate_transcoder.media.limits import MediaLimits
-from streamgate_transcoder.media.sandbox import SandboxLimits
+from streamgate_transcoder.media.task import ChildTask, SandboxLimits
 from streamgate_transcoder.pool import ChildPool
 
 PLAIN = ClipSpec(frames=260, key_frames=(0, 60, 110, 200), audio_codec="aac", audio_s=10.4)

@@ -25,7 +25,8 @@ ATTEMPTS = {
 SCRIPT = """
 import os, resource, socket, errno
 from streamgate_transcoder.media import sandbox
-assert sandbox.enter(sandbox.SandboxLimits(niceness=0)), "no system call filter here"
+from streamgate_transcoder.media.task import SandboxLimits
+assert sandbox.enter(SandboxLimits(niceness=0)), "no system call filter here"
 try:
     {attempt}
 except (OSError, ValueError) as error:

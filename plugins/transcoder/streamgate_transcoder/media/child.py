@@ -43,21 +43,10 @@ from .planning import make_plan
 from .probe import probe
 from .profiles import PROFILES
 from .source import AskedBytes, DescriptorBytes, RangedBytes
+from .task import ChildTask, SandboxLimits
 from .video import encode_chunk
 
 _PROGRESS_EVERY_S = 0.25
-
-
-@attrs.frozen(kw_only=True)
-class ChildTask:
-    """What the parent sends. `source_by`: 'descriptor' follows the frame, or ranges are asked for ('reads')."""
-
-    task: str
-    payload: dict[str, Any]
-    source_by: str
-    source_size_bytes: int
-    limits: MediaLimits
-    sandbox: sandbox.SandboxLimits
 
 
 class LineSink:
@@ -144,7 +133,7 @@ def _rehearse() -> None:
 
 
 _EXAMPLE = ChildTask(
-    task="", payload={}, source_by="", source_size_bytes=0, limits=MediaLimits(), sandbox=sandbox.SandboxLimits()
+    task="", payload={}, source_by="", source_size_bytes=0, limits=MediaLimits(), sandbox=SandboxLimits()
 )
 
 

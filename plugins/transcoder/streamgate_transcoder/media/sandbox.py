@@ -13,16 +13,7 @@ import resource
 import struct
 import sys
 
-import attrs
-
-
-@attrs.frozen(kw_only=True)
-class SandboxLimits:
-    """Bounds of one child, over its one task."""
-
-    memory_bytes: int = 4 << 30  # address space
-    cpu_s: int = 3600
-    niceness: int = 10
+from .task import SandboxLimits
 
 
 def enter(limits: SandboxLimits) -> bool:

@@ -1,0 +1,13 @@
+"""Faults of asking for what is not there."""
+
+from __future__ import annotations
+
+from streamgate.errors import Invalid
+
+
+class UnknownProfile(Invalid):
+    code, title = "transcode.unknown_profile", "No such transcoding profile"
+
+
+class NotInPlan(Invalid):
+    code, title = "transcode.not_in_plan", "The plan has no such chunk or rendition"

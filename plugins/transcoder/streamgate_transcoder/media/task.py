@@ -1,0 +1,30 @@
+"""What a child is told to do: values that the parent and its children share, without libav."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from .limits import MediaLimits
+
+
+@attrs.frozen(kw_only=True)
+class SandboxLimits:
+    """Bounds of one child, over its one task."""
+
+    memory_bytes: int = 4 << 30  # address space
+    cpu_s: int = 3600
+    niceness: int = 10
+
+
+@attrs.frozen(kw_only=True)
+class ChildTask:
+    """One piece of work. `source_by`: a 'descriptor' follows the frame, or ranges are asked for ('reads')."""
+
+    task: str  # a job kind of contracts.media
+    payload: dict[str, Any]  # JSON of that kind's payload
+    source_by: str
+    source_size_bytes: int
+    limits: MediaLimits
+    sandbox: SandboxLimits

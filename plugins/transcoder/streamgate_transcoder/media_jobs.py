@@ -1,0 +1,114 @@
+"""The three kinds of media job: a child does the work, what it sends is collected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from streamgate.contracts.hooks import JobKind, JobRun
+from streamgate.contracts.media import (
+    AUDIO_KIND,
+    CHUNK_KIND,
+    PROBE_KIND,
+    AudioPayload,
+    ChunkPayload,
+    MadeResult,
+    MediaOutputInvalid,
+    MediaPlan,
+    ProbePayload,
+    ProbeResult,
+)
+from streamgate.sdk.blobs import BlobStore
+from streamgate.wire import from_plain, to_plain
+
+from .blob_source import BlobSource, open_blob_source
+from .collecting import Collector
+from .config import TranscoderConfig
+from .faults import NotInPlan, UnknownProfile
+from .media.channel import Frame
+from .media.profiles import PROFILES
+from .media.task import ChildTask
+from .pool import ChildPool
+
+
+class MediaJobs:
+    """Handlers. Faults of the file end a job for good; a dead child or bad output costs an attempt."""
+
+    def __init__(self, pool: ChildPool, blobs: BlobStore, config: TranscoderConfig) -> None:
+        self._pool = pool
+        self._blobs = blobs
+        self._config = config
+
+    def kinds(self) -> Sequence[JobKind]:
+        return (
+            JobKind(
+                name=PROBE_KIND,
+                summary="Looks into a source and plans how it is cut and encoded.",
+                payload=ProbePayload,
+                result=ProbeResult,
+                handler=self.probe,
+            ),
+            JobKind(
+                name=CHUNK_KIND,
+                summary="Encodes one chunk of a source into all video renditions of its plan.",
+                payload=ChunkPayload,
+                result=MadeResult,
+                handler=self.encode_chunk,
+                concurrency=self._config.encoder_count,
+            ),
+            JobKind(
+                name=AUDIO_KIND,
+                summary="Encodes the sound of a source.",
+                payload=AudioPayload,
+                result=MadeResult,
+                handler=self.encode_audio,
+            ),
+        )
+
+    async def probe(self, payload: ProbePayload, run: JobRun) -> ProbeResult:
+        if payload.profile not in PROFILES:
+            raise UnknownProfile(f"no profile {payload.profile!r}")
+
+        async def take(frame: Frame) -> None:
+            run.report(float(frame.head["share"]), "scanning")
+
+        run.report(0.0, "probing")
+        async with open_blob_source(self._blobs, payload.source.key) as source:
+            task = self._task(PROBE_KIND, payload, source)
+            result = await self._pool.run(task, source, take, self._config.probe_wall_s)
+        made = from_plain(ProbeResult, result)
+        if (made.plan.content_id, made.plan.source) != (payload.content_id, payload.source):
+            raise MediaOutputInvalid("the plan is of another content")
+        return made
+
+    async def encode_chunk(self, payload: ChunkPayload, run: JobRun) -> MadeResult:
+        plan = payload.plan
+        if not 0 <= payload.chunk_n < len(plan.chunks):
+            raise NotInPlan(f"the plan has no chunk {payload.chunk_n}")
+        chunk = plan.chunks[payload.chunk_n]
+        ids = [item.id for item in plan.renditions if item.kind == "video" and item.mode == "encode"]
+        collector = Collector(self._blobs, run, ids, plan.video_grid, chunk.seg_from, chunk.seg_to)
+        return await self._make(CHUNK_KIND, payload, plan, collector)
+
+    async def encode_audio(self, payload: AudioPayload, run: JobRun) -> MadeResult:
+        plan = payload.plan
+        if not any(item.id == payload.rendition_id and item.kind == "audio" for item in plan.renditions):
+            raise NotInPlan(f"the plan has no audio rendition {payload.rendition_id!r}")
+        collector = Collector(self._blobs, run, [payload.rendition_id], plan.audio_grid, 0, len(plan.audio_grid) - 1)
+        return await self._make(AUDIO_KIND, payload, plan, collector)
+
+    async def _make(self, kind: str, payload: Any, plan: MediaPlan, collector: Collector) -> MadeResult:
+        async with open_blob_source(self._blobs, plan.source.key) as source:
+            task = self._task(kind, payload, source)
+            await self._pool.run(task, source, collector.take, self._config.encode_wall_s)
+        return collector.result()
+
+    def _task(self, kind: str, payload: Any, source: BlobSource) -> ChildTask:
+        return ChildTask(
+            task=kind,
+            payload=to_plain(payload),
+            source_by="reads" if source.descriptor is None else "descriptor",
+            source_size_bytes=source.size_bytes,
+            limits=self._config.media_limits,
+            sandbox=self._config.sandbox_limits,
+        )

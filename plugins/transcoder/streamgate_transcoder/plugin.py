@@ -1,0 +1,68 @@
+"""The transcoder's answers to the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streamgate.contracts.hooks import JobKind
+from streamgate.contracts.jobs import JOBS
+from streamgate.contracts.metadata import METADATA
+from streamgate.contracts.streaming import STREAMING
+from streamgate.health import Check
+from streamgate.hooks import hookimpl
+from streamgate.lifecycle import Unit
+from streamgate.plugins import PluginContext, PluginInfo
+from streamgate.web.routes import Route
+
+from .config import TranscoderConfig
+
+PREFIXES = ("/api/v1/transcode",)
+
+
+class TranscoderPlugin:
+    def __init__(self, ctx: PluginContext) -> None:
+        from streamgate.sdk.blobs import open_blobs
+        from streamgate.sdk.clock import SYSTEM_CLOCK
+        from streamgate.sdk.jobs import Runner
+
+        from .media_jobs import MediaJobs
+        from .pool import ChildPool
+        from .routes import TranscodeRoutes
+        from .transcodes import Transcodes
+
+        config: TranscoderConfig = ctx.config
+        self._name = ctx.name
+        self._blobs = open_blobs(ctx)
+        # A probe and a sound track beside the encoders: both are short, and what is waited for most.
+        self.pool = ChildPool(size=config.encoder_count + 2, warm=config.warm_children)
+        self._jobs = MediaJobs(self.pool, self._blobs, config)
+        self._runner = Runner(ctx, needs=(f"{ctx.name}.blobs", self.pool.name))
+        self._routes = TranscodeRoutes(Transcodes(ctx.services, SYSTEM_CLOCK))
+
+    @hookimpl
+    def collect_routes(self) -> Sequence[Route]:
+        return self._routes.routes()
+
+    @hookimpl
+    def collect_job_kinds(self) -> Sequence[JobKind]:
+        return self._jobs.kinds()
+
+    @hookimpl
+    def collect_units(self) -> Sequence[Unit]:
+        return [*self._blobs.units(self._name), self.pool, self._runner]
+
+    @hookimpl
+    def collect_checks(self) -> Sequence[Check]:
+        return [self._blobs.check()]
+
+
+PLUGIN = PluginInfo(
+    name="transcoder",
+    summary="Probes, plans and encodes media in child processes.",
+    build=TranscoderPlugin,
+    needs=(JOBS, METADATA, STREAMING),
+    config=TranscoderConfig,
+    port=9092,
+    prefixes=PREFIXES,
+    uses_blobs=True,
+)

@@ -1,0 +1,120 @@
+"""What a person asks of the transcoder: put together from streaming (the media) and worker (the jobs)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from streamgate.context import Actor
+from streamgate.contracts.jobs import JOBS, Cancel, Job, JobNotFound, JobQuery, Task
+from streamgate.contracts.metadata import METADATA, AccessQuery, ContentNotFound
+from streamgate.contracts.streaming import STREAMING, MediaState, TaskQuery, Transcode
+from streamgate.contracts.transcode import TranscodeStatus
+from streamgate.sdk.clock import Clock
+from streamgate.services import Services
+
+from .faults import UnknownProfile
+from .media.profiles import PROFILES
+
+ENDED = ("done", "failed", "dead", "cancelled")
+
+
+class Transcodes:
+    """Submit, status, cancel. Whoever may change the content may do all three."""
+
+    def __init__(self, services: Services, clock: Clock) -> None:
+        self._jobs = services.get(JOBS)
+        self._metadata = services.get(METADATA)
+        self._streaming = services.get(STREAMING)
+        self._clock = clock
+
+    async def submit(self, actor: Actor, content_id: str, profile: str, priority: int) -> str:
+        """The id of the task that is queued.
+
+        Raises:
+            ContentNotFound, Forbidden: not the actor's to change.
+            UnknownProfile: `transcode.unknown_profile`.
+            NotPlayable: nothing was uploaded for it yet.
+        """
+        await self._metadata.get(AccessQuery(content_id=content_id, actor=actor, want="change"))
+        if profile not in PROFILES:
+            raise UnknownProfile(f"no profile {profile!r}; there are {', '.join(PROFILES)}")
+        wanted = Transcode(content_id=content_id, actor=actor, profile=profile, priority=priority)
+        return (await self._streaming.transcode(wanted)).task_id
+
+    async def status(self, actor: Actor, task_id: str) -> TranscodeStatus:
+        """Raises JobNotFound (also for what the actor may not know of), Forbidden."""
+        media = await self._find(actor, task_id)
+        try:
+            task = await self._jobs.task(JobQuery(job_id=task_id))
+        except JobNotFound:  # asked for in a transaction that worker has not heard of yet
+            return not_heard_of(task_id, media)
+        return describe(task, media, self._clock.now_s())
+
+    async def cancel(self, actor: Actor, task_id: str) -> Job:
+        """Stops the whole task; what has ended stays as it is. Raises JobNotFound, Forbidden."""
+        await self._find(actor, task_id)
+        return await self._jobs.cancel(Cancel(job_id=task_id))
+
+    async def _find(self, actor: Actor, task_id: str) -> MediaState:
+        media = await self._streaming.media_of_task(TaskQuery(task_id=task_id))
+        try:
+            await self._metadata.get(AccessQuery(content_id=media.content_id, actor=actor, want="change"))
+        except ContentNotFound as error:
+            raise JobNotFound(f"no task {task_id}") from error
+        return media
+
+
+def not_heard_of(task_id: str, media: MediaState) -> TranscodeStatus:
+    return TranscodeStatus(
+        task_id=task_id,
+        content_id=media.content_id,
+        status="queued",
+        progress=0.0,
+        stage="queued",
+        renditions=media.renditions,
+        speed=None,
+        eta_s=None,
+        error="",
+        attempts=0,
+    )
+
+
+def describe(task: Task, media: MediaState, now_s: float) -> TranscodeStatus:
+    """Speed is seconds of the source a second of work since the first attempt began, the whole ladder counted once."""
+    elapsed_s = _elapsed_s(task, now_s)
+    speed = eta_s = None
+    if elapsed_s is not None and task.progress > 0:
+        speed = round(media.duration_s * task.progress / elapsed_s, 2) if media.duration_s else None
+        eta_s = round(elapsed_s * (1 - task.progress) / task.progress, 1) if task.status == "running" else None
+    failed = next((job.error_code for job in task.jobs if job.status in ("failed", "dead")), "")
+    return TranscodeStatus(
+        task_id=task.root.job_id,
+        content_id=media.content_id,
+        status=task.status,
+        progress=task.progress,
+        stage=_stage(task),
+        renditions=media.renditions,
+        speed=speed,
+        eta_s=0.0 if task.status == "done" else eta_s,
+        error=media.error_code or failed,
+        attempts=max(job.attempts for job in task.jobs),
+    )
+
+
+def _stage(task: Task) -> str:
+    """What a running job says it is doing; else the task's own state."""
+    running = next((job.stage for job in task.jobs if job.status == "running" and job.stage), "")
+    return running or task.status
+
+
+def _elapsed_s(task: Task, now_s: float) -> float | None:
+    started = [_seconds(job.started_at) for job in task.jobs if job.started_at]
+    if not started:
+        return None
+    finished = [_seconds(job.finished_at) for job in task.jobs if job.finished_at]
+    ended_s = max(finished, default=now_s) if task.status in ENDED else now_s
+    return max(0.001, ended_s - min(started))
+
+
+def _seconds(rfc3339: str) -> float:
+    return datetime.fromisoformat(rfc3339).timestamp()

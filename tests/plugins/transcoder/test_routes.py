@@ -1,0 +1,219 @@
+"""Submit, status and cancel over HTTP; worker, streaming and metadata are stood in for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import attrs
+import pytest
+
+from streamgate.context import Actor
+from streamgate.contracts.jobs import (
+    JOBS,
+    Cancel,
+    Job,
+    JobNotFound,
+    JobQuery,
+    LeaseAnswer,
+    LeaseQuery,
+    RegisterKinds,
+    Task,
+)
+from streamgate.contracts.metadata import METADATA, AccessQuery, Content, ContentNotFound
+from streamgate.contracts.streaming import STREAMING, MediaState, NotPlayable, TaskQuery, Transcode, TranscodeStarted
+from streamgate.services import Offer, ServiceRef
+from streamgate.testing.house import House, house
+from streamgate_transcoder.transcodes import describe, not_heard_of
+
+ALICE = Actor(kind="user", user_id="u_alice", roles=("creator",))
+BOB = Actor(kind="user", user_id="u_bob", roles=("creator",))
+
+
+def job(**facts: Any) -> Job:
+    given: dict[str, Any] = {
+        "job_id": "t_1",
+        "root_id": "t_1",
+        "kind": "media.probe",
+        "status": "done",
+        "owner": "u_alice",
+        "subject_id": "c_1",
+        "progress": 1.0,
+        "stage": "",
+        "attempts": 1,
+        "max_attempts": 3,
+        "started_at": "2030-01-01T00:00:00Z",
+        "finished_at": "2030-01-01T00:00:02Z",
+        **facts,
+    }
+    return Job(**given)
+
+
+RUNNING = Task(
+    root=job(),
+    jobs=(job(), job(job_id="j_2", status="running", stage="encoding", attempts=2, finished_at=None, progress=0.4)),
+    status="running",
+    progress=0.5,
+)
+MEDIA = MediaState(content_id="c_1", media_version=1, state="encoding", playable=False, duration_s=60.0, root_id="t_1")
+
+
+@attrs.define
+class StandIns:
+    """Three services as far as the routes use them. Alice owns `c_1`, whose media task `t_1` makes."""
+
+    known_to_worker: bool = True
+    has_source: bool = True
+    asked: list[Any] = attrs.field(factory=list)
+
+    async def register_kinds(self, wanted: RegisterKinds) -> None:
+        self.asked.append(wanted)
+
+    async def lease(self, query: LeaseQuery) -> LeaseAnswer:
+        return LeaseAnswer(lease=None)
+
+    async def get(self, query: AccessQuery) -> Content:
+        if query.content_id != "c_1" or query.actor.user_id != "u_alice":
+            raise ContentNotFound()
+        return Content(content_id="c_1", owner="u_alice", title="a title")
+
+    async def task(self, query: JobQuery) -> Task:
+        if not self.known_to_worker:
+            raise JobNotFound()
+        return RUNNING
+
+    async def cancel(self, wanted: Cancel) -> Job:
+        self.asked.append(wanted)
+        return job(status="cancelled")
+
+    async def transcode(self, wanted: Transcode) -> TranscodeStarted:
+        if not self.has_source:
+            raise NotPlayable()
+        self.asked.append(wanted)
+        return TranscodeStarted(task_id="t_1")
+
+    async def media_of_task(self, query: TaskQuery) -> MediaState:
+        if query.task_id != "t_1":
+            raise JobNotFound(f"no task {query.task_id}")
+        return MEDIA
+
+
+def standing_in(ref: ServiceRef[Any], stand_ins: StandIns) -> SimpleNamespace:
+    """All methods of a service; those that no route uses fail."""
+
+    async def unexpected(request: Any) -> None:
+        raise AssertionError(f"{ref.name} was asked {request}")
+
+    return SimpleNamespace(**{name: getattr(stand_ins, name, unexpected) for name in ref.methods})
+
+
+@pytest.fixture
+def stand_ins() -> StandIns:
+    return StandIns()
+
+
+@pytest.fixture
+async def home(tmp_path: Path, stand_ins: StandIns) -> AsyncIterator[House]:
+    refs: tuple[ServiceRef[Any], ...] = (JOBS, METADATA, STREAMING)
+    offers = [Offer(ref, standing_in(ref, stand_ins)) for ref in refs]
+    async with house(tmp_path, ["transcoder"], offers=offers) as home:
+        yield home
+
+
+async def test_submitting_queues_the_work_with_streaming(home: House, stand_ins: StandIns) -> None:
+    answer = await home.client(ALICE).post("/api/v1/transcode/submit", json={"content_id": "c_1", "priority": 2})
+    assert (answer.status_code, answer.json()) == (202, {"task_id": "t_1", "status": "queued"})
+    (wanted,) = [item for item in stand_ins.asked if isinstance(item, Transcode)]
+    assert (wanted.content_id, wanted.profile, wanted.priority, wanted.actor.user_id) == ("c_1", "web", 2, "u_alice")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"content_id": "c_1", "profile": "cinema"}, "transcode.unknown_profile"),
+        ({"content_id": "c_1", "priority": 10}, "request.invalid"),
+        ({"content_id": "c_1", "preset": "placebo"}, "request.invalid"),
+        ({}, "request.invalid"),
+    ],
+)
+async def test_what_cannot_be_is_422(home: House, body: dict[str, Any], code: str) -> None:
+    answer = await home.client(ALICE).post("/api/v1/transcode/submit", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+async def test_without_a_source_there_is_nothing_to_do(home: House, stand_ins: StandIns) -> None:
+    stand_ins.has_source = False
+    answer = await home.client(ALICE).post("/api/v1/transcode/submit", json={"content_id": "c_1"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "stream.not_playable")
+
+
+async def test_status_tells_how_far_it_is(home: House) -> None:
+    answer = await home.client(ALICE).get("/api/v1/transcode/status", params={"task_id": "t_1"})
+    told = answer.json()
+    assert answer.status_code == 200
+    expected = {"task_id": "t_1", "content_id": "c_1", "status": "running", "progress": 0.5, "stage": "encoding"}
+    assert {key: told[key] for key in expected} == expected
+    assert told["attempts"] == 2
+
+
+async def test_a_task_that_worker_has_not_heard_of_yet_is_queued(home: House, stand_ins: StandIns) -> None:
+    stand_ins.known_to_worker = False
+    answer = await home.client(ALICE).get("/api/v1/transcode/status", params={"task_id": "t_1"})
+    assert answer.json()["status"] == "queued"
+
+
+async def test_cancelling_reaches_worker(home: House, stand_ins: StandIns) -> None:
+    answer = await home.client(ALICE).post("/api/v1/transcode/cancel", json={"task_id": "t_1"})
+    assert answer.json() == {"task_id": "t_1", "status": "cancelled"}
+    assert Cancel(job_id="t_1") in stand_ins.asked
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent"),
+    [
+        ("POST", "submit", {"json": {"content_id": "c_1"}}),
+        ("GET", "status", {"params": {"task_id": "t_1"}}),
+        ("POST", "cancel", {"json": {"task_id": "t_1"}}),
+    ],
+)
+async def test_strangers_get_404_and_nobody_401(
+    home: House, stand_ins: StandIns, method: str, path: str, sent: dict[str, Any]
+) -> None:
+    url = f"/api/v1/transcode/{path}"
+    assert (await home.client(BOB).request(method, url, **sent)).status_code == 404
+    assert (await home.client().request(method, url, **sent)).status_code == 401
+    assert [item for item in stand_ins.asked if not isinstance(item, RegisterKinds)] == []
+
+
+async def test_the_kinds_are_registered_with_worker(home: House, stand_ins: StandIns) -> None:
+    wanted = next(item for item in stand_ins.asked if isinstance(item, RegisterKinds))
+    assert [kind.name for kind in wanted.kinds] == ["media.probe", "media.encode_chunk", "media.encode_audio"]
+    assert not any(kind.user_may_submit for kind in wanted.kinds)
+
+
+NOON_S = 1_893_456_000.0  # 2030-01-01T00:00:00Z
+
+
+def test_speed_and_time_left_follow_from_progress() -> None:
+    told = describe(RUNNING, MEDIA, NOON_S + 10)
+    assert (told.speed, told.eta_s) == (3.0, 10.0)
+
+
+def test_what_has_not_begun_has_no_speed() -> None:
+    waiting = job(status="queued", started_at=None, finished_at=None, progress=0.0, attempts=0)
+    told = describe(Task(root=waiting, jobs=(waiting,), status="queued", progress=0.0), MEDIA, NOON_S)
+    assert (told.speed, told.eta_s, told.stage, told.attempts) == (None, None, "queued", 0)
+    assert not_heard_of("t_1", MEDIA) == told
+
+
+def test_what_failed_names_its_code_and_stops_the_clock() -> None:
+    failed = job(status="failed", error_code="media.corrupt", progress=0.5)
+    told = describe(Task(root=failed, jobs=(failed,), status="failed", progress=0.5), MEDIA, NOON_S + 1000)
+    assert (told.error, told.speed, told.eta_s) == ("media.corrupt", 15.0, None)
+
+
+def test_what_is_done_has_no_time_left() -> None:
+    told = describe(Task(root=job(), jobs=(job(),), status="done", progress=1.0), MEDIA, NOON_S + 1000)
+    assert (told.speed, told.eta_s) == (30.0, 0.0)
