@@ -1,12 +1,4 @@
-"""One lasting connection to NATS. What nats-py does not do by itself, and is done here:
-
-- Its first connect waits 2 s after a refusal and logs a traceback for each: we pass a short pause and our own
-  error callback, and bound the whole start.
-- An error from the server (`-ERR`) closes a connection for good: a closed one is replaced, and every
-  subscription attached to the new one.
-- Closing it while the server is away raises and leaves tasks behind: see `close`.
-- A question that is on its way when the connection breaks waits for its time-out: ours fail at once.
-"""
+"""One lasting connection to NATS, and the subscriptions that outlive its breaks (`client.py`: nats-py itself)."""
 
 from __future__ import annotations
 
@@ -20,26 +12,16 @@ import nats.js.errors
 from loguru import logger
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription as ClientSubscription
 from nats.js import JetStreamContext
 
 from streamgate.bus.base import BusUnavailable
+from streamgate.bus.client import FAULTS, FLUSH_TIMEOUT_S, ConnectionLost, OrderedClient, close, fail_questions
 from streamgate.bus.lanes import spawn_apart
 
 CONNECT_TIMEOUT_S = 2
 API_TIMEOUT_S = 5.0
-FLUSH_TIMEOUT_S = 2
 PING_INTERVAL_S = 10  # two unanswered ones in a row mean a dead connection
-CANCEL_AGAIN_S = 0.1
 RECONNECT_GRACE_S = 1.0  # how long a question waits for a broken connection to come back
-
-
-class ConnectionLost(Exception):
-    """The connection is down, or broke before the answer came."""
-
-
-FAULTS = (nats.errors.Error, OSError, ConnectionLost)
-"""What using a connection may raise (OSError includes TimeoutError)."""
 
 
 class Attached(Protocol):
@@ -71,7 +53,7 @@ class Connection:
         self._start_timeout_s = start_timeout_s
         self._reconnect_wait_s = reconnect_wait_s
         self._on_connect = on_connect
-        self._client = Client()
+        self._client: Client = OrderedClient()
         self._is_connected = asyncio.Event()
         self._is_running = False
         self._attached: list[Attached] = []
@@ -103,7 +85,7 @@ class Connection:
         self._is_running = True
 
     async def _connect(self) -> None:
-        client = self._client = Client()
+        client = self._client = OrderedClient()
         self._last_error = None
         try:
             async with asyncio.timeout(self._start_timeout_s):
@@ -252,50 +234,3 @@ class Connection:
             except TimeoutError:
                 raise ConnectionLost(f"not connected to NATS at {self.address}") from None
         return await self._client.request(subject, payload, timeout=timeout_s, headers=headers)
-
-
-async def leave(client: Client, subscribed: ClientSubscription) -> None:
-    """Unsubscribes; what the server had sent before that is still handed to the callback."""
-    if client.is_closed:
-        return
-    try:
-        if client.is_connected:
-            async with asyncio.timeout(FLUSH_TIMEOUT_S):
-                await subscribed.drain()  # type: ignore[no-untyped-call]
-        else:
-            await subscribed.unsubscribe()
-    except FAULTS as fault:
-        logger.bind(subject=subscribed.subject, error=repr(fault)).debug("left without a drain")
-
-
-async def close(client: Client) -> None:
-    """Closes a client whatever its socket's state.
-
-    nats-py writes what is pending even to a dead socket, raises, and leaves its tasks behind; so what cannot be
-    sent is thrown away first, and a close that failed half-way is done again. And its task that reconnects can
-    miss the one cancellation it gets (`asyncio.wait_for` before Python 3.12), and would then go on for ever.
-    """
-    if not client.is_connected:
-        _discard_pending(client)
-    try:
-        await client.close()
-    except OSError:
-        _discard_pending(client)
-        client._status = Client.DISCONNECTED
-        await client.close()
-    reconnecting = client._reconnection_task
-    while reconnecting is not None and not reconnecting.done():
-        reconnecting.cancel()
-        await asyncio.wait({reconnecting}, timeout=CANCEL_AGAIN_S)
-
-
-def fail_questions(client: Client) -> None:
-    """Fails every question that is on its way: its answer will not come over another connection."""
-    for future in list(client._resp_map.values()):
-        if not future.done():
-            future.set_exception(ConnectionLost("the connection broke before the answer"))
-
-
-def _discard_pending(client: Client) -> None:
-    client._pending.clear()
-    client._pending_data_size = 0

@@ -7,7 +7,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as ClientSubscription
 
 from streamgate.bus.base import PayloadTooLarge, Responder, check_size
-from streamgate.bus.connection import FAULTS, FLUSH_TIMEOUT_S, Connection, leave
+from streamgate.bus.client import FAULTS, FLUSH_TIMEOUT_S, leave
+from streamgate.bus.connection import Connection
 from streamgate.bus.lanes import EveryoneLane, WorkerPool
 from streamgate.errors import Internal, StreamgateError, Unavailable
 

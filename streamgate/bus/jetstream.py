@@ -21,7 +21,8 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
 
 from streamgate.bus.base import Handler, Reject, RetryPolicy
-from streamgate.bus.connection import FAULTS, Connection, leave
+from streamgate.bus.client import FAULTS, leave
+from streamgate.bus.connection import Connection
 from streamgate.bus.lanes import WorkerPool, spawn_apart
 
 EVENTS_STREAM = "EVENTS"

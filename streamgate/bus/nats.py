@@ -20,7 +20,8 @@ from streamgate.bus.base import (
     check_size,
     check_subject,
 )
-from streamgate.bus.connection import API_TIMEOUT_S, FAULTS, Connection
+from streamgate.bus.client import FAULTS
+from streamgate.bus.connection import API_TIMEOUT_S, Connection
 from streamgate.bus.core import Listener, Server, raise_fault
 from streamgate.bus.jetstream import EVENTS_STREAM, GroupConsumer, count_dead_letters, ensure_streams
 from streamgate.bus.lanes import EveryoneLane

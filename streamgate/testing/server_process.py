@@ -135,20 +135,21 @@ class ServerProcess:
             self.prepare()
             self._start_on_free_port()
         else:
-            self._spawn()
+            self.spawn()
         return self
 
     def _start_on_free_port(self) -> None:
         for attempt in range(1, PORT_ATTEMPTS + 1):
             self.port = free_port()
             try:
-                return self._spawn()
+                return self.spawn()
             except ServerFailed:  # somebody else may have been quicker to take the port
                 if attempt == PORT_ATTEMPTS:
                     raise
         return None
 
-    def _spawn(self) -> None:
+    def spawn(self) -> None:
+        """Starts the process on the chosen port and waits until it is ready."""
         with self._log_path.open("ab") as log:
             self._log_starts_at = log.tell()
             self._process = subprocess.Popen(

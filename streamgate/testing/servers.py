@@ -18,12 +18,14 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from streamgate.testing.server_process import ServerFailed, ServerProcess
+from streamgate.testing.server_process import START_TIMEOUT_S, ServerFailed, ServerProcess
 
 UNPRIVILEGED_USER = "nobody"
+ORPHANS_PAUSE_S = 0.05
 
 
 class NatsServer(ServerProcess):
@@ -148,6 +150,17 @@ class PostgresServer(ServerProcess):
         }
         chosen = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(self._programs / "bin" / "postgres"), "-D", str(self._data), *chosen]
+
+    def spawn(self) -> None:
+        # The children of a killed server hold its memory until they notice; nobody else may start before.
+        ends_at = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                return super().spawn()
+            except ServerFailed:
+                if "pre-existing shared memory" not in self.log() or time.monotonic() > ends_at:
+                    raise
+                time.sleep(ORPHANS_PAUSE_S)
 
     def is_ready(self) -> bool:
         # Line 8 of postmaster.pid says when connections are taken; the port opens before that.

@@ -234,6 +234,20 @@ async def test_a_busy_process_leaves_messages_to_an_idle_one(
         may_end.set()
 
 
+async def test_who_asks_after_serving_has_begun_is_answered(nats_bus: MakeNats, running: Any, subject: str) -> None:
+    """nats-py's flush returned before the server knew of the subscription: one in forty was too early."""
+
+    async def echo(payload: bytes) -> bytes:
+        return payload
+
+    serving, asking = nats_bus(), nats_bus()
+    async with running(serving, asking):
+        for n in range(200):
+            await serving.serve(f"svc.{subject}.m{n}", "group", echo)
+
+            assert await asking.request(f"svc.{subject}.m{n}", b"there?", timeout_s=5) == b"there?"
+
+
 # --- broken connections -----------------------------------------------------------------------------
 
 
