@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from streamgate.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
+from streamgate.errors import Conflict, Invalid, NotFound, TooLarge, TooMany, Unavailable
 
 UploadStatus = Literal["receiving", "verifying", "complete", "failed", "aborted", "expired"]
 
 
 class UploadNotFound(NotFound):
+    """Unknown, or somebody else's: the same answer."""
+
     code, title = "upload.not_found", "No such upload"
 
 
@@ -23,6 +25,18 @@ class UploadClosed(Conflict):
     code, title = "upload.closed", "The upload takes no more bytes"
 
 
+class ChunkBusy(Conflict):
+    """Another request is sending this chunk and has not ended."""
+
+    code, title, retryable = "upload.chunk_busy", "The chunk is being sent already", True
+
+
+class ChunkDiffers(Conflict):
+    """The chunk was acknowledged with other bytes; those stay."""
+
+    code, title = "upload.chunk_differs", "The chunk was sent before with other bytes"
+
+
 class ChunkInvalid(Invalid):
     code, title = "upload.chunk_invalid", "The chunk does not fit the upload"
 
@@ -33,6 +47,10 @@ class DigestMismatch(Invalid):
 
 class UploadTooLarge(TooLarge):
     code, title = "upload.too_large", "The file is larger than allowed"
+
+
+class TooManyUploads(TooMany):
+    code, title = "upload.too_many", "Too many open uploads"
 
 
 class StorageFull(Unavailable):

@@ -1,0 +1,96 @@
+"""SHA-256, declared and computed. Hashing runs in a small pool of threads: hashlib gives up the GIL there,
+so that a server taking many uploads keeps its loop free."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from streamgate.contracts.uploads import DigestMismatch
+from streamgate.errors import FieldError, Invalid
+
+_HEX = re.compile(r"[0-9a-fA-F]{64}")
+_INLINE_BYTES = 32 * 1024  # below this a thread costs more than the hash
+
+
+def parse_sha256(text: str, field: str = "sha256") -> str:
+    """64 hexadecimal digits, lower case.
+
+    Raises:
+        Invalid: anything else.
+    """
+    if not _HEX.fullmatch(text):
+        raise Invalid(f"{field} is not a SHA-256", errors=(FieldError(field, "must be 64 hexadecimal digits"),))
+    return text.lower()
+
+
+def parse_content_digest(header: str) -> bytes | None:
+    """The SHA-256 in a `Content-Digest` header (RFC 9530: `sha-256=:<base64>:`, 32 bytes), or None when it
+    names other algorithms only.
+
+    Raises:
+        DigestMismatch: there is a `sha-256` that cannot be read.
+    """
+    for member in header.split(","):
+        name, _, value = member.strip().partition("=")
+        if name.strip().lower() != "sha-256":
+            continue
+        try:
+            if not (len(value) > 2 and value.startswith(":") and value.endswith(":")):
+                raise ValueError("not a byte sequence")
+            digest = base64.b64decode(value[1:-1], validate=True)
+            if len(digest) != hashlib.sha256().digest_size:
+                raise ValueError("not 32 bytes")
+        except (binascii.Error, ValueError) as fault:
+            raise DigestMismatch(f"Content-Digest: sha-256 cannot be read: {fault}") from fault
+        return digest
+    return None
+
+
+class HashPool:
+    """A unit: the threads that hash. `new` gives a hash while it runs."""
+
+    needs: tuple[str, ...] = ()
+
+    def __init__(self, name: str, threads: int = 2) -> None:
+        self.name = name
+        self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+
+    async def start(self) -> None:
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self.name)
+
+    async def stop(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await asyncio.to_thread(pool.shutdown)
+
+    def new(self) -> Hash:
+        if self._pool is None:
+            raise RuntimeError(f"{self.name} does not run")
+        return Hash(self._pool)
+
+
+class Hash:
+    """A SHA-256 that grows; `update` one at a time."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+        self._sha256 = hashlib.sha256()
+
+    async def update(self, data: bytes) -> None:
+        if len(data) <= _INLINE_BYTES:
+            self._sha256.update(data)
+        else:
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._sha256.update, data)
+
+    def hexdigest(self) -> str:
+        return self._sha256.hexdigest()
+
+    def matches(self, digest: bytes) -> bool:
+        return hmac.compare_digest(self._sha256.digest(), digest)

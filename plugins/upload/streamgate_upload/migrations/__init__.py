@@ -1,0 +1,1 @@
+"""Upload's tables, step by step; a step is never edited after it has landed."""

@@ -1,0 +1,88 @@
+"""Upload's answers to the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streamgate.contracts.auth import AUTH
+from streamgate.contracts.events import CONTENT_DELETED
+from streamgate.contracts.metadata import METADATA
+from streamgate.events import EventSubscription, on_group
+from streamgate.health import Check
+from streamgate.hooks import hookimpl
+from streamgate.lifecycle import Unit
+from streamgate.plugins import PluginContext, PluginInfo
+from streamgate.web.routes import Route
+from streamgate_upload.config import UploadConfig
+
+PREFIXES = ("/api/v1/upload",)
+
+
+class UploadPlugin:
+    def __init__(self, ctx: PluginContext) -> None:
+        from streamgate.sdk.blobs import open_blobs
+        from streamgate.sdk.clock import SYSTEM_CLOCK
+        from streamgate.sdk.db import Database
+        from streamgate_upload.digests import HashPool
+        from streamgate_upload.finishing import Finisher, Verifier
+        from streamgate_upload.receiving import ChunkReceiver
+        from streamgate_upload.routes import UploadRoutes
+        from streamgate_upload.sends import Sends
+        from streamgate_upload.service import Uploads
+        from streamgate_upload.single import SingleReceiver
+        from streamgate_upload.sweeper import Sweeper
+        from streamgate_upload.tables import TABLES
+
+        config: UploadConfig = ctx.config
+        clock = SYSTEM_CLOCK
+        metadata, auth = ctx.services.get(METADATA), ctx.services.get(AUTH)
+        stores = ("upload.db", "upload.blobs", "upload.hashing")
+        self._db = db = Database.for_plugin(ctx, TABLES, migrations="streamgate_upload.migrations")
+        self._blobs = blobs = open_blobs(ctx)
+        self._hashing = hashing = HashPool("upload.hashing")
+        sends = Sends(clock)
+        self.verifier = Verifier(db, blobs, clock, hashing, needs=stores)
+        self.sweeper = Sweeper(
+            db,
+            blobs,
+            clock,
+            self.verifier,
+            sends,
+            every_s=config.sweep_every_s,
+            is_alone=ctx.settings.is_embedded,
+            needs=(*stores, self.verifier.name),
+        )
+        self.uploads = Uploads(db, blobs, clock, metadata, sends, config, wake_sweeper=self.sweeper.wake)
+        self.receiver = ChunkReceiver(db, blobs, clock, hashing, sends, expire_after_s=config.expire_after_s)
+        finisher = Finisher(db, blobs, clock, self.verifier)
+        single = SingleReceiver(db, blobs, clock, self.uploads, metadata, auth)
+        self._routes = UploadRoutes(self.uploads, self.receiver, finisher, single, hashing)
+
+    @hookimpl
+    def collect_routes(self) -> Sequence[Route]:
+        return self._routes.routes()
+
+    @hookimpl
+    def collect_subscriptions(self) -> Sequence[EventSubscription]:
+        return [on_group(CONTENT_DELETED, self.uploads.on_content_deleted, group="upload")]
+
+    @hookimpl
+    def collect_units(self) -> Sequence[Unit]:
+        return [*self._db.units(), *self._blobs.units("upload"), self._hashing, self.verifier, self.sweeper]
+
+    @hookimpl
+    def collect_checks(self) -> Sequence[Check]:
+        return [self._db.check(), self._blobs.check()]
+
+
+PLUGIN = PluginInfo(
+    name="upload",
+    summary="Takes uploads in chunks or by multipart, resumable, straight into the blob store.",
+    build=UploadPlugin,
+    needs=(METADATA, AUTH),
+    config=UploadConfig,
+    port=9091,
+    prefixes=PREFIXES,
+    uses_database=True,
+    uses_blobs=True,
+)

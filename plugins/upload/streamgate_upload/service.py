@@ -1,0 +1,264 @@
+"""Uploads from their first call to their last: opened, looked at, listed, aborted."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+
+import attrs
+from loguru import logger
+from sqlalchemy.orm import Session
+
+from streamgate.context import Actor
+from streamgate.contracts.events import ContentDeleted
+from streamgate.contracts.metadata import EnsureContent, Metadata
+from streamgate.contracts.uploads import StorageFull, TooManyUploads, UploadClosed, UploadTooLarge
+from streamgate.errors import FieldError, Invalid, Unauthorized
+from streamgate.events import Received
+from streamgate.sdk import blobs as blob_store
+from streamgate.sdk.blobs import BlobStore
+from streamgate.sdk.clock import Clock
+from streamgate.sdk.db import Database, first_time
+from streamgate.sdk.ids import new_id
+from streamgate_upload import ending, repository
+from streamgate_upload.chunks import cut
+from streamgate_upload.config import UploadConfig
+from streamgate_upload.digests import parse_sha256
+from streamgate_upload.names import is_content_type, tidy_filename, title_of
+from streamgate_upload.repository import Form, Upload
+from streamgate_upload.sends import Sends
+
+GROUP = "upload"
+LIMIT_MAX = 200
+
+
+@attrs.frozen(kw_only=True)
+class NewUpload:
+    """`content_id` None makes a content, with `title` or the file's name."""
+
+    filename: str
+    size_bytes: int
+    content_type: str = ""
+    sha256: str = ""
+    content_id: str | None = None
+    title: str | None = None
+
+
+@attrs.frozen
+class Found:
+    """An upload and its chunks that have not been acknowledged."""
+
+    upload: Upload
+    missing_chunks: tuple[int, ...]
+
+
+class Uploads:
+    """Args:
+    wake_sweeper: called when something is to be removed from the blob store.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        blobs: BlobStore,
+        clock: Clock,
+        metadata: Metadata,
+        sends: Sends,
+        config: UploadConfig,
+        *,
+        wake_sweeper: Callable[[], None],
+    ) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._clock = clock
+        self._metadata = metadata
+        self._sends = sends
+        self._config = config
+        self._wake_sweeper = wake_sweeper
+
+    # --- opening ----------------------------------------------------------------------------------
+
+    async def open_chunked(self, actor: Actor, new: NewUpload) -> Upload:
+        """An upload that takes chunks. Its content exists when this returns.
+
+        Raises:
+            Invalid, UploadTooLarge, TooManyUploads, ContentNotFound, StorageFull.
+        """
+        declared = _checked(new)
+        self.check_size(new.size_bytes)
+        chunks = cut(new.size_bytes, self._config.chunk_size_bytes)
+        upload = await self._prepare(actor, new, "chunks", self._config.expire_after_s)
+        upload = attrs.evolve(upload, chunk_size_bytes=chunks.chunk_size_bytes, declared_sha256=declared)
+        try:
+            token = await self._blobs.begin_multipart(upload.source_key)
+        except blob_store.StorageFull as fault:
+            raise StorageFull(fault.detail, retry_after_s=fault.retry_after_s) from fault
+        try:
+            return await self._add(attrs.evolve(upload, multipart_token=token))
+        except BaseException:
+            await self._blobs.abort_multipart(upload.source_key, token)
+            raise
+
+    async def open_single(self, actor: Actor, new: NewUpload, lease_s: float) -> Upload:
+        """An upload whose bytes come in the request that opens it; its size is not known yet."""
+        return await self._add(await self._prepare(actor, new, "single", lease_s))
+
+    def check_size(self, size_bytes: int) -> None:
+        if size_bytes > self._config.max_size_bytes:
+            raise UploadTooLarge(f"At most {self._config.max_size_bytes} bytes are taken")
+
+    async def _prepare(self, actor: Actor, new: NewUpload, form: Form, expires_in_s: float) -> Upload:
+        if not actor.user_id:
+            raise Unauthorized("Only somebody who is signed in can upload")
+        await self._db.read(lambda session: self._check_open(session, actor.user_id))
+        filename = tidy_filename(new.filename)
+        title = title_of(filename) if new.title is None else new.title
+        wanted = EnsureContent(actor=actor, content_id=new.content_id, title=title)
+        content = await self._metadata.ensure_content(wanted)
+        now_ms = self._clock.now_ms()
+        upload_id = new_id("u")
+        return Upload(
+            upload_id=upload_id,
+            content_id=content.content_id,
+            owner=actor.user_id,
+            form=form,
+            status="receiving",
+            filename=filename,
+            content_type=new.content_type.lower(),
+            size_bytes=new.size_bytes,
+            chunk_size_bytes=0,
+            received_bytes=0,
+            declared_sha256="",
+            sha256="",
+            source_key=f"sources/{upload_id}",
+            multipart_token="",
+            failure="",
+            failure_detail="",
+            created_at_ms=now_ms,
+            updated_at_ms=now_ms,
+            expires_at_ms=now_ms + round(expires_in_s * 1000),
+            to_sweep=False,
+        )
+
+    async def _add(self, upload: Upload) -> Upload:
+        def run(session: Session) -> None:
+            self._check_open(session, upload.owner)
+            repository.add(session, upload)
+
+        await self._db.write(run)
+        logger.bind(upload_id=upload.upload_id, content_id=upload.content_id, form=upload.form).info("upload begins")
+        return upload
+
+    def _check_open(self, session: Session, owner: str) -> None:
+        if repository.count_open(session, owner) >= self._config.max_open_uploads:
+            raise TooManyUploads(
+                f"{self._config.max_open_uploads} uploads are open already; complete or abort one", retry_after_s=60
+            )
+
+    # --- looking ----------------------------------------------------------------------------------
+
+    async def find(self, actor: Actor, upload_id: str) -> Found:
+        """Raises UploadNotFound."""
+
+        def run(session: Session) -> Found:
+            upload = repository.to_upload(repository.get_owned(session, upload_id, actor))
+            if upload.status != "receiving" or upload.form != "chunks":
+                return Found(upload, ())
+            return Found(upload, upload.chunks.missing(repository.done_numbers(session, upload_id)))
+
+        return await self._db.read(run)
+
+    async def check_owned(self, actor: Actor, upload_id: str) -> None:
+        """Raises UploadNotFound."""
+        await self._db.read(lambda session: repository.get_owned(session, upload_id, actor).upload_id)
+
+    async def list_own(self, actor: Actor, limit: int, cursor: str) -> tuple[list[Upload], str | None]:
+        """Newest first, and where the next page begins."""
+        if not 1 <= limit <= LIMIT_MAX:
+            raise Invalid("The list is not valid", errors=(FieldError("limit", f"must be 1 to {LIMIT_MAX}"),))
+        after = _read_cursor(cursor)
+
+        def run(session: Session) -> list[Upload]:
+            return [repository.to_upload(r) for r in repository.list_of(session, actor.user_id, limit + 1, after)]
+
+        found = await self._db.read(run)
+        return found[:limit], _write_cursor(found[limit - 1]) if len(found) > limit else None
+
+    # --- ending -----------------------------------------------------------------------------------
+
+    async def abort(self, actor: Actor, upload_id: str) -> None:
+        """Aborting what has come to nothing is harmless.
+
+        Raises:
+            UploadNotFound, UploadClosed (it is whole: delete the content instead).
+        """
+
+        def run(session: Session) -> None:
+            row = repository.get_owned(session, upload_id, actor, lock=True)
+            if row.status in ("verifying", "complete"):
+                raise UploadClosed(f"Upload {upload_id!r} is whole; delete its content instead")
+            if row.status == "receiving":
+                detail = "The upload was aborted"
+                ending.give_up(session, row, "aborted", self._clock.now_ms(), code=ending.ABORTED, detail=detail)
+
+        await self._db.write(run)
+        self._sends.interrupt_upload(upload_id)
+        self._wake_sweeper()
+
+    async def on_content_deleted(self, event: Received[ContentDeleted]) -> None:
+        """Its uploads end, and its sources go."""
+
+        def run(session: Session) -> list[str]:
+            if not first_time(session, event.event_id, group=GROUP):
+                return []
+            rows = repository.of_content(session, event.body.subject_id)
+            for row in rows:
+                if row.status in ("receiving", "verifying"):
+                    ending.give_up(
+                        session,
+                        row,
+                        "aborted",
+                        self._clock.now_ms(),
+                        code=ending.ABORTED,
+                        detail="The content was deleted",
+                        is_told=False,
+                    )
+                row.to_sweep = True
+            return [row.upload_id for row in rows]
+
+        for upload_id in await self._db.write(run):
+            self._sends.interrupt_upload(upload_id)
+        self._wake_sweeper()
+
+
+def _checked(new: NewUpload) -> str:
+    """The declared SHA-256, "" for none. Raises Invalid with all faults."""
+    faults: list[FieldError] = []
+    declared = ""
+    if new.size_bytes < 1:
+        faults.append(FieldError("size_bytes", "must be at least 1"))
+    if new.content_type and not is_content_type(new.content_type):
+        faults.append(FieldError("content_type", "is not a media type"))
+    try:
+        declared = parse_sha256(new.sha256) if new.sha256 else ""
+    except Invalid as fault:
+        faults.extend(fault.errors)
+    if faults:
+        raise Invalid("The upload cannot be opened", errors=tuple(faults))
+    return declared
+
+
+def _write_cursor(last: Upload) -> str:
+    return base64.urlsafe_b64encode(f"{last.created_at_ms}:{last.upload_id}".encode()).rstrip(b"=").decode()
+
+
+def _read_cursor(text: str) -> tuple[int, str] | None:
+    if not text:
+        return None
+    try:
+        at_ms, _, upload_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition(":")
+        return int(at_ms[:16]), upload_id[:40]
+    except (binascii.Error, ValueError) as fault:
+        error = FieldError("cursor", "is not one of this list")
+        raise Invalid("The cursor is not one of this list", errors=(error,)) from fault

@@ -1,0 +1,77 @@
+"""Upload's tables. Times are milliseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from streamgate.sdk.db import plugin_tables
+
+TABLES = plugin_tables("upload")
+
+
+class Base(DeclarativeBase):
+    metadata = TABLES
+    type_annotation_map = {int: BigInteger, str: Text, bool: Boolean}  # noqa: RUF012 - SQLAlchemy's own form
+
+
+class UploadRow(Base):
+    """An upload. `form` is how the bytes come: `chunks`, or `single` (one request; its size is known at its end).
+    `multipart_token` names the blob store's half-made object. `to_sweep`: something of it may be in the blob store
+    that should not be there."""
+
+    __tablename__ = "upload_uploads"
+
+    upload_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    content_id: Mapped[str] = mapped_column(String(40))
+    owner: Mapped[str] = mapped_column(String(64))
+    form: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))
+    filename: Mapped[str]
+    content_type: Mapped[str] = mapped_column(String(128))
+    size_bytes: Mapped[int]
+    chunk_size_bytes: Mapped[int]
+    received_bytes: Mapped[int]
+    declared_sha256: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64))
+    source_key: Mapped[str]
+    multipart_token: Mapped[str]
+    failure: Mapped[str] = mapped_column(String(128))
+    failure_detail: Mapped[str]
+    created_at_ms: Mapped[int]
+    updated_at_ms: Mapped[int]
+    expires_at_ms: Mapped[int]
+    to_sweep: Mapped[bool]
+
+    __table_args__: tuple[Any, ...] = (
+        Index("ix_upload_uploads_owner", "owner", "created_at_ms", "upload_id"),
+        Index("ix_upload_uploads_content_id", "content_id"),
+        Index("ix_upload_uploads_status", "status", "expires_at_ms"),
+        Index("ix_upload_uploads_to_sweep", "to_sweep"),
+    )
+
+
+class ChunkRow(Base):
+    """A chunk whose bytes are in the blob store (`is_done`), or are being written there by the one request that
+    holds the claim: parts are written in place, so nobody else may write there, and no acknowledged chunk is ever
+    written again."""
+
+    __tablename__ = "upload_chunks"
+
+    upload_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    is_done: Mapped[bool]
+    sha256: Mapped[str] = mapped_column(String(64))
+    claim: Mapped[str] = mapped_column(String(32))
+    claimed_until_ms: Mapped[int]
+
+
+class SubjectRow(Base):
+    """The revision of what upload has told about a content: one counter over all its uploads."""
+
+    __tablename__ = "upload_subjects"
+
+    content_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    revision: Mapped[int]
