@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streamgate import __version__
 from streamgate.health import Liveness, Readiness
-from streamgate.settings import ServerSettings
-from streamgate.web.access import AccessLog
+from streamgate.settings import LogSettings, ServerSettings
+from streamgate.web.access import AccessLog, line_writer
 from streamgate.web.edge import Edge
 from streamgate.web.intake import has_body, take_in
 from streamgate.web.openapi import Description, describe
@@ -32,12 +32,11 @@ class App:
 
     def __init__(
         self,
-        *,
         routes: Sequence[Route],
         mounts: Sequence[Mount],
-        description: Description,
         authenticator: Authenticator,
         settings: ServerSettings,
+        description: Description,
         access_log: AccessLog,
     ) -> None:
         self.routes = tuple(routes)
@@ -45,15 +44,17 @@ class App:
         self.description = description
         self._access_log = access_log
         self._read_timeout_s = settings.read_timeout_s
-        ahead = [mount for mount in mounts if mount.order <= 0]
-        self._ahead = sorted(ahead, key=lambda mount: (-len(mount.prefix), mount.order))
-        behind = sorted((mount for mount in mounts if mount.order > 0), key=lambda mount: mount.order)
-        entries = ((r.method, r.path, Endpoint(r, authenticator, settings.max_body_bytes)) for r in routes)
-        self._general: ASGIApp = Edge(_Router(RouteTable(entries), behind), access_log)
+        in_order = sorted(mounts, key=lambda mount: (mount.order, -len(mount.prefix)))
+        self._ahead = [mount for mount in in_order if mount.order <= 0]
+        self._behind = [mount for mount in in_order if mount.order > 0]
+        self._table = RouteTable(
+            (each.method, each.path, Endpoint(each, authenticator, settings.max_body_bytes)) for each in routes
+        )
+        self._general = Edge(self._route, access_log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            app = self._choose(scope["path"])
+            app = _mounted(self._ahead, scope["path"]) or self._general
             if has_body(scope):
                 await take_in(app, scope, receive, send, self._read_timeout_s)
             else:
@@ -64,11 +65,16 @@ class App:
             await receive()
             await send({"type": "websocket.close", "code": 1000})
 
-    def _choose(self, path: str) -> ASGIApp:
-        for mount in self._ahead:
-            if is_below(path, mount.prefix):
-                return mount.app
-        return self._general
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method, path = scope["method"], scope["path"]
+        found = self._table.find(method, path)
+        if found.allowed:
+            raise MethodNotAllowed(f"{path} does not take {method}", allowed=found.allowed)
+        app = found.endpoint or _mounted(self._behind, path)
+        if app is None:
+            raise RouteNotFound(f"nothing is served at {path}")
+        scope["path_params"] = found.path_params
+        await app(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """The server's own start and stop, around which the access log is written."""
@@ -80,25 +86,11 @@ class App:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-class _Router:
-    def __init__(self, table: RouteTable, behind: Sequence[Mount]) -> None:
-        self._table = table
-        self._behind = behind
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        method, path = scope["method"], scope["path"]
-        match = self._table.find(method, path)
-        if match is None:
-            for mount in self._behind:
-                if is_below(path, mount.prefix):
-                    await mount.app(scope, receive, send)
-                    return
-            raise RouteNotFound(f"nothing is served at {path}")
-        endpoint = match.by_method.get(method)
-        if endpoint is None:
-            raise MethodNotAllowed(f"{path} does not take {method}", allowed=match.by_method)
-        scope["path_params"] = match.path_params
-        await endpoint(scope, receive, send)
+def _mounted(mounts: Sequence[Mount], path: str) -> ASGIApp | None:
+    for mount in mounts:
+        if is_below(path, mount.prefix):
+            return mount.app
+    return None
 
 
 def is_below(path: str, prefix: str) -> bool:
@@ -127,15 +119,14 @@ def build_app(
         mode: `all` or `only`.
         readiness: probes the dependencies now.
         began_s: when the process began, by `time.monotonic()`.
+        access_log: by default to standard error, for people, from INFO on.
 
     Raises:
-        ValueError: two routes answer the same method and path, or two mounts of order 0 have one prefix.
+        ValueError: two routes answer the same method and path, or two mounts have one prefix and order.
         TypeError: a route's classes cannot be documented (so neither validated).
     """
-    prefixes = [mount.prefix for mount in mounts if mount.order <= 0]
-    doubled = {prefix for prefix in prefixes if prefixes.count(prefix) > 1}
-    if doubled:
-        raise ValueError(f"two mounts have the prefix {', '.join(sorted(doubled))}")
+    if len({(mount.prefix, mount.order) for mount in mounts}) < len(mounts):
+        raise ValueError(f"two mounts have one prefix: {', '.join(sorted(mount.prefix for mount in mounts))}")
 
     def liveness() -> Liveness:
         uptime_s = round(time.monotonic() - began_s, 3)
@@ -143,11 +134,5 @@ def build_app(
 
     every_route = [*routes, *system_routes(liveness, readiness, lambda: description)]
     description = describe(every_route, title=f"StreamGate {service}", version=__version__)
-    return App(
-        routes=every_route,
-        mounts=mounts,
-        description=description,
-        authenticator=authenticator,
-        settings=settings,
-        access_log=access_log or AccessLog(),
-    )
+    access_log = access_log or AccessLog(line_writer(LogSettings()))
+    return App(every_route, mounts, authenticator, settings, description, access_log)

@@ -9,14 +9,13 @@ import asyncio
 import time
 
 from loguru import logger
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streamgate.context import ANONYMOUS, Actor
-from streamgate.errors import Internal, StreamgateError, Unavailable
+from streamgate.context import ANONYMOUS
+from streamgate.errors import StreamgateError, Unavailable
 from streamgate.web.access import Access, AccessLog
-from streamgate.web.problems import ProblemResponse, error_from_http
+from streamgate.web.problems import ProblemResponse, error_from
 from streamgate.web.request_id import request_id_of
 from streamgate.web.typed import ACTOR_KEY
 
@@ -47,11 +46,11 @@ class Edge:
             self._note(scope, exchange, began_s)
 
     async def _recover(self, fault: Exception, exchange: _Exchange, scope: Scope, receive: Receive) -> None:
-        error = _as_error(fault)
-        if error is None:
-            exchange.status = CLIENT_LEFT
+        if isinstance(fault, ClientDisconnect):
+            exchange.status = CLIENT_LEFT  # nobody is there to be answered
             return
-        if error.status >= 500 and not isinstance(fault, StreamgateError):
+        error = fault if isinstance(fault, StreamgateError) else error_from(fault)
+        if error.status >= 500 and error is not fault:
             bound = logger.bind(request_id=exchange.request_id, method=scope["method"], path=scope["path"])
             bound.opt(exception=fault).error("request failed")
         if exchange.has_started:
@@ -62,20 +61,11 @@ class Edge:
         await ProblemResponse(error, exchange.request_id)(scope, receive, exchange.send)
 
     def _note(self, scope: Scope, exchange: _Exchange, began_s: float) -> None:
-        actor: Actor = scope.get(ACTOR_KEY, ANONYMOUS)
-        client = scope.get("client")
-        self._access_log.add(
-            Access(
-                scope["method"],
-                scope["path"],
-                exchange.status,
-                round((time.perf_counter() - began_s) * 1000, 3),
-                exchange.sent_bytes,
-                exchange.request_id,
-                actor.user_id,
-                client[0] if client else "",
-            )
-        )
+        took_ms = round((time.perf_counter() - began_s) * 1000, 3)
+        user_id = scope.get(ACTOR_KEY, ANONYMOUS).user_id
+        client = (scope.get("client") or ("",))[0]
+        done = (exchange.status, took_ms, exchange.sent_bytes, exchange.request_id, user_id, client)
+        self._access_log.add(Access(time.time(), scope["method"], scope["path"], *done))
 
 
 class _Exchange:
@@ -103,14 +93,3 @@ class _Exchange:
                 headers.append((b"x-request-id", self.request_id.encode()))
             message = {**message, "headers": headers}
         await self._send(message)
-
-
-def _as_error(fault: Exception) -> StreamgateError | None:
-    """None: the client has left, and nobody is there to be answered."""
-    if isinstance(fault, StreamgateError):
-        return fault
-    if isinstance(fault, ClientDisconnect):
-        return None
-    if isinstance(fault, HTTPException):
-        return error_from_http(fault)
-    return Internal()

@@ -4,7 +4,7 @@ A route that refuses (401, 413) answers while the client is still sending. Two t
 themselves: closing with unread bytes resets the connection, so the client never sees the answer; and the
 server's bounded queue of body parts stays full, which holds the connection's task for ever (hypercorn puts
 the disconnect into the same queue). So the last part of such an answer waits until the rest of the body
-has come, or LINGER_S have passed, or LINGER_BYTES were thrown away.
+has come and is thrown away, or LINGER_S have passed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamgate.web.problems import RequestTimedOut
 
 LINGER_S = 2.0
-LINGER_BYTES = 4 * 1024 * 1024
 
 
 def has_body(scope: Scope) -> bool:
@@ -41,7 +40,7 @@ async def take_in(app: ASGIApp, scope: Scope, receive: Receive, send: Send, read
         await send({**message, "more_body": True})
         drain = asyncio.create_task(intake.drain())
         try:
-            await intake.lingered(LINGER_S)
+            await asyncio.wait([drain], timeout=LINGER_S)
             # The drain goes on beside this: the server may have to queue one more part to end the request.
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             await asyncio.wait([drain], timeout=LINGER_S)
@@ -56,7 +55,6 @@ class _Intake:
         self._receive = receive
         self._read_timeout_s = read_timeout_s
         self.is_done = False
-        self._settled = asyncio.Event()
 
     async def receive(self) -> Message:
         if self.is_done:
@@ -71,22 +69,8 @@ class _Intake:
 
     async def drain(self) -> None:
         """Throws away what still comes, until the body ends or the client goes."""
-        drained_bytes = 0
         while not self.is_done:
-            message = await self._receive()
-            self._note(message)
-            drained_bytes += len(message.get("body", b""))
-            if drained_bytes > LINGER_BYTES:
-                self._settled.set()
-        self._settled.set()
-
-    async def lingered(self, timeout_s: float) -> None:
-        """Returns when the drain has seen enough, or the time is over."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._settled.wait()
-        except TimeoutError:
-            return
+            self._note(await self._receive())
 
     def _note(self, message: Message) -> None:
         self.is_done = message["type"] == "http.disconnect" or not message.get("more_body", False)

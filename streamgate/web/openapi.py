@@ -15,47 +15,26 @@ from typing import Any
 import attrs
 import orjson
 
-from streamgate.errors import (
-    BadRequest,
-    DeadlineExceeded,
-    Forbidden,
-    Internal,
-    Invalid,
-    NotFound,
-    StreamgateError,
-    TooLarge,
-    Unauthorized,
-    Unavailable,
-    UnsupportedMediaType,
-)
+from streamgate import errors
 from streamgate.web.problems import MEDIA_TYPE, RequestTimedOut
-from streamgate.web.routes import Policy, Route
-from streamgate.web.schema import Schema, Schemas, first_paragraph
-from streamgate.web.typed import query_fields
+from streamgate.web.routes import Route
+from streamgate.web.schema import Schemas, fields_of, first_paragraph
 
 _PARAMETER = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)(?::[a-z]+)?\}")
 
-_PROBLEM: Schema = {
-    "type": "object",
-    "description": "An error, by RFC 9457. `code` is stable; `errors` comes with 422.",
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string"},
-        "request_id": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-                "required": ["field", "message"],
-            },
-        },
-    },
-    "required": ["type", "title", "status", "detail", "code", "request_id"],
-}
+
+@attrs.frozen(kw_only=True)
+class Problem:
+    """An error, by RFC 9457. `code` is stable; `errors` comes with 422; some codes have members of their own."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: tuple[errors.FieldError, ...] = ()
+
 
 _SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
@@ -84,6 +63,7 @@ def describe(routes: Sequence[Route], *, title: str, version: str) -> Descriptio
         TypeError: a class has a field that cannot be described.
     """
     schemas = Schemas()
+    schemas.of(Problem)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         operations = paths.setdefault(_PARAMETER.sub(r"{\1}", route.path), {})
@@ -93,10 +73,7 @@ def describe(routes: Sequence[Route], *, title: str, version: str) -> Descriptio
             "openapi": "3.1.0",
             "info": {"title": title, "version": version},
             "paths": paths,
-            "components": {
-                "schemas": {**schemas.components, "Problem": _PROBLEM},
-                "securitySchemes": _SECURITY_SCHEMES,
-            },
+            "components": {"schemas": schemas.components, "securitySchemes": _SECURITY_SCHEMES},
         }
     )
 
@@ -114,31 +91,21 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": operation_id(route),
         "summary": route.summary,
-        "tags": [_tag(route)],
+        "description": route.description or first_paragraph(route.handler),
+        "tags": [route.path.split("/")[3] if route.path.startswith("/api/v1/") else "system"],
         "x-streamgate-policy": str(route.policy),
         "security": _security(route),
+        "parameters": _parameters(route, schemas),
         "responses": _responses(route, schemas),
     }
-    description = route.description or first_paragraph(route.handler)
-    if description:
-        operation["description"] = description
-    parameters = _parameters(route, schemas)
-    if parameters:
-        operation["parameters"] = parameters
     if route.body is not None:
-        schema = schemas.of(route.body)
-        fields = attrs.fields(route.body)
-        is_required = any(field.default is attrs.NOTHING for field in fields if field.init)
-        operation["requestBody"] = {"required": is_required, "content": {"application/json": {"schema": schema}}}
+        is_required = any(field.default is attrs.NOTHING for field in fields_of(route.body))
+        content: dict[str, Any] = {"application/json": {"schema": schemas.of(route.body)}}
+        operation["requestBody"] = {"required": is_required, "content": content}
     elif route.raw_body:
         media_types = route.accepts or ("application/octet-stream",)
         operation["requestBody"] = {"content": {media_type: {} for media_type in media_types}}
     return operation
-
-
-def _tag(route: Route) -> str:
-    steps = route.path.removeprefix("/api/v1").strip("/").split("/")
-    return steps[0] if route.path.startswith("/api/v1/") else "system"
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
@@ -152,7 +119,7 @@ def _parameters(route: Route, schemas: Schemas) -> list[dict[str, Any]]:
     in_path = _PARAMETER.findall(route.path)
     found: list[dict[str, Any]] = []
     described: set[str] = set()
-    for field in query_fields(route):
+    for field in fields_of(route.query) if route.query is not None else ():
         described.add(field.name)
         schema = schemas.field(field)
         said = {"description": schema.pop("description")} if "description" in schema else {}
@@ -192,22 +159,18 @@ def _responses(route: Route, schemas: Schemas) -> dict[str, Any]:
     return responses
 
 
-def _implied(route: Route) -> Iterable[type[StreamgateError]]:
+def _implied(route: Route) -> Iterable[type[errors.StreamgateError]]:
     """What the web layer itself may answer for such a route."""
-    yield Internal
+    yield errors.Internal
     if route.timeout_s is not None:
-        yield DeadlineExceeded
+        yield errors.DeadlineExceeded
     if _security(route):
-        yield from (Unauthorized, Unavailable)
-    yield from _implied_by_policy(route.policy)
+        yield from (errors.Unauthorized, errors.Unavailable)
+    if route.policy.level in ("creator", "admin", "owner"):
+        yield errors.Forbidden
+    if route.policy.level == "owner":
+        yield errors.NotFound
     if route.query is not None or route.body is not None:
-        yield Invalid
+        yield errors.Invalid
     if route.body is not None:
-        yield from (BadRequest, TooLarge, UnsupportedMediaType, RequestTimedOut)
-
-
-def _implied_by_policy(policy: Policy) -> Iterable[type[StreamgateError]]:
-    if policy.level in ("creator", "admin", "owner"):
-        yield Forbidden
-    if policy.level == "owner":
-        yield NotFound
+        yield from (errors.BadRequest, errors.TooLarge, errors.UnsupportedMediaType, RequestTimedOut)

@@ -16,7 +16,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from streamgate.errors import Internal, NotFound, StreamgateError, TooLarge, UnsupportedMediaType
+from streamgate.errors import Internal, NotFound, StreamgateError
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -102,15 +102,10 @@ def problem_response(
     return ProblemResponse(error, request_id, [(b"x-request-id", request_id.encode()), *headers])
 
 
-def error_from_http(fault: HTTPException) -> StreamgateError:
-    """A fault that the framework raised (its form parser, its static files), in the family."""
-    known: dict[int, type[StreamgateError]] = {404: RouteNotFound, 413: TooLarge, 415: UnsupportedMediaType}
-    if fault.status_code in known:
-        return known[fault.status_code](fault.detail)
-    if fault.status_code == 405:
-        allow = (fault.headers or {}).get("Allow", "")
-        return MethodNotAllowed(allowed=[method.strip() for method in allow.split(",") if method.strip()])
-    for kind in StreamgateError.__subclasses__():
-        if kind.status == fault.status_code:
+def error_from(fault: Exception) -> StreamgateError:
+    """What the caller is told of a fault outside the family: the framework's by its status, any other nothing."""
+    kinds: list[type[StreamgateError]] = [RouteNotFound, MethodNotAllowed, *StreamgateError.__subclasses__()]
+    for kind in kinds:
+        if isinstance(fault, HTTPException) and kind.status == fault.status_code:
             return kind(fault.detail)
     return Internal()

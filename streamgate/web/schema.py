@@ -5,13 +5,12 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable
-from datetime import date, datetime
 from typing import Any
 
 import attrs
 from attrs import validators
 
-from streamgate.web.structure import is_array, is_enum, is_literal, is_map, without_none
+from streamgate.web.structure import is_array, is_literal, is_map, without_none
 
 Schema = dict[str, Any]
 
@@ -21,8 +20,6 @@ _PRIMITIVES: dict[Any, Schema] = {
     float: {"type": "number"},
     bool: {"type": "boolean"},
     type(None): {"type": "null"},
-    datetime: {"type": "string", "format": "date-time"},
-    date: {"type": "string", "format": "date"},
     Any: {},
     object: {},
 }
@@ -46,9 +43,8 @@ class Schemas:
         if kind in _PRIMITIVES:
             return dict(_PRIMITIVES[kind])
         if is_literal(kind):
-            return _choice(list(typing.get_args(kind)))
-        if is_enum(kind):
-            return _choice([member.value for member in kind])
+            options = list(typing.get_args(kind))
+            return {**_PRIMITIVES[type(options[0])], "enum": options}
         inner = without_none(kind)
         if inner is not None:
             return _nullable(self.of(inner))
@@ -87,7 +83,7 @@ class Schemas:
         return name
 
     def _object(self, kind: type) -> Schema:
-        fields = [field for field in attrs.fields(attrs.resolve_types(kind)) if field.init]
+        fields = fields_of(kind)
         schema: Schema = {
             "type": "object",
             "properties": {field.name: self.field(field) for field in fields},
@@ -100,15 +96,14 @@ class Schemas:
         return {"description": said, **schema} if said else schema
 
 
+def fields_of(kind: type) -> list[attrs.Attribute[Any]]:
+    """The attributes of an attrs class that come from outside, types resolved."""
+    return [field for field in attrs.fields(attrs.resolve_types(kind)) if field.init]
+
+
 def first_paragraph(thing: Any) -> str:
     """The first paragraph of a docstring, in one line."""
     return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
-
-
-def _choice(options: list[Any]) -> Schema:
-    kinds = {type(option) for option in options}
-    schema: Schema = dict(_PRIMITIVES[kinds.pop()]) if len(kinds) == 1 else {}
-    return {**schema, "enum": options}
 
 
 def _nullable(schema: Schema) -> Schema:

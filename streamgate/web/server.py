@@ -10,13 +10,13 @@ answer is being made, and would cut every answer that takes longer.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from hypercorn.logging import Logger
 from loguru import logger
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -127,7 +127,7 @@ def _config(address: str, settings: ServerSettings) -> Config:
     config.bind = [address]
     config.backlog = BACKLOG
     config.accesslog = None
-    config.logger_class = _Log
+    config.errorlog = logging.getLogger("hypercorn.error")  # with no handler of its own: to our log
     config.include_server_header = False
     config.keep_alive_timeout = settings.read_timeout_s
     config.keep_alive_max_requests = MAX_REQUESTS_A_CONNECTION
@@ -140,36 +140,3 @@ def _set_write_timeout(bound: socket.socket, write_timeout_s: float) -> None:
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
     if option is not None:
         bound.setsockopt(socket.IPPROTO_TCP, option, int(write_timeout_s * 1000))
-
-
-class _Log(Logger):
-    """What hypercorn has to say, in our log; the access log is our own."""
-
-    def __init__(self, config: Config) -> None: ...
-
-    async def access(self, request: Any, response: Any, request_time: float) -> None: ...
-
-    async def debug(self, message: str, *args: Any, **kwargs: Any) -> None:
-        logger.debug("hypercorn: {}", _said(message, args))
-
-    async def info(self, message: str, *args: Any, **kwargs: Any) -> None:
-        logger.debug("hypercorn: {}", _said(message, args))
-
-    async def warning(self, message: str, *args: Any, **kwargs: Any) -> None:
-        logger.warning("hypercorn: {}", _said(message, args))
-
-    async def error(self, message: str, *args: Any, **kwargs: Any) -> None:
-        logger.error("hypercorn: {}", _said(message, args))
-
-    async def critical(self, message: str, *args: Any, **kwargs: Any) -> None:
-        logger.critical("hypercorn: {}", _said(message, args))
-
-    async def exception(self, message: str, *args: Any, **kwargs: Any) -> None:
-        logger.exception("hypercorn: {}", _said(message, args))
-
-    async def log(self, level: int, message: str, *args: Any, **kwargs: Any) -> None:
-        logger.log(level, "hypercorn: {}", _said(message, args))
-
-
-def _said(message: str, args: tuple[Any, ...]) -> str:
-    return message % args if args else message

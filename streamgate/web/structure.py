@@ -11,14 +11,13 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 from typing import Any, Literal, TypeVar, Union
 
 import attrs
 from cattrs import Converter
 from cattrs.preconf.orjson import make_converter
 
-from streamgate.errors import FieldError, Invalid, StreamgateError
+from streamgate.errors import FieldError, Invalid
 
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]  # Any: cattrs hooks take and give values of every type
@@ -35,29 +34,16 @@ class FieldFaults(Exception):
         self.faults = tuple(faults)
 
 
-def structure(kind: type[T], plain: Any, *, what: str) -> T:
+def structure(kind: type[T], plain: Any, *, what: str, from_texts: bool = False) -> T:
     """The value of an attrs class from decoded JSON. `what` names the whole in the error (`the body`).
+
+    With `from_texts` the single values are texts, as in a query string and a path: `5`, `2.5`, `true`.
 
     Raises:
         Invalid: `request.invalid`, with one FieldError a fault.
     """
-    return _structure(_body, kind, plain, what)
-
-
-def structure_texts(kind: type[T], texts: Mapping[str, Any], *, what: str) -> T:
-    """The same from a query string and path parameters, whose values are texts: `5`, `2.5`, `true`.
-
-    Raises:
-        Invalid: `request.invalid`.
-    """
-    return _structure(_texts, kind, texts, what)
-
-
-def _structure(converter: Converter, kind: type[T], plain: Any, what: str) -> T:
     try:
-        return converter.structure(plain, kind)
-    except StreamgateError:
-        raise  # a validator that knows better (gate.invalid)
+        return (_texts if from_texts else _body).structure(plain, kind)
     except (FieldFaults, ValueError, TypeError) as fault:
         errors = tuple(_faults_of(fault))
         raise Invalid(f"{what} is not valid: {_in_words(errors)}", errors=errors) from fault
@@ -96,7 +82,9 @@ def _object_hooks(converter: Converter) -> Callable[[Any], Hook]:
             for name, field in fields.items():
                 if name in plain:
                     try:
-                        values[field.alias] = _checked(field, converter.structure(plain[name], field.type))
+                        value = values[field.alias] = converter.structure(plain[name], field.type)
+                        if field.validator is not None and field.converter is None:
+                            field.validator(None, field, value)  # here, so that the faults of all fields are found
                     except (FieldFaults, ValueError, TypeError) as fault:
                         faults.extend(_faults_of(fault, name))
                 elif field.default is attrs.NOTHING:
@@ -110,67 +98,41 @@ def _object_hooks(converter: Converter) -> Callable[[Any], Hook]:
     return factory
 
 
-def _checked(field: attrs.Attribute[Any], value: Any) -> Any:
-    """Runs the validator here, so that the faults of all fields are found, not the first one's alone.
-    Where the class converts, its own constructor checks the converted value."""
-    if field.validator is not None and field.converter is None:
-        field.validator(None, field, value)
-    return value
-
-
 def _unknown(name: str, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"is not a known field; did you mean {near[0]!r}?" if near else "is not a known field"
 
 
 def is_array(kind: Any) -> bool:
-    return typing.get_origin(kind) in (list, tuple, Sequence)
-
-
-def _array_hooks(converter: Converter) -> Callable[[Any], Hook]:
-    def factory(kind: Any) -> Hook:
-        item = typing.get_args(kind)[0]
-        made: Callable[[list[Any]], Any] = list if typing.get_origin(kind) is list else tuple
-
-        def build(plain: Any, _: Any) -> Any:
-            if not isinstance(plain, list):
-                raise TypeError(f"must be an array, not {_json_name(plain)}")
-            return made(list(_each(converter, item, ((f"[{index}]", value) for index, value in enumerate(plain)))))
-
-        return build
-
-    return factory
+    return typing.get_origin(kind) in (list, tuple)
 
 
 def is_map(kind: Any) -> bool:
     return typing.get_origin(kind) in (dict, Mapping)
 
 
-def _map_hooks(converter: Converter) -> Callable[[Any], Hook]:
+def _collection_hooks(converter: Converter) -> Callable[[Any], Hook]:
     def factory(kind: Any) -> Hook:
-        item = typing.get_args(kind)[1]
+        plain_kind, said = (list, "an array") if is_array(kind) else (dict, "an object")
+        item = typing.get_args(kind)[0 if plain_kind is list else 1]
 
-        def build(plain: Any, _: Any) -> dict[str, Any]:
-            if not isinstance(plain, dict):
-                raise TypeError(f"must be an object, not {_json_name(plain)}")
-            return dict(zip(plain, _each(converter, item, plain.items()), strict=True))
+        def build(plain: Any, _: Any) -> Any:
+            if not isinstance(plain, plain_kind):
+                raise TypeError(f"must be {said}, not {_json_name(plain)}")
+            values: dict[Any, Any] = {}
+            faults: list[FieldError] = []
+            for step, value in enumerate(plain) if isinstance(plain, list) else plain.items():
+                try:
+                    values[step] = converter.structure(value, item)
+                except (FieldFaults, ValueError, TypeError) as fault:
+                    faults.extend(_faults_of(fault, f"[{step}]" if isinstance(step, int) else str(step)))
+            if faults:
+                raise FieldFaults(faults)
+            return values if plain_kind is dict else typing.get_origin(kind)(values.values())
 
         return build
 
     return factory
-
-
-def _each(converter: Converter, kind: Any, steps: typing.Iterable[tuple[str, Any]]) -> list[Any]:
-    values: list[Any] = []
-    faults: list[FieldError] = []
-    for step, value in steps:
-        try:
-            values.append(converter.structure(value, kind))
-        except (FieldFaults, ValueError, TypeError) as fault:
-            faults.extend(_faults_of(fault, step))
-    if faults:
-        raise FieldFaults(faults)
-    return values
 
 
 # --- single values ----------------------------------------------------------------------------------
@@ -212,29 +174,22 @@ def _number_from_text(kind: type[int] | type[float]) -> Hook:
 
 
 def _bool_from_text(text: Any, _: Any) -> bool:
-    if text in ("true", "1"):
-        return True
-    if text in ("false", "0"):
-        return False
-    raise ValueError("must be true or false")
+    if text not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return bool(text == "true")
 
 
 def is_literal(kind: Any) -> bool:
     return typing.get_origin(kind) is Literal
 
 
-def is_enum(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Enum)
-
-
-def _choice(options: Sequence[tuple[Any, Any]]) -> Hook:
-    said = f"must be one of {', '.join(str(option) for option, _ in options)}"
+def _choice(kind: Any) -> Hook:
+    options = typing.get_args(kind)
 
     def check(value: Any, _: Any) -> Any:
-        for option, meant in options:
-            if type(value) is type(option) and value == option:
-                return meant
-        raise ValueError(said)
+        if (type(value), value) not in [(type(option), option) for option in options]:
+            raise ValueError(f"must be one of {', '.join(map(str, options))}")
+        return value
 
     return check
 
@@ -264,10 +219,8 @@ def _make(*, from_texts: bool) -> Converter:
         converter.register_structure_hook(bool, _bool_from_text)
     by_kind: list[tuple[Callable[[Any], bool], Callable[[Any], Hook]]] = [
         (lambda kind: without_none(kind) is not None, _optional_hooks(converter)),
-        (is_literal, lambda kind: _choice([(option, option) for option in typing.get_args(kind)])),
-        (is_enum, lambda kind: _choice([(member.value, member) for member in kind])),
-        (is_array, _array_hooks(converter)),
-        (is_map, _map_hooks(converter)),
+        (is_literal, _choice),
+        (lambda kind: is_array(kind) or is_map(kind), _collection_hooks(converter)),
         (attrs.has, _object_hooks(converter)),
     ]
     for fits, factory in by_kind:

@@ -14,6 +14,7 @@ from streamgate.web.routes import PUBLIC, Call, Route
 from streamgate.wire import to_plain
 
 NO_CACHE = {"cache-control": "no-cache"}
+OPENAPI_TYPES = ("application/openapi+json",)
 
 
 def system_routes(
@@ -33,28 +34,12 @@ def system_routes(
     async def openapi(call: Call[None, None]) -> Response:
         return cached_json(description(), call.request.headers.get("if-none-match"))
 
+    ready_said = "The process can do its work: every dependency is probed; 503 when not"
+    open_to_all: dict[str, Any] = {"policy": PUBLIC, "reads_bearer": False}
     return [
-        Route(
-            "GET", "/health", health, policy=PUBLIC, reads_bearer=False, answer=Liveness, summary="The process lives"
-        ),
-        Route(
-            "GET",
-            "/ready",
-            ready,
-            policy=PUBLIC,
-            reads_bearer=False,
-            answer=Readiness,
-            summary="The process can do its work: every dependency is probed; 503 when not",
-        ),
-        Route(
-            "GET",
-            "/openapi.json",
-            openapi,
-            policy=PUBLIC,
-            reads_bearer=False,
-            produces=("application/openapi+json",),
-            summary="This API, described",
-        ),
+        Route("GET", "/health", health, answer=Liveness, summary="The process lives", **open_to_all),
+        Route("GET", "/ready", ready, answer=Readiness, summary=ready_said, **open_to_all),
+        Route("GET", "/openapi.json", openapi, produces=OPENAPI_TYPES, summary="This API, described", **open_to_all),
     ]
 
 

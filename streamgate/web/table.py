@@ -8,77 +8,66 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 from starlette.convertors import Convertor
 from starlette.routing import compile_path
+from starlette.types import ASGIApp
 
-T = TypeVar("T")
+_Pattern = tuple[re.Pattern[str], Mapping[str, Convertor[Any]], tuple[str, ...], ASGIApp]
 
 
 @attrs.frozen
-class Match:
-    """What a path leads to: endpoints by method, and the path's parameters."""
+class Found:
+    """The endpoint of a path and its parameters. Without an endpoint: `allowed` methods, none where nothing is."""
 
-    by_method: Mapping[str, Any]
-    path_params: Mapping[str, Any]
-
-
-@attrs.define
-class _Pattern:
-    regex: re.Pattern[str]
-    convertors: Mapping[str, Convertor[Any]]
-    by_method: dict[str, Any]
+    endpoint: ASGIApp | None
+    path_params: Mapping[str, Any] = attrs.field(factory=dict)
+    allowed: frozenset[str] = frozenset()
 
 
 class RouteTable:
-    """Endpoints by method and path. A GET endpoint answers HEAD too."""
+    """Endpoints by method and path. What answers GET answers HEAD too."""
 
-    def __init__(self, entries: Iterable[tuple[str, str, Any]]) -> None:
-        """`entries`: method, path, endpoint. A fixed path goes before a pattern, an earlier pattern before a later one.
+    def __init__(self, entries: Iterable[tuple[str, str, ASGIApp]]) -> None:
+        """`entries`: method, path, endpoint. A fixed path goes before a pattern, and an earlier pattern before a
+        later one (those without a parameter in their first three steps before the others).
 
         Raises:
             ValueError: a method and path is given twice, however its parameters are named.
         """
-        self._fixed: dict[str, dict[str, Any]] = {}
-        self._patterns: list[_Pattern] = []
-        shapes: dict[str, dict[str, _Pattern]] = {}
+        self._fixed: dict[str, dict[str, ASGIApp]] = {}
+        self._patterns: dict[str, list[_Pattern]] = {}  # by the first steps of their paths
+        taken: set[tuple[str, str]] = set()
         for method, path, endpoint in entries:
-            regex, path_format, convertors = compile_path(path)
-            if not convertors:
-                by_method = self._fixed.setdefault(path, {})
-            else:
-                same_shape = shapes.setdefault(re.sub(r"\{[^}]*\}", "{}", path_format), {})
-                pattern = same_shape.get(path)
-                if pattern is None:
-                    pattern = same_shape[path] = _Pattern(regex, convertors, {})
-                    self._patterns.append(pattern)
-                if any(method in other.by_method for other in same_shape.values()):
-                    raise ValueError(f"two routes answer {method} {path}")
-                by_method = pattern.by_method
-            if method in by_method:
+            shape = (method, re.sub(r"\{[^}]*\}", "{}", path))
+            if shape in taken:
                 raise ValueError(f"two routes answer {method} {path}")
-            by_method[method] = endpoint
-        for by_method in [*self._fixed.values(), *(pattern.by_method for pattern in self._patterns)]:
-            if "GET" in by_method:
-                by_method.setdefault("HEAD", by_method["GET"])
+            taken.add(shape)
+            regex, _, convertors = compile_path(path)
+            methods = ("GET", "HEAD") if method == "GET" else (method,)
+            if convertors:
+                self._patterns.setdefault(_first_steps(path), []).append((regex, convertors, methods, endpoint))
+            else:
+                self._fixed.setdefault(path, {}).update(dict.fromkeys(methods, endpoint))
 
-    def find(self, method: str, path: str) -> Match | None:
-        """The match for a path: of those that know the method, the first; else all methods there are, joined.
-        None: nothing is at this path."""
-        fixed = self._fixed.get(path)
-        if fixed is not None and method in fixed:
-            return Match(fixed, {})
-        seen: dict[str, Any] = dict(fixed or {})
-        for pattern in self._patterns:
-            found = pattern.regex.match(path)
-            if found is None:
-                continue
-            if method in pattern.by_method:
-                texts = found.groupdict()
-                return Match(
-                    pattern.by_method, {name: pattern.convertors[name].convert(text) for name, text in texts.items()}
-                )
-            seen.update(pattern.by_method)
-        return Match(seen, {}) if seen else None
+    def find(self, method: str, path: str) -> Found:
+        fixed = self._fixed.get(path, {})
+        if method in fixed:
+            return Found(fixed[method])
+        allowed = set(fixed)
+        for bucket in (_first_steps(path), ""):
+            for regex, convertors, methods, endpoint in self._patterns.get(bucket, ()):
+                match = regex.match(path)
+                if match is not None and method in methods:
+                    texts = match.groupdict().items()
+                    return Found(endpoint, {name: convertors[name].convert(text) for name, text in texts})
+                allowed.update(methods if match is not None else ())
+        return Found(None, {}, frozenset(allowed))
+
+
+def _first_steps(path: str) -> str:
+    """`/api/v1/content` of `/api/v1/content/{content_id}/gate`; "" where a parameter is among the first three."""
+    steps = "/".join(path.split("/", 4)[:4])
+    return "" if "{" in steps else steps

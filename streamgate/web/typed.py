@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-import attrs
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,7 +24,7 @@ from streamgate.web.body import read_json
 from streamgate.web.problems import RequestTimedOut
 from streamgate.web.request_id import request_id_of, traceparent_of
 from streamgate.web.routes import Authenticator, Call, Policy, Route
-from streamgate.web.structure import structure, structure_texts
+from streamgate.web.structure import structure
 from streamgate.wire import tolerant
 
 ACTOR_KEY = "streamgate.actor"
@@ -52,11 +52,9 @@ class Endpoint:
         headers = [(b"cache-control", b"no-store")]
         if response is not None:
             headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(response))]
-        await send({"type": "http.response.start", "status": self._status(response), "headers": headers})
+        status = 204 if response is None and self.route.status == 200 else self.route.status
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": response or b"", "more_body": False})
-
-    def _status(self, rendered: bytes | None) -> int:
-        return 204 if rendered is None and self.route.status == 200 else self.route.status
 
     async def _respond(self, request: Request) -> Response | bytes | None:
         route = self.route
@@ -66,18 +64,14 @@ class Endpoint:
             actor = await self._authenticator.authenticate(request.headers)
         request.scope[ACTOR_KEY] = actor
         check_policy(route.policy, actor)
-        context = CallContext(
-            request_id=request_id_of(request.scope),
-            actor=actor,
-            deadline_s=ends_at_s,
-            traceparent=traceparent_of(request.scope),
-        )
+        request_id, traceparent = request_id_of(request.scope), traceparent_of(request.scope)
+        context = CallContext(request_id=request_id, actor=actor, deadline_s=ends_at_s, traceparent=traceparent)
         with use_call(context):
             texts = _texts(request) if self._wants_texts else {}
             if route.guard is not None:
                 await route.guard(actor, texts)
             body = await self._read_body(request) if route.body is not None else None
-            query = None if route.query is None else structure_texts(route.query, texts, what="the query")
+            query = None if route.query is None else structure(route.query, texts, what="the query", from_texts=True)
             call: Call[Any, Any] = Call(body=body, query=query, actor=actor, request=request)
             return self._render(await self._handle(call, context))
 
@@ -132,26 +126,15 @@ def _texts(request: Request) -> Mapping[str, str]:
     Raises:
         Invalid: a name given twice, or too many of them.
     """
-    texts: dict[str, str] = {}
-    repeated: list[str] = []
-    raw = request.scope["query_string"]
-    if raw:
-        try:
-            pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
-        except ValueError as fault:
-            raise Invalid(f"the query has more than {_MAX_QUERY_FIELDS} fields") from fault
-        for name, value in pairs:
-            if name in texts:
-                repeated.append(name)
-            texts[name] = value
-    path_params: Mapping[str, Any] = request.scope.get("path_params", {})
-    repeated += [name for name in path_params if name in texts]
-    if repeated:
-        errors = tuple(FieldError(name, "is given more than once") for name in dict.fromkeys(repeated))
+    raw = request.scope["query_string"].decode("latin-1")
+    try:
+        pairs = parse_qsl(raw, keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS) if raw else []
+    except ValueError as fault:
+        raise Invalid(f"the query has more than {_MAX_QUERY_FIELDS} fields") from fault
+    pairs += request.scope["path_params"].items()
+    texts = dict(pairs)
+    if len(texts) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        errors = tuple(FieldError(name, "is given more than once") for name, count in names.items() if count > 1)
         raise Invalid("the query is not valid: a name is given more than once", errors=errors)
-    return {**texts, **path_params}
-
-
-def query_fields(route: Route) -> list[attrs.Attribute[Any]]:
-    """Fields of a route's `query` class, types resolved; none where it has no such class."""
-    return [] if route.query is None else list(attrs.fields(attrs.resolve_types(route.query)))
+    return texts

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 from loguru import logger
@@ -14,7 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 from streamgate.errors import Internal
 from streamgate.health import CheckResult, Readiness
-from streamgate.web.access import Access, AccessLog
+from streamgate.settings import LogSettings
+from streamgate.web.access import Access, AccessLog, line_writer
 from streamgate.web.app import App
 from streamgate.web.problems import problem_response
 from streamgate.web.request_id import request_id_of
@@ -203,12 +206,50 @@ async def test_a_line_is_written_for_each_request_without_its_query(
     assert (second.path, second.status, second.user_id) == ("/nothing", 404, "")
 
 
+LINE = Access(1_700_000_000.25, "GET", "/a", 200, 1.5, 10, "abc-12345", "u_1", "127.0.0.1")
+
+
+def test_a_line_for_machines_has_every_field(capsys: pytest.CaptureFixture[str]) -> None:
+    line_writer(LogSettings(format="json"))([LINE])
+    assert json.loads(capsys.readouterr().err) == {
+        "time": "2023-11-14T22:13:20.250Z",
+        "level": "INFO",
+        "event": "request",
+        "method": "GET",
+        "path": "/a",
+        "status": 200,
+        "duration_ms": 1.5,
+        "sent_bytes": 10,
+        "request_id": "abc-12345",
+        "user_id": "u_1",
+        "client": "127.0.0.1",
+    }
+
+
+def test_no_path_forges_a_line_or_shows_a_playback_token(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [
+        attrs.evolve(LINE, path="/a\nFORGED \x1b[2J"),
+        attrs.evolve(LINE, path="/api/v1/stream/s/c2VjcmV0/master.m3u8"),
+    ]
+    line_writer(LogSettings())(lines)
+    written = capsys.readouterr().err
+    assert len(written.splitlines()) == 2
+    assert "\x1b" not in written
+    assert "c2VjcmV0" not in written
+    assert "/master.m3u8 status=200" in written
+
+
+def test_the_level_of_the_log_holds_for_requests(capsys: pytest.CaptureFixture[str]) -> None:
+    line_writer(LogSettings(level="WARNING"))([LINE, attrs.evolve(LINE, status=503)])
+    assert [line.split(" ")[1] for line in capsys.readouterr().err.splitlines()] == ["WARNING"]
+
+
 async def test_a_full_log_drops_lines_and_says_how_many(
     access_log: AccessLog, lines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streamgate.web.access.MAX_WAITING", 1)
     for _ in range(3):
-        access_log.add(Access("GET", "/", 200, 1.0, 0, "r", "", ""))
+        access_log.add(LINE)
     records: list[Any] = []
     handler = logger.add(lambda message: records.append(message.record), level="WARNING")
     try:

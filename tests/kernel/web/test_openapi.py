@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, Literal, NewType
 
 import attrs
@@ -23,11 +22,6 @@ Talk = Callable[[App], httpx.AsyncClient]
 ThingId = NewType("ThingId", str)
 
 
-class Colour(Enum):
-    RED = "red"
-    BLUE = "blue"
-
-
 @attrs.frozen(kw_only=True)
 class Node:
     """A node of a tree.
@@ -43,7 +37,7 @@ class Node:
 class Thing:
     thing_id: ThingId
     root: Node
-    colour: Colour = Colour.RED
+    colour: Literal["red", "blue"] = "red"
     size_bytes: int = config_field(5, help="How big.", validator=validators.ge(0))
     labels: dict[str, int] = attrs.field(factory=dict)
     tags: list[str] = attrs.field(factory=list, validator=validators.deep_iterable(validators.max_len(9)))
@@ -119,7 +113,7 @@ def test_schemas_follow_the_types_and_their_validators() -> None:
     assert thing["properties"] == {
         "thing_id": {"type": "string"},
         "root": {"$ref": "#/components/schemas/Node"},
-        "colour": {"type": "string", "enum": ["red", "blue"]},
+        "colour": {"type": "string", "enum": ["red", "blue"], "default": "red"},
         "size_bytes": {"type": "integer", "minimum": 0, "default": 5, "description": "How big."},
         "labels": {"type": "object", "additionalProperties": {"type": "integer"}},
         "tags": {"type": "array", "items": {"type": "string", "maxLength": 9}},

@@ -138,8 +138,11 @@ async def test_a_refused_upload_gets_its_answer(serve: Serve, size_bytes: int) -
     assert (await client.post("/upload", content=b"x" * size_bytes)).text == str(size_bytes)
 
 
-async def test_an_upload_refused_late_gets_its_answer_and_leaves_nothing_behind(serve: Serve) -> None:
+async def test_an_upload_refused_late_gets_its_answer_and_leaves_nothing_behind(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By then hypercorn's queue of body parts is full, and it would wait for ever to put the end into it."""
+    monkeypatch.setattr("streamgate.web.intake.LINGER_S", 0.2)
     may_refuse = asyncio.Event()
 
     async def refuse_late(call: Call[None, None]) -> None:
@@ -175,7 +178,7 @@ async def _until_it_stalls(writer: asyncio.StreamWriter) -> None:
 
 
 async def test_an_endless_refused_upload_is_answered_and_cut(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamgate.web.intake.LINGER_BYTES", 1_000_000)
+    monkeypatch.setattr("streamgate.web.intake.LINGER_S", 0.2)
     server, _ = await serve([REFUSED])
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"POST /refused HTTP/1.1\r\nhost: toy\r\ncontent-length: 900000000\r\n\r\n")
