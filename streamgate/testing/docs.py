@@ -13,9 +13,9 @@ from typing import Any, Literal
 import attrs
 
 from streamgate.config import root_keys
-from streamgate.config_layers import KeyPath, variable_name
-from streamgate.config_show import show_value
-from streamgate.config_values import Key, keys_of, optional_of
+from streamgate.config.layers import KeyPath, variable_name
+from streamgate.config.show import show_value
+from streamgate.config.values import Key, keys_of, optional_of
 from streamgate.plugins import discover
 from streamgate.settings import Secret
 

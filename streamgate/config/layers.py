@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from streamgate.config_values import Key, Raw, Unfit, keys_of, parse
+from streamgate.config.values import Key, Raw, Unfit, keys_of, parse
 from streamgate.settings import Secret
 
 PREFIX = "STREAMGATE_"

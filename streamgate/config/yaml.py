@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 import attrs
 import yaml
 
-from streamgate.config_layers import Collected, KeyPath, near
-from streamgate.config_values import Key, Raw, keys_of
+from streamgate.config.layers import Collected, KeyPath, near
+from streamgate.config.values import Key, Raw, keys_of
 from streamgate.settings import Secret
 
 

@@ -1,7 +1,7 @@
 """The configuration: config.yaml < config.<profile>.yaml < environment < flags, into frozen attrs sections.
 
 Every fault of every layer is named at once, with the file and line or the variable that said it.
-`config_layers.py` collects what was said, `config_values.py` knows the types, `config_show.py` prints it.
+`layers.py` collects what was said, `values.py` knows the types, `show.py` prints it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import attrs
 
-from streamgate.config_layers import Collected, Fault, KeyPath, near, read_flags
-from streamgate.config_show import render_config
-from streamgate.config_values import Key, keys_of
-from streamgate.config_variables import VariableLayer
-from streamgate.config_yaml import YamlLayer
+from streamgate.config.layers import Collected, Fault, KeyPath, near, read_flags
+from streamgate.config.show import render_config
+from streamgate.config.values import Key, keys_of
+from streamgate.config.variables import VariableLayer
+from streamgate.config.yaml import YamlLayer
 from streamgate.settings import KernelSettings
 
 __all__ = ["PROFILES", "Config", "ConfigFaults", "load_config", "render_config", "root_keys"]
@@ -144,7 +144,7 @@ def _find_files(file: Path | None, profile: str, into: Collected) -> list[Path]:
 
 def _packaged() -> Iterator[Path]:
     """Where the configuration that ships with StreamGate lies: in the package, or beside it in a checkout."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     yield here / "defaults"
     yield here.parent / "config"
 

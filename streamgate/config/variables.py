@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import attrs
 
-from streamgate.config_layers import PREFIX, Collected, KeyPath, kubernetes_hint, near, spelled, variable_name, walk
-from streamgate.config_values import Key, from_variable, keys_of
+from streamgate.config.layers import PREFIX, Collected, KeyPath, kubernetes_hint, near, spelled, variable_name, walk
+from streamgate.config.values import Key, from_variable, keys_of
 from streamgate.settings import Secret, UrlParts
 
 # What Kubernetes puts into the environment of every pod for a Service named `streamgate` or `streamgate-…`.

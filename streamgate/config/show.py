@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import yaml
 
-from streamgate.config_layers import KeyPath
-from streamgate.config_values import keys_of
+from streamgate.config.layers import KeyPath
+from streamgate.config.values import keys_of
 from streamgate.settings import Secret
 
 if TYPE_CHECKING:
