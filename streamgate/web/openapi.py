@@ -99,7 +99,8 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
         "responses": _responses(route, schemas),
     }
     if route.body is not None:
-        is_required = any(field.default is attrs.NOTHING for field in fields_of(route.body))
+        is_open = not attrs.has(route.body)  # `dict[str, Any]`: its fields are somebody else's to know
+        is_required = is_open or any(field.default is attrs.NOTHING for field in fields_of(route.body))
         content: dict[str, Any] = {"application/json": {"schema": schemas.of(route.body)}}
         operation["requestBody"] = {"required": is_required, "content": content}
     elif route.raw_body:

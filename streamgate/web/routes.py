@@ -83,7 +83,7 @@ class Route:
     """One operation. `path` is Starlette's form (`/api/v1/content/{content_id}`).
 
     Args:
-        body: attrs class of the JSON body, or None.
+        body: attrs class of the JSON body, `dict[str, Any]` for any JSON object, or None.
         query: attrs class of query string and path parameters together, or None; fields are str, int,
             float, bool, or optional ones of these.
         answer: attrs class of the JSON answer, or None (then a Response, or 204).

@@ -1,0 +1,281 @@
+"""Contents and their gates under the public paths: metadata and auth do the work."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import attrs
+
+from streamgate.contracts.auth import Auth, GateCheck, GateCheckAnswer, GateQuery, SetGate, StoredGate
+from streamgate.contracts.gate import GateInvalid, Rule
+from streamgate.contracts.metadata import (
+    AccessQuery,
+    Content,
+    ContentDelete,
+    ContentNotFound,
+    ContentPage,
+    ContentSearch,
+    ContentUpdate,
+    Metadata,
+    NewContent,
+    Protection,
+    Visibility,
+)
+from streamgate.errors import Forbidden, StreamgateError
+from streamgate.web.routes import CREATOR, PUBLIC, SIGNED_IN, Call, Route, owner
+
+PREFIX = "/api/v1/content"
+
+
+@attrs.frozen(kw_only=True)
+class ContentPath:
+    content_id: str
+
+
+@attrs.frozen(kw_only=True)
+class CreateBody:
+    """`gate` in the JSON of gates; setting one publishes."""
+
+    title: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    category: str = ""
+    gate: dict[str, Any] | None = None
+    visibility: Visibility = "unlisted"
+    protection: Protection = "none"
+
+
+@attrs.frozen(kw_only=True)
+class UpdateBody:
+    """Fields left out, or null, stay as they are."""
+
+    title: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] | None = None
+    category: str | None = None
+    visibility: Visibility | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ListQuery:
+    """`q` empty lists by `sort`; `limit` 1 to 200."""
+
+    q: str = ""
+    tag: str = ""
+    category: str = ""
+    owner: str = ""
+    state: str = ""
+    sort: Literal["newest", "oldest", "title"] = "newest"
+    limit: int = 50
+    cursor: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class CheckBody:
+    """`address` left out: the caller's own wallets. Another address: for the owner of the content."""
+
+    address: str | None = None
+
+
+class ContentRoutes:
+    def __init__(self, metadata: Metadata, auth: Auth) -> None:
+        self._metadata = metadata
+        self._auth = auth
+
+    def routes(self) -> list[Route]:
+        one, gate = f"{PREFIX}/{{content_id}}", f"{PREFIX}/{{content_id}}/gate"
+        owned = owner("content_id")
+        hidden = (ContentNotFound, Forbidden)
+        return [
+            Route(
+                "POST",
+                PREFIX,
+                self._create,
+                policy=CREATOR,
+                body=CreateBody,
+                answer=Content,
+                status=201,
+                summary="Create a content",
+                description="Private to its owner until a gate is set; `gate` does that at once.",
+                errors=(GateInvalid,),
+            ),
+            Route(
+                "GET",
+                PREFIX,
+                self._list,
+                policy=PUBLIC,
+                query=ListQuery,
+                answer=ContentPage,
+                summary="The catalogue",
+                description="Listed and published contents, and one's own.",
+            ),
+            Route(
+                "GET",
+                one,
+                self._get,
+                policy=PUBLIC,
+                query=ContentPath,
+                answer=Content,
+                summary="One content",
+                description="Published contents for everyone who has the id, private ones for their owner.",
+                errors=(ContentNotFound,),
+            ),
+            Route(
+                "PUT",
+                one,
+                self._update,
+                policy=owned,
+                query=ContentPath,
+                body=UpdateBody,
+                answer=Content,
+                summary="Change a content",
+                errors=hidden,
+            ),
+            Route(
+                "DELETE",
+                one,
+                self._delete,
+                policy=owned,
+                query=ContentPath,
+                status=204,
+                summary="Delete a content",
+                description="Nothing of it is served from then on. Deleting again is harmless.",
+                errors=hidden,
+            ),
+            Route(
+                "GET",
+                gate,
+                self._get_gate,
+                policy=owned,
+                query=ContentPath,
+                answer=StoredGate,
+                summary="The gate of a content",
+                errors=hidden,
+            ),
+            Route(
+                "PUT",
+                gate,
+                self._set_gate,
+                policy=owned,
+                query=ContentPath,
+                body=dict[str, Any],
+                answer=StoredGate,
+                summary="Set the gate, and publish",
+                description=(
+                    'One key a node: `{"any":[{"erc721":{"chain":"eip155:1","contract":"0x…"}}]}`, or `{"public":{}}`.'
+                ),
+                errors=(*hidden, GateInvalid),
+            ),
+            Route(
+                "DELETE",
+                gate,
+                self._remove_gate,
+                policy=owned,
+                query=ContentPath,
+                status=204,
+                summary="Remove the gate: private to its owner again",
+                errors=hidden,
+            ),
+            Route(
+                "POST",
+                f"{gate}/check",
+                self._check_gate,
+                policy=SIGNED_IN,
+                query=ContentPath,
+                body=CheckBody,
+                answer=GateCheckAnswer,
+                summary="Would the gate open?",
+                description="Explains for the caller's own wallets, or for any address to the owner. Decides nothing.",
+                errors=hidden,
+            ),
+        ]
+
+    # --- contents -----------------------------------------------------------------------------
+
+    async def _create(self, call: Call[CreateBody, None]) -> Content:
+        body = call.body
+        content = await self._metadata.create(
+            NewContent(
+                actor=call.actor,
+                title=body.title,
+                description=body.description,
+                tags=body.tags,
+                category=body.category,
+                visibility=body.visibility,
+                protection=body.protection,
+            )
+        )
+        if body.gate is None:
+            return content
+        try:
+            await self._store_gate(call, content.content_id, body.gate)
+        except StreamgateError:
+            # A content without the gate it was asked with is not what was asked for.
+            await self._metadata.delete(ContentDelete(content_id=content.content_id, actor=call.actor))
+            raise
+        return await self._see(call, content.content_id)
+
+    async def _list(self, call: Call[None, ListQuery]) -> ContentPage:
+        query = call.query
+        return await self._metadata.search(
+            ContentSearch(
+                actor=call.actor,
+                q=query.q,
+                tag=query.tag,
+                category=query.category,
+                owner=query.owner,
+                state=query.state,
+                sort=query.sort,
+                limit=query.limit,
+                cursor=query.cursor,
+            )
+        )
+
+    async def _get(self, call: Call[None, ContentPath]) -> Content:
+        return await self._see(call, call.query.content_id)
+
+    async def _update(self, call: Call[UpdateBody, ContentPath]) -> Content:
+        body = call.body
+        return await self._metadata.update(
+            ContentUpdate(
+                content_id=call.query.content_id,
+                actor=call.actor,
+                title=body.title,
+                description=body.description,
+                tags=body.tags,
+                category=body.category,
+                visibility=body.visibility,
+            )
+        )
+
+    async def _delete(self, call: Call[None, ContentPath]) -> None:
+        await self._metadata.delete(ContentDelete(content_id=call.query.content_id, actor=call.actor))
+
+    # --- gates --------------------------------------------------------------------------------
+
+    async def _get_gate(self, call: Call[None, ContentPath]) -> StoredGate:
+        await self._may_change(call)
+        return await self._auth.get_gate(GateQuery(content_id=call.query.content_id))
+
+    async def _set_gate(self, call: Call[Rule, ContentPath]) -> StoredGate:
+        await self._may_change(call)
+        return await self._store_gate(call, call.query.content_id, call.body)
+
+    async def _remove_gate(self, call: Call[None, ContentPath]) -> None:
+        await self._may_change(call)
+        await self._store_gate(call, call.query.content_id, None)
+
+    async def _check_gate(self, call: Call[CheckBody, ContentPath]) -> GateCheckAnswer:
+        want: Literal["see", "change"] = "see" if call.body.address is None else "change"
+        await self._metadata.get(AccessQuery(content_id=call.query.content_id, actor=call.actor, want=want))
+        asked = GateCheck(content_id=call.query.content_id, actor=call.actor, address=call.body.address)
+        return await self._auth.check_gate(asked)
+
+    async def _store_gate(self, call: Call[Any, Any], content_id: str, rule: Rule | None) -> StoredGate:
+        return await self._auth.set_gate(SetGate(content_id=content_id, actor=call.actor, gate=rule))
+
+    async def _may_change(self, call: Call[Any, ContentPath]) -> None:
+        await self._metadata.get(AccessQuery(content_id=call.query.content_id, actor=call.actor, want="change"))
+
+    async def _see(self, call: Call[Any, Any], content_id: str) -> Content:
+        return await self._metadata.get(AccessQuery(content_id=content_id, actor=call.actor, want="see"))
