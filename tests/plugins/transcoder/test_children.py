@@ -24,7 +24,7 @@ from streamgate.contracts.media import (
     ProbePayload,
     ProbeResult,
 )
-from streamgate.testing.clips import ClipSpec
+from streamgate.testing.clips import ClipSpec, big_buck_bunny
 from streamgate.wire import from_plain, to_plain
 from streamgate_transcoder.media.channel import Frame
 from streamgate_transcoder.media.limits import MediaLimits
@@ -193,9 +193,9 @@ async def test_the_wall_clock_ends_a_child(pool: ChildPool, clips: Callable[...,
         await pool.run(probe_task(source), source, ignore, 0.2)
 
 
-async def test_memory_is_bounded(pool: ChildPool, source_of: Any, clips: Callable[..., Path]) -> None:
-    source = source_of(clips("plain.mp4", PLAIN))
-    # Less than the interpreter has mapped already: the first large allocation fails.
+async def test_memory_is_bounded(pool: ChildPool, source_of: Any) -> None:
+    source = source_of(big_buck_bunny())
+    # Less than the interpreter has mapped already: there is no room for a decoded frame.
     with pytest.raises((MediaTooLarge, MediaChildFailed)):
         await pool.run(probe_task(source, memory_bytes=64 << 20), source, ignore, 30)
 

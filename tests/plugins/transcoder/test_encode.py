@@ -39,6 +39,14 @@ SPECS = {
     ),
     "odd.mov": ClipSpec(container="mov", width_px=319, height_px=181, frames=60, pixel_format="yuv444p"),
     "full-range.mp4": ClipSpec(frames=60, pixel_format="yuvj420p"),
+    "ten-bit.mkv": ClipSpec(
+        container="matroska",
+        codec="libx265",
+        pixel_format="yuv420p10le",
+        frames=60,
+        key_frames=None,
+        options={"x265-params": "log-level=none"},
+    ),
     "single.mp4": ClipSpec(frames=1, key_frames=(0,)),
     "slow.mp4": ClipSpec(fps=Fraction(1), time_base=Fraction(1, 1), frames=14, key_frames=(0,), b_frames=3),
 }
@@ -103,6 +111,20 @@ def test_a_cut_off_file_plays_as_far_as_it_goes(
     shown = made.shown_ticks("v72")
     assert 120 < len(shown) < 200
     assert shown == [shown[1] * number for number in range(len(shown))]
+
+
+@pytest.mark.parametrize("container", ["matroska", "mpegts"])
+def test_a_stream_cut_off_plays_as_far_as_it_goes(
+    container: str, clips: Callable[..., Path], make_media: Callable[..., Any], tmp_path: Path
+) -> None:
+    spec = ClipSpec(frames=250, key_frames=(0, 50, 100, 150, 200), container=container)
+    whole = clips(f"whole.{container}", spec).read_bytes()
+    path = tmp_path / "cut"
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    made = make_media(path)
+    shown = made.shown_ticks("v72")
+    assert 120 < len(shown) < 200
+    assert len(made.segments["v72"]) == len(made.plan.video_grid) - 1
 
 
 def test_damage_in_the_middle_leaves_every_segment_there(

@@ -14,7 +14,6 @@ from av.codec.context import Flags
 from av.container import InputContainer
 from av.error import BlockingIOError as NothingYet
 from av.error import EOFError as AllGiven
-from av.error import FFmpegError
 
 from streamgate.contracts.media import MediaCorrupt, MediaOutputInvalid, MediaPlan, PlannedRendition
 
@@ -22,7 +21,7 @@ from .fragments import Sample, write_segment
 from .grid import AAC_FRAME_SAMPLES
 from .init_segment import AudioInit, write_audio_init
 from .limits import MediaLimits
-from .opening import main_audio, open_source, select_only
+from .opening import decode, main_audio, open_source, packets, select_only
 from .output import Sink, checked
 from .pcm import PcmTimeline
 from .source import RangedBytes
@@ -68,12 +67,8 @@ def _samples(frame: AudioFrame, channel: int) -> bytes:
 
 def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
     select_only(container, stream)
-    for packet in container.demux(stream):
-        try:
-            frames = packet.decode()
-        except FFmpegError:  # one damaged packet: its time becomes silence
-            continue
-        yield from (frame for frame in frames if frame.pts is not None and frame.samples)
+    for packet in packets(container, stream):
+        yield from (frame for frame in decode(packet) if frame.pts is not None and frame.samples)
 
 
 def _resampled(frames: Iterator[AudioFrame], rendition: PlannedRendition) -> Iterator[AudioFrame]:

@@ -15,7 +15,7 @@ from streamgate.contracts.media import MediaPlan
 
 from .clock import Clock
 from .limits import MediaLimits
-from .opening import main_video, open_source, select_only
+from .opening import decode, main_video, open_source, packets, select_only
 from .source import RangedBytes
 
 F = TypeVar("F")
@@ -96,12 +96,8 @@ def _decode(
     container: InputContainer, stream: VideoStream, clock: Clock, origin_ticks: int
 ) -> Iterator[tuple[int, VideoFrame]]:
     select_only(container, stream)
-    for packet in container.demux(stream):
-        try:
-            frames = packet.decode()
-        except FFmpegError:  # one damaged packet; the next frames stand in
-            continue
-        for frame in frames:
+    for packet in packets(container, stream):
+        for frame in decode(packet):
             stamp = frame.pts if frame.pts is not None else frame.dts
             if stamp is not None:
                 yield clock.ticks(stamp) - origin_ticks, frame

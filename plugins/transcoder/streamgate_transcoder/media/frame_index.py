@@ -15,7 +15,7 @@ from streamgate.contracts.media import MediaTooLarge
 from .h264 import begins_closed_group, nal_length_size
 from .limits import MediaLimits
 from .mp4_index import expand_offsets, read_tables
-from .opening import select_only
+from .opening import packets, select_only
 from .source import RangedBytes
 
 _HEAD_BYTES = 4096
@@ -90,7 +90,7 @@ def index_from_scan(
     cut_pts: list[int] = []
     last_shown, last_duration = None, 0
     size_bytes = max(1, container.size)
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         shown_at = packet.pts if packet.pts is not None else packet.dts
         if packet.size == 0 or shown_at is None or packet.is_discard:
             continue

@@ -11,6 +11,7 @@ import av.error
 import av.logging
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
@@ -84,6 +85,36 @@ def select_only(container: InputContainer, wanted: Stream) -> None:
     """Makes the demuxer drop all other streams, which also keeps a seek on the wanted one."""
     for stream in container.streams:
         stream.discard = Discard.default if stream.index == wanted.index else Discard.all
+
+
+def packets(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
+    """Packets up to the end, or to where the file is too damaged to go on; then one empty packet a stream, which
+    makes its decoder give what it still holds."""
+    demuxer = container.demux(*streams)
+    while True:
+        try:
+            packet = next(demuxer, None)
+        except MemoryError:
+            raise
+        except av.error.FFmpegError:
+            break
+        if packet is None:
+            return
+        yield packet
+    for stream in streams:
+        flush: Packet[Any] = Packet()
+        flush.stream = stream
+        yield flush
+
+
+def decode(packet: Packet[Any]) -> list[Any]:
+    """The frames of one packet, none where it is damaged: players skip those too. Want of memory is not damage."""
+    try:
+        return list(packet.decode())
+    except MemoryError:
+        raise
+    except av.error.FFmpegError:
+        return []
 
 
 def main_video(container: InputContainer) -> VideoStream | None:

@@ -80,7 +80,8 @@ def _graph_for(frame: VideoFrame, orientation: Orientation) -> av.filter.Graph:
     if orientation.flips_x:
         nodes.append(graph.add("hflip"))
     if orientation.flips_y:
-        nodes.append(graph.add("vflip"))
+        # It only turns the line order round; a copy gives lines that lie as everybody expects.
+        nodes += [graph.add("vflip"), graph.add("copy")]
     nodes.append(graph.add("buffersink"))
     graph.link_nodes(*nodes).configure()
     return graph

@@ -11,7 +11,6 @@ import attrs
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.error import FFmpegError
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -22,7 +21,7 @@ from .clock import Clock, choose_timescale
 from .frame_index import FrameIndex, index_from_header, index_from_scan
 from .info import AudioTrack, Colour, MediaInfo, VideoTrack
 from .limits import MediaLimits
-from .opening import check_size, main_audio, main_video, open_source, select_only
+from .opening import check_size, decode, main_audio, main_video, open_source, packets, select_only
 from .orientation import orientation_of
 from .source import RangedBytes
 
@@ -81,16 +80,13 @@ def _read_opening(container: InputContainer, video: VideoStream | None, audio: A
     wanted = [stream for stream in (video, audio) if stream is not None]
     if not wanted:
         raise NoPlayableTrack(_what_was_there(container))
-    for count, packet in enumerate(container.demux(*wanted)):
+    for count, packet in enumerate(packets(container, *wanted)):
         is_video = video is not None and packet.stream.index == video.index
         done = found.video_frame is not None if is_video else found.audio_frame is not None
         if is_video and len(found.video_packets) < 64 and packet.size:
             found.video_packets.append(packet)
         if not done:
-            try:
-                frame = next(iter(packet.decode()), None)
-            except FFmpegError:  # damaged packets are skipped, as players do
-                frame = None
+            frame = next(iter(decode(packet)), None)
             if isinstance(frame, VideoFrame) and frame.pts is not None:
                 found.video_frame = frame
             elif isinstance(frame, AudioFrame) and frame.pts is not None:
@@ -184,7 +180,7 @@ def _audio_end(container: InputContainer, stream: AudioStream, limits: MediaLimi
     select_only(container, stream)
     time_base = stream.time_base or Fraction(1, 1000)
     end = 0
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         if packet.size and packet.pts is not None:
             end = max(end, packet.pts + (packet.duration or 0))
             if end * time_base > limits.max_duration_s:
