@@ -10,6 +10,9 @@ from streamgate.context import Actor
 from streamgate.errors import Conflict, Gone, NotFound, TooMany
 from streamgate.services import ServiceRef, method
 
+MediaStage = Literal["none", "planning", "encoding", "ready", "failed"]
+RenditionStatus = Literal["planned", "running", "ready", "failed"]
+
 
 class NotPlayable(Conflict):
     code, title = "stream.not_playable", "Nothing can be played yet"
@@ -42,7 +45,7 @@ class RenditionState:
     height_px: int
     codec: str
     bitrate_bps: int
-    status: Literal["planned", "running", "ready", "failed"]
+    status: RenditionStatus
     progress: float
 
 
@@ -57,7 +60,7 @@ class MediaState:
 
     content_id: str
     media_version: int
-    state: Literal["none", "planning", "encoding", "ready", "failed"]
+    state: MediaStage
     playable: bool
     duration_s: float
     root_id: str

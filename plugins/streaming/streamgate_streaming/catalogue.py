@@ -1,0 +1,93 @@
+"""What can be played, ready to be sent: presentations in memory with their texts, loaded when they are asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from functools import cached_property
+
+import attrs
+from sqlalchemy.orm import Session
+
+from streamgate.contracts.events import RenditionReady
+from streamgate.events import Received
+from streamgate.sdk.clock import Clock
+from streamgate.sdk.db import Database
+
+from . import media_repository as repository
+from .dash import render_manifest
+from .hls import render_media_playlist, render_multivariant
+from .presentation import Presentation, Track
+
+_KEPT = 256
+_GROWS_S = 5.0
+"""A presentation that may still get renditions is read again after so long, should the event about it be lost."""
+
+
+@attrs.define(eq=False, slots=False)
+class Listing:
+    """One presentation and its texts, each rendered at most once: relative URLs are the same for every session."""
+
+    presentation: Presentation
+    is_complete: bool
+    loaded_at_s: float
+    _playlists: dict[str, bytes] = attrs.field(factory=dict)
+
+    @cached_property
+    def multivariant(self) -> bytes:
+        return render_multivariant(self.presentation).encode()
+
+    @cached_property
+    def manifest(self) -> bytes:
+        return render_manifest(self.presentation).encode()
+
+    def playlist(self, track: Track) -> bytes:
+        if track.id not in self._playlists:
+            self._playlists[track.id] = render_media_playlist(track).encode()
+        return self._playlists[track.id]
+
+
+class Catalogue:
+    """The newest 256 media versions that were asked for."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._listings: OrderedDict[tuple[str, int], Listing] = OrderedDict()
+        self._loading: dict[tuple[str, int], asyncio.Task[Listing | None]] = {}
+
+    async def listing(self, content_id: str, media_version: int) -> Listing | None:
+        """None where that version cannot be played."""
+        key = (content_id, media_version)
+        found = self._listings.get(key)
+        if found is not None and (found.is_complete or self._clock.monotonic_s() - found.loaded_at_s < _GROWS_S):
+            self._listings.move_to_end(key)
+            return found
+        loading = self._loading.get(key)
+        if loading is None:
+            loading = asyncio.create_task(self._load(key))
+            self._loading[key] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(key, None))
+        return await asyncio.shield(loading)
+
+    async def on_rendition_ready(self, event: Received[RenditionReady]) -> None:
+        self._listings.pop((event.body.subject_id, event.body.media_version), None)
+
+    async def forget_all(self) -> None:
+        self._listings.clear()
+
+    async def _load(self, key: tuple[str, int]) -> Listing | None:
+        def read(session: Session) -> tuple[Presentation | None, bool]:
+            media = repository.find_media(session, *key)
+            return repository.load_presentation(session, *key), media is not None and media.state == "ready"
+
+        presentation, is_complete = await self._db.read(read)
+        if presentation is None:
+            self._listings.pop(key, None)
+            return None
+        listing = Listing(presentation, is_complete, self._clock.monotonic_s())
+        self._listings[key] = listing
+        self._listings.move_to_end(key)
+        while len(self._listings) > _KEPT:
+            self._listings.popitem(last=False)
+        return listing

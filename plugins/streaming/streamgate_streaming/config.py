@@ -1,0 +1,43 @@
+"""Section `streaming` of the configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from streamgate.settings import config_field
+
+MIN_LEASE_S = 2.0
+
+
+def _at_least(least: float) -> Any:  # attrs' validators are untyped
+    return attrs.validators.ge(least)
+
+
+@attrs.frozen(kw_only=True)
+class StreamingConfig:
+    """Times are in seconds. `idle_after_s` must be more than twice the half minute between notes of activity."""
+
+    lease_s: float = config_field(
+        60.0,
+        help="How long bytes may be served on one reading of the chain; from half of it on it is read again.",
+        validator=_at_least(MIN_LEASE_S),
+    )
+    max_sessions: int = config_field(
+        5,
+        help="Playback sessions one signed-in person may have; beyond, the longest idle one ends.",
+        validator=_at_least(1),
+    )
+    idle_after_s: float = config_field(
+        120.0, help="A session without traffic for so long is idle and may be replaced.", validator=_at_least(61.0)
+    )
+    end_idle_after_s: float = config_field(
+        14_400.0, help="A session without traffic for so long ends.", validator=_at_least(61.0)
+    )
+    max_session_s: float = config_field(
+        43_200.0, help="No session lives longer; players open another.", validator=_at_least(MIN_LEASE_S)
+    )
+    decide_wait_s: float = config_field(
+        8.0, help="How long a request waits for a decision before it is answered 503.", validator=_at_least(0.1)
+    )

@@ -1,0 +1,52 @@
+"""How long one decision opens the bytes: pure, so that every order of answers can be tried to the tick."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+from streamgate.contracts.auth import Decision
+
+_PAUSE = 20
+"""After an answer, nobody asks again before a twentieth of the lease (3 s of 60): an answer that does not extend it
+must not be asked for at every segment."""
+
+
+@attrs.frozen
+class Lease:
+    """Bytes may be served before `until_s`; from `ask_from_s` on traffic asks for the next decision. Unix times."""
+
+    until_s: float = 0.0
+    ask_from_s: float = 0.0
+
+    def holds(self, now_s: float) -> bool:
+        return now_s < self.until_s
+
+    def is_due(self, now_s: float) -> bool:
+        return now_s >= self.ask_from_s
+
+
+NO_LEASE = Lease()
+
+Outcome = Literal["extended", "refused", "unknown"]
+
+
+def after_decision(lease: Lease, decision: Decision, *, now_s: float, lease_s: float) -> tuple[Lease, Outcome]:
+    """The lease after an answer, and what it was.
+
+    It counts from the chain read, never from the answer's arrival, and a read from the future (another machine's
+    clock) counts as now. Unknown leaves it to run out, or to the end of the grace where the operator gives one.
+    """
+    ask_from_s = now_s + lease_s / _PAUSE
+    if decision.outcome == "does_not_hold":
+        return NO_LEASE, "refused"
+    if decision.outcome == "unknown":
+        return Lease(max(lease.until_s, decision.grace_until_s), ask_from_s), "unknown"
+    until_s = max(lease.until_s, min(decision.read_at_s, now_s) + lease_s)
+    return Lease(until_s, max(ask_from_s, until_s - lease_s / 2)), "extended"
+
+
+def after_silence(lease: Lease, *, now_s: float, lease_s: float) -> Lease:
+    """The lease after a question that nobody answered: it runs out; the next question waits a little."""
+    return Lease(lease.until_s, now_s + lease_s / _PAUSE)

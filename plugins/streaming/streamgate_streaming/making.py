@@ -1,0 +1,296 @@
+"""How a media version comes to be, step by step, inside one transaction each: source → plan → parts → whole.
+
+    planning ──▶ encoding ──▶ ready           playable: the base rendition and its sound are whole
+        └───────────┴──▶ failed               failed: nothing of this version can be played
+
+Each step may come twice or late. `revision` of every event is the content's own counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loguru import logger
+from sqlalchemy.orm import Session
+
+from streamgate.contracts.events import (
+    MEDIA_FAILED,
+    MEDIA_PLANNED,
+    MEDIA_PLAYABLE,
+    MEDIA_READY,
+    RENDITION_READY,
+    MediaFailed,
+    MediaPlanned,
+    MediaPlayable,
+    MediaReady,
+    RenditionReady,
+)
+from streamgate.contracts.media import MadePart, MediaPlan
+from streamgate.sdk.db import emit
+from streamgate.sdk.ids import uuid7
+from streamgate.wire import to_plain
+
+from . import media_repository as repository
+from .orders import made_by, next_revision, order_parts, order_plan, source_of
+from .tables import ContentRow, MediaRow, RenditionRow, SegmentRow, WorkRow
+from .verify import PartRefused, PlanRefused, base_of, check_part, check_plan, grid_of
+
+PLAN_INVALID = "media.plan_invalid"
+PART_REFUSED = "media.part_refused"
+PART_MISSING = "media.part_missing"
+CANCELLED = "media.cancelled"
+
+
+def begin_version(session: Session, content: ContentRow, *, profile: str, priority: int, now_ms: int) -> MediaRow:
+    """A new media version of the content's newest source, and the job that plans it."""
+    content.newest_version += 1
+    media = MediaRow(
+        content_id=content.content_id,
+        media_version=content.newest_version,
+        state="planning",
+        playable=False,
+        kind="video",
+        duration_s=0.0,
+        root_id=uuid7(),
+        upload_id=content.upload_id,
+        source_key=content.source_key,
+        source_size_bytes=content.source_size_bytes,
+        profile=profile,
+        priority=priority,
+        plan=None,
+        warnings=[],
+        error_code="",
+        error_detail="",
+        created_at_ms=now_ms,
+    )
+    session.add(media)
+    order_plan(session, content, media)
+    return media
+
+
+def accept_plan(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan) -> None:
+    """Stores the plan and asks for everything it wants made, sound first: it is quick, and nothing plays without.
+
+    Raises:
+        PlanRefused: it cannot be played.
+    """
+    check_plan(plan, content_id=media.content_id, media_version=media.media_version, source=source_of(media))
+    base = base_of(plan)
+    timescale = plan.timescale if base.kind == "video" else base.sample_rate_hz
+    media.plan = to_plain(plan)
+    media.kind = base.kind
+    media.duration_s = grid_of(plan, base)[-1] / timescale
+    media.warnings = list(plan.warnings)
+    media.state = "encoding"
+    for rendition in plan.renditions:
+        session.add(
+            RenditionRow(
+                content_id=media.content_id,
+                media_version=media.media_version,
+                rendition_id=rendition.id,
+                status="planned",
+                segments_planned=len(grid_of(plan, rendition)) - 1,
+                segments_made=0,
+                made_bytes=0,
+                init_key="",
+                init_sha256="",
+                init_size_bytes=0,
+            )
+        )
+    emit(
+        session,
+        MEDIA_PLANNED,
+        MediaPlanned(
+            subject_id=content.content_id,
+            revision=next_revision(content),
+            media_version=media.media_version,
+            duration_s=media.duration_s,
+            kind=base.kind,
+        ),
+    )
+    order_parts(session, content, media, plan)
+
+
+def accept_parts(
+    session: Session, content: ContentRow, media: MediaRow, parts: Sequence[MadePart], *, is_final: bool, now_ms: int
+) -> None:
+    """Takes verified segments into the index. What a job says at its end replaces what it said on the way.
+
+    A part that is not what was planned fails its rendition when it is final, else it is left for the end.
+    """
+    plan = repository.plan_of(media)
+    if plan is None:
+        return
+    rows = repository.renditions_of(session, media)
+    for part in parts:
+        row = rows.get(part.rendition_id)
+        if row is None:
+            continue
+        try:
+            check_part(plan, part, init_sha256=row.init_sha256)
+        except PartRefused as fault:
+            if not is_final:
+                logger.bind(content_id=media.content_id, fault=str(fault)).warning("checkpoint left out")
+                continue
+            if row.status not in ("ready", "failed"):
+                fail_rendition(media, row, PART_REFUSED, str(fault))
+        if row.status in ("ready", "failed"):
+            if is_final:
+                _discard(session, row, part, now_ms=now_ms)
+            continue
+        _index(session, row, part, is_final=is_final, now_ms=now_ms)
+        if row.segments_made == row.segments_planned:
+            row.status = "ready"
+            body = RenditionReady(
+                subject_id=content.content_id,
+                revision=next_revision(content),
+                media_version=media.media_version,
+                rendition_id=row.rendition_id,
+            )
+            emit(session, RENDITION_READY, body)
+
+
+def accept_end(session: Session, media: MediaRow, work: WorkRow, code: str, detail: str) -> None:
+    """A job is over: whatever it should have made and is not there fails, with the job's fault or as missing."""
+    plan = repository.plan_of(media)
+    if plan is None:
+        return
+    rows = repository.renditions_of(session, media)
+    for rendition in made_by(plan, work):
+        row = rows[rendition.id]
+        if row.status in ("ready", "failed"):
+            continue
+        if code:
+            fail_rendition(media, row, code, detail)
+            continue
+        wanted = range(row.segments_planned)
+        if work.chunk_n is not None:
+            chunk = plan.chunks[work.chunk_n]
+            wanted = range(chunk.seg_from, chunk.seg_to)
+        missing = set(wanted) - set(repository.segments_of(session, row, wanted))
+        if missing:
+            fail_rendition(media, row, PART_MISSING, f"segment {min(missing)} was not made")
+
+
+def fail_rendition(media: MediaRow, row: RenditionRow, code: str, detail: str) -> None:
+    row.status = "failed"
+    media.warnings = [*media.warnings, f"{row.rendition_id}: {code}: {detail}"]
+    if not media.error_code:
+        media.error_code, media.error_detail = code, detail
+
+
+def settle(session: Session, content: ContentRow, media: MediaRow, *, now_ms: int) -> None:
+    """Draws the conclusion from the renditions as they are: playable, ready, failed, or not yet.
+
+    A version below one that plays already says nothing more: it would look like a step back.
+    """
+    plan = repository.plan_of(media)
+    if plan is None or media.state != "encoding":
+        return
+    session.flush()
+    status = repository.rendition_statuses(repository.renditions_of(session, media))
+    if status[base_of(plan).id] == "failed":
+        fail_version(session, content, media, media.error_code, media.error_detail, now_ms=now_ms)
+        return
+    eager = [rendition for rendition in plan.renditions if rendition.policy == "eager"]
+    is_sound_settled = all(status[each.id] in ("ready", "failed") for each in eager if each.kind == "audio")
+    is_playable = status[base_of(plan).id] == "ready" and is_sound_settled
+    is_ready = is_playable and all(status[each.id] in ("ready", "failed") for each in eager)
+    newest_playable = repository.active_version(session, media.content_id) or 0
+    is_told = newest_playable <= media.media_version
+    kind = base_of(plan).kind
+    if is_playable and not media.playable:
+        media.playable = True
+        if is_told:
+            playable = MediaPlayable(
+                subject_id=content.content_id,
+                revision=next_revision(content),
+                media_version=media.media_version,
+                duration_s=media.duration_s,
+                kind=kind,
+            )
+            emit(session, MEDIA_PLAYABLE, playable)
+    if is_ready:
+        media.state = "ready"
+        media.error_code = media.error_detail = ""
+        if is_told:
+            ready = MediaReady(
+                subject_id=content.content_id,
+                revision=next_revision(content),
+                media_version=media.media_version,
+                duration_s=media.duration_s,
+                kind=kind,
+                warnings=tuple(media.warnings),
+            )
+            emit(session, MEDIA_READY, ready)
+
+
+def fail_version(
+    session: Session, content: ContentRow, media: MediaRow, code: str, detail: str, *, now_ms: int
+) -> None:
+    """Nothing of it can be played, now or later; what was made of it is garbage. Said where nothing older plays in
+    its place, or the creator waits for it."""
+    was_playable = media.playable
+    media.state, media.playable = "failed", False
+    media.error_code, media.error_detail = code, detail
+    for row in repository.renditions_of(session, media).values():
+        row.status = "failed"
+    repository.throw_away_made(session, media, now_ms)
+    if was_playable and repository.active_version(session, media.content_id) is not None:
+        return
+    failed = MediaFailed(
+        subject_id=content.content_id,
+        revision=next_revision(content),
+        media_version=media.media_version,
+        code=code,
+        detail=detail,
+    )
+    emit(session, MEDIA_FAILED, failed)
+
+
+def try_plan(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan, *, now_ms: int) -> None:
+    """`accept_plan`, or the end of the version."""
+    try:
+        accept_plan(session, content, media, plan)
+    except PlanRefused as fault:
+        fail_version(session, content, media, PLAN_INVALID, str(fault), now_ms=now_ms)
+
+
+def _index(session: Session, row: RenditionRow, part: MadePart, *, is_final: bool, now_ms: int) -> None:
+    known = repository.segments_of(session, row, [segment.n for segment in part.segments])
+    garbage = []
+    if not row.init_key:
+        row.init_key, row.init_sha256, row.init_size_bytes = part.init_key, part.init_sha256, part.init_size_bytes
+    elif part.init_key != row.init_key:
+        garbage.append(part.init_key)
+    for segment in part.segments:
+        found = known.get(segment.n)
+        if found is None:
+            found = SegmentRow(
+                content_id=row.content_id,
+                media_version=row.media_version,
+                rendition_id=row.rendition_id,
+                n=segment.n,
+                key=segment.key,
+            )
+            session.add(found)
+        elif found.key == segment.key or not is_final:
+            continue
+        else:
+            garbage.append(found.key)
+        found.key = segment.key
+        found.size_bytes = segment.size_bytes
+        found.sha256 = segment.sha256
+        found.start_ticks = segment.decode_time_ticks
+        found.duration_ticks = segment.duration_ticks
+    session.flush()
+    repository.throw_away(session, garbage, now_ms)
+    row.segments_made, row.made_bytes = repository.count_made(session, row)
+    row.status = "running"
+
+
+def _discard(session: Session, row: RenditionRow, part: MadePart, *, now_ms: int) -> None:
+    """What was made and is not wanted, apart from what is in use."""
+    used = repository.indexed_keys(session, row.content_id, row.media_version) | {row.init_key}
+    keys = (part.init_key, *(segment.key for segment in part.segments))
+    repository.throw_away(session, [key for key in keys if key not in used], now_ms)

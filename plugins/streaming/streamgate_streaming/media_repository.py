@@ -1,0 +1,233 @@
+"""Media versions in the database: rows in, rows and values out. Functions take a session and never commit."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import delete, exists, func, insert, literal, select, union_all
+from sqlalchemy.orm import Session, aliased
+
+from streamgate.contracts.media import MediaPlan, PlannedRendition
+from streamgate.sdk.db import insert_into
+from streamgate.wire import from_plain
+
+from .presentation import Presentation, Segment, Track
+from .tables import ContentRow, GarbageRow, MediaRow, RenditionRow, SegmentRow, SessionRow, WorkRow
+from .verify import timescale_of
+
+GARBAGE_AFTER_MS = 60_000
+"""A response that is running when its blob becomes garbage may finish."""
+
+
+def content_for_update(session: Session, content_id: str) -> ContentRow:
+    """The content's row, locked; a new one where there is none."""
+    values = {
+        "content_id": content_id,
+        "revision": 0,
+        "newest_version": 0,
+        "is_deleted": False,
+        "owner": "",
+        "upload_id": "",
+        "upload_revision": 0,
+        "failed_upload_id": "",
+        "source_key": "",
+        "source_size_bytes": 0,
+    }
+    session.execute(insert_into(session, ContentRow).values(values).on_conflict_do_nothing())
+    return session.execute(select(ContentRow).where(ContentRow.content_id == content_id).with_for_update()).scalar_one()
+
+
+def find_content(session: Session, content_id: str) -> ContentRow | None:
+    return session.get(ContentRow, content_id)
+
+
+def find_media(session: Session, content_id: str, media_version: int) -> MediaRow | None:
+    return session.get(MediaRow, (content_id, media_version))
+
+
+def media_versions(session: Session, content_id: str) -> list[MediaRow]:
+    """All versions, newest first."""
+    newest_first = select(MediaRow).where(MediaRow.content_id == content_id).order_by(MediaRow.media_version.desc())
+    return list(session.scalars(newest_first))
+
+
+def active_version(session: Session, content_id: str) -> int | None:
+    """The newest version that can be played."""
+    playable = (MediaRow.content_id == content_id, MediaRow.playable.is_(True))
+    return session.execute(select(func.max(MediaRow.media_version)).where(*playable)).scalar_one()
+
+
+def media_of_root(session: Session, root_id: str) -> MediaRow | None:
+    return session.scalars(select(MediaRow).where(MediaRow.root_id == root_id)).one_or_none()
+
+
+def find_work(session: Session, job_id: str) -> WorkRow | None:
+    return session.get(WorkRow, job_id)
+
+
+def renditions_of(session: Session, media: MediaRow) -> dict[str, RenditionRow]:
+    of_media = (RenditionRow.content_id == media.content_id, RenditionRow.media_version == media.media_version)
+    return {row.rendition_id: row for row in session.scalars(select(RenditionRow).where(*of_media))}
+
+
+def segments_of(session: Session, rendition: RenditionRow, numbers: Iterable[int]) -> dict[int, SegmentRow]:
+    wanted = (
+        SegmentRow.content_id == rendition.content_id,
+        SegmentRow.media_version == rendition.media_version,
+        SegmentRow.rendition_id == rendition.rendition_id,
+        SegmentRow.n.in_(list(numbers)),
+    )
+    return {row.n: row for row in session.scalars(select(SegmentRow).where(*wanted))}
+
+
+def indexed_keys(session: Session, content_id: str, media_version: int) -> set[str]:
+    """Blobs of all segments that are in the index."""
+    of_media = (SegmentRow.content_id == content_id, SegmentRow.media_version == media_version)
+    return set(session.scalars(select(SegmentRow.key).where(*of_media)))
+
+
+def count_made(session: Session, rendition: RenditionRow) -> tuple[int, int]:
+    """How many segments of a rendition are indexed, and their bytes."""
+    count, size_bytes = session.execute(
+        select(func.count(), func.coalesce(func.sum(SegmentRow.size_bytes), 0)).where(
+            SegmentRow.content_id == rendition.content_id,
+            SegmentRow.media_version == rendition.media_version,
+            SegmentRow.rendition_id == rendition.rendition_id,
+        )
+    ).one()
+    return count, int(size_bytes)
+
+
+def plan_of(media: MediaRow) -> MediaPlan | None:
+    return None if media.plan is None else from_plain(MediaPlan, media.plan)
+
+
+def load_presentation(session: Session, content_id: str, media_version: int) -> Presentation | None:
+    """All whole renditions of a playable version; None for any other."""
+    media = find_media(session, content_id, media_version)
+    plan = plan_of(media) if media is not None and media.playable else None
+    if media is None or plan is None:
+        return None
+    whole = {key: row for key, row in renditions_of(session, media).items() if row.status == "ready"}
+    segments: defaultdict[str, list[Segment]] = defaultdict(list)
+    in_order = (
+        select(SegmentRow)
+        .where(
+            SegmentRow.content_id == content_id,
+            SegmentRow.media_version == media_version,
+            SegmentRow.rendition_id.in_(list(whole)),
+        )
+        .order_by(SegmentRow.rendition_id, SegmentRow.n)
+    )
+    for row in session.scalars(in_order):
+        segments[row.rendition_id].append(
+            Segment(
+                n=row.n,
+                key=row.key,
+                size_bytes=row.size_bytes,
+                sha256=row.sha256,
+                start_ticks=row.start_ticks,
+                duration_ticks=row.duration_ticks,
+            )
+        )
+    tracks = [_track(plan, each, whole[each.id], segments[each.id]) for each in plan.renditions if each.id in whole]
+    tracks.sort(key=lambda track: (track.average_bps, track.height_px))
+    return Presentation(
+        content_id=content_id,
+        media_version=media_version,
+        target_duration_s=plan.target_duration_s,
+        video=tuple(track for track in tracks if track.kind == "video"),
+        audio=tuple(track for track in tracks if track.kind == "audio"),
+    )
+
+
+def _track(plan: MediaPlan, rendition: PlannedRendition, row: RenditionRow, segments: list[Segment]) -> Track:
+    return Track(
+        id=rendition.id,
+        kind=rendition.kind,
+        codec=rendition.codec,
+        timescale=timescale_of(plan, rendition),
+        init_key=row.init_key,
+        init_sha256=row.init_sha256,
+        init_size_bytes=row.init_size_bytes,
+        segments=tuple(segments),
+        target_duration_s=plan.target_duration_s,
+        width_px=rendition.width_px,
+        height_px=rendition.height_px,
+        fps_num=rendition.fps_num,
+        fps_den=rendition.fps_den,
+        sample_rate_hz=rendition.sample_rate_hz,
+        channels=rendition.channels,
+    )
+
+
+# --- what is no longer needed -----------------------------------------------------------------------
+
+
+def throw_away(session: Session, keys: Iterable[str], now_ms: int) -> None:
+    """Notes blobs for the collector; noting one twice is harmless."""
+    due_at_ms = now_ms + GARBAGE_AFTER_MS
+    values = [{"key": key, "due_at_ms": due_at_ms} for key in dict.fromkeys(keys) if key]
+    if values:
+        session.execute(insert_into(session, GarbageRow).on_conflict_do_nothing(), values)
+
+
+def throw_away_made(session: Session, media: MediaRow, now_ms: int) -> None:
+    """Everything made for a version: its blobs become garbage, its segments leave the index."""
+    session.flush()
+    segments = (SegmentRow.content_id == media.content_id, SegmentRow.media_version == media.media_version)
+    renditions = (
+        RenditionRow.content_id == media.content_id,
+        RenditionRow.media_version == media.media_version,
+        RenditionRow.init_key != "",
+    )
+    keys = union_all(
+        select(SegmentRow.key).where(*segments), select(RenditionRow.init_key).where(*renditions)
+    ).subquery()
+    due = (
+        select(keys.c.key, literal(now_ms + GARBAGE_AFTER_MS))
+        .distinct()
+        .where(~exists().where(GarbageRow.key == keys.c.key))
+    )
+    session.execute(insert(GarbageRow).from_select(["key", "due_at_ms"], due))
+    session.execute(delete(SegmentRow).where(*segments))
+
+
+def drop_version(session: Session, media: MediaRow, now_ms: int) -> None:
+    """Forgets a version. Its open work stays known, so that late results become garbage too."""
+    throw_away_made(session, media, now_ms)
+    of_media = (RenditionRow.content_id == media.content_id, RenditionRow.media_version == media.media_version)
+    session.execute(delete(RenditionRow).where(*of_media))
+    session.delete(media)
+    session.flush()
+
+
+def superseded(session: Session, limit: int) -> list[MediaRow]:
+    """Versions that are over, lie below one that is ready, and have no session left."""
+    newer = aliased(MediaRow)
+    is_below_a_ready_one = exists().where(
+        newer.content_id == MediaRow.content_id,
+        newer.media_version > MediaRow.media_version,
+        newer.state == "ready",
+    )
+    is_watched = exists().where(
+        SessionRow.content_id == MediaRow.content_id,
+        SessionRow.media_version == MediaRow.media_version,
+        SessionRow.state != "ended",
+    )
+    over = select(MediaRow).where(MediaRow.state.in_(("ready", "failed")), is_below_a_ready_one, ~is_watched)
+    return list(session.scalars(over.limit(limit)))
+
+
+def due_garbage(session: Session, now_ms: int, limit: int) -> list[str]:
+    due = select(GarbageRow.key).where(GarbageRow.due_at_ms <= now_ms).order_by(GarbageRow.due_at_ms).limit(limit)
+    return list(session.scalars(due))
+
+
+def forget_garbage(session: Session, keys: Iterable[str]) -> None:
+    session.execute(delete(GarbageRow).where(GarbageRow.key.in_(list(keys))))
+
+
+def rendition_statuses(rows: Mapping[str, RenditionRow]) -> dict[str, str]:
+    return {key: row.status for key, row in rows.items()}

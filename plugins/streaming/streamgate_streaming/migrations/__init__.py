@@ -1,0 +1,1 @@
+"""Streaming's line of table changes."""

@@ -1,0 +1,299 @@
+"""From the last byte of a source to the first segment: what is heard, and the step it causes.
+
+Each handler does its work and notes the event in one transaction, so hearing it again changes nothing. Blobs are
+looked at before, services are called before: what a transaction must not wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import attrs
+from loguru import logger
+from sqlalchemy.orm import Session
+
+from streamgate.contracts.events import (
+    ContentDeleted,
+    JobCheckpoint,
+    JobFinished,
+    UploadFailed,
+    UploadFinished,
+)
+from streamgate.contracts.jobs import Cancel, JobNotFound, Jobs
+from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, PROBE_KIND, MadePart, MadeResult, ProbeResult
+from streamgate.contracts.streaming import NotPlayable, Transcode
+from streamgate.events import Received
+from streamgate.sdk.blobs import BlobMissing, BlobStore
+from streamgate.sdk.clock import Clock
+from streamgate.sdk.db import Database, first_time
+from streamgate.wire import from_plain
+
+from . import making
+from . import media_repository as repository
+from . import session_repository as sessions
+from .tables import ContentRow, MediaRow, WorkRow
+
+GROUP = "streaming"
+KINDS_OF_PARTS = frozenset({CHUNK_KIND, AUDIO_KIND})
+RESULT_INVALID = "media.result_invalid"
+JOB_FAILED = "media.job_failed"
+DEFAULT_PROFILE, DEFAULT_PRIORITY = "web", 5
+
+T = TypeVar("T")
+Take = Callable[[Session, ContentRow, MediaRow, WorkRow], None]
+
+
+class Orchestration:
+    """Owns the media versions."""
+
+    def __init__(self, db: Database, blobs: BlobStore, jobs: Jobs, clock: Clock) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._jobs = jobs
+        self._clock = clock
+
+    # --- sources ------------------------------------------------------------------------------------
+
+    async def on_upload_finished(self, event: Received[UploadFinished]) -> None:
+        body, now_ms = event.body, self._clock.now_ms()
+
+        def take(session: Session) -> None:
+            if not first_time(session, event.event_id, group=GROUP):
+                return
+            content = repository.content_for_update(session, body.content_id)
+            is_over = content.is_deleted or body.upload_id == content.failed_upload_id
+            if is_over or body.revision <= content.upload_revision:
+                return
+            content.owner = body.owner
+            content.upload_id, content.upload_revision = body.upload_id, body.revision
+            content.source_key, content.source_size_bytes = body.source_key, body.size_bytes
+            making.begin_version(session, content, profile=DEFAULT_PROFILE, priority=DEFAULT_PRIORITY, now_ms=now_ms)
+
+        await self._db.write(take)
+
+    async def on_upload_failed(self, event: Received[UploadFailed]) -> None:
+        """A source that was taken back after all: what was made of it may not be watched."""
+        body, now_ms = event.body, self._clock.now_ms()
+
+        def withdraw(session: Session) -> None:
+            if not first_time(session, event.event_id, group=GROUP):
+                return
+            content = repository.content_for_update(session, body.content_id)
+            content.failed_upload_id = body.upload_id
+            if content.upload_id == body.upload_id:
+                content.upload_id = content.source_key = ""
+            for media in repository.media_versions(session, body.content_id):
+                if media.upload_id == body.upload_id and media.state != "failed":
+                    making.fail_version(session, content, media, body.code, body.detail, now_ms=now_ms)
+                    sessions.end_all_of(
+                        session, body.content_id, "withdrawn", now_ms, media_version=media.media_version
+                    )
+
+        await self._cancel_work(body.content_id, of_upload=body.upload_id)
+        await self._db.write(withdraw)
+
+    async def on_content_deleted(self, event: Received[ContentDeleted]) -> None:
+        """Nothing is served any more, nothing is made any more, what was made is collected."""
+        content_id, now_ms = event.body.subject_id, self._clock.now_ms()
+
+        def forget(session: Session) -> None:
+            if not first_time(session, event.event_id, group=GROUP):
+                return
+            content = repository.content_for_update(session, content_id)
+            content.is_deleted = True
+            sessions.end_all_of(session, content_id, "deleted", now_ms)
+            for media in repository.media_versions(session, content_id):
+                repository.drop_version(session, media, now_ms)
+
+        await self._cancel_work(content_id)
+        await self._db.write(forget)
+
+    async def transcode(self, wanted: Transcode) -> str:
+        """The task that makes the newest source's media anew; the running one, where the same is being made.
+
+        Raises:
+            NotPlayable: there is no source yet.
+        """
+        now_ms = self._clock.now_ms()
+
+        def begin(session: Session) -> str:
+            found = repository.find_content(session, wanted.content_id)
+            if found is None or found.is_deleted or not found.source_key:
+                raise NotPlayable(f"content {wanted.content_id} has no source yet: upload one first")
+            content = repository.content_for_update(session, wanted.content_id)
+            newest = repository.find_media(session, content.content_id, content.newest_version)
+            if (
+                newest is not None
+                and newest.state in ("planning", "encoding")
+                and (newest.source_key, newest.profile) == (content.source_key, wanted.profile)
+            ):
+                return newest.root_id
+            media = making.begin_version(
+                session, content, profile=wanted.profile, priority=wanted.priority, now_ms=now_ms
+            )
+            return media.root_id
+
+        return await self._db.write(begin)
+
+    # --- jobs ---------------------------------------------------------------------------------------
+
+    async def on_job_checkpoint(self, event: Received[JobCheckpoint]) -> None:
+        body = event.body
+        work = await self._work(body.job_id) if body.kind in KINDS_OF_PARTS else None
+        if work is None:
+            return
+        parts = await self._new(work, _parts(body.result) or ())
+        now_ms = self._clock.now_ms()
+
+        def take(session: Session, content: ContentRow, media: MediaRow, work: WorkRow) -> None:
+            if media.state == "encoding":
+                making.accept_parts(session, content, media, parts, is_final=False, now_ms=now_ms)
+                making.settle(session, content, media, now_ms=now_ms)
+
+        await self._handle(event.event_id, body.job_id, take, is_over=False)
+
+    async def on_job_finished(self, event: Received[JobFinished]) -> None:
+        work = await self._work(event.body.job_id)
+        if work is None:
+            return
+        if work.kind == PROBE_KIND:
+            await self._on_probe_finished(event)
+        else:
+            await self._on_parts_finished(event, work)
+
+    async def _on_probe_finished(self, event: Received[JobFinished]) -> None:
+        body, now_ms = event.body, self._clock.now_ms()
+        code, detail = _fault_of(body)
+        probed = None if code else _structured(ProbeResult, body.result)
+
+        def take(session: Session, content: ContentRow, media: MediaRow, work: WorkRow) -> None:
+            if media.state != "planning":
+                return
+            if probed is not None:
+                making.try_plan(session, content, media, probed.plan, now_ms=now_ms)
+            else:
+                fault = (code, detail) if code else (RESULT_INVALID, "the probe's answer cannot be read")
+                making.fail_version(session, content, media, *fault, now_ms=now_ms)
+
+        await self._handle(event.event_id, body.job_id, take, is_over=True)
+
+    async def _on_parts_finished(self, event: Received[JobFinished], work: WorkRow) -> None:
+        body, now_ms = event.body, self._clock.now_ms()
+        code, detail = _fault_of(body)
+        said = None if code else _parts(body.result)
+        if said is None and not code:
+            code, detail = RESULT_INVALID, "the job's answer cannot be read"
+        parts = await self._new(work, said or ())
+
+        def take(session: Session, content: ContentRow, media: MediaRow, work: WorkRow) -> None:
+            if media.state != "encoding":
+                repository.throw_away(session, _keys(parts), now_ms)
+                return
+            making.accept_parts(session, content, media, parts, is_final=True, now_ms=now_ms)
+            making.accept_end(session, media, work, code, detail)
+            making.settle(session, content, media, now_ms=now_ms)
+
+        def too_late(session: Session) -> None:
+            repository.throw_away(session, _keys(parts), now_ms)
+
+        await self._handle(event.event_id, body.job_id, take, is_over=True, too_late=too_late)
+
+    async def _handle(
+        self,
+        event_id: str,
+        job_id: str,
+        take: Take,
+        *,
+        is_over: bool,
+        too_late: Callable[[Session], None] | None = None,
+    ) -> None:
+        """Runs `take` once for the event, or `too_late` where the version is gone. The job's note goes when the job
+        is over."""
+
+        def handle(session: Session) -> None:
+            work = repository.find_work(session, job_id)
+            if work is None or not first_time(session, event_id, group=GROUP):
+                return
+            content = repository.content_for_update(session, work.content_id)
+            media = repository.find_media(session, work.content_id, work.media_version)
+            if media is not None:
+                take(session, content, media, work)
+            elif too_late is not None:
+                too_late(session)
+            if is_over:
+                session.delete(work)
+
+        await self._db.write(handle)
+
+    async def _work(self, job_id: str) -> WorkRow | None:
+        """What a job of ours is for; None for one that is not ours, or over."""
+        return await self._db.read(lambda session: repository.find_work(session, job_id))
+
+    async def _new(self, work: WorkRow, parts: tuple[MadePart, ...]) -> tuple[MadePart, ...]:
+        """The parts without the segments that are indexed already (a checkpoint tells all so far), and without what
+        the blob store does not hold in the size that was told: that does not count."""
+        known = await self._db.read(
+            lambda session: repository.indexed_keys(session, work.content_id, work.media_version)
+        )
+        kept = []
+        for part in parts:
+            fresh = [segment for segment in part.segments if segment.key not in known]
+            if fresh and await self._holds(part.init_key, part.init_size_bytes):
+                there = [segment for segment in fresh if await self._holds(segment.key, segment.size_bytes)]
+                kept.append(attrs.evolve(part, segments=tuple(there)))
+        return tuple(kept)
+
+    async def _holds(self, key: str, size_bytes: int) -> bool:
+        try:
+            found = await self._blobs.stat(key)
+        except (BlobMissing, ValueError):
+            found = None
+        is_there = found is not None and found.size_bytes == size_bytes
+        if not is_there:
+            logger.bind(key=key, size_bytes=size_bytes).warning("made blob is not there as told")
+        return is_there
+
+    async def _cancel_work(self, content_id: str, *, of_upload: str = "") -> None:
+        """Stops the tasks of versions in the making. Asking again is harmless, so a fault of the queue's is raised:
+        the event comes again."""
+
+        def running(session: Session) -> list[str]:
+            return [
+                media.root_id
+                for media in repository.media_versions(session, content_id)
+                if media.state in ("planning", "encoding") and of_upload in ("", media.upload_id)
+            ]
+
+        for root_id in await self._db.read(running):
+            try:
+                await self._jobs.cancel(Cancel(job_id=root_id))
+            except JobNotFound:  # asked for by the outbox, and not queued yet: it will find nothing to do
+                logger.bind(task_id=root_id).info("task to cancel is not queued yet")
+
+
+def _fault_of(body: JobFinished) -> tuple[str, str]:
+    """Code and words for a job that did not do its work; two empty strings for one that did."""
+    if body.status == "done":
+        return "", ""
+    if body.status == "cancelled":
+        return making.CANCELLED, "the task was cancelled"
+    return body.error_code or JOB_FAILED, body.error_detail or "the job failed"
+
+
+def _parts(result: dict[str, Any] | None) -> tuple[MadePart, ...] | None:
+    made = _structured(MadeResult, result)
+    return None if made is None else made.parts
+
+
+def _structured(kind: type[T], result: dict[str, Any] | None) -> T | None:
+    """The value; None when it cannot be read."""
+    try:
+        return from_plain(kind, result)
+    except Exception as fault:  # cattrs raises many kinds
+        logger.bind(kind=kind.__name__, fault=repr(fault)).warning("job result cannot be read")
+        return None
+
+
+def _keys(parts: tuple[MadePart, ...]) -> list[str]:
+    return [key for part in parts for key in (part.init_key, *(segment.key for segment in part.segments))]

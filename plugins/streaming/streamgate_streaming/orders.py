@@ -1,0 +1,137 @@
+"""Jobs that a media version needs: asked for by the outbox, in the transaction that wants them, and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+import orjson
+from sqlalchemy.orm import Session
+
+from streamgate.contracts.events import JOBS_REQUESTED, JobsRequested
+from streamgate.contracts.jobs import NewJob
+from streamgate.contracts.media import (
+    AUDIO_KIND,
+    CHUNK_KIND,
+    PROBE_KIND,
+    AudioPayload,
+    ChunkPayload,
+    MediaPlan,
+    MediaSource,
+    PlannedRendition,
+    ProbePayload,
+)
+from streamgate.sdk.db import emit
+from streamgate.sdk.ids import uuid7
+from streamgate.wire import to_plain
+
+from .tables import ContentRow, MediaRow, WorkRow
+
+_EVENT_BYTES = 262_144
+"""Jobs of one `jobs.requested` at most: each carries the whole plan, and a message has its limit."""
+
+
+@attrs.frozen(kw_only=True)
+class _Order:
+    job: NewJob
+    chunk_n: int | None = None
+    rendition_id: str = ""
+
+
+def next_revision(content: ContentRow) -> int:
+    """For the next event about a content: one counter over all its versions."""
+    content.revision += 1
+    return content.revision
+
+
+def source_of(media: MediaRow) -> MediaSource:
+    return MediaSource(key=media.source_key, size_bytes=media.source_size_bytes)
+
+
+def order_plan(session: Session, content: ContentRow, media: MediaRow) -> None:
+    """Asks for the probe; its job is the root of all others."""
+    payload = ProbePayload(
+        content_id=media.content_id,
+        media_version=media.media_version,
+        source=source_of(media),
+        profile=media.profile,
+    )
+    probe = _job(content, media, PROBE_KIND, to_plain(payload), "probe", job_id=media.root_id)
+    _request(session, content, media, [_Order(job=probe)])
+
+
+def order_parts(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan) -> None:
+    """Asks for everything eager, sound first: it is quick, and nothing plays without it."""
+    _request(session, content, media, _children(content, media, plan))
+
+
+def made_by(plan: MediaPlan, work: WorkRow) -> list[PlannedRendition]:
+    """What a job is for: a chunk is made in all eager video renditions at once."""
+    if work.kind == CHUNK_KIND:
+        return [each for each in plan.renditions if each.kind == "video" and each.policy == "eager"]
+    return [each for each in plan.renditions if each.id == work.rendition_id]
+
+
+def _job(
+    content: ContentRow,
+    media: MediaRow,
+    kind: str,
+    payload: dict[str, object],
+    name: str,
+    *,
+    job_id: str = "",
+    root_id: str = "",
+) -> NewJob:
+    return NewJob(
+        kind=kind,
+        payload=payload,
+        idempotency_key=f"media:{media.content_id}:{media.media_version}:{name}",
+        job_id=job_id or uuid7(),
+        owner=content.owner,
+        subject_id=content.content_id,
+        root_id=root_id,
+        priority=media.priority,
+    )
+
+
+def _children(content: ContentRow, media: MediaRow, plan: MediaPlan) -> Iterable[_Order]:
+    for rendition in plan.renditions:
+        if rendition.kind == "audio" and rendition.policy == "eager":
+            sound = to_plain(AudioPayload(plan=plan, rendition_id=rendition.id))
+            job = _job(content, media, AUDIO_KIND, sound, rendition.id, root_id=media.root_id)
+            yield _Order(job=job, rendition_id=rendition.id)
+    for chunk in plan.chunks:
+        payload = to_plain(ChunkPayload(plan=plan, chunk_n=chunk.n))
+        job = _job(content, media, CHUNK_KIND, payload, f"chunk:{chunk.n}", root_id=media.root_id)
+        yield _Order(job=job, chunk_n=chunk.n)
+
+
+def _request(session: Session, content: ContentRow, media: MediaRow, orders: Iterable[_Order]) -> None:
+    """Queues jobs in messages of bounded size, and notes what each is for."""
+    waiting: list[dict[str, object]] = []
+    waiting_bytes = 0
+
+    def say() -> None:
+        body = JobsRequested(subject_id=content.content_id, revision=next_revision(content), jobs=tuple(waiting))
+        emit(session, JOBS_REQUESTED, body)
+
+    for order in orders:
+        plain = to_plain(order.job)
+        size_bytes = len(orjson.dumps(plain))
+        if waiting and waiting_bytes + size_bytes > _EVENT_BYTES:
+            say()
+            waiting, waiting_bytes = [], 0
+        waiting.append(plain)
+        waiting_bytes += size_bytes
+        session.add(
+            WorkRow(
+                job_id=order.job.job_id,
+                content_id=media.content_id,
+                media_version=media.media_version,
+                kind=order.job.kind,
+                chunk_n=order.chunk_n,
+                rendition_id=order.rendition_id,
+            )
+        )
+    if waiting:
+        say()

@@ -1,0 +1,135 @@
+"""Streaming's answers to the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from streamgate.contracts.auth import AUTH
+from streamgate.contracts.events import (
+    CONTENT_DELETED,
+    GATE_CHANGED,
+    JOB_CHECKPOINT,
+    JOB_FINISHED,
+    RENDITION_READY,
+    SESSION_ENDED,
+    UPLOAD_FAILED,
+    UPLOAD_FINISHED,
+)
+from streamgate.contracts.jobs import JOBS
+from streamgate.contracts.metadata import METADATA
+from streamgate.contracts.streaming import STREAMING
+from streamgate.events import EventSubscription, on_everyone, on_group
+from streamgate.health import Check
+from streamgate.hooks import hookimpl
+from streamgate.lifecycle import Unit
+from streamgate.plugins import PluginContext, PluginInfo
+from streamgate.services import Offer
+from streamgate.web.routes import TOKEN, Mount, Route
+
+from .config import StreamingConfig
+
+if TYPE_CHECKING:
+    from streamgate.sdk.clock import Clock
+
+PREFIXES = ("/api/v1/stream",)
+GROUP = "streaming"
+FLUSH_EVERY_S = 30.0
+SWEEP_EVERY_S = 60.0
+COLLECT_EVERY_S = 60.0
+
+
+class StreamingPlugin:
+    """Args:
+    clock: the machine's own, except in tests.
+    """
+
+    def __init__(self, ctx: PluginContext, clock: Clock | None = None) -> None:
+        from streamgate.sdk.blobs import open_blobs
+        from streamgate.sdk.clock import SYSTEM_CLOCK
+        from streamgate.sdk.db import Database
+        from streamgate.sdk.secrets import master_key
+
+        from .catalogue import Catalogue
+        from .collector import Collector
+        from .delivery import PREFIX, Delivery
+        from .keeper import Keeper
+        from .keys import PathKeys
+        from .orchestration import Orchestration
+        from .periodic import Periodic
+        from .routes import StreamRoutes
+        from .service import StreamingService
+        from .sessions import Sessions
+        from .tables import TABLES
+
+        config: StreamingConfig = ctx.config
+        clock = clock or SYSTEM_CLOCK
+        auth, metadata = ctx.services.get(AUTH), ctx.services.get(METADATA)
+        self._db = Database.for_plugin(ctx, TABLES, migrations="streamgate_streaming.migrations")
+        self._blobs = open_blobs(ctx)
+        self._keys = PathKeys(self._db, master_key(ctx), clock)
+        self._catalogue = Catalogue(self._db, clock)
+        self._keeper = Keeper(self._db, clock, config)
+        self._sessions = Sessions(self._db, auth, metadata, clock, config, self._keeper)
+        self._orchestration = Orchestration(self._db, self._blobs, ctx.services.get(JOBS), clock)
+        self._service = StreamingService(self._db, self._orchestration)
+        self._routes = StreamRoutes(self._sessions, self._keys, self._service, metadata, lease_s=config.lease_s)
+        delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs)
+        self._mount = Mount(prefix=PREFIX, app=delivery, policy=TOKEN, summary="Playlists, manifests and media bytes")
+        stores = ("streaming.db", "streaming.blobs")
+        collector = Collector(self._db, self._blobs, clock)
+        self._periodic = [
+            Periodic("streaming.flush", FLUSH_EVERY_S, self._keeper.flush, clock, needs=stores, acts_at_stop=True),
+            Periodic("streaming.sweep", SWEEP_EVERY_S, self._keeper.sweep, clock, needs=stores),
+            Periodic("streaming.collect", COLLECT_EVERY_S, collector.collect, clock, needs=stores),
+        ]
+
+    @hookimpl
+    def collect_services(self) -> Sequence[Offer[Any]]:
+        return [Offer(STREAMING, self._service)]
+
+    @hookimpl
+    def collect_routes(self) -> Sequence[Route]:
+        return self._routes.routes()
+
+    @hookimpl
+    def collect_mounts(self) -> Sequence[Mount]:
+        return [self._mount]
+
+    @hookimpl
+    def collect_subscriptions(self) -> Sequence[EventSubscription]:
+        media, sessions = self._orchestration, self._sessions
+        return [
+            on_group(UPLOAD_FINISHED, media.on_upload_finished, group=GROUP),
+            on_group(UPLOAD_FAILED, media.on_upload_failed, group=GROUP),
+            on_group(CONTENT_DELETED, media.on_content_deleted, group=GROUP),
+            on_group(JOB_CHECKPOINT, media.on_job_checkpoint, group=GROUP),
+            on_group(JOB_FINISHED, media.on_job_finished, group=GROUP),
+            on_group(GATE_CHANGED, sessions.on_gate_changed, group=GROUP),
+            on_everyone(SESSION_ENDED, self._keeper.on_session_ended, resync=self._keeper.resync),
+            on_everyone(RENDITION_READY, self._catalogue.on_rendition_ready, resync=self._catalogue.forget_all),
+        ]
+
+    @hookimpl
+    def collect_units(self) -> Sequence[Unit]:
+        stores = [*self._db.units(), *self._blobs.units("streaming")]
+        return [*stores, self._keys, self._sessions.decider, *self._periodic]
+
+    @hookimpl
+    def collect_checks(self) -> Sequence[Check]:
+        return [self._db.check(), self._blobs.check()]
+
+
+PLUGIN = PluginInfo(
+    name="streaming",
+    summary="Playback sessions, playlists, manifests and media bytes for those who may watch.",
+    build=StreamingPlugin,
+    offers=(STREAMING,),
+    needs=(AUTH, METADATA, JOBS),
+    config=StreamingConfig,
+    port=9093,
+    prefixes=PREFIXES,
+    uses_database=True,
+    uses_blobs=True,
+    needs_master_key=True,
+)

@@ -1,0 +1,109 @@
+"""What can be played of one media version: tracks that are whole, with the segments they are made of.
+
+HLS and DASH are two texts about the same `Presentation`; both name the same files, by relative URLs.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cached_property
+from typing import Literal
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Segment:
+    """A media segment. Times are ticks of its track's time scale (audio: samples)."""
+
+    n: int
+    key: str  # in the blob store
+    size_bytes: int
+    sha256: str
+    start_ticks: int
+    duration_ticks: int
+
+
+@attrs.define(kw_only=True, slots=False, frozen=True)  # a dictionary for the cached figures
+class Track:
+    """One whole rendition: all its segments are there, end to end."""
+
+    id: str
+    kind: Literal["video", "audio"]
+    codec: str  # RFC 6381
+    timescale: int
+    init_key: str
+    init_sha256: str
+    init_size_bytes: int
+    segments: tuple[Segment, ...]
+    target_duration_s: int
+    width_px: int = 0
+    height_px: int = 0
+    fps_num: int = 0  # 0: varies, or audio
+    fps_den: int = 1
+    sample_rate_hz: int = 0
+    channels: int = 0
+
+    @cached_property
+    def duration(self) -> Fraction:
+        """Seconds from the first segment's start to the last one's end."""
+        last = self.segments[-1]
+        return Fraction(last.start_ticks + last.duration_ticks - self.segments[0].start_ticks, self.timescale)
+
+    @cached_property
+    def longest(self) -> Fraction:
+        """Seconds of the longest segment."""
+        return Fraction(max(segment.duration_ticks for segment in self.segments), self.timescale)
+
+    @cached_property
+    def average_bps(self) -> int:
+        """Mean rate of the media bytes, rounded up."""
+        return _rate(sum(segment.size_bytes for segment in self.segments), self.duration)
+
+    @cached_property
+    def peak_bps(self) -> int:
+        """The largest rate of any run of segments that lasts 0.5 to 1.5 times the target duration.
+
+        Source: RFC 8216 section 4.1, "peak segment bit rate". A track too short to have such a run peaks at
+        its average.
+        """
+        shortest = Fraction(self.target_duration_s, 2) * self.timescale
+        longest = 3 * shortest
+        peak = self.average_bps
+        for first in range(len(self.segments)):
+            size_bytes = duration_ticks = 0
+            for segment in self.segments[first:]:
+                size_bytes += segment.size_bytes
+                duration_ticks += segment.duration_ticks
+                if duration_ticks > longest:
+                    break
+                if duration_ticks >= shortest:
+                    peak = max(peak, _rate(size_bytes, Fraction(duration_ticks, self.timescale)))
+        return peak
+
+
+@attrs.frozen(kw_only=True)
+class Presentation:
+    """At least one track; `video` and `audio` are each in rising order of their rate."""
+
+    content_id: str
+    media_version: int
+    target_duration_s: int
+    video: tuple[Track, ...]
+    audio: tuple[Track, ...]
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        return (*self.video, *self.audio)
+
+    @property
+    def duration(self) -> Fraction:
+        """The picture's where there is one: sound may end a few milliseconds beside it."""
+        return (self.video or self.audio)[0].duration
+
+    def track(self, track_id: str) -> Track | None:
+        return next((track for track in self.tracks if track.id == track_id), None)
+
+
+def _rate(size_bytes: int, duration_s: Fraction) -> int:
+    return -(-size_bytes * 8 // duration_s)

@@ -1,0 +1,189 @@
+"""The typed routes: sessions and what is known of a stream. The bytes are `delivery.py`."""
+
+from __future__ import annotations
+
+import attrs
+
+from streamgate.contracts.gate import GateRefused, GateUnknown
+from streamgate.contracts.metadata import AccessQuery, ContentNotFound, Metadata
+from streamgate.contracts.streaming import (
+    MediaQuery,
+    NotPlayable,
+    RenditionState,
+    SessionEnded,
+    SessionUnknown,
+    Streaming,
+    TooManySessions,
+)
+from streamgate.errors import Unauthorized
+from streamgate.sdk.clock import rfc3339
+from streamgate.web.routes import PUBLIC, Call, Route
+
+from .delivery import PREFIX
+from .keys import PathKeys
+from .live import LiveSession
+from .sessions import Sessions
+
+_CONTENT_ID = attrs.validators.matches_re(r"[A-Za-z0-9_-]{1,40}")
+
+
+@attrs.frozen(kw_only=True)
+class SessionBody:
+    """`client_id` tells one person's players apart. Without sign-in a session is found again only by a client id
+    of at least 16 characters: make it random."""
+
+    content_id: str = attrs.field(validator=_CONTENT_ID)
+    client_id: str = attrs.field(default="", validator=attrs.validators.matches_re(r"[A-Za-z0-9._~-]{0,128}"))
+
+
+@attrs.frozen(kw_only=True)
+class SessionAnswer:
+    """URLs are paths of this origin, and carry the session: whoever has them can watch for as long as it may.
+    `expires_at` is when bytes stop unless traffic or a renewal extends it."""
+
+    session_id: str
+    hls_url: str
+    dash_url: str | None
+    poster_url: str | None
+    storyboard_url: str | None
+    expires_at: str
+    renew_after_s: float
+
+
+@attrs.frozen(kw_only=True)
+class RenewAnswer:
+    session_id: str
+    expires_at: str
+    renew_after_s: float
+
+
+@attrs.frozen(kw_only=True)
+class SessionPath:
+    session_id: str
+
+
+@attrs.frozen(kw_only=True)
+class InfoQuery:
+    content_id: str = attrs.field(validator=_CONTENT_ID)
+
+
+@attrs.frozen(kw_only=True)
+class InfoAnswer:
+    """The newest media version. Task, warnings and error are told to the content's owner and to moderators."""
+
+    content_id: str
+    media_version: int
+    state: str
+    playable: bool
+    kind: str
+    duration_s: float
+    renditions: tuple[RenditionState, ...]
+    task_id: str | None
+    warnings: tuple[str, ...]
+    error_code: str | None
+    error_detail: str | None
+
+
+class StreamRoutes:
+    """Args:
+    lease_s: from half of it on a player renews.
+    """
+
+    def __init__(
+        self, sessions: Sessions, keys: PathKeys, streaming: Streaming, metadata: Metadata, *, lease_s: float
+    ) -> None:
+        self._sessions = sessions
+        self._keys = keys
+        self._streaming = streaming
+        self._metadata = metadata
+        self._lease_s = lease_s
+
+    def routes(self) -> list[Route]:
+        return [
+            Route(
+                "POST",
+                "/api/v1/stream/session",
+                self.open,
+                policy=PUBLIC,
+                body=SessionBody,
+                answer=SessionAnswer,
+                status=201,
+                summary="Open a playback session",
+                description="Public content needs no sign-in. The same person, client and content get one session.",
+                errors=(Unauthorized, ContentNotFound, GateRefused, GateUnknown, NotPlayable, TooManySessions),
+            ),
+            Route(
+                "POST",
+                "/api/v1/stream/session/{session_id}/renew",
+                self.renew,
+                policy=PUBLIC,
+                query=SessionPath,
+                answer=RenewAnswer,
+                summary="Keep a playback session alive",
+                description="For its subject, and for the content's owner. Traffic renews a session too.",
+                errors=(SessionUnknown, SessionEnded, GateUnknown),
+            ),
+            Route(
+                "DELETE",
+                "/api/v1/stream/session/{session_id}",
+                self.close,
+                policy=PUBLIC,
+                query=SessionPath,
+                summary="End a playback session",
+                description="For its subject, and for the content's owner.",
+                errors=(SessionUnknown,),
+            ),
+            Route(
+                "GET",
+                "/api/v1/stream/info",
+                self.info,
+                policy=PUBLIC,
+                query=InfoQuery,
+                answer=InfoAnswer,
+                summary="What can be played of a content",
+                errors=(ContentNotFound,),
+            ),
+        ]
+
+    async def open(self, call: Call[SessionBody, None]) -> SessionAnswer:
+        live = await self._sessions.open(call.actor, call.body.content_id, call.body.client_id)
+        folder = f"{PREFIX}/{self._keys.make(live.session_id)}"
+        return SessionAnswer(
+            session_id=live.session_id,
+            hls_url=f"{folder}/master.m3u8",
+            dash_url=f"{folder}/manifest.mpd",
+            poster_url=None,
+            storyboard_url=None,
+            expires_at=_expires_at(live),
+            renew_after_s=self._lease_s / 2,
+        )
+
+    async def renew(self, call: Call[None, SessionPath]) -> RenewAnswer:
+        live = await self._sessions.renew(call.actor, call.query.session_id)
+        return RenewAnswer(session_id=live.session_id, expires_at=_expires_at(live), renew_after_s=self._lease_s / 2)
+
+    async def close(self, call: Call[None, SessionPath]) -> None:
+        await self._sessions.close(call.actor, call.query.session_id)
+
+    async def info(self, call: Call[None, InfoQuery]) -> InfoAnswer:
+        content_id = call.query.content_id
+        content = await self._metadata.get(AccessQuery(content_id=content_id, actor=call.actor, want="see"))
+        media = await self._streaming.media(MediaQuery(content_id=content_id))
+        is_owner = call.actor.is_moderator or (call.actor.is_signed_in and call.actor.user_id == content.owner)
+        return InfoAnswer(
+            content_id=content_id,
+            media_version=media.media_version,
+            state=media.state,
+            playable=media.playable,
+            kind=content.kind,
+            duration_s=media.duration_s,
+            renditions=media.renditions,
+            task_id=media.root_id or None if is_owner else None,
+            warnings=media.warnings if is_owner else (),
+            error_code=media.error_code or None if is_owner else None,
+            error_detail=media.error_detail or None if is_owner else None,
+        )
+
+
+def _expires_at(live: LiveSession) -> str:
+    return rfc3339(int(live.lease.until_s * 1000))

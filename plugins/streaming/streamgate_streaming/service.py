@@ -1,0 +1,50 @@
+"""The service others call: what the media of a content is, and making it anew."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from streamgate.contracts.jobs import JobNotFound
+from streamgate.contracts.streaming import MediaQuery, MediaState, TaskQuery, Transcode, TranscodeStarted
+from streamgate.sdk.db import Database
+
+from . import media_repository as repository
+from .orchestration import Orchestration
+from .states import media_state, no_media
+from .tables import MediaRow
+
+
+class StreamingService:
+    """Implements `contracts.streaming.Streaming`."""
+
+    def __init__(self, db: Database, orchestration: Orchestration) -> None:
+        self._db = db
+        self._orchestration = orchestration
+
+    async def media(self, query: MediaQuery) -> MediaState:
+        def read(session: Session) -> MediaState:
+            newest = next(iter(repository.media_versions(session, query.content_id)), None)
+            return no_media(query.content_id) if newest is None else _state(session, newest)
+
+        return await self._db.read(read)
+
+    async def media_of_task(self, query: TaskQuery) -> MediaState:
+        def read(session: Session) -> MediaState:
+            found = repository.media_of_root(session, query.task_id)
+            if found is None:
+                raise JobNotFound(f"no task {query.task_id}")
+            return _state(session, found)
+
+        return await self._db.read(read)
+
+    async def transcode(self, wanted: Transcode) -> TranscodeStarted:
+        return TranscodeStarted(task_id=await self._orchestration.transcode(wanted))
+
+
+def _state(session: Session, media: MediaRow) -> MediaState:
+    return media_state(
+        media,
+        repository.plan_of(media),
+        repository.renditions_of(session, media),
+        is_playable=repository.active_version(session, media.content_id) is not None,
+    )

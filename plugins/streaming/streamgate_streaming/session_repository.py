@@ -1,0 +1,263 @@
+"""Playback sessions in the database. Functions take a session of the database and never commit.
+
+An ended session stays ended: no function brings one back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+from sqlalchemy import ColumnElement, delete, func, select, text, update
+from sqlalchemy.orm import Session
+
+from streamgate.context import Actor
+from streamgate.contracts.events import SESSION_ENDED, SessionEndedEvent
+from streamgate.contracts.streaming import TooManySessions
+from streamgate.sdk.db import emit, insert_into
+
+from .tables import LeafRow, SessionRow
+
+_PAGE = 500  # ids in one statement
+
+
+@attrs.frozen(kw_only=True)
+class StoredSession:
+    """A session as its row has it. `actor` is anonymous where nobody was signed in."""
+
+    session_id: str
+    content_id: str
+    media_version: int
+    actor: Actor
+    client_id: str
+    state: str
+    reason: str = ""
+    gate_revision: int
+    seen_at_ms: int
+
+    @property
+    def is_ended(self) -> bool:
+        return self.state == "ended"
+
+
+@attrs.frozen(kw_only=True)
+class NewSession:
+    session_id: str
+    content_id: str
+    media_version: int
+    actor: Actor
+    client_id: str
+    gate_revision: int
+    leaf_keys: tuple[str, ...]
+    now_ms: int
+
+
+def open_session(session: Session, wanted: NewSession, *, limit: int, idle_before_ms: int) -> StoredSession:
+    """The running session of the same person, client, content and media version, or a new one.
+
+    One of an older media version ends. Where a person has `limit` sessions, the one that was idle longest ends.
+
+    Raises:
+        TooManySessions: all of them are in use.
+    """
+    _lock_whose(session, wanted.actor.user_id or wanted.client_id)
+    found = _same(session, wanted)
+    if found is not None and found.media_version == wanted.media_version:
+        found.roles, found.address = list(wanted.actor.roles), wanted.actor.address
+        found.state, found.seen_at_ms = "active", wanted.now_ms
+        session.flush()
+        set_decision(session, found.session_id, wanted.gate_revision, wanted.leaf_keys)
+        return _stored(found)
+    if found is not None:
+        end_sessions(session, [found.session_id], "version_changed", wanted.now_ms)
+    if wanted.actor.user_id:
+        _make_room(session, wanted, limit, idle_before_ms)
+    row = SessionRow(
+        session_id=wanted.session_id,
+        content_id=wanted.content_id,
+        media_version=wanted.media_version,
+        user_id=wanted.actor.user_id,
+        client_id=wanted.client_id,
+        roles=list(wanted.actor.roles),
+        address=wanted.actor.address,
+        state="active",
+        reason="",
+        gate_revision=wanted.gate_revision,
+        created_at_ms=wanted.now_ms,
+        seen_at_ms=wanted.now_ms,
+        ended_at_ms=None,
+    )
+    session.add(row)
+    session.flush()
+    _set_leaves(session, wanted.session_id, wanted.leaf_keys)
+    return _stored(row)
+
+
+def find_session(session: Session, session_id: str) -> StoredSession | None:
+    row = session.get(SessionRow, session_id)
+    return None if row is None else _stored(row)
+
+
+def running_of_content(session: Session, content_id: str, *, after_id: str, limit: int) -> list[StoredSession]:
+    """A page of a content's running sessions, by id."""
+    page = (
+        select(SessionRow)
+        .where(SessionRow.content_id == content_id, SessionRow.state != "ended", SessionRow.session_id > after_id)
+        .order_by(SessionRow.session_id)
+        .limit(limit)
+    )
+    return [_stored(row) for row in session.scalars(page)]
+
+
+def ended_among(session: Session, session_ids: Sequence[str]) -> dict[str, str]:
+    """Which of these are over, with their reasons; one without a row is over too."""
+    ended = dict.fromkeys(session_ids, "ended")
+    for at in range(0, len(session_ids), _PAGE):
+        page = session_ids[at : at + _PAGE]
+        rows = select(SessionRow.session_id, SessionRow.state, SessionRow.reason).where(SessionRow.session_id.in_(page))
+        for session_id, state, reason in session.execute(rows):
+            if state == "ended":
+                ended[session_id] = reason
+            else:
+                del ended[session_id]
+    return ended
+
+
+def end_sessions(session: Session, session_ids: Iterable[str], reason: str, now_ms: int) -> int:
+    """Ends those of them that run, and tells every replica. Returns how many there were."""
+    return _end(session, SessionRow.session_id.in_(list(session_ids)), reason, now_ms)
+
+
+def end_all_of(session: Session, content_id: str, reason: str, now_ms: int, *, media_version: int | None = None) -> int:
+    """Ends all sessions of a content, or of one version of it."""
+    which = SessionRow.content_id == content_id
+    if media_version is not None:
+        which = which & (SessionRow.media_version == media_version)
+    return _end(session, which, reason, now_ms)
+
+
+def end_old(session: Session, *, created_before_ms: int, seen_before_ms: int, now_ms: int) -> int:
+    """Ends what is too old, and what nobody has used for too long."""
+    ended = _end(session, SessionRow.created_at_ms < created_before_ms, "expired", now_ms)
+    return ended + _end(session, SessionRow.seen_at_ms < seen_before_ms, "abandoned", now_ms)
+
+
+def note_seen(session: Session, seen_at_ms: Mapping[str, int]) -> None:
+    """When sessions were last used; what is used is active."""
+    for session_id, at_ms in sorted(seen_at_ms.items()):
+        session.execute(
+            update(SessionRow)
+            .where(SessionRow.session_id == session_id, SessionRow.state != "ended", SessionRow.seen_at_ms < at_ms)
+            .values(seen_at_ms=at_ms, state="active")
+        )
+
+
+def mark_idle(session: Session, *, seen_before_ms: int) -> None:
+    session.execute(
+        update(SessionRow)
+        .where(SessionRow.state == "active", SessionRow.seen_at_ms < seen_before_ms)
+        .values(state="idle")
+    )
+
+
+def set_decision(session: Session, session_id: str, gate_revision: int, leaf_keys: Iterable[str]) -> None:
+    """What the latest decision rests on, so that walk B finds the session; nothing for an ended one."""
+    changed = session.execute(
+        update(SessionRow)
+        .where(
+            SessionRow.session_id == session_id,
+            SessionRow.state != "ended",
+            SessionRow.gate_revision != gate_revision,
+        )
+        .values(gate_revision=gate_revision)
+        .returning(SessionRow.session_id)
+    ).first()
+    if changed is not None:
+        session.execute(delete(LeafRow).where(LeafRow.session_id == session_id))
+        _set_leaves(session, session_id, leaf_keys)
+
+
+def forget_ended(session: Session, *, ended_before_ms: int) -> None:
+    session.execute(delete(SessionRow).where(SessionRow.state == "ended", SessionRow.ended_at_ms < ended_before_ms))
+
+
+# --- pieces -----------------------------------------------------------------------------------------
+
+
+def _lock_whose(session: Session, whose: str) -> None:
+    """One viewer's sessions are opened one after another, or two requests at once would both find room. SQLite
+    writes one after another anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:whose, 0))")
+        session.execute(lock, {"whose": f"streaming:{whose}"})
+
+
+def _same(session: Session, wanted: NewSession) -> SessionRow | None:
+    return session.scalars(
+        select(SessionRow)
+        .where(
+            SessionRow.user_id == wanted.actor.user_id,
+            SessionRow.client_id == wanted.client_id,
+            SessionRow.content_id == wanted.content_id,
+            SessionRow.state != "ended",
+        )
+        .with_for_update()
+    ).one_or_none()
+
+
+def _make_room(session: Session, wanted: NewSession, limit: int, idle_before_ms: int) -> None:
+    running = (SessionRow.user_id == wanted.actor.user_id, SessionRow.state != "ended")
+    count = session.execute(select(func.count()).select_from(SessionRow).where(*running)).scalar_one()
+    surplus = count + 1 - limit
+    if surplus <= 0:
+        return
+    idle = (
+        select(SessionRow.session_id)
+        .where(*running, SessionRow.seen_at_ms < idle_before_ms)
+        .order_by(SessionRow.seen_at_ms)
+        .limit(surplus)
+    )
+    replaced = list(session.scalars(idle))
+    if len(replaced) < surplus:
+        raise TooManySessions(f"{count} playback sessions are in use; stop one, or wait until one is idle")
+    end_sessions(session, replaced, "replaced", wanted.now_ms)
+
+
+def _end(session: Session, which: ColumnElement[bool], reason: str, now_ms: int) -> int:
+    ended = session.execute(
+        update(SessionRow)
+        .where(which, SessionRow.state != "ended")
+        .values(state="ended", reason=reason, ended_at_ms=now_ms)
+        .returning(SessionRow.session_id, SessionRow.content_id)
+        .execution_options(synchronize_session="fetch")
+    ).all()
+    for at in range(0, len(ended), _PAGE):
+        ids = [session_id for session_id, _ in ended[at : at + _PAGE]]
+        session.execute(delete(LeafRow).where(LeafRow.session_id.in_(ids)))
+    for session_id, content_id in ended:
+        body = SessionEndedEvent(subject_id=session_id, revision=1, content_id=content_id, reason=reason)
+        emit(session, SESSION_ENDED, body)
+    return len(ended)
+
+
+def _set_leaves(session: Session, session_id: str, leaf_keys: Iterable[str]) -> None:
+    values = [{"leaf_key": key, "session_id": session_id} for key in sorted(set(leaf_keys))]
+    if values:
+        session.execute(insert_into(session, LeafRow).on_conflict_do_nothing(), values)
+
+
+def _stored(row: SessionRow) -> StoredSession:
+    actor = Actor()
+    if row.user_id:
+        actor = Actor(kind="user", user_id=row.user_id, roles=tuple(row.roles), address=row.address)
+    return StoredSession(
+        session_id=row.session_id,
+        content_id=row.content_id,
+        media_version=row.media_version,
+        actor=actor,
+        client_id=row.client_id,
+        state=row.state,
+        reason=row.reason,
+        gate_revision=row.gate_revision,
+        seen_at_ms=row.seen_at_ms,
+    )

@@ -1,0 +1,58 @@
+"""A media version in the words of the contract: pure, from rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast, get_args
+
+from streamgate.contracts.media import MediaPlan, PlannedRendition
+from streamgate.contracts.streaming import MediaStage, MediaState, RenditionState, RenditionStatus
+
+from .tables import MediaRow, RenditionRow
+from .verify import grid_of, timescale_of
+
+
+def no_media(content_id: str) -> MediaState:
+    return MediaState(content_id=content_id, media_version=0, state="none", playable=False, duration_s=0.0, root_id="")
+
+
+def media_state(
+    media: MediaRow, plan: MediaPlan | None, rows: Mapping[str, RenditionRow], *, is_playable: bool
+) -> MediaState:
+    """The newest version as it is. `is_playable`: any version of the content can be watched."""
+    if media.state not in get_args(MediaStage):
+        raise ValueError(f"unknown media state {media.state!r}")
+    renditions = plan.renditions if plan is not None else ()
+    return MediaState(
+        content_id=media.content_id,
+        media_version=media.media_version,
+        state=cast(MediaStage, media.state),
+        playable=is_playable,
+        duration_s=media.duration_s,
+        root_id=media.root_id,
+        renditions=tuple(
+            _rendition_state(plan, each, rows[each.id]) for each in renditions if plan and each.id in rows
+        ),
+        warnings=tuple(media.warnings),
+        error_code=media.error_code if media.state == "failed" else "",
+        error_detail=media.error_detail if media.state == "failed" else "",
+    )
+
+
+def _rendition_state(plan: MediaPlan, planned: PlannedRendition, row: RenditionRow) -> RenditionState:
+    is_video = planned.kind == "video"
+    bitrate_bps = planned.bitrate_bps or planned.maxrate_bps
+    if row.status == "ready":
+        duration_ticks = grid_of(plan, planned)[-1]
+        bitrate_bps = row.made_bytes * 8 * timescale_of(plan, planned) // duration_ticks
+    return RenditionState(
+        id=planned.id,
+        name=f"{min(planned.width_px, planned.height_px)}p" if is_video else "audio",
+        kind=planned.kind,
+        width_px=planned.width_px,
+        height_px=planned.height_px,
+        codec=planned.codec,
+        bitrate_bps=bitrate_bps,
+        status=cast(RenditionStatus, row.status),
+        progress=row.segments_made / row.segments_planned,
+    )

@@ -1,0 +1,183 @@
+"""Streaming's tables. Times are milliseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Float, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from streamgate.sdk.db import Json, plugin_tables
+
+TABLES = plugin_tables("streaming")
+
+
+class Base(DeclarativeBase):
+    metadata = TABLES
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own form
+        int: BigInteger,
+        str: Text,
+        bytes: LargeBinary,
+        list[str]: Json,
+        dict[str, Any]: Json,
+    }
+
+
+class ContentRow(Base):
+    """What all media versions of a content share: the newest source (and the upload that last failed: its end may
+    be heard before its beginning), and the counter of what was told about it. The row stays when the content is
+    deleted, so that what comes late finds that out."""
+
+    __tablename__ = "streaming_contents"
+
+    content_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    revision: Mapped[int]
+    newest_version: Mapped[int] = mapped_column(Integer)
+    is_deleted: Mapped[bool] = mapped_column(Boolean)
+    owner: Mapped[str] = mapped_column(String(64))
+    upload_id: Mapped[str] = mapped_column(String(40))
+    upload_revision: Mapped[int]
+    failed_upload_id: Mapped[str] = mapped_column(String(40))
+    source_key: Mapped[str]
+    source_size_bytes: Mapped[int]
+
+
+class MediaRow(Base):
+    """A media version. `root_id` is the job that plans it and the parent of all others. `playable` falls only
+    with the version."""
+
+    __tablename__ = "streaming_media"
+
+    content_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    media_version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    state: Mapped[str] = mapped_column(String(16))
+    playable: Mapped[bool] = mapped_column(Boolean)
+    kind: Mapped[str] = mapped_column(String(16))
+    duration_s: Mapped[float] = mapped_column(Float)
+    root_id: Mapped[str] = mapped_column(String(64))
+    upload_id: Mapped[str] = mapped_column(String(40))
+    source_key: Mapped[str]
+    source_size_bytes: Mapped[int]
+    profile: Mapped[str] = mapped_column(String(64))
+    priority: Mapped[int] = mapped_column(Integer)
+    plan: Mapped[dict[str, Any] | None]
+    warnings: Mapped[list[str]]
+    error_code: Mapped[str] = mapped_column(String(128))
+    error_detail: Mapped[str]
+    created_at_ms: Mapped[int]
+
+    __table_args__ = (Index("ix_streaming_media_root_id", "root_id", unique=True),)
+
+
+class RenditionRow(Base):
+    """A planned rendition and how far it is. `segments_made` of `segments_planned` are in the index."""
+
+    __tablename__ = "streaming_renditions"
+
+    content_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    media_version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    rendition_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16))
+    segments_planned: Mapped[int] = mapped_column(Integer)
+    segments_made: Mapped[int] = mapped_column(Integer)
+    made_bytes: Mapped[int]
+    init_key: Mapped[str]
+    init_sha256: Mapped[str] = mapped_column(String(64))
+    init_size_bytes: Mapped[int]
+
+
+class SegmentRow(Base):
+    """A made segment. Ticks are of its rendition's time scale."""
+
+    __tablename__ = "streaming_segments"
+
+    content_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    media_version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    rendition_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    n: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    key: Mapped[str]
+    size_bytes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    start_ticks: Mapped[int]
+    duration_ticks: Mapped[int]
+
+
+class WorkRow(Base):
+    """A job asked for, and what it makes: chunk `chunk_n` of all video renditions, or one audio rendition."""
+
+    __tablename__ = "streaming_work"
+
+    job_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content_id: Mapped[str] = mapped_column(String(40))
+    media_version: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(64))
+    chunk_n: Mapped[int | None] = mapped_column(Integer)
+    rendition_id: Mapped[str] = mapped_column(String(32))
+
+
+class GarbageRow(Base):
+    """A blob that nothing names any more; the collector deletes it after `due_at_ms`, then the row."""
+
+    __tablename__ = "streaming_garbage"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    due_at_ms: Mapped[int]
+
+    __table_args__ = (Index("ix_streaming_garbage_due", "due_at_ms"),)
+
+
+class SessionRow(Base):
+    """A playback session. `user_id` is empty for nobody known; then `client_id` alone says whose it is. Roles and
+    address are those of its latest request that carried a bearer."""
+
+    __tablename__ = "streaming_sessions"
+
+    session_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    content_id: Mapped[str] = mapped_column(String(40))
+    media_version: Mapped[int] = mapped_column(Integer)
+    user_id: Mapped[str] = mapped_column(String(64))
+    client_id: Mapped[str] = mapped_column(String(128))
+    roles: Mapped[list[str]]
+    address: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(64))
+    gate_revision: Mapped[int]
+    created_at_ms: Mapped[int]
+    seen_at_ms: Mapped[int]
+    ended_at_ms: Mapped[int | None]
+
+    __table_args__ = (
+        Index(
+            "ix_streaming_sessions_whose",
+            "user_id",
+            "client_id",
+            "content_id",
+            unique=True,
+            sqlite_where=text("state <> 'ended'"),
+            postgresql_where=text("state <> 'ended'"),
+        ),
+        Index("ix_streaming_sessions_content_id", "content_id", "media_version"),
+        Index("ix_streaming_sessions_seen", "state", "seen_at_ms"),
+    )
+
+
+class LeafRow(Base):
+    """A token contract a running session's decision rests on: transfers find sessions by it without a scan."""
+
+    __tablename__ = "streaming_session_leaves"
+
+    leaf_key: Mapped[str] = mapped_column(String(160), primary_key=True)
+    session_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+
+    __table_args__ = (Index("ix_streaming_session_leaves_session_id", "session_id"),)
+
+
+class KeyRow(Base):
+    """A key of ours, wrapped by the master key under its purpose."""
+
+    __tablename__ = "streaming_keys"
+
+    purpose: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    wrapped: Mapped[bytes]
+    created_at_ms: Mapped[int]

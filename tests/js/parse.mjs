@@ -1,0 +1,77 @@
+// Reads [{kind: "hls" | "dash", text, uri}] from stdin and writes what the independent parsers understood.
+import { readFileSync } from "node:fs";
+import hls from "hls-parser";
+import { parse as parseMpd } from "mpd-parser";
+
+hls.setOptions({ strictMode: true });
+
+const readHls = (text) => {
+  const playlist = hls.parse(text);
+  if (playlist.isMasterPlaylist) {
+    return {
+      version: playlist.version,
+      independentSegments: playlist.independentSegments,
+      variants: playlist.variants.map((variant) => ({
+        uri: variant.uri,
+        bandwidth: variant.bandwidth,
+        averageBandwidth: variant.averageBandwidth,
+        codecs: variant.codecs,
+        resolution: variant.resolution ?? null,
+        frameRate: variant.frameRate ?? null,
+        audio: variant.audio.map((sound) => ({
+          uri: sound.uri,
+          groupId: sound.groupId,
+          name: sound.name,
+          isDefault: sound.isDefault,
+          channels: sound.channels ?? null,
+        })),
+      })),
+    };
+  }
+  return {
+    version: playlist.version,
+    targetDuration: playlist.targetDuration,
+    playlistType: playlist.playlistType,
+    endlist: playlist.endlist,
+    mediaSequenceBase: playlist.mediaSequenceBase,
+    segments: playlist.segments.map((segment) => ({
+      uri: segment.uri,
+      duration: segment.duration,
+      map: segment.map?.uri ?? null,
+    })),
+  };
+};
+
+const readRendition = (playlist) => ({
+  id: playlist.attributes.NAME,
+  bandwidth: playlist.attributes.BANDWIDTH ?? null,
+  codecs: playlist.attributes.CODECS,
+  resolution: playlist.attributes.RESOLUTION ?? null,
+  frameRate: playlist.attributes["FRAME-RATE"] ?? null,
+  endList: playlist.endList,
+  timelineStarts: playlist.timelineStarts,
+  segments: playlist.segments.map((segment) => ({
+    uri: segment.resolvedUri,
+    map: segment.map.resolvedUri,
+    duration: segment.duration,
+    presentationTime: segment.presentationTime,
+    number: segment.number,
+  })),
+});
+
+const readDash = (text, uri) => {
+  const warnings = [];
+  const manifest = parseMpd(text, { manifestUri: uri, eventHandler: (event) => warnings.push(event) });
+  const sounds = Object.values(manifest.mediaGroups.AUDIO).flatMap((group) => Object.values(group));
+  return {
+    warnings,
+    duration: manifest.duration,
+    endList: manifest.endList,
+    video: manifest.playlists.map(readRendition),
+    audio: sounds.flatMap((sound) => sound.playlists).map(readRendition),
+  };
+};
+
+const documents = JSON.parse(readFileSync(0, "utf8"));
+const answers = documents.map(({ kind, text, uri }) => (kind === "hls" ? readHls(text) : readDash(text, uri)));
+process.stdout.write(JSON.stringify(answers));

@@ -1,0 +1,541 @@
+"""Streaming in a house of its own: auth, metadata and worker are stand-ins of contract types, all else is real.
+
+`Theatre` plays the parts of the others: it uploads, makes what jobs ask for (bytes of no meaning, in the real blob
+store), and hears every event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import subprocess
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import attrs
+import httpx
+import pytest
+
+import streamgate_streaming.plugin as plugin_module
+from streamgate.context import ANONYMOUS, Actor
+from streamgate.contracts import events
+from streamgate.contracts.auth import AUTH, Auth, DecideMany, DecideQuery, Decision, Decisions
+from streamgate.contracts.gate import Explanation, Outcome
+from streamgate.contracts.jobs import JOBS, Cancel, Job, JobNotFound, Jobs, NewJob
+from streamgate.contracts.media import (
+    AUDIO_KIND,
+    CHUNK_KIND,
+    MadePart,
+    MadeResult,
+    MadeSegment,
+    MediaPlan,
+    MediaSource,
+    PlannedChunk,
+    PlannedRendition,
+    ProbeResult,
+)
+from streamgate.contracts.metadata import METADATA, AccessQuery, Content, ContentNotFound, Metadata
+from streamgate.events import EventType, Received, on_group
+from streamgate.sdk.blobs import BlobStore
+from streamgate.sdk.ids import uuid7
+from streamgate.services import Offer
+from streamgate.testing.clock import FakeClock
+from streamgate.testing.house import House, house
+from streamgate.testing.wait import eventually
+from streamgate.wire import from_plain, to_plain
+from streamgate_streaming.config import StreamingConfig
+from streamgate_streaming.plugin import PLUGIN, StreamingPlugin
+from streamgate_streaming.presentation import Presentation, Segment, Track
+
+JS = Path(__file__).parents[2] / "js"
+CREATOR = Actor(kind="user", user_id="creator", roles=("creator",))
+HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))
+STRANGER = Actor(kind="user", user_id="stranger", roles=("viewer",))
+LEASE_S = 60.0
+
+Parse = Callable[[Sequence[tuple[str, str]]], list[Any]]
+MakeTrack = Callable[..., Track]
+
+
+# --- the others -------------------------------------------------------------------------------------
+
+
+class Partial:
+    """A stand-in for a service: what it does not define fails the test that calls it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        async def never(*_: Any) -> Any:
+            raise AssertionError(f"{type(self).__name__}.{name} was called")
+
+        return never
+
+
+class FakeAuth(Partial):
+    """Decides by lists. `read_age_s`: how old the chain reading of each answer is."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.holders: set[str] = {CREATOR.user_id, HOLDER.user_id}
+        self.public: set[str] = set()
+        self.unknown = False
+        self.grace_until_s = 0.0
+        self.read_age_s = 0.0
+        self.revision = 1
+        self.fault: Exception | None = None
+        self.calls: list[int] = []  # how many questions each call had
+        self.asked: list[DecideQuery] = []
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def decide(self, query: DecideQuery) -> Decision:
+        return (await self.decide_many(DecideMany(queries=(query,)))).decisions[0]
+
+    async def decide_many(self, query: DecideMany) -> Decisions:
+        self.calls.append(len(query.queries))
+        self.asked.extend(query.queries)
+        read_at_s = self._clock.now_s() - self.read_age_s
+        decisions = tuple(self._decide(each, read_at_s) for each in query.queries)
+        await self.may_answer.wait()
+        if self.fault is not None:
+            raise self.fault
+        return Decisions(decisions=decisions)
+
+    def _decide(self, query: DecideQuery, read_at_s: float) -> Decision:
+        is_public = query.content_id in self.public
+        outcome: Outcome = "does_not_hold"
+        if is_public or query.actor.user_id in self.holders:
+            outcome = "holds"
+        if self.unknown:
+            outcome = "unknown"
+        return Decision(
+            outcome=outcome,
+            is_public=is_public,
+            explanation=Explanation(kind="erc721", outcome=outcome, text="holds a token", needed="1", held="0"),
+            read_at_s=read_at_s,
+            grace_until_s=self.grace_until_s if outcome == "unknown" else 0.0,
+            gate_revision=self.revision,
+            leaf_keys=("eip155:1/0xabc",),
+        )
+
+
+class FakeMetadata(Partial):
+    """Contents that are there; those in `private` only for the creator."""
+
+    def __init__(self) -> None:
+        self.contents: set[str] = set()
+        self.private: set[str] = set()
+
+    async def get(self, query: AccessQuery) -> Content:
+        is_owner = query.actor.user_id == CREATOR.user_id or query.actor.is_moderator
+        is_hidden = (query.content_id in self.private or query.want == "change") and not is_owner
+        if query.content_id not in self.contents or is_hidden:
+            raise ContentNotFound(f"no content {query.content_id}")
+        return Content(content_id=query.content_id, owner=CREATOR.user_id, title="A film")
+
+
+class FakeJobs(Partial):
+    """Remembers what was cancelled; `known` root jobs can be."""
+
+    def __init__(self) -> None:
+        self.known: set[str] = set()
+        self.cancelled: list[str] = []
+
+    async def cancel(self, wanted: Cancel) -> Job:
+        if wanted.job_id not in self.known:
+            raise JobNotFound(f"no job {wanted.job_id}")
+        self.cancelled.append(wanted.job_id)
+        return Job(
+            job_id=wanted.job_id,
+            root_id=wanted.job_id,
+            kind="media.probe",
+            status="cancelled",
+            owner="",
+            subject_id="",
+            progress=0.0,
+            stage="",
+            attempts=1,
+            max_attempts=3,
+        )
+
+
+# --- plans and what is made of them -----------------------------------------------------------------
+
+
+def make_plan(
+    content_id: str,
+    media_version: int,
+    source: MediaSource,
+    *,
+    segments: int = 3,
+    video: bool = True,
+    audio: bool = True,
+) -> MediaPlan:
+    """4 s segments at 25 frames a second; two rungs and one sound, as far as they are wanted."""
+    video_grid = tuple(range(0, 4 * 12_800 * segments + 1, 4 * 12_800)) if video else ()
+    audio_grid = tuple(n * 4 * 48_000 // 1024 * 1024 for n in range(segments + 1)) if audio else ()
+    rungs: list[PlannedRendition] = []
+    for height_px, width_px in ((720, 1280), (360, 640)) if video else ():
+        rungs.append(
+            PlannedRendition(
+                id=f"v{height_px}",
+                kind="video",
+                mode="encode",
+                base=height_px == 360,
+                codec="avc1.64001f",
+                width_px=width_px,
+                height_px=height_px,
+                fps_num=25,
+                maxrate_bps=3_000_000,
+            )
+        )
+    if audio:
+        rungs.append(
+            PlannedRendition(
+                id="a128",
+                kind="audio",
+                mode="encode",
+                base=not video,
+                codec="mp4a.40.2",
+                bitrate_bps=128_000,
+                sample_rate_hz=48_000,
+                channels=2,
+            )
+        )
+    chunks = [(first, min(first + 2, segments)) for first in range(0, segments, 2)] if video else []
+    return MediaPlan(
+        content_id=content_id,
+        media_version=media_version,
+        source=source,
+        timescale=12_800 if video else 48_000,
+        duration_ticks=(video_grid or audio_grid)[-1],
+        video_grid=video_grid,
+        audio_grid=audio_grid,
+        target_duration_s=4,
+        chunks=tuple(
+            PlannedChunk(n=n, seg_from=a, seg_to=b, decode_from_ticks=video_grid[a]) for n, (a, b) in enumerate(chunks)
+        ),
+        renditions=tuple(rungs),
+        warnings=("plan: a remark",),
+    )
+
+
+def bytes_of(rendition_id: str, n: int, marker: str = "") -> bytes:
+    """Recognisable bytes of a size that differs from segment to segment."""
+    return f"{rendition_id}/{n}{marker} ".encode() * (700 + 97 * n)
+
+
+EVERYTHING: tuple[EventType[Any], ...] = tuple(
+    value for value in vars(events).values() if isinstance(value, EventType) and value is not events.SESSION_ENDED
+)
+
+
+@attrs.define(eq=False)
+class Theatre:
+    """A running house, and the stand-ins around it."""
+
+    home: House
+    auth: FakeAuth
+    metadata: FakeMetadata
+    jobs: FakeJobs
+    clock: FakeClock
+    heard: list[Received[Any]]
+    made: dict[str, bytes] = attrs.field(factory=dict)  # by key
+
+    @property
+    def blobs(self) -> BlobStore:
+        store: BlobStore = self.home.plugins["streaming"]._blobs
+        return store
+
+    @property
+    def db(self) -> Any:  # the plugin's own Database
+        return self.home.plugins["streaming"]._db
+
+    def client(self, actor: Actor = ANONYMOUS) -> httpx.AsyncClient:
+        return self.home.client(actor)
+
+    # --- events -------------------------------------------------------------------------------------
+
+    async def say(self, event: EventType[Any], body: Any, event_id: str = "") -> str:
+        """Returns when streaming has handled it."""
+        event_id = event_id or uuid7()
+        await self.home.events.publish(event, body, event_id=event_id)
+        return event_id
+
+    def told(self, event: EventType[Any]) -> list[Any]:
+        return [received.body for received in self.heard if received.name == event.name]
+
+    async def hear(self, event: EventType[Any], count: int = 1) -> list[Any]:
+        """Waits until so many of an event were told; all of them."""
+
+        async def enough() -> list[Any] | None:
+            told = self.told(event)
+            return told if len(told) >= count else None
+
+        return await eventually(enough, timeout_s=10, every_s=0.005, what=f"{count} × {event.name}")
+
+    # --- the others' parts --------------------------------------------------------------------------
+
+    async def upload(self, content_id: str, revision: int = 1, **more: Any) -> NewJob:
+        """A source has come; returns the probe job that it causes."""
+        self.metadata.contents.add(content_id)
+        before = len(self.orders())
+        body = events.UploadFinished(
+            **{
+                "subject_id": content_id,
+                "revision": revision,
+                "upload_id": f"u_{content_id}_{revision}",
+                "content_id": content_id,
+                "owner": CREATOR.user_id,
+                "filename": "film.mp4",
+                "source_key": f"sources/{content_id}/{revision}",
+                "size_bytes": 1_000_000,
+                **more,
+            }
+        )
+        await self.say(events.UPLOAD_FINISHED, body)
+        [probe] = (await self.ordered(before + 1))[before:]
+        return probe
+
+    def orders(self) -> list[NewJob]:
+        return [from_plain(NewJob, job) for told in self.told(events.JOBS_REQUESTED) for job in told.jobs]
+
+    async def ordered(self, count: int) -> list[NewJob]:
+        async def enough() -> list[NewJob] | None:
+            return self.orders() if len(self.orders()) >= count else None
+
+        return await eventually(enough, timeout_s=10, every_s=0.005, what=f"{count} jobs")
+
+    async def planned(self, probe: NewJob, plan: MediaPlan | None = None, **shape: Any) -> list[NewJob]:
+        """The probe is done; returns the jobs that its plan causes, if it causes any."""
+        payload = probe.payload
+        source = from_plain(MediaSource, payload["source"])
+        plan = plan or make_plan(payload["content_id"], payload["media_version"], source, **shape)
+        before = len(self.orders())
+        await self.done(probe, ProbeResult(plan=plan))
+        count = len(plan.chunks) + sum(1 for each in plan.renditions if each.kind == "audio")
+        return (await self.ordered(before + count))[before:]
+
+    async def done(self, job: NewJob, result: Any, event_id: str = "") -> str:
+        return await self.over(job, status="done", result=to_plain(result), event_id=event_id)
+
+    async def over(self, job: NewJob, *, event_id: str = "", **how: Any) -> str:
+        body = events.JobFinished(
+            subject_id=job.subject_id, revision=1, job_id=job.job_id, root_id=job.root_id, kind=job.kind, **how
+        )
+        return await self.say(events.JOB_FINISHED, body, event_id)
+
+    async def checkpoint(self, job: NewJob, result: MadeResult) -> str:
+        body = events.JobCheckpoint(
+            subject_id=job.subject_id,
+            revision=1,
+            job_id=job.job_id,
+            root_id=job.root_id,
+            kind=job.kind,
+            result=to_plain(result),
+        )
+        return await self.say(events.JOB_CHECKPOINT, body)
+
+    async def make(self, job: NewJob, attempt: int = 1) -> MadeResult:
+        """What a transcoder answers, with the bytes in the blob store."""
+        plan = from_plain(MediaPlan, job.payload["plan"])
+        parts = []
+        if job.kind == CHUNK_KIND:
+            chunk = plan.chunks[job.payload["chunk_n"]]
+            numbers = range(chunk.seg_from, chunk.seg_to)
+            wanted = [(each.id, plan.video_grid) for each in plan.renditions if each.kind == "video"]
+        else:
+            assert job.kind == AUDIO_KIND
+            numbers = range(len(plan.audio_grid) - 1)
+            wanted = [(job.payload["rendition_id"], plan.audio_grid)]
+        prefix = f"leases/{job.job_id}-{attempt}"
+        for rendition_id, grid in wanted:
+            init = f"init of {rendition_id}".encode() * 40
+            await self._put(f"{prefix}/{rendition_id}/init.mp4", init)
+            segments = []
+            for n in numbers:
+                key, data = f"{prefix}/{rendition_id}/{n}.m4s", bytes_of(rendition_id, n)
+                await self._put(key, data)
+                segments.append(
+                    MadeSegment(
+                        n=n,
+                        key=key,
+                        size_bytes=len(data),
+                        sha256=hashlib.sha256(data).hexdigest(),
+                        decode_time_ticks=grid[n],
+                        duration_ticks=grid[n + 1] - grid[n],
+                    )
+                )
+            part = MadePart(
+                rendition_id=rendition_id,
+                init_key=f"{prefix}/{rendition_id}/init.mp4",
+                init_sha256=hashlib.sha256(init).hexdigest(),
+                init_size_bytes=len(init),
+                segments=tuple(segments),
+            )
+            parts.append(part)
+        return MadeResult(parts=tuple(parts))
+
+    async def _put(self, key: str, data: bytes) -> None:
+        await self.blobs.put_bytes(key, data)
+        self.made[key] = data
+
+    async def play(self, content_id: str, *, revision: int = 1, **shape: Any) -> None:
+        """From the upload to `ready`."""
+        ready = len(self.told(events.MEDIA_READY))
+        for job in await self.planned(await self.upload(content_id, revision), **shape):
+            await self.done(job, await self.make(job))
+        await self.hear(events.MEDIA_READY, ready + 1)
+
+    async def collected(self, *, but: tuple[str, ...] = ()) -> None:
+        """Lets time pass until nothing made is left in the blob store, but what is below these prefixes."""
+
+        async def is_gone() -> bool | None:
+            await self.clock.advance(30)
+            left = [each.key async for each in self.blobs.list("leases/") if not each.key.startswith(but or ("-",))]
+            return None if left else True
+
+        await eventually(is_gone, timeout_s=10, every_s=0.01, what="the collector")
+
+    # --- viewers ------------------------------------------------------------------------------------
+
+    async def watch(self, content_id: str, actor: Actor = HOLDER, client_id: str = "") -> dict[str, Any]:
+        """A session's answer."""
+        async with self.client(actor) as http:
+            body = {"content_id": content_id, "client_id": client_id}
+            answer = await http.post("/api/v1/stream/session", json=body)
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def fetch(self, session: Mapping[str, Any], path: str = "master.m3u8", **how: Any) -> httpx.Response:
+        """A file of a session, as a player does: without credentials."""
+        async with self.client() as http:
+            url = session["hls_url"].removesuffix("master.m3u8") + path
+            return await http.request(how.pop("method", "GET"), url, **how)
+
+
+Open = Callable[[], AbstractAsyncContextManager[Theatre]]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def open_theatre(tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Opening it again after it was closed is a restart; the stand-ins are new each time."""
+    with_clock = attrs.evolve(PLUGIN, build=lambda ctx: StreamingPlugin(ctx, clock))
+    monkeypatch.setattr(plugin_module, "PLUGIN", with_clock)
+
+    @asynccontextmanager
+    async def open_it() -> AsyncIterator[Theatre]:
+        auth, metadata, jobs = FakeAuth(clock), FakeMetadata(), FakeJobs()
+        heard: list[Received[Any]] = []
+
+        async def hear(received: Received[Any]) -> None:
+            heard.append(received)
+
+        async with house(
+            tmp_path,
+            ["streaming"],
+            configs={"streaming": StreamingConfig(lease_s=LEASE_S, max_sessions=2, decide_wait_s=1.0)},
+            offers=[
+                Offer(AUTH, cast(Auth, auth)),
+                Offer(METADATA, cast(Metadata, metadata)),
+                Offer(JOBS, cast(Jobs, jobs)),
+            ],
+            subscriptions=[on_group(event, hear, group="theatre") for event in (*EVERYTHING, events.SESSION_ENDED)],
+        ) as home:
+            yield Theatre(home=home, auth=auth, metadata=metadata, jobs=jobs, clock=clock, heard=heard)
+
+    return open_it
+
+
+@pytest.fixture
+async def theatre(open_theatre: Open) -> AsyncIterator[Theatre]:
+    async with open_theatre() as opened:
+        yield opened
+
+
+# --- texts ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def parse() -> Parse:
+    """What npm's hls-parser (strict) and mpd-parser understand of (`hls` | `dash`, text) pairs."""
+
+    def run(documents: Sequence[tuple[str, str]]) -> list[Any]:
+        asked = [{"kind": kind, "text": text, "uri": "http://host/s/token/manifest.mpd"} for kind, text in documents]
+        command = ["node", "parse.mjs"]
+        done = subprocess.run(
+            command, cwd=JS, input=json.dumps(asked).encode(), capture_output=True, check=False, timeout=30
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        answers: list[Any] = json.loads(done.stdout)
+        return answers
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def make_track() -> MakeTrack:
+    """A track over a grid; `sizes` are bytes a segment (one number: all alike)."""
+
+    def make(
+        track_id: str, grid: Sequence[int], timescale: int, sizes: int | Sequence[int] = 250_000, **more: Any
+    ) -> Track:
+        count = len(grid) - 1
+        size_list = [sizes] * count if isinstance(sizes, int) else list(sizes)
+        segments = tuple(
+            Segment(
+                n=n,
+                key=f"made/{track_id}/{n}",
+                size_bytes=size_list[n],
+                sha256="ab" * 32,
+                start_ticks=grid[n],
+                duration_ticks=grid[n + 1] - grid[n],
+            )
+            for n in range(count)
+        )
+        is_audio = track_id.startswith("a")
+        described: dict[str, Any] = (
+            {"kind": "audio", "codec": "mp4a.40.2", "sample_rate_hz": timescale, "channels": 2}
+            if is_audio
+            else {"kind": "video", "codec": "avc1.64001f", "width_px": 1280, "height_px": 720, "fps_num": 25}
+        )
+        return Track(
+            **{
+                "id": track_id,
+                "timescale": timescale,
+                "init_key": f"made/{track_id}/init",
+                "init_sha256": "cd" * 32,
+                "init_size_bytes": 800,
+                "segments": segments,
+                "target_duration_s": more.pop("target_duration_s", 5),
+                **described,
+                **more,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_presentation() -> Callable[..., Presentation]:
+    def make(video: Sequence[Track] = (), audio: Sequence[Track] = ()) -> Presentation:
+        return Presentation(
+            content_id="c_1",
+            media_version=1,
+            target_duration_s=(*video, *audio)[0].target_duration_s,
+            video=tuple(video),
+            audio=tuple(audio),
+        )
+
+    return make

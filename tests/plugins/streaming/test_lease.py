@@ -1,0 +1,108 @@
+"""The lease to the tick: bytes before `until`, never at it or after it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamgate.contracts.auth import Decision
+from streamgate.contracts.gate import Explanation, Outcome
+from streamgate_streaming.lease import NO_LEASE, Lease, after_decision, after_silence
+
+NOW_S = 1_000_000.0
+
+
+def decision(outcome: Outcome, *, read_at_s: float = NOW_S, grace_until_s: float = 0.0) -> Decision:
+    return Decision(
+        outcome=outcome,
+        is_public=False,
+        explanation=Explanation(kind="erc721", outcome=outcome, text=""),
+        read_at_s=read_at_s,
+        grace_until_s=grace_until_s,
+        gate_revision=1,
+    )
+
+
+def test_it_counts_from_the_chain_read_not_from_the_answer() -> None:
+    lease, outcome = after_decision(NO_LEASE, decision("holds", read_at_s=NOW_S - 10), now_s=NOW_S, lease_s=60)
+    assert (lease.until_s, outcome) == (NOW_S + 50, "extended")
+
+
+def test_it_ends_on_the_tick() -> None:
+    lease, _ = after_decision(NO_LEASE, decision("holds"), now_s=NOW_S, lease_s=60)
+    assert lease.holds(NOW_S + 59.999)
+    assert not lease.holds(NOW_S + 60)
+
+
+def test_from_half_of_it_on_it_is_due() -> None:
+    lease, _ = after_decision(NO_LEASE, decision("holds"), now_s=NOW_S, lease_s=60)
+    assert not lease.is_due(NOW_S + 29.999)
+    assert lease.is_due(NOW_S + 30)
+
+
+def test_another_machines_clock_ahead_of_ours_gives_nothing_extra() -> None:
+    lease, _ = after_decision(NO_LEASE, decision("holds", read_at_s=NOW_S + 3_600), now_s=NOW_S, lease_s=60)
+    assert lease.until_s == NOW_S + 60
+
+
+def test_an_old_reading_opens_nothing() -> None:
+    lease, _ = after_decision(NO_LEASE, decision("holds", read_at_s=NOW_S - 60), now_s=NOW_S, lease_s=60)
+    assert not lease.holds(NOW_S)
+
+
+def test_a_refusal_ends_it_at_once() -> None:
+    running = Lease(NOW_S + 50, NOW_S)
+    assert after_decision(running, decision("does_not_hold"), now_s=NOW_S, lease_s=60) == (NO_LEASE, "refused")
+
+
+def test_unknown_lets_it_run_out_and_adds_nothing() -> None:
+    lease, outcome = after_decision(Lease(NOW_S + 20, NOW_S), decision("unknown"), now_s=NOW_S, lease_s=60)
+    assert (lease.until_s, outcome) == (NOW_S + 20, "unknown")
+
+
+def test_a_grace_is_the_answers_own_and_never_shortens() -> None:
+    running = Lease(NOW_S + 20, NOW_S)
+    longer, _ = after_decision(running, decision("unknown", grace_until_s=NOW_S + 300), now_s=NOW_S, lease_s=60)
+    shorter, _ = after_decision(running, decision("unknown", grace_until_s=NOW_S + 5), now_s=NOW_S, lease_s=60)
+    assert (longer.until_s, shorter.until_s) == (NOW_S + 300, NOW_S + 20)
+
+
+def test_a_refusal_with_a_grace_is_still_a_refusal() -> None:
+    refused = decision("does_not_hold", grace_until_s=NOW_S + 300)
+    assert after_decision(Lease(NOW_S + 20, NOW_S), refused, now_s=NOW_S, lease_s=60)[0] == NO_LEASE
+
+
+@pytest.mark.parametrize("outcome", ["holds", "unknown"])
+def test_an_answer_that_extends_nothing_is_not_asked_for_at_once_again(outcome: Outcome) -> None:
+    running = Lease(NOW_S + 20, NOW_S)
+    lease, _ = after_decision(running, decision(outcome, read_at_s=NOW_S - 50), now_s=NOW_S, lease_s=60)
+    assert lease.ask_from_s == NOW_S + 3
+    assert after_silence(running, now_s=NOW_S, lease_s=60) == Lease(NOW_S + 20, NOW_S + 3)
+
+
+Answers = st.tuples(
+    st.sampled_from(["holds", "unknown", "silence"]), st.floats(0, 30), st.floats(-100, 100), st.floats(0, 120)
+)
+
+
+@given(st.lists(Answers, max_size=30), st.floats(2, 120))
+def test_no_order_of_answers_serves_past_a_read_and_the_lease_or_the_grace(
+    answers: list[tuple[str, float, float, float]], lease_s: float
+) -> None:
+    now_s, lease, bound_s = NOW_S, NO_LEASE, 0.0
+    for kind, pause_s, read_offset_s, grace_s in answers:
+        now_s += pause_s
+        if kind == "silence":
+            lease = after_silence(lease, now_s=now_s, lease_s=lease_s)
+            continue
+        read_at_s = now_s + read_offset_s
+        if kind == "holds":
+            answer = decision("holds", read_at_s=read_at_s)
+            bound_s = max(bound_s, min(read_at_s, now_s) + lease_s)
+        else:
+            answer = decision("unknown", read_at_s=read_at_s, grace_until_s=now_s + grace_s)
+            bound_s = max(bound_s, now_s + grace_s)
+        lease, _ = after_decision(lease, answer, now_s=now_s, lease_s=lease_s)
+        assert not lease.holds(bound_s)
+        assert lease.ask_from_s > now_s

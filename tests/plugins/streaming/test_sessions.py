@@ -1,0 +1,463 @@
+"""The life of a playback session: opened, kept, decided again, ended. Time is a clock moved by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from streamgate.context import Actor
+from streamgate.contracts import events
+from streamgate.contracts.auth import AuthUnavailable
+from streamgate.contracts.metadata import ContentNotFound
+from streamgate.sdk.clock import rfc3339
+from streamgate.testing.wait import eventually
+from streamgate_streaming.tables import LeafRow, SessionRow
+
+if TYPE_CHECKING:
+    from .conftest import Theatre
+else:
+    Theatre = Any
+
+CREATOR = Actor(kind="user", user_id="creator", roles=("creator",))
+HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))
+STRANGER = Actor(kind="user", user_id="stranger", roles=("viewer",))
+MODERATOR = Actor(kind="user", user_id="mod", roles=("moderator",))
+NOBODY = Actor()
+LEASE_S = 60.0
+SEGMENT = "v360/0.m4s"
+
+
+@pytest.fixture
+async def film(theatre: Theatre) -> Theatre:
+    """A house with one gated film, ready."""
+    await theatre.play("c_film")
+    return theatre
+
+
+async def ask(theatre: Theatre, actor: Actor, content_id: str = "c_film", **more: Any) -> httpx.Response:
+    async with theatre.client(actor) as http:
+        return await http.post("/api/v1/stream/session", json={"content_id": content_id, **more})
+
+
+async def renew(theatre: Theatre, session_id: str, actor: Actor = HOLDER) -> httpx.Response:
+    async with theatre.client(actor) as http:
+        return await http.post(f"/api/v1/stream/session/{session_id}/renew")
+
+
+async def close(theatre: Theatre, session_id: str, actor: Actor = HOLDER) -> httpx.Response:
+    async with theatre.client(actor) as http:
+        return await http.delete(f"/api/v1/stream/session/{session_id}")
+
+
+async def row(theatre: Theatre, session_id: str) -> SessionRow:
+    found: SessionRow = await theatre.db.read(lambda session: session.get(SessionRow, session_id))
+    return found
+
+
+async def asked_times(theatre: Theatre, count: int) -> None:
+    """Waits until auth was asked so often."""
+
+    async def enough() -> bool | None:
+        return True if len(theatre.auth.calls) >= count else None
+
+    await eventually(enough, every_s=0.002, what=f"{count} questions to auth")
+
+
+def code(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["code"]
+
+
+# --- opening ----------------------------------------------------------------------------------------
+
+
+async def test_a_holder_gets_a_session(film: Theatre) -> None:
+    answer = await ask(film, HOLDER)
+    assert answer.status_code == 201
+    session = answer.json()
+    folder = session["hls_url"].removesuffix("master.m3u8")
+    assert folder.startswith("/api/v1/stream/s/")
+    assert session == {
+        "session_id": session["session_id"],
+        "hls_url": f"{folder}master.m3u8",
+        "dash_url": f"{folder}manifest.mpd",
+        "poster_url": None,
+        "storyboard_url": None,
+        "expires_at": rfc3339(round((film.clock.now_s() + LEASE_S) * 1000)),
+        "renew_after_s": LEASE_S / 2,
+    }
+    assert session["session_id"] not in folder
+
+
+async def test_the_same_person_client_and_content_get_the_same_addresses(film: Theatre) -> None:
+    first = await film.watch("c_film", HOLDER, "tv")
+    await film.clock.advance(20)
+    again, other = await film.watch("c_film", HOLDER, "tv"), await film.watch("c_film", HOLDER, "phone")
+    assert (again["session_id"], again["hls_url"]) == (first["session_id"], first["hls_url"])
+    assert other["hls_url"] != first["hls_url"]
+    assert (await film.watch("c_film", CREATOR, "tv"))["hls_url"] != first["hls_url"]
+
+
+async def test_two_requests_at_once_get_one_session(film: Theatre) -> None:
+    answers = await asyncio.gather(*(film.watch("c_film", HOLDER, "tv") for _ in range(5)))
+    assert len({answer["session_id"] for answer in answers}) == 1
+
+
+async def test_a_stranger_is_refused_with_the_reason(film: Theatre) -> None:
+    answer = await ask(film, STRANGER)
+    assert code(answer) == (403, "gate.refused")
+    assert answer.json()["explanation"] | {"needed": "1", "held": "0"} == answer.json()["explanation"]
+
+
+async def test_nobody_is_asked_to_sign_in_for_what_is_not_public(film: Theatre) -> None:
+    film.auth.holders.add("")  # even where the rule would hold for somebody without a wallet
+    assert code(await ask(film, NOBODY)) == (401, "auth.required")
+
+
+async def test_what_may_not_be_known_of_is_not_found(film: Theatre) -> None:
+    film.metadata.private.add("c_film")
+    assert code(await ask(film, STRANGER)) == code(await ask(film, STRANGER, "c_none")) == (404, "content.not_found")
+    assert film.auth.calls == []
+
+
+async def test_public_content_needs_no_sign_in(film: Theatre) -> None:
+    film.auth.public.add("c_film")
+    session = await film.watch("c_film", NOBODY)
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+
+
+async def test_without_sign_in_only_an_unguessable_client_finds_its_session_again(film: Theatre) -> None:
+    film.auth.public.add("c_film")
+    random = "f3b1c2d4e5a69788"
+    first = await film.watch("c_film", NOBODY, random)
+    assert (await film.watch("c_film", NOBODY, random))["session_id"] == first["session_id"]
+    for guessable in ("", "tv", random[:-1]):
+        one, two = await film.watch("c_film", NOBODY, guessable), await film.watch("c_film", NOBODY, guessable)
+        assert one["session_id"] != two["session_id"]
+
+
+async def test_an_unreadable_chain_is_503_and_never_a_no(film: Theatre) -> None:
+    film.auth.unknown, film.auth.grace_until_s = True, film.clock.now_s() + 600  # a grace is for running sessions
+    answer = await ask(film, HOLDER)
+    assert code(answer) == (503, "gate.unknown")
+    assert "retry-after" in answer.headers
+
+
+async def test_a_reading_older_than_the_lease_opens_nothing(film: Theatre) -> None:
+    film.auth.read_age_s = LEASE_S
+    assert code(await ask(film, HOLDER)) == (503, "gate.unknown")
+    film.auth.read_age_s = LEASE_S - 1
+    assert (await ask(film, HOLDER)).status_code == 201
+
+
+async def test_not_playable_until_the_base_and_its_sound_are_whole(theatre: Theatre) -> None:
+    parts = await theatre.planned(await theatre.upload("c_film"))
+    for job in parts:
+        assert code(await ask(theatre, HOLDER)) == (409, "stream.not_playable")
+        assert code(await ask(theatre, STRANGER)) == (403, "gate.refused")  # who may not watch learns nothing
+        await theatre.done(job, await theatre.make(job))
+    assert (await ask(theatre, HOLDER)).status_code == 201
+
+
+async def test_too_many_at_once_but_an_idle_one_makes_room(film: Theatre) -> None:
+    first = await film.watch("c_film", HOLDER, "tv")
+    await film.watch("c_film", HOLDER, "phone")
+    assert code(await ask(film, HOLDER, client_id="tablet")) == (409, "stream.too_many")
+    assert (await ask(film, CREATOR)).status_code == 201  # somebody else's do not count
+    await film.clock.advance(121)
+    await film.watch("c_film", HOLDER, "phone")
+    await film.watch("c_film", HOLDER, "tablet")
+    [ended] = await film.hear(events.SESSION_ENDED)
+    assert (ended.subject_id, ended.reason) == (first["session_id"], "replaced")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"content_id": "../c"}, {"content_id": "c" * 41}, {"content_id": "c", "client_id": "a b"}, {"contentId": "c"}],
+)
+async def test_a_malformed_request_is_422(theatre: Theatre, body: dict[str, str]) -> None:
+    async with theatre.client(HOLDER) as http:
+        assert (await http.post("/api/v1/stream/session", json=body)).status_code == 422
+
+
+# --- the lease --------------------------------------------------------------------------------------
+
+
+async def test_the_first_half_of_a_lease_costs_no_question(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    await film.clock.advance(LEASE_S / 2 - 0.001)
+    for _ in range(20):
+        assert (await film.fetch(session, SEGMENT)).status_code == 200
+    assert len(film.auth.calls) == 1
+
+
+async def test_traffic_in_the_second_half_asks_once_in_the_background(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    await film.clock.advance(LEASE_S / 2)
+    film.auth.may_answer.clear()  # auth is slow: nobody waits for it
+    answers = await asyncio.gather(*(film.fetch(session, SEGMENT) for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    await asked_times(film, 2)
+    film.auth.may_answer.set()
+    await film.clock.advance(LEASE_S / 2 + 20)  # past the first lease, inside the second
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+    assert film.auth.calls[:2] == [1, 1]
+
+
+async def test_bytes_stop_on_the_tick_when_the_chain_cannot_be_read(film: Theatre) -> None:
+    film.auth.read_age_s = 7.0
+    session = await film.watch("c_film")
+    film.auth.unknown = True
+    await film.clock.advance(LEASE_S - 7 - 0.001)
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+    await asked_times(film, 2)
+    await film.clock.advance(0.001)
+    for path in ("master.m3u8", "manifest.mpd", "v360/playlist.m3u8", "v360/init.mp4", SEGMENT):
+        assert code(await film.fetch(session, path)) == (503, "gate.unknown")
+    film.auth.unknown = False
+    await film.clock.advance(3)  # the pause between questions
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+
+
+async def test_bytes_stop_on_the_tick_when_auth_is_silent(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    film.auth.fault = AuthUnavailable("gone")
+    await film.clock.advance(LEASE_S - 0.001)
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+    await film.clock.advance(0.001)
+    assert code(await film.fetch(session, SEGMENT)) == (503, "gate.unknown")
+
+
+async def test_bytes_stop_on_the_tick_when_auth_never_answers(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    film.auth.may_answer.clear()
+    await film.clock.advance(LEASE_S)
+    answer = await film.fetch(session, SEGMENT)
+    assert code(answer) == (503, "gate.unknown")
+    film.auth.may_answer.set()
+
+
+async def test_a_grace_is_served_to_its_end_and_not_beyond(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    film.auth.unknown, film.auth.grace_until_s = True, film.clock.now_s() + 300
+    await film.clock.advance(LEASE_S + 100)
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+    await film.clock.advance(139.999)
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+    await film.clock.advance(0.001)
+    assert code(await film.fetch(session, SEGMENT)) == (503, "gate.unknown")
+
+
+async def test_whoever_loses_the_token_is_out_within_the_lease(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    film.auth.holders.clear()
+    await film.clock.advance(LEASE_S)
+    for path in (SEGMENT, "master.m3u8", "manifest.mpd", "v360/init.mp4"):
+        answer = await film.fetch(session, path)
+        assert code(answer) == (410, "stream.session_ended")
+        assert answer.json()["reason"] == "refused"
+    [ended] = await film.hear(events.SESSION_ENDED)
+    assert (ended.subject_id, ended.content_id, ended.reason) == (session["session_id"], "c_film", "refused")
+    stored = await row(film, session["session_id"])
+    assert (stored.state, stored.reason) == ("ended", "refused")
+    assert code(await renew(film, session["session_id"])) == (410, "stream.session_ended")
+
+
+async def test_a_background_refusal_ends_a_session_before_its_lease(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    film.auth.holders.clear()
+    await film.clock.advance(LEASE_S / 2)
+    assert (await film.fetch(session, SEGMENT)).status_code == 200  # the question goes out with this
+    await film.hear(events.SESSION_ENDED)
+    assert code(await film.fetch(session, SEGMENT)) == (410, "stream.session_ended")
+
+
+async def test_an_ended_session_never_comes_back(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    film.auth.holders.discard("holder")
+    await film.clock.advance(LEASE_S)
+    assert (await film.fetch(session, SEGMENT)).status_code == 410
+    film.auth.holders.add("holder")
+    await film.clock.advance(LEASE_S)
+    assert (await film.fetch(session, SEGMENT)).status_code == 410
+    assert (await film.watch("c_film"))["session_id"] != session["session_id"]
+
+
+async def test_many_sessions_are_decided_in_few_calls(film: Theatre) -> None:
+    film.auth.public.add("c_film")
+    sessions = await asyncio.gather(*(film.watch("c_film", NOBODY) for _ in range(230)))
+    before = len(film.auth.calls)
+    await film.clock.advance(LEASE_S / 2)
+    await asyncio.gather(*(film.fetch(session, "v360/init.mp4") for session in sessions))
+
+    async def all_asked() -> bool | None:
+        return True if sum(film.auth.calls[before:]) == 230 else None
+
+    await eventually(all_asked, every_s=0.002, what="230 questions")
+    assert max(film.auth.calls[before:]) <= 200
+    assert len(film.auth.calls[before:]) < 60
+
+
+async def test_one_question_that_cannot_be_answered_does_not_silence_the_others(film: Theatre) -> None:
+    await film.play("c_gone")
+    good, bad = await film.watch("c_film", HOLDER), await film.watch("c_gone", CREATOR)
+    ask_auth = film.auth.decide_many
+
+    async def picky(query: Any) -> Any:
+        if any(each.content_id == "c_gone" for each in query.queries):
+            raise ContentNotFound("gone")
+        return await ask_auth(query)
+
+    film.auth.decide_many = picky  # type: ignore[method-assign]
+    await film.clock.advance(LEASE_S)
+    answers = await asyncio.gather(film.fetch(bad, SEGMENT), film.fetch(good, SEGMENT))
+    assert [answer.status_code for answer in answers] == [503, 200]
+
+
+async def test_re_decisions_use_the_roles_of_the_latest_request(film: Theatre) -> None:
+    demoted = Actor(kind="user", user_id="holder", roles=("viewer",))
+    promoted = Actor(kind="user", user_id="holder", roles=("viewer", "moderator"), address="0x1")
+    session = await film.watch("c_film", promoted)
+    await film.clock.advance(LEASE_S / 2)
+    assert (await renew(film, session["session_id"], demoted)).status_code == 200
+    assert film.auth.asked[-1].actor == demoted
+
+
+# --- renewing and closing ---------------------------------------------------------------------------
+
+
+async def test_renewing_extends_once_half_the_lease_is_over(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    await film.clock.advance(10)
+    early = await renew(film, session["session_id"])
+    assert (early.status_code, early.json()["expires_at"]) == (200, session["expires_at"])
+    await film.clock.advance(25)
+    late = (await renew(film, session["session_id"])).json()
+    assert late["expires_at"] == rfc3339(round((film.clock.now_s() + LEASE_S) * 1000))
+    assert late["renew_after_s"] == LEASE_S / 2
+
+
+async def test_a_renewal_without_an_answer_is_good_while_the_lease_is(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    film.auth.fault = AuthUnavailable("gone")
+    await film.clock.advance(LEASE_S - 1)
+    assert (await renew(film, session["session_id"])).status_code == 200
+    await film.clock.advance(1)
+    assert code(await renew(film, session["session_id"])) == (503, "gate.unknown")
+
+
+async def test_closing_ends_it_at_once_and_again_is_harmless(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    assert (await close(film, session["session_id"])).status_code == 204
+    assert code(await film.fetch(session, SEGMENT)) == (410, "stream.session_ended")
+    assert (await close(film, session["session_id"])).status_code == 204
+    assert [ended.reason for ended in await film.hear(events.SESSION_ENDED)] == ["closed"]
+
+
+@pytest.mark.parametrize("act", [renew, close])
+async def test_a_session_is_its_subjects_and_the_owners(film: Theatre, act: Any) -> None:
+    session = await film.watch("c_film")
+    for actor in (STRANGER, NOBODY):
+        assert code(await act(film, session["session_id"], actor)) == (404, "stream.session_unknown")
+    for actor in (CREATOR, MODERATOR, HOLDER):
+        assert (await act(film, session["session_id"], actor)).status_code in (200, 204)
+    assert code(await act(film, "s_" + "0" * 22)) == (404, "stream.session_unknown")
+
+
+# --- what others change -----------------------------------------------------------------------------
+
+
+async def test_a_changed_gate_is_applied_to_running_sessions_at_once(film: Theatre) -> None:
+    mine, theirs = await film.watch("c_film", HOLDER), await film.watch("c_film", CREATOR)
+    film.auth.holders.discard("holder")
+    film.auth.revision = 2
+    await film.say(events.GATE_CHANGED, events.GateChanged(subject_id="c_film", revision=2, has_gate=True))
+    assert code(await film.fetch(mine, SEGMENT)) == (410, "stream.session_ended")
+    assert (await film.fetch(theirs, SEGMENT)).status_code == 200
+    assert (await row(film, theirs["session_id"])).gate_revision == 2
+
+
+async def test_a_changed_gate_nobody_can_decide_leaves_the_lease_as_it_was(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    film.auth.unknown = True
+    await film.clock.advance(10)
+    await film.say(events.GATE_CHANGED, events.GateChanged(subject_id="c_film", revision=2, has_gate=True))
+    await film.clock.advance(LEASE_S - 10 - 0.001)
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+    await film.clock.advance(0.001)
+    assert (await film.fetch(session, SEGMENT)).status_code == 503
+
+
+async def test_a_changed_gate_reaches_every_page_of_sessions(film: Theatre) -> None:
+    film.auth.public.add("c_film")
+    sessions = await asyncio.gather(*(film.watch("c_film", NOBODY) for _ in range(205)))
+    film.auth.public.clear()
+    await film.say(events.GATE_CHANGED, events.GateChanged(subject_id="c_film", revision=2, has_gate=True))
+    assert film.auth.calls[-2:] == [200, 5]
+    answers = await asyncio.gather(*(film.fetch(session, "v360/init.mp4") for session in sessions))
+    assert {answer.status_code for answer in answers} == {410}
+
+
+async def test_sessions_are_found_by_the_contracts_they_rest_on(film: Theatre) -> None:
+    session = await film.watch("c_film")
+
+    def leaves(database: Session) -> list[tuple[str, str]]:
+        return [(leaf.leaf_key, leaf.session_id) for leaf in database.scalars(select(LeafRow))]
+
+    assert await film.db.read(leaves) == [("eip155:1/0xabc", session["session_id"])]
+    await close(film, session["session_id"])
+    assert await film.db.read(leaves) == []
+
+
+# --- time alone -------------------------------------------------------------------------------------
+
+
+async def test_segments_write_nothing_and_notes_are_half_a_minute_apart(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    opened_at_ms = (await row(film, session["session_id"])).seen_at_ms
+    await film.clock.advance(12)
+    for _ in range(5):
+        await film.fetch(session, SEGMENT)
+    assert (await row(film, session["session_id"])).seen_at_ms == opened_at_ms
+
+    async def is_noted() -> bool | None:
+        return True if (await row(film, session["session_id"])).seen_at_ms == opened_at_ms + 12_000 else None
+
+    await film.clock.advance(18)
+    await eventually(is_noted, every_s=0.01, what="the note")
+
+
+async def test_an_unused_session_becomes_idle_and_comes_back_by_a_decision(film: Theatre) -> None:
+    session = await film.watch("c_film")
+
+    async def is_idle() -> bool | None:
+        await film.clock.advance(30)
+        return True if (await row(film, session["session_id"])).state == "idle" else None
+
+    await eventually(is_idle, every_s=0.01, what="idleness")
+    before = len(film.auth.calls)
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+    assert len(film.auth.calls) == before + 1
+
+
+@pytest.mark.parametrize(("used", "reason", "after_s"), [(False, "abandoned", 14_400), (True, "expired", 43_200)])
+async def test_a_session_does_not_live_for_ever(film: Theatre, used: bool, reason: str, after_s: float) -> None:
+    session = await film.watch("c_film")
+    began_s = film.clock.now_s()
+
+    async def is_over() -> bool | None:
+        film.clock.jump(1_800)
+        await film.clock.advance(60)
+        if used and film.clock.now_s() - began_s < after_s:
+            assert (await film.fetch(session, SEGMENT)).status_code == 200
+        return True if (await row(film, session["session_id"])).state == "ended" else None
+
+    await eventually(is_over, every_s=0.01, what="the end")
+    assert film.clock.now_s() - began_s >= after_s
+    assert (await row(film, session["session_id"])).reason == reason
+    await film.hear(events.SESSION_ENDED)
+    assert (await film.fetch(session, SEGMENT)).status_code == 410
