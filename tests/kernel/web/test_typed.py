@@ -11,7 +11,7 @@ import attrs
 import httpx
 import pytest
 from attrs import validators
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from streamgate.context import Actor, current_call
 from streamgate.errors import Conflict, Forbidden, NotFound
@@ -138,6 +138,20 @@ async def test_booleans_are_no_numbers_and_fractions_no_integers(orders: httpx.A
     for wrong in (True, 1.0, "1"):
         answer = await orders.post("/orders", json={"title": "a", "count": wrong})
         assert [fault["field"] for fault in answer.json()["errors"]] == ["count"], wrong
+
+
+async def test_a_body_may_be_any_object(make_app: MakeApp, talk: Talk) -> None:
+    async def echo(call: Call[dict[str, Any], None]) -> Response:
+        return JSONResponse(call.body)
+
+    anything = Route("PUT", "/any", echo, policy=PUBLIC, summary="Echoes", body=dict[str, Any])
+    client = talk(make_app([anything]))
+    rule = {"any": [{"public": {}}, 1, None]}
+    assert (await client.put("/any", json=rule)).json() == rule
+    assert (await client.put("/any", json=[rule])).status_code == 422
+    described = (await client.get("/openapi.json")).json()["paths"]["/any"]["put"]["requestBody"]
+    assert described["required"] is True
+    assert described["content"]["application/json"]["schema"] == {"type": "object", "additionalProperties": True}
 
 
 async def test_nul_is_refused_in_texts(orders: httpx.AsyncClient) -> None:
