@@ -34,9 +34,19 @@ class ServerFailed(Exception):
 
 
 class Guard:
-    """Kills the processes it was told of once we are gone, however we went."""
+    """Kills the processes and removes the temporary folders it was told of once we are gone, however we went."""
 
-    _SCRIPT = 'pids=""; while read -r line; do pids="$line"; done; [ -z "$pids" ] || kill -9 $pids 2>/dev/null; exit 0'
+    _SCRIPT = """
+        pids=""; set --
+        while IFS= read -r line; do
+            case "$line" in
+                "pids "*) pids="${line#pids }";;
+                "folder "*) set -- "$@" "${line#folder }";;
+            esac
+        done
+        [ -z "$pids" ] || kill -9 $pids 2>/dev/null
+        [ $# -eq 0 ] || rm -rf -- "$@"
+    """
 
     def __init__(self) -> None:
         self._pids: set[int] = set()
@@ -45,19 +55,25 @@ class Guard:
 
     def add(self, pid: int) -> None:
         self._pids.add(pid)
-        self._tell()
+        self._tell_pids()
 
     def remove(self, pid: int) -> None:
         self._pids.discard(pid)
-        self._tell()
+        self._tell_pids()
 
-    def _tell(self) -> None:
+    def add_folder(self, folder: Path) -> None:
+        self._tell(f"folder {folder}")
+
+    def _tell_pids(self) -> None:
+        self._tell(f"pids {' '.join(map(str, sorted(self._pids)))}")
+
+    def _tell(self, line: str) -> None:
         if self._shell is None:
             # A session of its own: Ctrl-C in the terminal must not end the guard before its wards.
             self._shell = subprocess.Popen(["sh", "-c", self._SCRIPT], stdin=subprocess.PIPE, start_new_session=True)
             atexit.register(self.close)
         assert self._shell.stdin is not None
-        self._shell.stdin.write(" ".join(map(str, sorted(self._pids))).encode() + b"\n")
+        self._shell.stdin.write(line.encode() + b"\n")
         self._shell.stdin.flush()
 
     def close(self) -> None:
@@ -112,6 +128,7 @@ class ServerProcess:
     def directory(self) -> Path:
         if self._directory is None:
             self._directory = Path(tempfile.mkdtemp(prefix=f"streamgate-{self.kind}-"))
+            _guard.add_folder(self._directory)
         self._directory.mkdir(parents=True, exist_ok=True)
         return self._directory
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]
@@ -26,10 +27,10 @@ def is_alive(pid: int) -> bool:
     return state not in "ZX"
 
 
-def wait_until_dead(pid: int) -> None:
+def wait_until(is_so: Callable[[], bool]) -> None:
     ends_at = time.monotonic() + 10
-    while is_alive(pid):
-        assert time.monotonic() < ends_at, f"process {pid} is still there"
+    while not is_so():
+        assert time.monotonic() < ends_at, "it did not come to pass"
         time.sleep(0.01)
 
 
@@ -105,12 +106,12 @@ async def test_postgres_keeps_what_was_committed_over_a_kill(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_that_is_killed_leaves_no_server(sign: signal.Signals) -> None:
+def test_a_run_that_is_killed_leaves_no_server_and_no_folder(sign: signal.Signals) -> None:
     script = (
         "import time\n"
         "from streamgate.testing.servers import NatsServer\n"
         "server = NatsServer().start()\n"
-        "print(server.pid, flush=True)\n"
+        "print(server.pid, server.directory, flush=True)\n"
         "time.sleep(60)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -118,8 +119,22 @@ def test_a_run_that_is_killed_leaves_no_server(sign: signal.Signals) -> None:
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
     ) as run:
         assert run.stdout is not None
-        server_pid = int(run.stdout.readline())
+        pid, folder = run.stdout.readline().decode().split()
+        server_pid = int(pid)
         assert is_alive(server_pid)
         run.send_signal(sign)
 
-    wait_until_dead(server_pid)
+    wait_until(lambda: not is_alive(server_pid) and not Path(folder).exists())
+
+
+class Hidden(PostgresServer):
+    """As from a virtual environment that the unprivileged user may not enter."""
+
+    def _may_use(self, folder: Path) -> bool:
+        return False
+
+
+def test_postgres_that_cannot_be_reached_is_copied(tmp_path: Path) -> None:
+    with Hidden(tmp_path / "private") as server:
+        assert server.execute("SELECT 6 * 7") == "42"
+        assert (server.directory / "site").is_dir()
