@@ -75,7 +75,7 @@ def test_segments_begin_and_end_on_the_grid_in_every_rung(
         assert list(grid[:-1]) == [item.decode_time_ticks for item in facts]
         assert list(grid[1:]) == [item.decode_time_ticks + item.duration_ticks for item in facts]
         assert all(item.begins_with_sync for item in facts)
-        assert list(range(len(grid) - 1)) == [item.sequence for item in facts]
+        assert list(range(1, len(grid))) == [item.sequence for item in facts]
 
 
 def test_a_segment_alone_shows_its_frames(

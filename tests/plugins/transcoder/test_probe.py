@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import av
 import pytest
 
 from streamgate.contracts.media import MediaTooLarge, NoPlayableTrack
@@ -153,3 +154,18 @@ def test_the_count_of_frames_is_bounded_on_both_roads(
     monkeypatch.setattr(probing, "index_from_header", lambda *_: None)
     with pytest.raises(MediaTooLarge):
         probing.probe(source, few, lambda share: None)
+
+
+def test_a_recording_that_begins_inside_a_group_starts_at_its_first_key_frame(
+    clips: Callable[..., Path], tmp_path: Path, probe_path: Callable[[Path], MediaInfo]
+) -> None:
+    whole, path = clips("from-the-start.mkv", ClipSpec(container="matroska", b_frames=0)), tmp_path / "tuned-in.mkv"
+    with av.open(str(whole)) as source, av.open(str(path), "w", format="matroska") as out:
+        copy = out.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(source.demux(video=0)):
+            if packet.size and number >= 20:  # its key frames are number 0 and number 50
+                packet.stream = copy
+                out.mux(packet)
+    video = probe_path(path).video
+    assert video is not None
+    assert (video.origin_ticks, len(video.times), video.cut_times) == (2 * video.timescale, 50, (0,))

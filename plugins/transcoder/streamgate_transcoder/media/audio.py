@@ -172,7 +172,7 @@ class _Encoder:
 
     def _write(self) -> None:
         start, end = self._grid[self._done], self._grid[self._done + 1]
-        data = write_segment(self._done, self._samples, end)
+        data = write_segment(self._done + 1, self._samples, end)
         shown = range(start, end, AAC_FRAME_SAMPLES)
         self._sink.segment(checked(self._rendition.id, self._done, data, start, end, shown))
         self._samples = []

@@ -41,7 +41,7 @@ class SegmentFacts:
 
 
 def write_segment(sequence: int, samples: Sequence[Sample], end_ticks: int) -> bytes:
-    """One segment of samples in decoding order.
+    """One segment of samples in decoding order; `sequence` counts from 1.
 
     Its `tfdt` is the first sample's pts and its durations sum to `end_ticks` minus that, so consecutive
     segments have neither gap nor overlap, whatever the frame rate does.

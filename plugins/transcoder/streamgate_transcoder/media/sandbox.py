@@ -1,8 +1,8 @@
 """What a child may still do once it holds a stranger's file: compute, and talk on the line it has.
 
 Called after everything is imported and the source's descriptor is here, so that no file needs opening any
-more. Resource limits work on every Unix; the system call filter needs Linux on x86-64 or arm64, and its absence is
-told to the parent, never fatal.
+more. Resource limits work on every Unix; the system call filter needs Linux on x86-64 or arm64. Elsewhere only the
+limits hold.
 """
 
 from __future__ import annotations

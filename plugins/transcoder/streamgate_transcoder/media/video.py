@@ -130,7 +130,7 @@ class Rung:
         n = self._first_segment + self._done
         shown = [ticks for ticks in self._given if ticks < end]
         try:
-            data = write_segment(n, self._samples, end)
+            data = write_segment(n + 1, self._samples, end)
         except NotAClosedSegment as error:
             raise MediaOutputInvalid(f"segment {n} of {self._rendition.id}: {error}") from error
         self._sink.segment(checked(self._rendition.id, n, data, start, end, shown))
