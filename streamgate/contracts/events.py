@@ -50,7 +50,8 @@ class JobsRequested:
 
 @attrs.frozen(kw_only=True)
 class JobFinished:
-    """A job reached its end (worker). `subject_id`: the job's subject (content). `result` is the kind's own."""
+    """A job reached its end (worker). `subject_id`: the job's subject (content). `result` is the kind's own.
+    `revision` counts the changes of this one job: compare it with others of the same `job_id` only."""
 
     subject_id: str
     revision: int
@@ -65,7 +66,7 @@ class JobFinished:
 
 @attrs.frozen(kw_only=True)
 class JobCheckpoint:
-    """A job has a partial result (worker)."""
+    """A job has a partial result (worker). `revision` as in `JobFinished`."""
 
     subject_id: str
     revision: int

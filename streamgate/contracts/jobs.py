@@ -40,7 +40,8 @@ class PayloadInvalid(Invalid):
 @attrs.frozen(kw_only=True)
 class NewJob:
     """`idempotency_key` unique for ever: enqueuing again returns the first job. `job_id` empty: worker makes one
-    (UUIDv7). `root_id` empty: it is its own root. Lower `priority` numbers run first (0 to 9)."""
+    (UUIDv7). `root_id` empty: it is its own root. Lower `priority` numbers run first (0 to 9). `run_at_ms`: not
+    before (milliseconds since 1970); 0 is now."""
 
     kind: str
     payload: dict[str, Any]
@@ -51,6 +52,7 @@ class NewJob:
     root_id: str = ""
     priority: int = 5
     max_attempts: int = 3
+    run_at_ms: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -167,6 +169,15 @@ class JobQuery:
 
 
 @attrs.frozen(kw_only=True)
+class Bump:
+    """Somebody waits for this job: it runs before what has a higher `priority` number. Never lowers it, and does
+    nothing to a job that runs or has ended."""
+
+    job_id: str
+    priority: int = 0
+
+
+@attrs.frozen(kw_only=True)
 class Cancel:
     """Cancels the whole task when `job_id` is a root. Cancelling what has ended does nothing."""
 
@@ -254,14 +265,21 @@ class Jobs(Protocol):
         """Raises LeaseLost."""
 
     @method(idempotent=True)
-    async def cancel(self, wanted: Cancel) -> Job: ...
+    async def bump(self, wanted: Bump) -> None:
+        """Raises JobNotFound."""
+
+    @method(idempotent=True)
+    async def cancel(self, wanted: Cancel) -> Job:
+        """What was queued or running is cancelled when this returns; runners stop the work at once. Publishes
+        `job.finished` for each. Raises JobNotFound."""
 
     @method(idempotent=True)
     async def get(self, query: JobQuery) -> Job:
         """Raises JobNotFound."""
 
     @method(idempotent=True)
-    async def task(self, query: JobQuery) -> Task: ...
+    async def task(self, query: JobQuery) -> Task:
+        """Of the job with this id and all that have it as root. Raises JobNotFound."""
 
     @method(idempotent=True)
     async def list_jobs(self, query: JobList) -> JobPage: ...
@@ -277,3 +295,12 @@ class JobsAvailable:
 
 JOBS_AVAILABLE = Topic("jobs.available", JobsAvailable)
 """Told when something may be leased: runners ask at once instead of at their next poll."""
+
+
+@attrs.frozen(kw_only=True)
+class JobsCancelled:
+    job_ids: tuple[str, ...]
+
+
+JOBS_CANCELLED = Topic("jobs.cancelled", JobsCancelled)
+"""Told to runners, so that work stops now and not at the next heartbeat."""

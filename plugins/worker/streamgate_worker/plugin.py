@@ -1,0 +1,67 @@
+"""Worker's answers to the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from streamgate.contracts.jobs import JOBS
+from streamgate.events import EventSubscription
+from streamgate.health import Check
+from streamgate.hooks import hookimpl
+from streamgate.lifecycle import Unit
+from streamgate.plugins import PluginContext, PluginInfo
+from streamgate.services import Offer
+from streamgate.web.routes import Route
+from streamgate_worker.config import WorkerConfig
+
+
+class WorkerPlugin:
+    def __init__(self, ctx: PluginContext) -> None:
+        from streamgate.sdk.clock import SYSTEM_CLOCK
+        from streamgate.sdk.db import Database
+        from streamgate_worker.hearing import Hearing
+        from streamgate_worker.queue import Queue
+        from streamgate_worker.routes import WorkerRoutes
+        from streamgate_worker.service import WorkerService
+        from streamgate_worker.sweeper import Sweeper
+        from streamgate_worker.tables import TABLES
+
+        config: WorkerConfig = ctx.config
+        self.db = Database.for_plugin(ctx, TABLES, migrations="streamgate_worker.migrations")
+        self.service = WorkerService(self.db, ctx.events, SYSTEM_CLOCK, Queue(config))
+        self._hearing = Hearing(self.service)
+        self._routes = WorkerRoutes(self.service)
+        self._sweeper = Sweeper(self.service, SYSTEM_CLOCK, every_s=config.sweep_every_s)
+
+    @hookimpl
+    def collect_services(self) -> Sequence[Offer[Any]]:
+        return [Offer(JOBS, self.service)]
+
+    @hookimpl
+    def collect_routes(self) -> Sequence[Route]:
+        return self._routes.routes()
+
+    @hookimpl
+    def collect_subscriptions(self) -> Sequence[EventSubscription]:
+        return self._hearing.subscriptions()
+
+    @hookimpl
+    def collect_units(self) -> Sequence[Unit]:
+        return [*self.db.units(), self._sweeper]
+
+    @hookimpl
+    def collect_checks(self) -> Sequence[Check]:
+        return [self.db.check()]
+
+
+PLUGIN = PluginInfo(
+    name="worker",
+    summary="The durable queue: jobs, leases, cancelling.",
+    build=WorkerPlugin,
+    offers=(JOBS,),
+    config=WorkerConfig,
+    port=9008,
+    prefixes=("/api/v1/jobs",),
+    uses_database=True,
+)

@@ -1,0 +1,272 @@
+"""The queue in SQL. Functions of a session; they never commit, and `service.py` says the events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, func, literal, or_, select, update
+from sqlalchemy.orm import Session
+
+from streamgate.contracts.jobs import JobList, JobState, Kind, NewJob
+from streamgate.errors import Conflict
+from streamgate.sdk.db import insert_into
+from streamgate.sdk.ids import new_id, uuid7
+from streamgate_worker.rows import UNFINISHED, WAITING
+from streamgate_worker.tables import jobs, kinds
+
+JobRow = Row[Any]
+BATCH = 400
+"""Values in one statement: SQLite allows 32,766 variables, PostgreSQL 32,767."""
+
+
+class JobIdTaken(Conflict):
+    code, title = "jobs.id_taken", "Another job has this id"
+
+
+# --- kinds -----------------------------------------------------------------------------------------------
+
+
+def register_kind(session: Session, kind: Kind, plugin: str) -> None:
+    values = {
+        "summary": kind.summary,
+        "plugin": plugin,
+        "payload_schema": kind.payload_schema,
+        "user_may_submit": kind.user_may_submit,
+    }
+    session.execute(
+        insert_into(session, kinds)
+        .values(name=kind.name, **values)
+        .on_conflict_do_update(index_elements=["name"], set_=values)
+    )
+
+
+def find_kind(session: Session, name: str) -> Kind | None:
+    row = session.execute(select(kinds).where(kinds.c.name == name)).first()
+    if row is None:
+        return None
+    return Kind(
+        name=row.name, summary=row.summary, payload_schema=row.payload_schema, user_may_submit=row.user_may_submit
+    )
+
+
+def unknown_kinds(session: Session, names: Iterable[str]) -> list[str]:
+    wanted = set(names)
+    return sorted(wanted - set(session.scalars(select(kinds.c.name).where(kinds.c.name.in_(wanted)))))
+
+
+# --- adding ----------------------------------------------------------------------------------------------
+
+
+def add(session: Session, wanted: Sequence[NewJob], now_ms: int) -> tuple[list[str], list[JobRow]]:
+    """Adds what is not there yet by its idempotency key.
+
+    Returns:
+        The job ids in the order of `wanted`, and the rows that were cancelled from the start because their task is.
+
+    Raises:
+        JobIdTaken: another job has an id that was asked for.
+    """
+    values = [_new_row(job, now_ms) for job in wanted]
+    cancelled_roots = _cancelled_roots(session, {row["root_id"] for row in values})
+    for row in values:
+        if row["root_id"] in cancelled_roots:
+            row.update(status="cancelled", finished_at_ms=now_ms)
+    for start in range(0, len(values), BATCH):
+        session.execute(insert_into(session, jobs).on_conflict_do_nothing(), values[start : start + BATCH])
+    found = _by_keys(session, [job.idempotency_key for job in wanted])
+    missing = [job.job_id for job in wanted if job.idempotency_key not in found]
+    if missing:
+        raise JobIdTaken(f"another job has the id {missing[0]}")
+    mine = {row["job_id"] for row in values if row["status"] == "cancelled"}
+    return (
+        [found[job.idempotency_key].job_id for job in wanted],
+        [row for row in found.values() if row.job_id in mine],
+    )
+
+
+def _new_row(job: NewJob, now_ms: int) -> dict[str, Any]:
+    job_id = job.job_id or uuid7()
+    return {
+        "job_id": job_id,
+        "root_id": job.root_id or job_id,
+        "kind": job.kind,
+        "payload": job.payload,
+        "idempotency_key": job.idempotency_key,
+        "owner": job.owner,
+        "subject_id": job.subject_id,
+        "status": "scheduled" if job.run_at_ms > now_ms else "queued",
+        "priority": job.priority,
+        "run_at_ms": max(job.run_at_ms, now_ms),
+        "attempts": 0,
+        "max_attempts": job.max_attempts,
+        "revision": 1,
+        "lease_id": "",
+        "lease_until_ms": 0,
+        "runner": "",
+        "progress": 0.0,
+        "stage": "",
+        "checkpoint": None,
+        "error_code": "",
+        "error_detail": "",
+        "is_task_cancelled": False,
+        "created_at_ms": now_ms,
+        "updated_at_ms": now_ms,
+        "started_at_ms": None,
+        "finished_at_ms": None,
+    }
+
+
+def _cancelled_roots(session: Session, root_ids: Iterable[str]) -> set[str]:
+    statement = select(jobs.c.job_id).where(jobs.c.job_id.in_(set(root_ids)), jobs.c.is_task_cancelled)
+    return set(session.scalars(statement.with_for_update(read=True)))
+
+
+def _by_keys(session: Session, keys: Sequence[str]) -> dict[str, JobRow]:
+    found: dict[str, JobRow] = {}
+    for start in range(0, len(keys), BATCH):
+        statement = select(jobs).where(jobs.c.idempotency_key.in_(keys[start : start + BATCH]))
+        found.update((row.idempotency_key, row) for row in session.execute(statement))
+    return found
+
+
+# --- leasing ---------------------------------------------------------------------------------------------
+
+
+def may_take(session: Session, kind_names: Sequence[str], now_ms: int) -> bool:
+    """Whether a lease might be given: something waits, or a lease has run out. Reads only."""
+    is_due = jobs.c.status.in_(WAITING) & (jobs.c.run_at_ms <= now_ms)
+    statement = select(jobs.c.job_id).where(jobs.c.kind.in_(kind_names), is_due).limit(1)
+    return session.execute(statement).first() is not None or has_expired(session, now_ms)
+
+
+def has_expired(session: Session, now_ms: int) -> bool:
+    statement = select(jobs.c.job_id).where(jobs.c.status == "running", jobs.c.lease_until_ms <= now_ms).limit(1)
+    return session.execute(statement).first() is not None
+
+
+def take(session: Session, kind_names: Sequence[str], runner: str, now_ms: int, lease_ms: int) -> JobRow | None:
+    """Leases the job that is next among these kinds. Rows another replica holds are passed over."""
+    candidate = session.scalar(
+        select(jobs.c.job_id)
+        .where(jobs.c.status.in_(WAITING), jobs.c.run_at_ms <= now_ms, jobs.c.kind.in_(kind_names))
+        .order_by(jobs.c.priority, jobs.c.run_at_ms, jobs.c.job_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    if candidate is None:
+        return None
+    return change(
+        session,
+        candidate,
+        now_ms,
+        status="running",
+        lease_id=new_id("l"),
+        lease_until_ms=now_ms + lease_ms,
+        runner=runner,
+        attempts=jobs.c.attempts + 1,
+        started_at_ms=func.coalesce(jobs.c.started_at_ms, literal(now_ms)),
+        progress=0.0,
+        stage="",
+    )
+
+
+def lock(session: Session, job_id: str) -> JobRow | None:
+    """The row, and nobody else changes it until this transaction ends."""
+    return session.execute(select(jobs).where(jobs.c.job_id == job_id).with_for_update()).first()
+
+
+def expired(session: Session, now_ms: int, limit: int) -> list[JobRow]:
+    """Rows whose lease has run out, locked; those being changed elsewhere are passed over."""
+    statement = (
+        select(jobs)
+        .where(jobs.c.status == "running", jobs.c.lease_until_ms <= now_ms)
+        .order_by(jobs.c.lease_until_ms)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(session.execute(statement))
+
+
+def unfinished(session: Session, job_id: str) -> list[JobRow]:
+    """What of a task, or of a single job, has not ended; locked, in a fixed order."""
+    statement = (
+        select(jobs)
+        .where(or_(jobs.c.job_id == job_id, jobs.c.root_id == job_id), jobs.c.status.in_(UNFINISHED))
+        .order_by(jobs.c.job_id)
+        .with_for_update()
+    )
+    return list(session.execute(statement))
+
+
+def change(session: Session, job_id: str, now_ms: int, **values: Any) -> JobRow:
+    """Changes one row and counts its revision; the row as it is now."""
+    statement = (
+        update(jobs)
+        .where(jobs.c.job_id == job_id)
+        .values(revision=jobs.c.revision + 1, updated_at_ms=now_ms, **values)
+        .returning(jobs)
+    )
+    return session.execute(statement).one()
+
+
+def touch(session: Session, job_id: str, lease_id: str, lease_until_ms: int, progress: float, stage: str) -> bool:
+    """A heartbeat, without a revision. False: the lease does not count any more."""
+    statement = (
+        update(jobs)
+        .where(jobs.c.job_id == job_id, jobs.c.lease_id == lease_id, jobs.c.status == "running")
+        .values(lease_until_ms=lease_until_ms, progress=progress, stage=stage)
+        .returning(jobs.c.job_id)
+    )
+    return session.execute(statement).first() is not None
+
+
+# --- reading ---------------------------------------------------------------------------------------------
+
+
+def find(session: Session, job_id: str) -> JobRow | None:
+    return session.execute(select(jobs).where(jobs.c.job_id == job_id)).first()
+
+
+def children(session: Session, root_id: str) -> list[JobRow]:
+    statement = select(jobs).where(jobs.c.root_id == root_id, jobs.c.job_id != root_id)
+    return list(session.execute(statement.order_by(jobs.c.created_at_ms, jobs.c.job_id)))
+
+
+def page(session: Session, query: JobList, now_ms: int, after: tuple[int, str] | None) -> list[JobRow]:
+    """Newest first; one more row than the page holds, so that the caller sees whether there are further ones."""
+    statement = select(jobs).order_by(jobs.c.created_at_ms.desc(), jobs.c.job_id.desc()).limit(query.limit + 1)
+    if query.actor.kind != "service" and "admin" not in query.actor.roles:
+        statement = statement.where(jobs.c.owner == query.actor.user_id, jobs.c.owner != "")
+    if query.kind:
+        statement = statement.where(jobs.c.kind == query.kind)
+    if query.subject_id:
+        statement = statement.where(jobs.c.subject_id == query.subject_id)
+    if query.root_only:
+        statement = statement.where(jobs.c.root_id == jobs.c.job_id)
+    if query.status:
+        statement = _with_status(statement, query.status, now_ms)
+    if after is not None:
+        at_ms, job_id = after
+        older = jobs.c.created_at_ms < at_ms
+        statement = statement.where(or_(older, (jobs.c.created_at_ms == at_ms) & (jobs.c.job_id < job_id)))
+    return list(session.execute(statement))
+
+
+def _with_status(statement: Select[Any], status: JobState | str, now_ms: int) -> Select[Any]:
+    is_due = jobs.c.run_at_ms <= now_ms
+    if status == "scheduled":
+        return statement.where(jobs.c.status == "scheduled", ~is_due)
+    if status == "queued":
+        return statement.where(or_(jobs.c.status == "queued", (jobs.c.status == "scheduled") & is_due))
+    return statement.where(jobs.c.status == status)
+
+
+def newly_due(session: Session, after_ms: int, until_ms: int) -> list[str]:
+    """Kinds of jobs whose time has come in between."""
+    statement = (
+        select(jobs.c.kind)
+        .where(jobs.c.status.in_(WAITING), jobs.c.run_at_ms > after_ms, jobs.c.run_at_ms <= until_ms)
+        .distinct()
+    )
+    return sorted(session.scalars(statement))

@@ -1,0 +1,251 @@
+"""The queue as a service (`contracts.jobs.Jobs`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import cast, get_args
+
+from sqlalchemy.orm import Session
+
+from streamgate.contracts.jobs import (
+    JOBS_AVAILABLE,
+    JOBS_CANCELLED,
+    Bump,
+    Cancel,
+    Checkpoint,
+    Complete,
+    Enqueue,
+    Enqueued,
+    Fail,
+    Heartbeat,
+    HeartbeatAnswer,
+    Job,
+    JobList,
+    JobNotFound,
+    JobPage,
+    JobQuery,
+    JobsAvailable,
+    JobsCancelled,
+    JobState,
+    Kind,
+    LeaseAnswer,
+    LeaseQuery,
+    NewJob,
+    RegisterKinds,
+    Release,
+    Task,
+    UnknownKind,
+)
+from streamgate.errors import FieldError, Invalid
+from streamgate.events import Events
+from streamgate.sdk.clock import Clock
+from streamgate.sdk.db import Database, first_time
+from streamgate_worker import repository
+from streamgate_worker.cursor import read_cursor, write_cursor
+from streamgate_worker.queue import Queue
+from streamgate_worker.repository import JobRow
+from streamgate_worker.rows import WAITING, to_job, to_lease, to_task
+
+MAX_WAIT_S = 5.0
+MAX_PAGE = 200
+GROUP = "worker"
+
+
+class WorkerService:
+    """Each method is one transaction; runners are told by broadcast once it is committed."""
+
+    def __init__(self, db: Database, events: Events, clock: Clock, queue: Queue) -> None:
+        self._db = db
+        self._events = events
+        self._clock = clock
+        self._queue = queue
+        self._queued = asyncio.Event()
+
+    # --- asking for work -------------------------------------------------------------------------------
+
+    async def register_kinds(self, wanted: RegisterKinds) -> None:
+        def work(session: Session) -> None:
+            for kind in wanted.kinds:
+                repository.register_kind(session, kind, wanted.plugin)
+
+        await self._db.write(work)
+
+    async def find_kind(self, name: str) -> Kind:
+        """Raises UnknownKind."""
+        kind = await self._db.read(lambda session: repository.find_kind(session, name))
+        if kind is None:
+            raise UnknownKind(f"no plugin offers jobs of kind {name}")
+        return kind
+
+    async def enqueue(self, wanted: Enqueue) -> Enqueued:
+        now_ms = self._clock.now_ms()
+
+        def work(session: Session) -> list[str]:
+            unknown = repository.unknown_kinds(session, (job.kind for job in wanted.jobs))
+            if unknown:
+                raise UnknownKind(f"no plugin offers jobs of kind {', '.join(unknown)}")
+            return self._add(session, wanted.jobs, now_ms)
+
+        _check_jobs(wanted.jobs)
+        job_ids = await self._db.write(work)
+        await self._tell_available(job.kind for job in wanted.jobs)
+        return Enqueued(job_ids=tuple(job_ids))
+
+    async def enqueue_requested(self, event_id: str, wanted: Sequence[NewJob]) -> None:
+        """By event. A kind that nobody has registered yet is taken all the same: its owner may start later."""
+        now_ms = self._clock.now_ms()
+
+        def work(session: Session) -> None:
+            if first_time(session, event_id, group=GROUP):
+                self._add(session, wanted, now_ms)
+
+        _check_jobs(wanted)
+        await self._db.write(work)
+        await self._tell_available(job.kind for job in wanted)
+
+    def _add(self, session: Session, wanted: Sequence[NewJob], now_ms: int) -> list[str]:
+        job_ids, cancelled = repository.add(session, wanted, now_ms)
+        self._queue.say_cancelled(session, cancelled)
+        return job_ids
+
+    # --- doing work ------------------------------------------------------------------------------------
+
+    async def lease(self, query: LeaseQuery) -> LeaseAnswer:
+        ends_at_s = self._clock.monotonic_s() + min(query.wait_s, MAX_WAIT_S)
+        while True:
+            self._queued.clear()
+            row = await self._take(query)
+            rest_s = ends_at_s - self._clock.monotonic_s()
+            if row is not None or rest_s <= 0:
+                return LeaseAnswer(lease=None if row is None else to_lease(row, self._queue.config.lease_s))
+            try:
+                async with asyncio.timeout(rest_s):
+                    await self._queued.wait()
+            except TimeoutError:
+                pass
+
+    async def _take(self, query: LeaseQuery) -> JobRow | None:
+        """Looks before it writes: most asking finds nothing."""
+        if not query.kinds:
+            return None
+        now_ms = self._clock.now_ms()
+        if not await self._db.read(lambda session: repository.may_take(session, query.kinds, now_ms)):
+            return None
+        return await self._db.write(lambda session: self._queue.take(session, query.kinds, query.runner[:200], now_ms))
+
+    async def heartbeat(self, beat: Heartbeat) -> HeartbeatAnswer:
+        now_ms = self._clock.now_ms()
+        is_cancelled = await self._db.write(lambda session: self._queue.beat(session, beat, now_ms))
+        return HeartbeatAnswer(cancelled=is_cancelled)
+
+    async def checkpoint(self, checkpoint: Checkpoint) -> None:
+        now_ms = self._clock.now_ms()
+        await self._db.write(lambda session: self._queue.checkpoint(session, checkpoint, now_ms))
+
+    async def complete(self, done: Complete) -> None:
+        now_ms = self._clock.now_ms()
+        await self._db.write(lambda session: self._queue.complete(session, done, now_ms))
+
+    async def fail(self, failed: Fail) -> None:
+        now_ms = self._clock.now_ms()
+        await self._db.write(lambda session: self._queue.fail(session, failed, now_ms))
+
+    async def release(self, wanted: Release) -> None:
+        now_ms = self._clock.now_ms()
+        kind = await self._db.write(lambda session: self._queue.release(session, wanted, now_ms))
+        await self._tell_available([kind])
+
+    # --- steering ----------------------------------------------------------------------------------------
+
+    async def bump(self, wanted: Bump) -> None:
+        now_ms = self._clock.now_ms()
+
+        def work(session: Session) -> None:
+            row = repository.lock(session, wanted.job_id)
+            if row is None:
+                raise JobNotFound(f"there is no job {wanted.job_id}")
+            if row.status in WAITING and row.priority > wanted.priority:
+                repository.change(session, row.job_id, now_ms, priority=wanted.priority)
+
+        await self._db.write(work)
+
+    async def cancel(self, wanted: Cancel) -> Job:
+        now_ms = self._clock.now_ms()
+        row, running = await self._db.write(lambda session: self._queue.cancel(session, wanted, now_ms))
+        if running:
+            await self._events.broadcast(JOBS_CANCELLED, JobsCancelled(job_ids=tuple(running)))
+        return to_job(row, now_ms)
+
+    # --- looking -----------------------------------------------------------------------------------------
+
+    async def get(self, query: JobQuery) -> Job:
+        row = await self._db.read(lambda session: repository.find(session, query.job_id))
+        if row is None:
+            raise JobNotFound(f"there is no job {query.job_id}")
+        return to_job(row, self._clock.now_ms())
+
+    async def task(self, query: JobQuery) -> Task:
+        def work(session: Session) -> tuple[JobRow | None, list[JobRow]]:
+            return repository.find(session, query.job_id), repository.children(session, query.job_id)
+
+        root, children = await self._db.read(work)
+        if root is None:
+            raise JobNotFound(f"there is no job {query.job_id}")
+        now_ms = self._clock.now_ms()
+        return to_task(to_job(root, now_ms), [to_job(row, now_ms) for row in children])
+
+    async def list_jobs(self, query: JobList) -> JobPage:
+        _check_list(query)
+        after = read_cursor(query.cursor)
+        now_ms = self._clock.now_ms()
+        rows = await self._db.read(lambda session: repository.page(session, query, now_ms, after))
+        shown = rows[: query.limit]
+        has_more = len(rows) > query.limit
+        return JobPage(
+            items=tuple(to_job(row, now_ms) for row in shown),
+            next_cursor=write_cursor(shown[-1].created_at_ms, shown[-1].job_id) if has_more else None,
+        )
+
+    # --- for the sweeper -----------------------------------------------------------------------------------
+
+    async def sweep(self, since_ms: int, limit: int) -> int:
+        """Takes back leases that ran out, and wakes runners for what has become due after `since_ms`; now."""
+        now_ms = self._clock.now_ms()
+        due = await self._db.read(lambda session: repository.newly_due(session, since_ms, now_ms))
+        has_expired = await self._db.read(lambda session: repository.has_expired(session, now_ms))
+        again = []
+        if has_expired:
+            again = await self._db.write(lambda session: self._queue.expire(session, now_ms, limit))
+        if due or again:
+            await self._tell_available([*due, *again])
+        return now_ms
+
+    async def _tell_available(self, kinds: Iterable[str]) -> None:
+        self._queued.set()
+        await self._events.broadcast(JOBS_AVAILABLE, JobsAvailable(kinds=tuple(sorted(set(kinds)))))
+
+
+def _check_jobs(wanted: Sequence[NewJob]) -> None:
+    """Raises Invalid: what no row could hold, or what would never run."""
+    for job in wanted:
+        errors = [
+            FieldError(field, said)
+            for field, is_wrong, said in (
+                ("kind", not 1 <= len(job.kind) <= 100, "has 1 to 100 characters"),
+                ("idempotency_key", not 1 <= len(job.idempotency_key) <= 300, "has 1 to 300 characters"),
+                ("priority", not 0 <= job.priority <= 9, "is 0 to 9"),
+                ("max_attempts", not 1 <= job.max_attempts <= 100, "is 1 to 100"),
+            )
+            if is_wrong
+        ]
+        if errors:
+            raise Invalid(f"job of kind {job.kind[:100]} cannot be queued", errors=tuple(errors))
+
+
+def _check_list(query: JobList) -> None:
+    if query.status and query.status not in get_args(JobState):
+        states = ", ".join(cast("tuple[str, ...]", get_args(JobState)))
+        raise Invalid("Unknown status", errors=(FieldError("status", f"is one of {states}"),))
+    if not 1 <= query.limit <= MAX_PAGE:
+        raise Invalid("The page is too large or too small", errors=(FieldError("limit", f"is 1 to {MAX_PAGE}"),))
