@@ -4,8 +4,8 @@
         creator = home.client(Actor(kind="user", user_id="alice", roles=("creator",)))
         await creator.post("/api/v1/upload/init", json={...})
 
-Database and blobs are real and below `tmp_path`; opening another house there is a restart. Local service calls go
-through their wire form.
+Database and blobs are real and below `tmp_path`; opening another house there is a restart. With `settings` that name
+a PostgreSQL database the tables are made there. Local service calls go through their wire form.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from streamgate.hooks import (
     collect_units,
 )
 from streamgate.lifecycle import SimpleUnit, Unit
-from streamgate.plugins import PluginInfo, discover, discover_specs
+from streamgate.plugins import Found, PluginInfo, discover, discover_specs
+from streamgate.sdk.db import upgrade_all
 from streamgate.services import Offer, Services
 from streamgate.settings import KernelSettings
 from streamgate.testing.context import bus_unit, plugin_context, running
@@ -93,10 +94,11 @@ async def house(
     shared: dict[object, Any] = {}
     found = {each.name: each for each in discover()}
     plugins: dict[str, Any] = {}
-    for name in names:
-        info = found[name].info
-        if info is None:
-            raise LookupError(f"plugin {name!r} cannot be loaded: {found[name].fault}")
+    kernel = settings or KernelSettings(profile="test", data_dir=data_dir)
+    infos = [_usable(found[name]) for name in names]
+    if not kernel.is_embedded:
+        await upgrade_all(kernel, infos)
+    for name, info in zip(names, infos, strict=True):
         ctx = attrs.evolve(
             plugin_context(
                 name,
@@ -105,7 +107,7 @@ async def house(
                 bus=bus,
                 services=services,
                 hooks=hooks,
-                settings=settings,
+                settings=kernel,
                 shared=shared,
             ),
             selected=tuple(names),
@@ -123,7 +125,6 @@ async def house(
         results = await probe_all(checks)
         return Readiness(ready=all(result.ok for result in results.values()), checks=results)
 
-    kernel = settings or KernelSettings(profile="test", data_dir=data_dir)
     app = build_app(
         routes=[tagged.value for tagged in hooks.collect(collect_routes)],
         mounts=[tagged.value for tagged in hooks.collect(collect_mounts)],
@@ -141,6 +142,12 @@ async def house(
         EventsUnit(bus, [*heard, *subscriptions], needs=("bus", "services", *before)),
     ):
         yield House(app=app, services=services, bus=bus, events=Events(bus, source="house@test"), plugins=plugins)
+
+
+def _usable(found: Found) -> PluginInfo:
+    if found.info is None:
+        raise LookupError(f"plugin {found.name!r} cannot be loaded: {found.fault}")
+    return found.info
 
 
 def _before_events(units: Sequence[Unit]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from streamgate.context import Actor
 from streamgate.contracts.uploads import UploadNotFound, UploadStatus
 from streamgate.sdk.db import insert_into
 from streamgate_upload.chunks import Chunks
-from streamgate_upload.tables import ChunkRow, SubjectRow, UploadRow
+from streamgate_upload.tables import ChunkRow, OwnerRow, SubjectRow, UploadRow
 
 Form = Literal["chunks", "single"]
 
@@ -118,6 +118,12 @@ def list_of(session: Session, owner: str, limit: int, after: tuple[int, str] | N
 
 def of_content(session: Session, content_id: str) -> Sequence[UploadRow]:
     return session.scalars(select(UploadRow).where(UploadRow.content_id == content_id).with_for_update()).all()
+
+
+def take_turn(session: Session, owner: str) -> None:
+    """Until this transaction ends nobody else adds an upload of this owner."""
+    statement = insert_into(session, OwnerRow).values(owner=owner, opened=1)
+    session.execute(statement.on_conflict_do_update(index_elements=["owner"], set_={"opened": OwnerRow.opened + 1}))
 
 
 def add(session: Session, upload: Upload) -> None:

@@ -143,6 +143,7 @@ class Uploads:
 
     async def _add(self, upload: Upload) -> Upload:
         def run(session: Session) -> None:
+            repository.take_turn(session, upload.owner)
             self._check_open(session, upload.owner)
             repository.add(session, upload)
 

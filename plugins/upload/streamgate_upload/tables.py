@@ -75,3 +75,13 @@ class SubjectRow(Base):
 
     content_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     revision: Mapped[int]
+
+
+class OwnerRow(Base):
+    """How many uploads a person ever opened. Counting locks the row, so that the limit holds for those opened at
+    once, too."""
+
+    __tablename__ = "upload_owners"
+
+    owner: Mapped[str] = mapped_column(String(64), primary_key=True)
+    opened: Mapped[int]

@@ -41,6 +41,12 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "upload_owners",
+        sa.Column("owner", sa.String(length=64), nullable=False),
+        sa.Column("opened", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("owner", name=op.f("pk_upload_owners")),
+    )
+    op.create_table(
         "upload_subjects",
         sa.Column("content_id", sa.String(length=40), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
