@@ -35,34 +35,18 @@ RETRY_PAUSE_S = 0.25
 REASON_CHARS = 500
 HEARTBEATS_PER_ACK_WAIT = 3
 
-STREAMS = (
-    StreamConfig(
-        name=EVENTS_STREAM,
-        subjects=["evt.>"],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        max_age=7 * DAY_S,
-        duplicate_window=DEDUPLICATION_S,
-    ),
-    StreamConfig(
-        name=DEAD_STREAM,
-        subjects=["dead.>"],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        max_age=30 * DAY_S,
-        duplicate_window=DEDUPLICATION_S,
-    ),
-)
+STREAMS = {EVENTS_STREAM: ("evt.>", 7 * DAY_S), DEAD_STREAM: ("dead.>", 30 * DAY_S)}
+"""Name: subjects, seconds a message is kept."""
 
 
 async def ensure_streams(jetstream: JetStreamContext) -> None:
     """Makes the streams where they are missing. Existing ones stay as an operator has set them (replicas, limits)."""
-    for wanted in STREAMS:
-        assert wanted.name is not None
+    for name, (subjects, max_age_s) in STREAMS.items():
         try:
-            await jetstream.stream_info(wanted.name)
+            await jetstream.stream_info(name)
         except nats.js.errors.NotFoundError:
-            await jetstream.add_stream(wanted)
+            config = StreamConfig(name=name, subjects=[subjects], max_age=max_age_s, duplicate_window=DEDUPLICATION_S)
+            await jetstream.add_stream(config, retention=RetentionPolicy.LIMITS, storage=StorageType.FILE)
 
 
 async def count_dead_letters(jetstream: JetStreamContext) -> dict[str, int]:

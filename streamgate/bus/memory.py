@@ -7,6 +7,7 @@ import itertools
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 
+import attrs
 from loguru import logger
 
 from streamgate.bus.base import (
@@ -32,21 +33,45 @@ class _Left(Exception):
     """The member stopped before the message's turn came, or cancelled its handler."""
 
 
-class _Member:
-    """One process' (here: one subscription's) share in a group."""
+@attrs.define(eq=False)
+class _Server:
+    """A responder. `others` holds it with those of its kind for as long as it takes questions."""
 
-    def __init__(self, bus: MemoryBus, key: tuple[str, str], handler: Handler, concurrency: int) -> None:
-        self._bus = bus
-        self._key = key
-        self.handler = handler
-        self.pool = WorkerPool(concurrency)
-        self.is_stopping = False
+    others: list[_Server]
+    subject: str
+    responder: Responder
+    pool: WorkerPool
+
+    async def stop(self) -> None:
+        if self in self.others:
+            self.others.remove(self)
+        await self.pool.drain()
+
+
+@attrs.define(eq=False)
+class _Listener:
+    others: list[_Listener]
+    lane: EveryoneLane
+
+    async def stop(self) -> None:
+        if self in self.others:
+            self.others.remove(self)
+        await self.lane.close()
+
+
+@attrs.define(eq=False)
+class _Member:
+    """One subscription's share in a group."""
+
+    others: list[_Member]
+    handler: Handler
+    pool: WorkerPool
 
     async def handle(self, payload: bytes) -> None:
         """One try, when a place is free; raises what the handler raises, or _Left."""
 
         async def begin() -> None:
-            if self.is_stopping:
+            if self not in self.others:
                 raise _Left
             await self.handler(payload)
 
@@ -57,35 +82,8 @@ class _Member:
         task.result()
 
     async def stop(self) -> None:
-        if self.is_stopping:
-            return
-        self.is_stopping = True
-        self._bus._leave(self._key, self)
-        await self.pool.drain()
-
-
-class _Listener:
-    def __init__(self, bus: MemoryBus, lane: EveryoneLane) -> None:
-        self._bus = bus
-        self.lane = lane
-
-    async def stop(self) -> None:
-        if self in self._bus._listeners:
-            self._bus._listeners.remove(self)
-        await self.lane.close()
-
-
-class _Server:
-    def __init__(self, bus: MemoryBus, subject: str, group: str, responder: Responder, concurrency: int) -> None:
-        self._bus = bus
-        self.subject = subject
-        self.group = group
-        self.responder = responder
-        self.pool = WorkerPool(concurrency)
-
-    async def stop(self) -> None:
-        if self in self._bus._servers:
-            self._bus._servers.remove(self)
+        if self in self.others:
+            self.others.remove(self)
         await self.pool.drain()
 
 
@@ -161,7 +159,7 @@ class MemoryBus:
             self._accepted.popitem(last=False)
 
     async def _deliver(self, subject: str, payload: bytes, message_id: str) -> None:
-        groups = [key for key in self._groups if key[0] == subject]
+        groups = [key for key, members in self._groups.items() if key[0] == subject and members]
         outcomes = await asyncio.gather(
             *(self._deliver_to(key, payload, message_id) for key in groups), return_exceptions=True
         )
@@ -173,7 +171,7 @@ class MemoryBus:
         subject, group = key
         log = logger.bind(subject=subject, group=group, message_id=message_id)
         for delivery in itertools.count(1):
-            members = self._groups.get(key)
+            members = self._groups[key]
             if not members or self._stopping.is_set():
                 raise BusUnavailable(f"group {group} left before it had handled {subject}")
             try:
@@ -218,19 +216,14 @@ class MemoryBus:
     ) -> Subscription:
         check_event(subject, group=group)
         self._check_running()
-        member = _Member(self, (subject, group), handler, concurrency)
-        self._groups.setdefault((subject, group), []).append(member)
-        return member
-
-    def _leave(self, key: tuple[str, str], member: _Member) -> None:
-        self._groups[key].remove(member)
-        if not self._groups[key]:
-            del self._groups[key]
+        others = self._groups.setdefault((subject, group), [])
+        others.append(_Member(others, handler, WorkerPool(concurrency)))
+        return others[-1]
 
     async def subscribe_everyone(self, subject: str, handler: Handler, *, resync: Resync) -> Subscription:
         check_pattern(subject)
         self._check_running()
-        listener = _Listener(self, EveryoneLane(subject, handler, resync, self._retry))
+        listener = _Listener(self._listeners, EveryoneLane(subject, handler, resync, self._retry))
         self._listeners.append(listener)
         listener.lane.note_gap()
         await listener.lane.tried_resync()
@@ -263,9 +256,8 @@ class MemoryBus:
     async def serve(self, subject: str, group: str, responder: Responder, *, concurrency: int = 64) -> Subscription:
         check_pattern(subject)
         self._check_running()
-        server = _Server(self, subject, group, responder, concurrency)
-        self._servers.append(server)
-        return server
+        self._servers.append(_Server(self._servers, subject, responder, WorkerPool(concurrency)))
+        return self._servers[-1]
 
 
 def _forget(task: asyncio.Task[bytes]) -> None:
