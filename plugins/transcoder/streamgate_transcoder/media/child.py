@@ -27,8 +27,10 @@ from streamgate.contracts.media import (
     PROBE_KIND,
     AudioPayload,
     ChunkPayload,
+    MediaCorrupt,
     MediaError,
     MediaTooLarge,
+    NoPlayableTrack,
     ProbePayload,
     ProbeResult,
 )
@@ -77,13 +79,25 @@ def serve(line: ChildLine) -> None:
     sandbox.enter(task.sandbox)
     try:
         result = run_task(task, source, LineSink(line))
-    except MediaError as error:
-        line.send({"kind": "fault", "code": error.code, "detail": error.detail})
-    except MemoryError:
-        detail = f"it needs more than the {task.sandbox.memory_bytes >> 20} MiB allowed"
-        line.send({"kind": "fault", "code": MediaTooLarge.code, "detail": detail})
+    except (MediaError, MemoryError) as error:
+        fault: MediaError = MediaTooLarge(f"it needs more than the {task.sandbox.memory_bytes >> 20} MiB allowed")
+        if isinstance(error, MediaError) and not (isinstance(error, _MAY_BE_MEMORY) and _is_out_of_memory()):
+            fault = error
+        line.send({"kind": "fault", "code": fault.code, "detail": fault.detail})
     else:
         line.send({"kind": "done", "result": result})
+
+
+# Decoders report want of memory as damage.
+_MAY_BE_MEMORY = (NoPlayableTrack, MediaCorrupt)
+
+
+def _is_out_of_memory() -> bool:
+    """Whether there is no room for one more large frame (8192 x 4320 pixels, 4:2:0)."""
+    try:
+        return not bytearray(54 << 20)
+    except MemoryError:
+        return True
 
 
 def run_task(task: ChildTask, source: RangedBytes, sink: LineSink) -> dict[str, Any]:
