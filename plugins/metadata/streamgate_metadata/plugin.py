@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from streamgate.contracts.metadata import METADATA
+from streamgate.contracts.prefixes import SERVICES
 from streamgate.events import EventSubscription
 from streamgate.health import Check
 from streamgate.hooks import hookimpl
@@ -13,8 +14,6 @@ from streamgate.lifecycle import Unit
 from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.services import Offer
 from streamgate.web.routes import Route
-
-PREFIXES = ("/api/v1/metadata",)
 
 
 class MetadataPlugin:
@@ -57,7 +56,7 @@ PLUGIN = PluginInfo(
     summary="Content rows, the catalogue and its search.",
     build=MetadataPlugin,
     offers=(METADATA,),
-    port=9005,
-    prefixes=PREFIXES,
+    port=SERVICES["metadata"].port,
+    prefixes=SERVICES["metadata"].prefixes,
     uses_database=True,
 )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from streamgate.contracts.auth import AUTH
 from streamgate.contracts.events import CONTENT_DELETED
 from streamgate.contracts.metadata import METADATA
+from streamgate.contracts.prefixes import SERVICES
 from streamgate.events import EventSubscription, on_group
 from streamgate.health import Check
 from streamgate.hooks import hookimpl
@@ -14,8 +15,6 @@ from streamgate.lifecycle import Unit
 from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.web.routes import Route
 from streamgate_upload.config import UploadConfig
-
-PREFIXES = ("/api/v1/upload",)
 
 
 class UploadPlugin:
@@ -81,8 +80,8 @@ PLUGIN = PluginInfo(
     build=UploadPlugin,
     needs=(METADATA, AUTH),
     config=UploadConfig,
-    port=9091,
-    prefixes=PREFIXES,
+    port=SERVICES["upload"].port,
+    prefixes=SERVICES["upload"].prefixes,
     uses_database=True,
     uses_blobs=True,
 )
