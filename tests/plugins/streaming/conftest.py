@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import attrs
 import httpx
@@ -39,9 +39,11 @@ from streamgate.contracts.media import (
 )
 from streamgate.contracts.metadata import METADATA, AccessQuery, Content, ContentNotFound, Metadata
 from streamgate.events import EventType, Received, on_group
+from streamgate.plugins import PluginContext
 from streamgate.sdk.blobs import BlobStore
 from streamgate.sdk.ids import uuid7
 from streamgate.services import Offer
+from streamgate.settings import KernelSettings
 from streamgate.testing.clock import FakeClock
 from streamgate.testing.house import House, house
 from streamgate.testing.wait import eventually
@@ -420,7 +422,10 @@ class Theatre:
             return await http.request(how.pop("method", "GET"), url, **how)
 
 
-Open = Callable[[], AbstractAsyncContextManager[Theatre]]
+class Open(Protocol):
+    """Opening it again after it was closed is a restart; the stand-ins are new each time."""
+
+    def __call__(self, settings: KernelSettings | None = None) -> AbstractAsyncContextManager[Theatre]: ...
 
 
 @pytest.fixture
@@ -430,12 +435,16 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def open_theatre(tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Opening it again after it was closed is a restart; the stand-ins are new each time."""
-    with_clock = attrs.evolve(PLUGIN, build=lambda ctx: StreamingPlugin(ctx, clock))
+
+    def build(ctx: PluginContext) -> StreamingPlugin:
+        return StreamingPlugin(ctx, clock)
+
+    build.__module__ = plugin_module.__name__  # migrations are looked for beside it
+    with_clock = attrs.evolve(PLUGIN, build=build)
     monkeypatch.setattr(plugin_module, "PLUGIN", with_clock)
 
     @asynccontextmanager
-    async def open_it() -> AsyncIterator[Theatre]:
+    async def open_it(settings: KernelSettings | None = None) -> AsyncIterator[Theatre]:
         auth, metadata, jobs = FakeAuth(clock), FakeMetadata(), FakeJobs()
         heard: list[Received[Any]] = []
 
@@ -451,6 +460,7 @@ def open_theatre(tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPat
                 Offer(METADATA, cast(Metadata, metadata)),
                 Offer(JOBS, cast(Jobs, jobs)),
             ],
+            settings=settings,
             subscriptions=[on_group(event, hear, group="theatre") for event in (*EVERYTHING, events.SESSION_ENDED)],
         ) as home:
             yield Theatre(home=home, auth=auth, metadata=metadata, jobs=jobs, clock=clock, heard=heard)
