@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import tempfile
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -104,19 +105,16 @@ def _make_once(path: Path) -> None:
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
     try:
         os.write(handle, base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
         os.fsync(handle)
-    finally:
-        os.close(handle)
-    try:
-        os.link(draft, path)
+        path.hardlink_to(draft)
     except FileExistsError:
         pass
     finally:
-        draft.unlink()
+        os.close(handle)
+        Path(draft).unlink()
 
 
 def _read(path: Path, origin: str) -> MasterKey:

@@ -104,7 +104,9 @@ def public_origin(ctx: PluginContext) -> str:
     """What sign-in is bound to: `server.public_url`, which the kernel fills with this process' own address where it
     is not set. Where the port was left to the system, the address that was bound."""
     configured = ctx.settings.public_url
-    return ctx.base_urls[ctx.name] if not configured or configured.endswith(":0") else configured
+    if configured and not configured.endswith(":0"):
+        return configured
+    return ctx.base_urls.get(ctx.name, f"http://127.0.0.1:{PLUGIN.port}")
 
 
 PLUGIN = PluginInfo(

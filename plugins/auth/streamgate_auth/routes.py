@@ -1,11 +1,10 @@
-"""Sign-in over HTTP. Bodies and answers are api.md's, field by field."""
+"""Sign-in over HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
-import attrs
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,88 +24,24 @@ from streamgate.contracts.auth import (
 from streamgate.errors import Forbidden, TooMany, Unauthorized
 from streamgate.web.routes import PUBLIC, Call, Route
 from streamgate.wire import to_plain
-from streamgate_auth.challenge import MAX_ID_CHARS
+from streamgate_auth.forms import (
+    ChallengeAnswer,
+    ChallengeBody,
+    KeySetAnswer,
+    RefreshBody,
+    TokensAnswer,
+    VerifyAnswer,
+    VerifyBody,
+)
 from streamgate_auth.identity import Identity, Tokens
 from streamgate_auth.keys import KeyRing
 from streamgate_auth.limits import RequestLimit
-from streamgate_auth.siwe import MAX_MESSAGE_CHARS, format_time
-from streamgate_auth.tokens import MAX_REFRESH_CHARS
+from streamgate_auth.siwe import format_time
 
 PREFIX = "/api/v1/auth"
 JWKS_PATH = "/.well-known/jwks.json"
 COOKIE = "streamgate_refresh"
 JWKS_MAX_AGE_S = 300
-_at_most = attrs.validators.max_len
-
-
-@attrs.frozen(kw_only=True)
-class ChallengeBody:
-    """`address`: in any case, or a CAIP-10 account. `chain`: CAIP-2; by default the first that is configured."""
-
-    address: str = attrs.field(validator=_at_most(128))
-    chain: str | None = attrs.field(default=None, validator=attrs.validators.optional(_at_most(64)))
-    scheme: Literal["siwe"] = "siwe"
-
-
-@attrs.frozen(kw_only=True)
-class ChallengeAnswer:
-    """`message` is what the wallet signs (personal_sign), exactly as it is."""
-
-    challenge_id: str
-    scheme: str
-    message: str
-    address: str
-    chain: str
-    nonce: str
-    domain: str
-    issued_at: str
-    expires_at: str
-
-
-@attrs.frozen(kw_only=True)
-class VerifyBody:
-    """`message`: only where the wallet signed another text than it was given. `cookie`: a page of ours asks for the
-    refresh token as a cookie that no script can read; the answer then has none."""
-
-    challenge_id: str = attrs.field(validator=_at_most(MAX_ID_CHARS))
-    signature: str = attrs.field(validator=_at_most(1024))
-    message: str | None = attrs.field(default=None, validator=attrs.validators.optional(_at_most(MAX_MESSAGE_CHARS)))
-    cookie: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class TokensAnswer:
-    """`refresh_token` is null when it went into the cookie."""
-
-    access_token: str
-    refresh_token: str | None
-    token_type: str
-    expires_in: int
-    user_id: str
-    address: str
-    roles: tuple[str, ...]
-
-
-@attrs.frozen(kw_only=True)
-class VerifyAnswer(TokensAnswer):
-    valid: bool
-    chain: str
-
-
-@attrs.frozen(kw_only=True)
-class RefreshBody:
-    """Without a token the cookie's is taken."""
-
-    refresh_token: str | None = attrs.field(
-        default=None, validator=attrs.validators.optional(_at_most(MAX_REFRESH_CHARS))
-    )
-
-
-@attrs.frozen(kw_only=True)
-class KeySetAnswer:
-    """A JSON Web Key Set (RFC 7517)."""
-
-    keys: tuple[dict[str, Any], ...]
 
 
 class AuthRoutes:

@@ -20,7 +20,7 @@ PATIENCE_S = 5.0
 
 def main(command: list[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda *_: None)  # not SIG_IGN, which the program would inherit
     program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     threading.Thread(target=_leave_with, args=(program,), daemon=True).start()
     while os.read(0, 4096):

@@ -1,0 +1,276 @@
+"""The gate language: what is a rule, what it says in words, and its three-valued logic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamgate.contracts.gate import GateInvalid, Outcome, Reading
+from streamgate.contracts.hooks import Leaf, RequirementKind
+from streamgate.sdk.clock import SYSTEM_CLOCK
+from streamgate_auth.evm.chains import Chains
+from streamgate_auth.evm.erc721 import Erc721Reader
+from streamgate_auth.gate.evaluate import all_of, any_of, explain, negate
+from streamgate_auth.gate.nodes import Group, Node, Not, describe, leaf_keys, paths, requirements, to_rule
+from streamgate_auth.gate.parse import MAX_DEPTH, MAX_NODES, parse_rule
+from streamgate_auth.gate.read import read_leaves
+
+CONTRACT = "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"
+PASS: dict[str, Any] = {"erc721": {"chain": "eip155:1", "contract": CONTRACT}}
+OUTCOMES: tuple[Outcome, ...] = ("holds", "does_not_hold", "unknown")
+
+
+@attrs.frozen(kw_only=True)
+class Age:
+    years: int
+
+
+def never_read(leaf: Leaf) -> Any:
+    raise AssertionError(leaf)
+
+
+AGE = RequirementKind(
+    name="age", summary="", params=Age, describe=lambda params: f"is {params.years} or older", read=never_read
+)
+KINDS = {"erc721": Erc721Reader(Chains({}, None, SYSTEM_CLOCK)).kind(), "age": AGE}
+
+
+def parse(rule: object) -> Node:
+    return parse_rule(rule, KINDS)
+
+
+def faults(rule: object) -> dict[str, str]:
+    with pytest.raises(GateInvalid) as caught:
+        parse(rule)
+    assert caught.value.status == 422
+    return {error.field: error.message for error in caught.value.errors}
+
+
+# --- parsing ----------------------------------------------------------------------------------------
+
+
+def test_a_rule_is_stored_whole_and_canonical() -> None:
+    rule = {"any": [{"erc721": {"chain": "eip155:1", "contract": CONTRACT.lower()}}, {"not": {"age": {"years": 9}}}]}
+    full = {"chain": "eip155:1", "contract": CONTRACT, "token_id": None, "min": "1"}
+    stored = to_rule(parse(rule))
+    assert stored == {"any": [{"erc721": full}, {"not": {"age": {"years": 9}}}]}
+    assert to_rule(parse(stored)) == stored
+
+
+def test_public_stands_alone() -> None:
+    assert to_rule(parse({"public": {}})) == {"public": {}}
+    assert faults({"public": {"x": 1}}) == {"gate.public": "must be {}"}
+    nested: list[dict[str, Any]] = [{"any": [{"public": {}}]}, {"not": {"public": {}}}, {"all": [PASS, {"public": {}}]}]
+    for rule in nested:
+        assert list(faults(rule).values()) == ["stands only alone, as the whole gate"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "path"),
+    [
+        (None, "gate"),
+        ([], "gate"),
+        ("public", "gate"),
+        ({}, "gate"),
+        ({**PASS, "age": {"years": 1}}, "gate"),
+        ({"any": []}, "gate.any"),
+        ({"all": []}, "gate.all"),
+        ({"any": PASS}, "gate.any"),
+        ({"not": [PASS]}, "gate.not"),
+        ({"not": {}}, "gate.not"),
+        ({"none": [PASS]}, "gate.none"),
+        ({"at_least": {"count": 1, "of": [PASS]}}, "gate.at_least"),
+        ({"any": [PASS, {"erc20": {}}]}, "gate.any[1].erc20"),
+        ({"any": [{"all": [PASS, 5]}]}, "gate.any[0].all[1]"),
+        ({"erc721": {"chain": "eip155:1"}}, "gate.erc721.contract"),
+        ({"erc721": {"chain": "eip155:1", "contract": CONTRACT, "owner": 1}}, "gate.erc721.owner"),
+        ({"erc721": {"chain": "mainnet", "contract": CONTRACT}}, "gate.erc721.chain"),
+        ({"erc721": {"chain": "eip155:01", "contract": CONTRACT}}, "gate.erc721.chain"),
+        ({"erc721": {"chain": 1, "contract": CONTRACT}}, "gate.erc721.chain"),
+        ({"erc721": {"chain": "eip155:1", "contract": "0x12"}}, "gate.erc721.contract"),
+        ({"erc721": {"chain": "eip155:1", "contract": CONTRACT.replace("C0", "c0")}}, "gate.erc721.contract"),
+        ({"erc721": {"chain": "eip155:1", "contract": "0x" + "0" * 40}}, "gate.erc721.contract"),
+        ({"erc721": {"chain": "eip155:1", "contract": CONTRACT, "min": 2}}, "gate.erc721.min"),
+        ({"erc721": {"chain": "eip155:1", "contract": CONTRACT, "min": "0"}}, "gate.erc721.min"),
+        ({"erc721": {"chain": "eip155:1", "contract": CONTRACT, "min": "-1"}}, "gate.erc721.min"),
+        ({"erc721": {"chain": "eip155:1", "contract": CONTRACT, "min": "1e3"}}, "gate.erc721.min"),
+        ({"erc721": {"chain": "eip155:1", "contract": CONTRACT, "min": "01"}}, "gate.erc721.min"),
+        ({"erc721": {"chain": "eip155:1", "contract": CONTRACT, "min": "٣"}}, "gate.erc721.min"),
+        ({"erc721": {"chain": "eip155:1", "contract": CONTRACT, "token_id": str(2**256)}}, "gate.erc721.token_id"),
+        ({"erc721": {"chain": "eip155:1", "contract": CONTRACT, "token_id": "1", "min": "2"}}, "gate.erc721"),
+    ],
+)
+def test_what_is_no_rule_is_refused_at_its_path(rule: object, path: str) -> None:
+    assert list(faults(rule)) == [path]
+
+
+def test_all_faults_are_told_at_once() -> None:
+    rule = {"all": [{"erc721": {"chain": "x", "contract": "y"}}, {"any": []}, {"age": {"years": "9"}}]}
+    assert list(faults(rule)) == [
+        "gate.all[0].erc721.chain",
+        "gate.all[0].erc721.contract",
+        "gate.all[1].any",
+        "gate.all[2].age.years",
+    ]
+
+
+def test_a_rule_is_bounded_in_depth_and_size() -> None:
+    def nested(depth: int) -> dict[str, Any]:
+        return PASS if depth == 1 else {"not": nested(depth - 1)}
+
+    parse(nested(MAX_DEPTH))
+    assert list(faults(nested(MAX_DEPTH + 1)).values()) == [f"is nested more than {MAX_DEPTH} deep"]
+    assert list(faults(nested(400)).values()) == [f"is nested more than {MAX_DEPTH} deep"]
+    parse({"any": [PASS] * (MAX_NODES - 1)})
+    assert faults({"any": [PASS] * 5000}) == {"gate": f"has more than {MAX_NODES} nodes"}
+
+
+def test_words_paths_and_leaf_keys() -> None:
+    node = parse({"any": [{"all": [PASS, {"age": {"years": 18}}]}, {"not": PASS}]})
+    one = f"holds a token of {CONTRACT} on eip155:1"
+    assert describe(node) == f"({one} and is 18 or older) or not ({one})"
+    assert list(paths(node, "gate")) == [
+        "gate.any[0].all[0].erc721",
+        "gate.any[0].all[1].age",
+        "gate.any[1].not.erc721",
+    ]
+    assert leaf_keys(node) == (f"eip155:1/{CONTRACT.lower()}",)
+    several = {"erc721": {**PASS["erc721"], "min": "3"}}
+    certain = {"erc721": {**PASS["erc721"], "token_id": "7"}}
+    assert describe(parse(several)) == f"holds at least 3 tokens of {CONTRACT} on eip155:1"
+    assert describe(parse(certain)) == f"holds token 7 of {CONTRACT} on eip155:1"
+
+
+# --- logic ------------------------------------------------------------------------------------------
+
+# Kleene's strong tables, written out: (a, b, a or b, a and b).
+T, F, U = "holds", "does_not_hold", "unknown"
+TABLE = [
+    (T, T, T, T),
+    (T, F, T, F),
+    (T, U, T, U),
+    (F, T, T, F),
+    (F, F, F, F),
+    (F, U, U, F),
+    (U, T, T, U),
+    (U, F, U, F),
+    (U, U, U, U),
+]
+
+
+@pytest.mark.parametrize(("a", "b", "either", "both"), TABLE)
+def test_kleenes_tables(a: Outcome, b: Outcome, either: Outcome, both: Outcome) -> None:
+    assert (any_of([a, b]), all_of([a, b])) == (either, both)
+
+
+def test_not_keeps_unknown() -> None:
+    assert [negate(outcome) for outcome in OUTCOMES] == ["does_not_hold", "holds", "unknown"]
+
+
+LEAVES = st.just(PASS)
+RULES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: {"any": parts}),
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: {"all": parts}),
+        inner.map(lambda part: {"not": part}),
+    ),
+    max_leaves=8,
+).filter(lambda rule: _depth(rule) <= MAX_DEPTH)
+
+
+def _depth(rule: Any) -> int:
+    ((_, inner),) = rule.items()
+    parts = inner if isinstance(inner, list) else [inner] if "erc721" not in rule else []
+    return 1 + max(map(_depth, parts), default=0)
+
+
+def classic(node: Node, values: dict[Any, bool]) -> bool:
+    """Two-valued logic, as everybody knows it."""
+    match node:
+        case Group(kind="any", parts=parts):
+            return any(classic(part, values) for part in parts)
+        case Group(parts=parts):
+            return all(classic(part, values) for part in parts)
+        case Not(part=part):
+            return not classic(part, values)
+    return values[node]
+
+
+@given(RULES, st.data())
+def test_unknown_is_never_guessed(rule: object, data: st.DataObject) -> None:
+    """Whatever a definite answer says, it would say whichever way the unknown leaves turned out."""
+    node = parse(rule)
+    leaves = list(requirements(node))
+    readings = {leaf: Reading(outcome=data.draw(st.sampled_from(OUTCOMES))) for leaf in leaves}
+    outcome = explain(node, readings).outcome
+    for _ in range(4):
+        values = {
+            leaf: data.draw(st.booleans()) if reading.outcome == "unknown" else reading.outcome == "holds"
+            for leaf, reading in readings.items()
+        }
+        if outcome != "unknown":
+            assert (outcome == "holds") == classic(node, values)
+
+
+@given(RULES)
+def test_nothing_read_is_never_open(rule: object) -> None:
+    assert explain(parse(rule), {}).outcome == "unknown"
+
+
+def test_an_explanation_has_the_shape_of_the_rule() -> None:
+    node = parse({"any": [PASS, {"not": {"age": {"years": 18}}}]})
+    token, age = requirements(node)
+    found = explain(
+        node,
+        {
+            token: Reading(outcome="does_not_hold", held="0", block_number=7, nodes=1, read_at_s=5.0),
+            age: Reading(outcome="unknown", reason="no answer"),
+        },
+    )
+    assert (found.kind, found.outcome) == ("any", "unknown")
+    leaf, negated = found.parts
+    assert (leaf.kind, leaf.needed, leaf.held, leaf.chain, leaf.contract, leaf.block_number, leaf.nodes) == (
+        "erc721",
+        "1",
+        "0",
+        "eip155:1",
+        CONTRACT,
+        7,
+        1,
+    )
+    assert (negated.outcome, negated.parts[0].reason) == ("unknown", "no answer")
+
+
+# --- leaves that misbehave --------------------------------------------------------------------------
+
+
+async def crash(leaf: Leaf) -> Reading:
+    raise RuntimeError("boom")
+
+
+async def hang(leaf: Leaf) -> Reading:
+    import asyncio
+
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def mumble(leaf: Leaf) -> Any:
+    return True
+
+
+async def invent(leaf: Leaf) -> Any:
+    return Reading(outcome="maybe")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("read", [crash, hang, mumble, invent])
+async def test_a_kind_that_fails_is_unknown_and_opens_nothing_under_not(read: Any) -> None:
+    kinds = {"age": attrs.evolve(AGE, read=read)}
+    node = parse_rule({"not": {"age": {"years": 1}}}, kinds)
+    readings = await read_leaves(node, (), {}, timeout_s=0.05)
+    assert explain(node, readings).outcome == "unknown"
