@@ -116,6 +116,7 @@ async def house(
         hooks.register(name, plugins[name], required=True)
     for offer in (*(tagged.value for tagged in hooks.collect(collect_services)), *offers):
         services.offer(offer)
+    services.settle()
     heard = [tagged.value for tagged in hooks.collect(collect_subscriptions)]
     checks = [tagged.value for tagged in hooks.collect(collect_checks)]
     units = [tagged.value for tagged in hooks.collect(collect_units)]

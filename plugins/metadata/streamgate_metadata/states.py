@@ -80,7 +80,7 @@ def media_planned(course: Course, event: MediaPlanned) -> Course:
 
 
 def media_playable(course: Course, event: MediaPlayable) -> Course:
-    if event.media_version < course.media_version:
+    if course.playable and event.media_version < course.media_version:
         return course
     is_ready = course.state == "ready" and course.playable
     return attrs.evolve(
@@ -96,7 +96,7 @@ def media_playable(course: Course, event: MediaPlayable) -> Course:
 
 
 def media_ready(course: Course, event: MediaReady) -> Course:
-    if event.media_version < course.media_version:
+    if course.playable and event.media_version < course.media_version:
         return course
     return attrs.evolve(
         course,

@@ -123,6 +123,11 @@ def test_events_of_an_older_version_change_nothing() -> None:
         assert step(course) == course
 
 
+def test_an_older_version_may_play_again_when_the_newer_one_failed() -> None:
+    course = run(upload_begins, finished(), playable(2), failed(2), playable(1))
+    assert (course.state, course.playable, course.media_version, course.failure) == ("processing", True, 1, "")
+
+
 def test_a_digest_mismatch_takes_the_content_back() -> None:
     course = run(upload_begins, finished(), playable(), ready(), broken())
     assert (course.state, course.playable, course.failure) == ("failed", False, "upload.digest_mismatch")
