@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from streamgate.context import Actor
-from streamgate.contracts.jobs import JOBS, Cancel, Job, JobNotFound, JobQuery, Task
+from streamgate.contracts.jobs import JOBS, Cancel, Job, JobNotFound, JobQuery, JobState, Task
 from streamgate.contracts.metadata import METADATA, AccessQuery, ContentNotFound
 from streamgate.contracts.streaming import STREAMING, MediaState, TaskQuery, Transcode
 from streamgate.contracts.transcode import TranscodeStatus
@@ -80,31 +80,44 @@ def not_heard_of(task_id: str, media: MediaState) -> TranscodeStatus:
 
 
 def describe(task: Task, media: MediaState, now_s: float) -> TranscodeStatus:
-    """Speed is seconds of the source a second of work since the first attempt began, the whole ladder counted once."""
+    """Speed is seconds of the source a second of work since the first attempt began, the whole ladder counted once.
+
+    The jobs know how far the work is, streaming whether it counts: between the last job's end and its result being
+    taken in (or the next jobs being ordered) the task still runs.
+    """
+    is_taken_in = media.state in ("ready", "failed")
+    status: JobState = "running" if task.status == "done" and not is_taken_in else task.status
+    progress = 1.0 if status == "done" else min(_progress(task), 0.999)
     elapsed_s = _elapsed_s(task, now_s)
     speed = eta_s = None
-    if elapsed_s is not None and task.progress > 0:
-        speed = round(media.duration_s * task.progress / elapsed_s, 2) if media.duration_s else None
-        eta_s = round(elapsed_s * (1 - task.progress) / task.progress, 1) if task.status == "running" else None
+    if elapsed_s is not None and progress > 0:
+        speed = round(media.duration_s * progress / elapsed_s, 2) if media.duration_s else None
+        eta_s = round(elapsed_s * (1 - progress) / progress, 1) if status == "running" else None
     failed = next((job.error_code for job in task.jobs if job.status in ("failed", "dead")), "")
     return TranscodeStatus(
         task_id=task.root.job_id,
         content_id=media.content_id,
-        status=task.status,
-        progress=task.progress,
-        stage=_stage(task),
+        status=status,
+        progress=progress,
+        stage=_stage(task, status),
         renditions=media.renditions,
         speed=speed,
-        eta_s=0.0 if task.status == "done" else eta_s,
+        eta_s=0.0 if status == "done" else eta_s,
         error=media.error_code or failed,
         attempts=max(job.attempts for job in task.jobs),
     )
 
 
-def _stage(task: Task) -> str:
-    """What a running job says it is doing; else the task's own state."""
+def _progress(task: Task) -> float:
+    """Of the encoding; the probe before it (the root) is too short to count."""
+    children = [job.progress for job in task.jobs if job.job_id != task.root.job_id]
+    return round(sum(children) / len(children), 4) if children else 0.0
+
+
+def _stage(task: Task, status: JobState) -> str:
+    """What a running job says it is doing; else how the task stands."""
     running = next((job.stage for job in task.jobs if job.status == "running" and job.stage), "")
-    return running or task.status
+    return running or status
 
 
 def _elapsed_s(task: Task, now_s: float) -> float | None:

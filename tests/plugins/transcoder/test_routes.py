@@ -153,7 +153,7 @@ async def test_status_tells_how_far_it_is(home: House) -> None:
     answer = await home.client(ALICE).get("/api/v1/transcode/status", params={"task_id": "t_1"})
     told = answer.json()
     assert answer.status_code == 200
-    expected = {"task_id": "t_1", "content_id": "c_1", "status": "running", "progress": 0.5, "stage": "encoding"}
+    expected = {"task_id": "t_1", "content_id": "c_1", "status": "running", "progress": 0.4, "stage": "encoding"}
     assert {key: told[key] for key in expected} == expected
     assert told["attempts"] == 2
 
@@ -198,7 +198,7 @@ NOON_S = 1_893_456_000.0  # 2030-01-01T00:00:00Z
 
 def test_speed_and_time_left_follow_from_progress() -> None:
     told = describe(RUNNING, MEDIA, NOON_S + 10)
-    assert (told.speed, told.eta_s) == (3.0, 10.0)
+    assert (told.progress, told.speed, told.eta_s) == (0.4, 2.4, 15.0)
 
 
 def test_what_has_not_begun_has_no_speed() -> None:
@@ -209,11 +209,20 @@ def test_what_has_not_begun_has_no_speed() -> None:
 
 
 def test_what_failed_names_its_code_and_stops_the_clock() -> None:
-    failed = job(status="failed", error_code="media.corrupt", progress=0.5)
-    told = describe(Task(root=failed, jobs=(failed,), status="failed", progress=0.5), MEDIA, NOON_S + 1000)
-    assert (told.error, told.speed, told.eta_s) == ("media.corrupt", 15.0, None)
+    failed = job(job_id="j_2", status="failed", error_code="media.corrupt", progress=0.5)
+    told = describe(Task(root=job(), jobs=(job(), failed), status="failed", progress=0.75), MEDIA, NOON_S + 1000)
+    assert (told.error, told.progress, told.speed, told.eta_s) == ("media.corrupt", 0.5, 15.0, None)
 
 
-def test_what_is_done_has_no_time_left() -> None:
-    told = describe(Task(root=job(), jobs=(job(),), status="done", progress=1.0), MEDIA, NOON_S + 1000)
-    assert (told.speed, told.eta_s) == (30.0, 0.0)
+def test_what_is_done_and_taken_in_has_no_time_left() -> None:
+    done = Task(root=job(), jobs=(job(), job(job_id="j_2")), status="done", progress=1.0)
+    told = describe(done, attrs.evolve(MEDIA, state="ready"), NOON_S + 1000)
+    assert (told.status, told.progress, told.speed, told.eta_s) == ("done", 1.0, 30.0, 0.0)
+
+
+@pytest.mark.parametrize("jobs", [(job(),), (job(), job(job_id="j_2"))], ids=["probed", "encoded"])
+def test_between_a_jobs_end_and_what_follows_the_task_still_runs(jobs: tuple[Job, ...]) -> None:
+    """Streaming has not taken the result in yet: the next jobs are to come, or the renditions to be listed."""
+    told = describe(Task(root=job(), jobs=jobs, status="done", progress=1.0), MEDIA, NOON_S + 3)
+    assert (told.status, told.stage) == ("running", "running")
+    assert told.progress < 1
