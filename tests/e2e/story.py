@@ -123,7 +123,8 @@ class Story:
             content = await eventually(is_over, timeout_s=240, every_s=0.25, what="the transcode")
             assert content["state"] == "ready", content
             assert content["playable"] is True, content
-            assert seen == sorted(seen), f"progress went backwards: {seen}"
+            if not self.kill_transcoder:  # what a killed transcoder had not handed in is really lost
+                assert seen == sorted(seen), f"progress went backwards: {seen}"
             info = await api.call("GET", "/api/v1/stream/info", params={"content_id": content_id})
             names = [rendition["id"] for rendition in info["renditions"]]
             said.append(f"{', '.join(names)} of {info['duration_s']:.1f} s; progress told {len(set(seen))} values")
