@@ -1,0 +1,80 @@
+"""Two replicas of auth on one PostgreSQL: what must be once only is once only."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import attrs
+import httpx
+import pytest
+
+from streamgate.contracts.auth import AUTH, GateQuery
+from streamgate.contracts.gate import Rule
+from streamgate.plugins import discover
+from streamgate.sdk.db import upgrade_all
+from streamgate.settings import DatabaseSettings, Secret, SecretSettings
+from streamgate.testing.house import House, house
+from streamgate.testing.wallets import Wallet, sign_in
+from tests.plugins.auth.people import content_of, kernel_settings, person, set_gate
+
+NAMES = ["metadata", "auth"]
+ALICE = Wallet.named("alice")
+MASTER_KEY = Secret(base64.b64encode(b"m" * 32).decode())
+
+
+@pytest.fixture
+async def replicas(tmp_path: Path, postgres_url: str) -> AsyncIterator[tuple[House, House]]:
+    settings = attrs.evolve(
+        kernel_settings(tmp_path),
+        database=DatabaseSettings(url=Secret(postgres_url)),
+        secrets=SecretSettings(master_key=MASTER_KEY),
+    )
+    plugins = [found.info for found in discover() if found.info is not None and found.name in NAMES]
+    await upgrade_all(settings, plugins)
+    async with (
+        house(tmp_path, NAMES, settings=settings) as one,
+        house(tmp_path, NAMES, settings=settings) as two,
+    ):
+        yield one, two
+
+
+async def test_both_have_the_same_keys_and_either_takes_the_answer(replicas: tuple[House, House]) -> None:
+    one, two = replicas
+    assert await one.services.get(AUTH).jwks() == await two.services.get(AUTH).jwks()
+    async with one.client() as first, two.client() as second:
+        asked = (await first.post("/api/v1/auth/challenge", json={"address": ALICE.address})).json()
+        body = {"challenge_id": asked["challenge_id"], "signature": ALICE.sign(asked["message"])}
+        answers = await asyncio.gather(
+            *(http.post("/api/v1/auth/verify-signature", json=body) for http in (first, second) for _ in range(4))
+        )
+    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 7
+
+
+async def test_a_new_wallet_at_two_doors_is_one_person(replicas: tuple[House, House]) -> None:
+    async with replicas[0].client() as first, replicas[1].client() as second:
+        found = await asyncio.gather(*(sign_in(http, ALICE) for http in (first, second) for _ in range(4)))
+    assert len({signed_in.user_id for signed_in in found}) == 1
+
+
+async def test_a_refresh_token_is_traded_once_whoever_is_asked(replicas: tuple[House, House]) -> None:
+    async with replicas[0].client() as first, replicas[1].client() as second:
+        token = (await sign_in(first, ALICE)).refresh_token
+
+        async def trade(http: httpx.AsyncClient) -> int:
+            return (await http.post("/api/v1/auth/refresh", json={"refresh_token": token})).status_code
+
+        codes = await asyncio.gather(*(trade(http) for http in (first, second) for _ in range(4)))
+    assert sorted(codes) == [200] + [401] * 7
+
+
+async def test_gates_set_at_once_get_revisions_of_their_own(replicas: tuple[House, House]) -> None:
+    one, two = replicas
+    owner = await person(one, "owner")
+    content_id = await content_of(one, owner.actor)
+    gates: list[Rule | None] = [{"public": {}}, None] * 2
+    await asyncio.gather(*(set_gate(home, owner.actor, content_id, gate) for home in (one, two) for gate in gates))
+    last = await set_gate(two, owner.actor, content_id, {"public": {}})
+    assert await one.services.get(AUTH).get_gate(GateQuery(content_id=content_id)) == last
