@@ -135,10 +135,13 @@ class WorkerRoutes:
             if body.priority < USER_PRIORITY:
                 raise Forbidden(f"a priority below {USER_PRIORITY} is for administrators")
         check_payload(kind, body.payload)
+        given = body.idempotency_key
+        if given is None:
+            given = call.request.headers.get("idempotency-key")
         job = NewJob(
             kind=kind.name,
             payload=body.payload,
-            idempotency_key=_key(call.actor, body.idempotency_key or call.request.headers.get("idempotency-key")),
+            idempotency_key=_key(call.actor, given),
             owner=call.actor.user_id,
             priority=body.priority,
             max_attempts=body.max_attempts,

@@ -55,7 +55,8 @@ class LeasedRun:
         self._progress = 0.0
         self._stage = ""
         self._heard_s = clock.monotonic_s()
-        self._release = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._stop_reason: StopReason = "released"
         self._log = logger.bind(job_id=lease.job_id, kind=lease.kind, attempt=lease.attempt)
 
     # --- for the handler ----------------------------------------------------------------------------
@@ -75,9 +76,11 @@ class LeasedRun:
     def kind_name(self) -> str:
         return self._kind.name
 
-    def release(self) -> None:
-        """The process stops: give the job back."""
-        self._release.set()
+    def stop(self, reason: StopReason) -> None:
+        """Ends the work now: `released` gives the job back."""
+        if not self._stop.is_set():
+            self._stop_reason = reason
+            self._stop.set()
 
     async def run(self) -> None:
         """Returns when the job has an outcome or is somebody else's. Never raises for the handler's faults."""
@@ -119,7 +122,7 @@ class LeasedRun:
         """Tells worker that we live, until the work must stop; then why."""
         while True:
             if await self._pause(HEARTBEAT_S):
-                return "released"
+                return self._stop_reason
             beat = Heartbeat(
                 lease_id=self.lease_id, job_id=self.job_id, progress=self._progress, stage=self._stage[:200]
             )
@@ -137,14 +140,14 @@ class LeasedRun:
                     return "cancelled"
 
     async def _pause(self, duration_s: float) -> bool:
-        """True when the job is to be given back."""
-        waits = {asyncio.create_task(self._clock.sleep(duration_s)), asyncio.create_task(self._release.wait())}
+        """True when the work must end."""
+        waits = {asyncio.create_task(self._clock.sleep(duration_s)), asyncio.create_task(self._stop.wait())}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
-        return self._release.is_set()
+        return self._stop.is_set()
 
     async def _abandon(self, working: asyncio.Task[None], reason: StopReason) -> None:
         self._log.bind(reason=reason).info("job stops")

@@ -11,12 +11,23 @@ from loguru import logger
 
 from streamgate.bus.base import Subscription
 from streamgate.contracts.hooks import JobKind, collect_job_kinds
-from streamgate.contracts.jobs import JOBS, JOBS_AVAILABLE, Kind, Lease, LeaseQuery, RegisterKinds
+from streamgate.contracts.jobs import (
+    JOBS,
+    JOBS_AVAILABLE,
+    JOBS_CANCELLED,
+    JobsCancelled,
+    Kind,
+    Lease,
+    LeaseQuery,
+    RegisterKinds,
+)
+from streamgate.envelope import Envelope
 from streamgate.errors import StreamgateError
 from streamgate.plugins import PluginContext
 from streamgate.sdk.clock import SYSTEM_CLOCK, Clock
 from streamgate.sdk.jobs.run import LeasedRun
 from streamgate.web.schema import Schemas
+from streamgate.wire import from_plain
 
 POLL_S = 2.0
 DRAIN_S = 8.0
@@ -57,24 +68,26 @@ class Runner:
         self._leasing: asyncio.Task[None] | None = None
         self._is_stopping = False
         self._wake = asyncio.Event()
-        self._subscription: Subscription | None = None
+        self._subscriptions: list[Subscription] = []
 
     async def start(self) -> None:
         """Raises ValueError: two plugins of this process offer a kind of one name."""
         self._kinds = self._own_kinds()
         if not self._kinds:
             return
-        self._subscription = await self._ctx.bus.subscribe_everyone(
-            JOBS_AVAILABLE.subject, self._heard, resync=self._woken
-        )
+        bus = self._ctx.bus
+        self._subscriptions = [
+            await bus.subscribe_everyone(JOBS_AVAILABLE.subject, self._on_available, resync=self._look),
+            await bus.subscribe_everyone(JOBS_CANCELLED.subject, self._on_cancelled, resync=self._look),
+        ]
         self._is_stopping = False
         self._registering = asyncio.create_task(self._register(), name=f"{self.name} registers")
         self._leasing = asyncio.create_task(self._lease_all(), name=self.name)
 
     async def stop(self) -> None:
-        if self._subscription is not None:
-            await self._subscription.stop()
-            self._subscription = None
+        for subscription in self._subscriptions:
+            await subscription.stop()
+        self._subscriptions = []
         self._is_stopping = True
         self._wake.set()
         if self._registering is not None:
@@ -84,7 +97,7 @@ class Runner:
         if self._runs:
             await asyncio.wait(self._runs, timeout=self._drain_s)
         for run in self._runs.values():
-            run.release()
+            run.stop("released")
         if self._runs:
             await asyncio.wait(self._runs)
 
@@ -105,10 +118,17 @@ class Runner:
                 own[name] = tagged.value
         return own
 
-    async def _heard(self, _: bytes) -> None:
+    async def _on_available(self, _: bytes) -> None:
         self._wake.set()
 
-    async def _woken(self) -> None:
+    async def _on_cancelled(self, payload: bytes) -> None:
+        """Sooner than the heartbeat would tell; a message that is lost is made up for by it."""
+        cancelled = set(from_plain(JobsCancelled, Envelope.from_bytes(payload).body).job_ids)
+        for run in self._runs.values():
+            if run.job_id in cancelled:
+                run.stop("cancelled")
+
+    async def _look(self) -> None:
         self._wake.set()
 
     # --- registering ----------------------------------------------------------------------------------
