@@ -1,0 +1,69 @@
+"""The files of the page, read once, with a policy that lets only them run."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+from collections.abc import Iterator
+from importlib.resources.abc import Traversable
+
+import attrs
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "media-src 'self' blob:",
+        "worker-src blob:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+"""hls.js feeds the video element and its worker by blob: URLs; everything else is of this origin."""
+
+MEDIA_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "txt": "text/plain; charset=utf-8",
+}
+
+
+@attrs.frozen
+class Asset:
+    media_type: str
+    etag: str
+    body: bytes
+
+    def headers(self) -> dict[str, str]:
+        """`no-cache`: kept by the browser, asked about at each use."""
+        return {"ETag": self.etag, "Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+
+
+def load_assets() -> dict[str, Asset]:
+    """By path below `static/`: `index.html`, `vendor/hls.min.js`.
+
+    Raises:
+        FileNotFoundError: hls.js was not put in place (`make install` does it).
+    """
+    root = importlib.resources.files("streamgate_web") / "static"
+    found = dict(_walk(root, ""))
+    if "vendor/hls.min.js" not in found:
+        raise FileNotFoundError("hls.js is not in place: run `make install`, or plugins/web/build.py after npm")
+    return found
+
+
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Asset]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _walk(entry, f"{prefix}{entry.name}/")
+            continue
+        media_type = MEDIA_TYPES.get(entry.name.rpartition(".")[2])
+        if media_type is not None:
+            body = entry.read_bytes()
+            yield f"{prefix}{entry.name}", Asset(media_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"', body)

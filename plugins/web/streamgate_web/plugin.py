@@ -1,0 +1,30 @@
+"""The page's answers to the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streamgate.hooks import hookimpl
+from streamgate.plugins import PluginContext, PluginInfo
+from streamgate.web.routes import Route
+
+
+class WebPlugin:
+    def __init__(self, ctx: PluginContext) -> None:
+        from streamgate_web.assets import load_assets
+        from streamgate_web.pages import Pages
+
+        self._pages = Pages(load_assets())
+
+    @hookimpl
+    def collect_routes(self) -> Sequence[Route]:
+        return self._pages.routes()
+
+
+PLUGIN = PluginInfo(
+    name="web",
+    summary="The page: what is on this server, and a player for what is public.",
+    build=WebPlugin,
+    port=9011,
+    prefixes=("/", "/assets"),
+)
