@@ -45,10 +45,7 @@ def test_cursor_comes_back() -> None:
             read_cursor(text)
 
 
-@pytest.mark.parametrize(
-    ("subject", "expected"),
-    [("c_1", "jobs/c_1/j/l"), ("", "jobs/_/j/l"), ("../x", "jobs/_/j/l"), ("a/b", "jobs/a_b/j/l")],
-)
+@pytest.mark.parametrize(("subject", "word"), [("c_1", "c_1"), ("", "_"), ("../x", "_"), ("a/b", "a_b")])
 def test_outputs_of_a_lease_are_apart(subject: str, word: str) -> None:
     assert blob_prefix(subject, "j", "l") == f"jobs/{word}/j/l"
 
