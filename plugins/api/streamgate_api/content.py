@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import attrs
 
+from streamgate.context import Actor
 from streamgate.contracts.auth import Auth, GateCheck, GateCheckAnswer, GateQuery, SetGate, StoredGate
 from streamgate.contracts.gate import GateInvalid, Rule
 from streamgate.contracts.metadata import (
@@ -125,6 +127,7 @@ class ContentRoutes:
                 one,
                 self._update,
                 policy=owned,
+                guard=self._may_change,
                 query=ContentPath,
                 body=UpdateBody,
                 answer=Content,
@@ -147,6 +150,7 @@ class ContentRoutes:
                 gate,
                 self._get_gate,
                 policy=owned,
+                guard=self._may_change,
                 query=ContentPath,
                 answer=StoredGate,
                 summary="The gate of a content",
@@ -157,6 +161,7 @@ class ContentRoutes:
                 gate,
                 self._set_gate,
                 policy=owned,
+                guard=self._may_change,
                 query=ContentPath,
                 body=dict[str, Any],
                 answer=StoredGate,
@@ -171,6 +176,7 @@ class ContentRoutes:
                 gate,
                 self._remove_gate,
                 policy=owned,
+                guard=self._may_change,
                 query=ContentPath,
                 status=204,
                 summary="Remove the gate: private to its owner again",
@@ -181,6 +187,7 @@ class ContentRoutes:
                 f"{gate}/check",
                 self._check_gate,
                 policy=SIGNED_IN,
+                guard=self._may_see,
                 query=ContentPath,
                 body=CheckBody,
                 answer=GateCheckAnswer,
@@ -213,7 +220,7 @@ class ContentRoutes:
             # A content without the gate it was asked with is not what was asked for.
             await self._metadata.delete(ContentDelete(content_id=content.content_id, actor=call.actor))
             raise
-        return await self._see(call, content.content_id)
+        return await self._access(call.actor, content.content_id, "see")
 
     async def _list(self, call: Call[None, ListQuery]) -> ContentPage:
         query = call.query
@@ -232,7 +239,7 @@ class ContentRoutes:
         )
 
     async def _get(self, call: Call[None, ContentPath]) -> Content:
-        return await self._see(call, call.query.content_id)
+        return await self._access(call.actor, call.query.content_id, "see")
 
     async def _update(self, call: Call[UpdateBody, ContentPath]) -> Content:
         body = call.body
@@ -254,28 +261,31 @@ class ContentRoutes:
     # --- gates --------------------------------------------------------------------------------
 
     async def _get_gate(self, call: Call[None, ContentPath]) -> StoredGate:
-        await self._may_change(call)
         return await self._auth.get_gate(GateQuery(content_id=call.query.content_id))
 
     async def _set_gate(self, call: Call[Rule, ContentPath]) -> StoredGate:
-        await self._may_change(call)
         return await self._store_gate(call, call.query.content_id, call.body)
 
     async def _remove_gate(self, call: Call[None, ContentPath]) -> None:
-        await self._may_change(call)
         await self._store_gate(call, call.query.content_id, None)
 
     async def _check_gate(self, call: Call[CheckBody, ContentPath]) -> GateCheckAnswer:
-        want: Literal["see", "change"] = "see" if call.body.address is None else "change"
-        await self._metadata.get(AccessQuery(content_id=call.query.content_id, actor=call.actor, want=want))
+        if call.body.address is not None:
+            await self._access(call.actor, call.query.content_id, "change")
         asked = GateCheck(content_id=call.query.content_id, actor=call.actor, address=call.body.address)
         return await self._auth.check_gate(asked)
 
     async def _store_gate(self, call: Call[Any, Any], content_id: str, rule: Rule | None) -> StoredGate:
         return await self._auth.set_gate(SetGate(content_id=content_id, actor=call.actor, gate=rule))
 
-    async def _may_change(self, call: Call[Any, ContentPath]) -> None:
-        await self._metadata.get(AccessQuery(content_id=call.query.content_id, actor=call.actor, want="change"))
+    # --- who may ------------------------------------------------------------------------------
 
-    async def _see(self, call: Call[Any, Any], content_id: str) -> Content:
-        return await self._metadata.get(AccessQuery(content_id=content_id, actor=call.actor, want="see"))
+    async def _may_change(self, actor: Actor, texts: Mapping[str, str]) -> None:
+        await self._access(actor, texts["content_id"], "change")
+
+    async def _may_see(self, actor: Actor, texts: Mapping[str, str]) -> None:
+        await self._access(actor, texts["content_id"], "see")
+
+    async def _access(self, actor: Actor, content_id: str, want: Literal["see", "change"]) -> Content:
+        """Raises ContentNotFound, or Forbidden when it may be seen but not changed."""
+        return await self._metadata.get(AccessQuery(content_id=content_id, actor=actor, want=want))

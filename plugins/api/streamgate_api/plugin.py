@@ -4,23 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from streamgate import __version__
 from streamgate.contracts.auth import AUTH
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
-from streamgate.hooks import hookimpl
+from streamgate.health import Check
+from streamgate.hooks import collect_routes, hookimpl
+from streamgate.lifecycle import Unit
 from streamgate.plugins import PluginContext, PluginInfo
-from streamgate.web.routes import Route
+from streamgate.web.openapi import Description, describe
+from streamgate.web.routes import PUBLIC, Mount, Route
+from streamgate_api.config import ApiConfig
+
+LAST = 100  # asked when no route of this process answers
 
 
 class ApiPlugin:
     def __init__(self, ctx: PluginContext) -> None:
         from streamgate_api.content import ContentRoutes
 
+        self._ctx = ctx
         self._content = ContentRoutes(ctx.services.get(METADATA), ctx.services.get(AUTH))
+        self._units: list[Unit] = []
+        self._mounts: list[Mount] = []
+        self._checks: list[Check] = []
+        if ctx.mode == "only":
+            self._forward(ctx.config)
+
+    def _forward(self, config: ApiConfig) -> None:
+        """With all services in one process there is nothing to forward, and no client for it is loaded."""
+        from streamgate_api.directory import Directory
+        from streamgate_api.forwarder import Forwarder
+        from streamgate_api.merged import MergedDescription
+        from streamgate_api.targets import Targets
+
+        targets = Targets(config.services)
+        forwarder = Forwarder(targets, config)
+        directory = Directory(self._ctx.bus, targets, forwarder)
+        merged = MergedDescription(targets, self._own_description)
+        self._units = [directory]
+        self._checks = [Check("forwarding", directory.probe, critical=False)]
+        self._mounts = [
+            Mount(prefix="/", app=forwarder, policy=PUBLIC, order=LAST, summary="What other processes serve"),
+            Mount(prefix="/openapi.json", app=merged, policy=PUBLIC, summary="All services, described as one"),
+        ]
+
+    def _own_description(self) -> Description:
+        routes = [tagged.value for tagged in self._ctx.hooks.collect(collect_routes)]
+        return describe(routes, title="StreamGate", version=__version__)
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
         return self._content.routes()
+
+    @hookimpl
+    def collect_mounts(self) -> Sequence[Mount]:
+        return self._mounts
+
+    @hookimpl
+    def collect_units(self) -> Sequence[Unit]:
+        return self._units
+
+    @hookimpl
+    def collect_checks(self) -> Sequence[Check]:
+        return self._checks
 
 
 PLUGIN = PluginInfo(
@@ -28,6 +75,7 @@ PLUGIN = PluginInfo(
     summary="The gateway: contents and gates, and every other service's paths when split.",
     build=ApiPlugin,
     needs=(METADATA, AUTH),
+    config=ApiConfig,
     port=SERVICES["api"].port,
     prefixes=SERVICES["api"].prefixes,
 )

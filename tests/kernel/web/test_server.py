@@ -217,7 +217,6 @@ async def test_a_head_that_does_not_come_is_cut(serve: Serve) -> None:
     writer.close()
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system has no TCP_USER_TIMEOUT")
 async def test_a_client_that_takes_no_bytes_is_cut(serve: Serve) -> None:
     ended = asyncio.Event()
 

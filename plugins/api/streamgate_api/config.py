@@ -1,0 +1,24 @@
+"""The section `api`."""
+
+from __future__ import annotations
+
+import attrs
+
+from streamgate.settings import config_field
+
+POSITIVE = attrs.validators.gt(0)
+
+
+@attrs.frozen(kw_only=True)
+class ApiConfig:
+    """Forwarding, when services run in processes of their own. With `--all` nothing is forwarded."""
+
+    services: dict[str, str] = config_field(
+        factory=dict,
+        help="Where a service is, by name: {upload: http://upload:9091}. Those not named here are found by what they "
+        "announce on the bus.",
+    )
+    connect_timeout_s: float = config_field(2.0, help="Longest wait for a connection to a service.", validator=POSITIVE)
+    answer_timeout_s: float = config_field(
+        60.0, help="Longest wait for the next bytes of a service's answer, once it has the request.", validator=POSITIVE
+    )

@@ -1,0 +1,97 @@
+"""One OpenAPI document for all services, as if they were one: fetched from each, kept by its hash."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aiohttp
+import orjson
+from loguru import logger
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from streamgate import __version__
+from streamgate.web.openapi import Description
+from streamgate.web.system import cached_json
+from streamgate_api.targets import Targets
+
+FETCH_TIMEOUT_S = 3.0
+_REF = "#/components/schemas/"
+
+Document = Mapping[str, Any]
+
+
+class MergedDescription:
+    """An ASGI application: the document of all services that are there, the gateway's own first.
+
+    Args:
+        own: the gateway's own document.
+    """
+
+    def __init__(self, targets: Targets, own: Callable[[], Description]) -> None:
+        self._targets = targets
+        self._own = own
+        self._fetched: dict[str, Document] = {}  # by hash
+        self._merged: tuple[tuple[tuple[str, str], ...], Description] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        description = await self.current()
+        response = cached_json(description, Request(scope).headers.get("if-none-match"))
+        await response(scope, receive, send)
+
+    async def current(self) -> Description:
+        wanted = self._targets.described()
+        await self._fetch([(url, sha) for url, sha in wanted.values() if sha not in self._fetched])
+        there = tuple((name, sha) for name, (_, sha) in wanted.items() if sha in self._fetched)
+        if self._merged is None or self._merged[0] != there:
+            self._fetched = {sha: self._fetched[sha] for _, sha in there}
+            documents = {name: self._fetched[sha] for name, sha in there}
+            self._merged = (there, Description.of(merge(orjson.loads(self._own().document), documents)))
+        return self._merged[1]
+
+    async def _fetch(self, missing: list[tuple[str, str]]) -> None:
+        """One that does not answer is left out this time."""
+        if not missing:
+            return
+        timeout = aiohttp.ClientTimeout(total=FETCH_TIMEOUT_S)
+        async with aiohttp.ClientSession(timeout=timeout) as http:
+
+            async def fetch(base_url: str, sha256: str) -> None:
+                try:
+                    async with http.get(f"{base_url}/openapi.json") as answer:
+                        answer.raise_for_status()
+                        self._fetched[sha256] = orjson.loads(await answer.read())
+                except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as fault:
+                    logger.bind(base_url=base_url, error=repr(fault)).warning("service is not described")
+
+            await asyncio.gather(*(fetch(*each) for each in missing))
+
+
+def merge(own: Document, others: Mapping[str, Document]) -> dict[str, Any]:
+    """One document. A path stays whose it was first; two schemas of one name that differ get the service's name."""
+    paths: dict[str, Any] = dict(own["paths"])
+    schemas: dict[str, Any] = dict(own["components"]["schemas"])
+    for service, document in others.items():
+        theirs: dict[str, Any] = document["components"]["schemas"]
+        renamed = {
+            name: f"{service.title()}{name}" for name, schema in theirs.items() if schemas.get(name, schema) != schema
+        }
+        schemas |= {renamed.get(name, name): _with_names(schema, renamed) for name, schema in theirs.items()}
+        for path, operations in document["paths"].items():
+            paths.setdefault(path, _with_names(operations, renamed))
+    components = {**own["components"], "schemas": schemas}
+    return {**own, "info": {"title": "StreamGate", "version": __version__}, "paths": paths, "components": components}
+
+
+def _with_names(plain: Any, renamed: Mapping[str, str]) -> Any:
+    """The same with references to renamed schemas following them."""
+    if isinstance(plain, dict):
+        return {
+            key: _REF + renamed.get(value.removeprefix(_REF), value.removeprefix(_REF))
+            if key == "$ref" and isinstance(value, str)
+            else _with_names(value, renamed)
+            for key, value in plain.items()
+        }
+    return [_with_names(each, renamed) for each in plain] if isinstance(plain, list) else plain
