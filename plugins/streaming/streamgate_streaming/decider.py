@@ -17,7 +17,7 @@ from streamgate.contracts.gate import GateUnknown
 from streamgate.errors import StreamgateError, Unavailable
 from streamgate.sdk.clock import Clock
 
-from .lease import after_decision, after_silence
+from .lease import after_decision, after_silence, decision_for
 from .live import LiveSession
 
 BATCH = 200
@@ -106,6 +106,7 @@ class Decider:
         """Brings an answer to the session's lease; False when it is a refusal, which the caller must carry out."""
         if live.ended:
             return True
+        decision = decision_for(live.actor, decision)
         live.lease, outcome = after_decision(live.lease, decision, now_s=self._clock.now_s(), lease_s=self._lease_s)
         if outcome == "unknown":
             bound = logger.bind(session_id=live.session_id, reason=decision.explanation.reason)

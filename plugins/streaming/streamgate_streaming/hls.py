@@ -6,8 +6,6 @@ rendition's. One text serves every session.
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from .presentation import Presentation, Track
 
 MEDIA_TYPE = "application/vnd.apple.mpegurl"
@@ -97,4 +95,4 @@ def _variant_line(track: Track, group: tuple[Track, ...]) -> str:
 
 
 def _microseconds(ticks: int, timescale: int) -> int:
-    return round(Fraction(ticks * _MICROSECONDS, timescale))
+    return (2 * ticks * _MICROSECONDS + timescale) // (2 * timescale)

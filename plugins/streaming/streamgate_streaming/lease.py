@@ -6,6 +6,7 @@ from typing import Literal
 
 import attrs
 
+from streamgate.context import Actor
 from streamgate.contracts.auth import Decision
 
 _PAUSE = 20
@@ -30,6 +31,14 @@ class Lease:
 NO_LEASE = Lease()
 
 Outcome = Literal["extended", "refused", "unknown"]
+
+
+def decision_for(actor: Actor, decision: Decision) -> Decision:
+    """The answer as it counts for this viewer: without sign-in only public content opens, whatever a rule says of
+    somebody who holds nothing (`not` would hold)."""
+    if decision.outcome == "holds" and not decision.is_public and not actor.is_signed_in:
+        return attrs.evolve(decision, outcome="does_not_hold")
+    return decision
 
 
 def after_decision(lease: Lease, decision: Decision, *, now_s: float, lease_s: float) -> tuple[Lease, Outcome]:

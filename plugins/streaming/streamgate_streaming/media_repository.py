@@ -111,8 +111,10 @@ def load_presentation(session: Session, content_id: str, media_version: int) -> 
         return None
     whole = {key: row for key, row in renditions_of(session, media).items() if row.status == "ready"}
     segments: defaultdict[str, list[Segment]] = defaultdict(list)
+    columns = (SegmentRow.n, SegmentRow.key, SegmentRow.size_bytes, SegmentRow.sha256)
+    times = (SegmentRow.start_ticks, SegmentRow.duration_ticks)
     in_order = (
-        select(SegmentRow)
+        select(SegmentRow.rendition_id, *columns, *times)
         .where(
             SegmentRow.content_id == content_id,
             SegmentRow.media_version == media_version,
@@ -120,15 +122,15 @@ def load_presentation(session: Session, content_id: str, media_version: int) -> 
         )
         .order_by(SegmentRow.rendition_id, SegmentRow.n)
     )
-    for row in session.scalars(in_order):
-        segments[row.rendition_id].append(
+    for rendition_id, n, key, size_bytes, sha256, start_ticks, duration_ticks in session.execute(in_order):
+        segments[rendition_id].append(
             Segment(
-                n=row.n,
-                key=row.key,
-                size_bytes=row.size_bytes,
-                sha256=row.sha256,
-                start_ticks=row.start_ticks,
-                duration_ticks=row.duration_ticks,
+                n=n,
+                key=key,
+                size_bytes=size_bytes,
+                sha256=sha256,
+                start_ticks=start_ticks,
+                duration_ticks=duration_ticks,
             )
         )
     tracks = [_track(plan, each, whole[each.id], segments[each.id]) for each in plan.renditions if each.id in whole]

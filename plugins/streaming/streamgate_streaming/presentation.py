@@ -58,7 +58,8 @@ class Track:
     @cached_property
     def average_bps(self) -> int:
         """Mean rate of the media bytes, rounded up."""
-        return _rate(sum(segment.size_bytes for segment in self.segments), self.duration)
+        size_bytes = sum(segment.size_bytes for segment in self.segments)
+        return _rate(size_bytes, sum(segment.duration_ticks for segment in self.segments), self.timescale)
 
     @cached_property
     def peak_bps(self) -> int:
@@ -67,18 +68,17 @@ class Track:
         Source: RFC 8216 section 4.1, "peak segment bit rate". A track too short to have such a run peaks at
         its average.
         """
-        shortest = Fraction(self.target_duration_s, 2) * self.timescale
-        longest = 3 * shortest
+        target_ticks = self.target_duration_s * self.timescale
         peak = self.average_bps
         for first in range(len(self.segments)):
             size_bytes = duration_ticks = 0
             for segment in self.segments[first:]:
                 size_bytes += segment.size_bytes
                 duration_ticks += segment.duration_ticks
-                if duration_ticks > longest:
+                if 2 * duration_ticks > 3 * target_ticks:
                     break
-                if duration_ticks >= shortest:
-                    peak = max(peak, _rate(size_bytes, Fraction(duration_ticks, self.timescale)))
+                if 2 * duration_ticks >= target_ticks:
+                    peak = max(peak, _rate(size_bytes, duration_ticks, self.timescale))
         return peak
 
 
@@ -105,5 +105,6 @@ class Presentation:
         return next((track for track in self.tracks if track.id == track_id), None)
 
 
-def _rate(size_bytes: int, duration_s: Fraction) -> int:
-    return -(-size_bytes * 8 // duration_s)
+def _rate(size_bytes: int, duration_ticks: int, timescale: int) -> int:
+    """Bits a second, rounded up."""
+    return -(-size_bytes * 8 * timescale // duration_ticks)

@@ -30,7 +30,7 @@ from . import session_repository as repository
 from .config import StreamingConfig
 from .decider import BATCH, Decider
 from .keeper import REFUSED, Keeper
-from .lease import NO_LEASE, after_decision
+from .lease import NO_LEASE, after_decision, decision_for
 from .live import LiveSession
 from .session_repository import NewSession, StoredSession
 
@@ -210,7 +210,8 @@ class Sessions:
         ):
             queries = tuple(DecideQuery(content_id=content_id, actor=stored.actor) for stored in page)
             answered = await self._auth.decide_many(DecideMany(queries=queries))
-            await self._take_decisions(list(zip(page, answered.decisions, strict=True)))
+            pairs = zip(page, answered.decisions, strict=True)
+            await self._take_decisions([(stored, decision_for(stored.actor, answer)) for stored, answer in pairs])
             after_id = page[-1].session_id
 
     async def _take_decisions(self, decided: Sequence[tuple[StoredSession, Decision]]) -> None:

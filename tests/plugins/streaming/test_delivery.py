@@ -159,47 +159,47 @@ async def test_a_players_preflight_is_answered(film: Theatre, session: dict[str,
     assert "access-control-allow-credentials" not in answer.headers
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-async def test_nothing_can_be_written(film: Theatre, session: dict[str, Any], method: str) -> None:
-    assert code(await film.fetch(session, SEGMENT, method=method)) == (405, "request.method_not_allowed")
+async def test_nothing_can_be_written(film: Theatre, session: dict[str, Any]) -> None:
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        assert code(await film.fetch(session, SEGMENT, method=method)) == (405, "request.method_not_allowed")
 
 
 # --- what is not a file of a stream -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "",
-        "master.M3U8",
-        "master.m3u8/",
-        "master.m3u8%0a",
-        "master.m3u8%00",
-        "index.m3u8",
-        "v720",
-        "v720/",
-        "v720/playlist.m3u8/..",
-        "v720/3.m4s",
-        "v720/99999999999999999999.m4s",
-        "v720/01.m4s",
-        "v720/-1.m4s",
-        "v720/٣.m4s",
-        "v720/1.mp4",
-        "v999/0.m4s",
-        "V720/0.m4s",
-        "v720%2f0.m4s%3f",
-        "%2e%2e/%2e%2e/master.key",
-        "..%2f..%2fmaster.key",
-        "%252e%252e%252fmaster.key",
-        "v720/..%2f..%2f..%2f..%2fetc%2fpasswd",
-        "v720//0.m4s",
-        "leases/x/v720/0.m4s",
-        "v720/init.mp4%00.m4s",
-        "v720/ｉnit.mp4",
-    ],
+NO_FILES = (
+    "",
+    "master.M3U8",
+    "master.m3u8/",
+    "master.m3u8%0a",
+    "master.m3u8%00",
+    "index.m3u8",
+    "v720",
+    "v720/",
+    "v720/playlist.m3u8/..",
+    "v720/3.m4s",
+    "v720/99999999999999999999.m4s",
+    "v720/01.m4s",
+    "v720/-1.m4s",
+    "v720/٣.m4s",
+    "v720/1.mp4",
+    "v999/0.m4s",
+    "V720/0.m4s",
+    "v720%2f0.m4s%3f",
+    "%2e%2e/%2e%2e/master.key",
+    "..%2f..%2fmaster.key",
+    "%252e%252e%252fmaster.key",
+    "v720/..%2f..%2f..%2f..%2fetc%2fpasswd",
+    "v720//0.m4s",
+    "leases/x/v720/0.m4s",
+    "v720/init.mp4%00.m4s",
+    "v720/ｉnit.mp4",
 )
-async def test_paths_that_name_no_file_are_404(film: Theatre, session: dict[str, Any], path: str) -> None:
-    assert code(await film.fetch(session, path)) == (404, "stream.not_found")
+
+
+async def test_paths_that_name_no_file_are_404(film: Theatre, session: dict[str, Any]) -> None:
+    for path in NO_FILES:
+        assert code(await film.fetch(session, path)) == (404, "stream.not_found"), path
 
 
 async def test_garbage_tokens_cost_no_look_up(film: Theatre, session: dict[str, Any]) -> None:

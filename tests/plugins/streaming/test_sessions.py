@@ -175,13 +175,11 @@ async def test_too_many_at_once_but_an_idle_one_makes_room(film: Theatre) -> Non
     assert (ended.subject_id, ended.reason) == (first["session_id"], "replaced")
 
 
-@pytest.mark.parametrize(
-    "body",
-    [{}, {"content_id": "../c"}, {"content_id": "c" * 41}, {"content_id": "c", "client_id": "a b"}, {"contentId": "c"}],
-)
-async def test_a_malformed_request_is_422(theatre: Theatre, body: dict[str, str]) -> None:
-    async with theatre.client(HOLDER) as http:
-        assert (await http.post("/api/v1/stream/session", json=body)).status_code == 422
+async def test_a_malformed_request_is_422(theatre: Theatre) -> None:
+    long, spaced = {"content_id": "c" * 41}, {"content_id": "c", "client_id": "a b"}
+    for body in ({}, {"content_id": "../c"}, long, spaced, {"contentId": "c"}):
+        async with theatre.client(HOLDER) as http:
+            assert (await http.post("/api/v1/stream/session", json=body)).status_code == 422
 
 
 # --- the lease --------------------------------------------------------------------------------------
@@ -411,6 +409,21 @@ async def test_sessions_are_found_by_the_contracts_they_rest_on(film: Theatre) -
     assert await film.db.read(leaves) == [("eip155:1/0xabc", session["session_id"])]
     await close(film, session["session_id"])
     assert await film.db.read(leaves) == []
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_what_is_public_no_more_ends_for_those_not_signed_in_even_where_the_rule_holds(
+    film: Theatre, is_told: bool
+) -> None:
+    film.auth.public.add("c_film")
+    session = await film.watch("c_film", NOBODY)
+    film.auth.public.clear()
+    film.auth.holders.add("")  # a rule of `not` holds for somebody without a wallet
+    if is_told:
+        await film.say(events.GATE_CHANGED, events.GateChanged(subject_id="c_film", revision=2, has_gate=True))
+    else:
+        await film.clock.advance(LEASE_S)
+    assert code(await film.fetch(session, SEGMENT)) == (410, "stream.session_ended")
 
 
 # --- time alone -------------------------------------------------------------------------------------
