@@ -32,7 +32,8 @@ _NONCE_CHARS = 24  # 142 bits; EIP-4361 wants at least 8 characters
 
 @attrs.frozen(kw_only=True)
 class Challenge:
-    """What was asked, of whom. Times are whole Unix seconds."""
+    """What was asked, of whom. Times are whole Unix seconds. `browser`: the hash of the browser that asked, or ""
+    where none did (`cookies.browser_hash`)."""
 
     scheme: Literal["siwe"]
     chain: ChainId
@@ -40,6 +41,7 @@ class Challenge:
     nonce: str
     issued_at_s: int
     expires_at_s: int
+    browser: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,7 +60,7 @@ class ChallengeBook:
         self._clock = clock
         self._ttl_s = ttl_s
 
-    def issue(self, address: Address, chain: ChainId) -> tuple[str, Challenge]:
+    def issue(self, address: Address, chain: ChainId, *, browser: str = "") -> tuple[str, Challenge]:
         """The id to hand out, and what it stands for."""
         issued_at_s = int(self._clock.now_s())
         challenge = Challenge(
@@ -68,6 +70,7 @@ class ChallengeBook:
             nonce="".join(secrets.choice(_NONCE_ALPHABET) for _ in range(_NONCE_CHARS)),
             issued_at_s=issued_at_s,
             expires_at_s=issued_at_s + self._ttl_s,
+            browser=browser,
         )
         payload = orjson.dumps(attrs.astuple(challenge))
         return base64.urlsafe_b64encode(payload + self._mac(payload)).rstrip(b"=").decode(), challenge
@@ -80,7 +83,7 @@ class ChallengeBook:
             ChallengeExpired: older than five minutes.
         """
         payload = self._authentic_payload(challenge_id)
-        scheme, chain, address, nonce, issued_at_s, expires_at_s = orjson.loads(payload)
+        scheme, chain, address, nonce, issued_at_s, expires_at_s, browser = orjson.loads(payload)
         challenge = Challenge(
             scheme=scheme,
             chain=chain,
@@ -88,6 +91,7 @@ class ChallengeBook:
             nonce=nonce,
             issued_at_s=issued_at_s,
             expires_at_s=expires_at_s,
+            browser=browser,
         )
         if self._clock.now_s() >= expires_at_s:
             raise ChallengeExpired("the challenge has expired; ask for a new one and sign that")

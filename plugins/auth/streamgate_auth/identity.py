@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Awaitable, Callable, Sequence
 
 import attrs
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from streamgate.contracts.auth import (
     ChainUnknown,
+    ChallengeInvalid,
     ChallengeUsed,
     RefreshReused,
     SignatureInvalid,
@@ -77,8 +79,9 @@ class Identity:
         self._clock = clock
         self.refresh_ttl_s = refresh_ttl_s
 
-    async def challenge(self, account: str, chain: str | None) -> Asked:
-        """What to sign, for an address or CAIP-10 account. Nothing is stored.
+    async def challenge(self, account: str, chain: str | None, *, browser: str = "") -> Asked:
+        """What to sign, for an address or CAIP-10 account. Nothing is stored. `browser`: its hash, which the answer
+        must come with.
 
         Raises:
             AddressInvalid, ChainUnknown: 422.
@@ -90,12 +93,14 @@ class Identity:
             raise ChainUnknown(f"the account is on {named}, but the chain asked for is {wanted}")
         if wanted not in allowed:
             raise ChainUnknown(f"sign-in on {wanted} is not configured; use one of {', '.join(allowed)}")
-        challenge_id, challenge = self._book().issue(address, wanted)
+        challenge_id, challenge = self._book().issue(address, wanted, browser=browser)
         return Asked(
             challenge_id=challenge_id, challenge=challenge, message=message_for(challenge, self.origin).to_text()
         )
 
-    async def verify(self, challenge_id: str, signature: str, message: str | None) -> tuple[Challenge, Tokens]:
+    async def verify(
+        self, challenge_id: str, signature: str, message: str | None, *, browser: str = ""
+    ) -> tuple[Challenge, Tokens]:
         """Tokens for whoever signed the challenge's message. `message`: the text as the wallet signed it, where
         it may have written it in its own way. A wrong answer leaves the challenge good.
 
@@ -104,6 +109,8 @@ class Identity:
         """
         opened = self._book().open(challenge_id)
         challenge = opened.challenge
+        if challenge.browser and not hmac.compare_digest(challenge.browser, browser):
+            raise ChallengeInvalid("the challenge was asked for by another browser; ask for one here")
         if message is not None:
             check_message(message, challenge, self.origin)
         text = message if message is not None else message_for(challenge, self.origin).to_text()

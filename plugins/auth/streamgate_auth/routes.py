@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from starlette.requests import Request
 from starlette.responses import Response
 
 from streamgate.contracts.auth import (
@@ -24,6 +23,7 @@ from streamgate.contracts.auth import (
 from streamgate.errors import Forbidden, TooMany, Unauthorized
 from streamgate.web.routes import PUBLIC, Call, Route
 from streamgate.wire import to_plain
+from streamgate_auth.cookies import Cookies, browser_hash
 from streamgate_auth.forms import (
     ChallengeAnswer,
     ChallengeBody,
@@ -40,7 +40,6 @@ from streamgate_auth.siwe import format_time
 
 PREFIX = "/api/v1/auth"
 JWKS_PATH = "/.well-known/jwks.json"
-COOKIE = "streamgate_refresh"
 JWKS_MAX_AGE_S = 300
 
 
@@ -49,6 +48,7 @@ class AuthRoutes:
         self._identity = identity
         self._keys = keys
         self._limit = limit
+        self._cookies = Cookies(identity.origin)
 
     def routes(self) -> Sequence[Route]:
         """All of them public, and none reads a bearer: people come here because theirs is no good."""
@@ -115,10 +115,11 @@ class AuthRoutes:
             ),
         ]
 
-    async def challenge(self, call: Call[ChallengeBody, None]) -> ChallengeAnswer:
+    async def challenge(self, call: Call[ChallengeBody, None]) -> ChallengeAnswer | Response:
         self._limit.spend(call.request)
-        asked = await self._identity.challenge(call.body.address, call.body.chain)
-        return ChallengeAnswer(
+        number = self._cookies.browser_to_bind(call.request)
+        asked = await self._identity.challenge(call.body.address, call.body.chain, browser=browser_hash(number))
+        answer = ChallengeAnswer(
             challenge_id=asked.challenge_id,
             scheme=asked.challenge.scheme,
             message=asked.message,
@@ -129,13 +130,20 @@ class AuthRoutes:
             issued_at=format_time(asked.challenge.issued_at_s),
             expires_at=format_time(asked.challenge.expires_at_s),
         )
+        if number is None:
+            return answer
+        response = _response(answer)
+        self._cookies.set_browser(response, number)
+        return response
 
     async def verify_signature(self, call: Call[VerifyBody, None]) -> VerifyAnswer | Response:
         self._limit.spend(call.request)
         body = call.body
         if body.cookie:
-            self._require_own_page(call.request)
-        challenge, tokens = await self._identity.verify(body.challenge_id, body.signature, body.message)
+            self._cookies.require_own_page(call.request)
+        challenge, tokens = await self._identity.verify(
+            body.challenge_id, body.signature, body.message, browser=browser_hash(self._cookies.browser(call.request))
+        )
         answer = VerifyAnswer(valid=True, chain=challenge.chain, **_fields(tokens, with_refresh=not body.cookie))
         return self._with_cookie(answer, tokens) if body.cookie else answer
 
@@ -151,7 +159,7 @@ class AuthRoutes:
         await self._identity.log_out(token)
         response = Response(status_code=204, headers={"Cache-Control": "no-store"})
         if is_cookie:
-            response.delete_cookie(COOKIE, path=PREFIX)
+            self._cookies.clear_refresh_token(response)
         return response
 
     async def jwks(self, call: Call[None, None]) -> Response:
@@ -159,39 +167,26 @@ class AuthRoutes:
         headers = {"Cache-Control": f"public, max-age={JWKS_MAX_AGE_S}"}
         return Response(body, media_type="application/json", headers=headers)
 
-    # --- the cookie -----------------------------------------------------------------------------
+    def _with_cookie(self, answer: TokensAnswer, tokens: Tokens) -> Response:
+        response = _response(answer)
+        self._cookies.set_refresh_token(response, tokens.refresh_token, ttl_s=self._identity.refresh_ttl_s)
+        return response
 
     def _sent_token(self, call: Call[RefreshBody, None]) -> tuple[str, bool]:
         """The refresh token, and whether it came as the cookie."""
         if call.body.refresh_token is not None:
             return call.body.refresh_token, False
-        self._require_own_page(call.request)
-        cookie = call.request.cookies.get(COOKIE)
+        self._cookies.require_own_page(call.request)
+        cookie = self._cookies.refresh_token(call.request)
         if cookie is None:
             raise Unauthorized("there is no refresh token, in the body or as a cookie; sign in")
         return cookie, True
 
-    def _require_own_page(self, request: Request) -> None:
-        """Browsers name the page's origin on every POST; what comes without one is no browser, and has no cookie of
-        somebody else's to misuse."""
-        origin = request.headers.get("origin")
-        if origin is not None and origin.lower() != str(self._identity.origin):
-            raise Forbidden("the cookie is for pages of this server's own origin; send the token in the body")
 
-    def _with_cookie(self, answer: TokensAnswer, tokens: Tokens) -> Response:
-        response = Response(
-            orjson.dumps(to_plain(answer)), media_type="application/json", headers={"Cache-Control": "no-store"}
-        )
-        response.set_cookie(
-            COOKIE,
-            tokens.refresh_token,
-            max_age=self._identity.refresh_ttl_s,
-            path=PREFIX,
-            secure=self._identity.origin.is_secure,
-            httponly=True,
-            samesite="strict",
-        )
-        return response
+def _response(answer: object) -> Response:
+    """A JSON answer that a cookie can be hung on."""
+    headers = {"Cache-Control": "no-store"}
+    return Response(orjson.dumps(to_plain(answer)), media_type="application/json", headers=headers)
 
 
 def _fields(tokens: Tokens, *, with_refresh: bool) -> dict[str, Any]:

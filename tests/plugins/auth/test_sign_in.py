@@ -191,3 +191,27 @@ async def test_the_key_set_is_public_and_cacheable(http: httpx.AsyncClient) -> N
     claims = jwt.decode(token, jwt.PyJWK(key), algorithms=["EdDSA"], audience="streamgate:access")
     assert claims["addr"] == ALICE.address
     assert jwt.get_unverified_header(token) == {"alg": "EdDSA", "kid": key["kid"], "typ": "at+jwt"}
+
+
+async def test_a_challenge_stays_in_the_browser_that_asked_for_it(http: httpx.AsyncClient) -> None:
+    same_origin = {"Sec-Fetch-Site": "same-origin"}
+    answer = await http.post(CHALLENGE, json={"address": ALICE.address}, headers=same_origin)
+    value, *attributes = answer.headers["set-cookie"].split("; ")
+    assert {"HttpOnly", "Secure", "SameSite=strict", "Path=/api/v1/auth"} <= set(attributes)
+    http.cookies.clear()
+    for headers in ({}, {"Cookie": "streamgate_browser=another"}):
+        asked = answer.json()
+        body = {"challenge_id": asked["challenge_id"], "signature": ALICE.sign(asked["message"])}
+        stolen = await http.post(VERIFY, json=body, headers=headers)
+        assert (stolen.status_code, stolen.json()["code"]) == (401, "auth.challenge_invalid")
+    # The same browser may ask again, in another tab, and answer either.
+    again = await http.post(CHALLENGE, json={"address": ALICE.address}, headers={**same_origin, "Cookie": value})
+    assert again.headers["set-cookie"].split("; ")[0] == value
+    http.cookies.clear()
+    assert (await http.post(VERIFY, json=body, headers={"Cookie": value})).status_code == 200
+
+
+async def test_no_browser_and_no_foreign_page_is_given_a_cookie(http: httpx.AsyncClient) -> None:
+    for headers in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "none"}):
+        answer = await http.post(CHALLENGE, json={"address": ALICE.address}, headers=headers)
+        assert "set-cookie" not in answer.headers
