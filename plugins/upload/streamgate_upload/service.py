@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
 from streamgate.contracts.events import ContentDeleted
-from streamgate.contracts.metadata import EnsureContent, Metadata
+from streamgate.contracts.metadata import ContentDelete, EnsureContent, Metadata
 from streamgate.contracts.uploads import StorageFull, TooManyUploads, UploadClosed, UploadTooLarge
 from streamgate.errors import FieldError, Invalid, Unauthorized
 from streamgate.events import Received
@@ -88,43 +88,43 @@ class Uploads:
         declared = _checked(new)
         self.check_size(new.size_bytes)
         chunks = cut(new.size_bytes, self._config.chunk_size_bytes)
-        upload = await self._prepare(actor, new, "chunks", self._config.expire_after_s)
+        await self._check_actor(actor)
+        upload = self._draft(actor, new, "chunks", self._config.expire_after_s)
         upload = attrs.evolve(upload, chunk_size_bytes=chunks.chunk_size_bytes, declared_sha256=declared)
         try:
             token = await self._blobs.begin_multipart(upload.source_key)
         except blob_store.StorageFull as fault:
             raise StorageFull(fault.detail, retry_after_s=fault.retry_after_s) from fault
         try:
-            return await self._add(attrs.evolve(upload, multipart_token=token))
+            return await self._open(actor, new, attrs.evolve(upload, multipart_token=token))
         except BaseException:
             await self._blobs.abort_multipart(upload.source_key, token)
             raise
 
     async def open_single(self, actor: Actor, new: NewUpload, lease_s: float) -> Upload:
         """An upload whose bytes come in the request that opens it; its size is not known yet."""
-        return await self._add(await self._prepare(actor, new, "single", lease_s))
+        await self._check_actor(actor)
+        return await self._open(actor, new, self._draft(actor, new, "single", lease_s))
 
     def check_size(self, size_bytes: int) -> None:
         if size_bytes > self._config.max_size_bytes:
             raise UploadTooLarge(f"At most {self._config.max_size_bytes} bytes are taken")
 
-    async def _prepare(self, actor: Actor, new: NewUpload, form: Form, expires_in_s: float) -> Upload:
+    async def _check_actor(self, actor: Actor) -> None:
         if not actor.user_id:
             raise Unauthorized("Only somebody who is signed in can upload")
         await self._db.read(lambda session: self._check_open(session, actor.user_id))
-        filename = tidy_filename(new.filename)
-        title = title_of(filename) if new.title is None else new.title
-        wanted = EnsureContent(actor=actor, content_id=new.content_id, title=title)
-        content = await self._metadata.ensure_content(wanted)
+
+    def _draft(self, actor: Actor, new: NewUpload, form: Form, expires_in_s: float) -> Upload:
         now_ms = self._clock.now_ms()
         upload_id = new_id("u")
         return Upload(
             upload_id=upload_id,
-            content_id=content.content_id,
+            content_id="",
             owner=actor.user_id,
             form=form,
             status="receiving",
-            filename=filename,
+            filename=tidy_filename(new.filename),
             content_type=new.content_type.lower(),
             size_bytes=new.size_bytes,
             chunk_size_bytes=0,
@@ -141,13 +141,24 @@ class Uploads:
             to_sweep=False,
         )
 
-    async def _add(self, upload: Upload) -> Upload:
+    async def _open(self, actor: Actor, new: NewUpload, upload: Upload) -> Upload:
+        """Its content first: whoever may not upload into it never opens anything."""
+        title = title_of(upload.filename) if new.title is None else new.title
+        wanted = EnsureContent(actor=actor, content_id=new.content_id, title=title)
+        content = await self._metadata.ensure_content(wanted)
+        upload = attrs.evolve(upload, content_id=content.content_id)
+
         def run(session: Session) -> None:
             repository.take_turn(session, upload.owner)
             self._check_open(session, upload.owner)
             repository.add(session, upload)
 
-        await self._db.write(run)
+        try:
+            await self._db.write(run)
+        except BaseException:
+            if new.content_id is None:
+                await self._metadata.delete(ContentDelete(content_id=content.content_id, actor=actor))
+            raise
         logger.bind(upload_id=upload.upload_id, content_id=upload.content_id, form=upload.form).info("upload begins")
         return upload
 

@@ -23,7 +23,7 @@ from streamgate.contracts.metadata import METADATA, AccessQuery, Content
 from streamgate.events import Received, on_group
 from streamgate.sdk.blobs import BlobStore
 from streamgate.services import Offer
-from streamgate.settings import DatabaseSettings, KernelSettings, Secret
+from streamgate.settings import BlobSettings, DatabaseSettings, KernelSettings, Secret
 from streamgate.testing.house import House, house
 from streamgate.testing.wait import eventually
 from streamgate_upload.config import UploadConfig
@@ -136,7 +136,7 @@ def open_harbour(tmp_path: Path) -> OpenHarbour:
     """Opens one on the test's own data directory; again after the first is closed: a restart."""
 
     @asynccontextmanager
-    async def open_it(*, database_url: str = "", **config: Any) -> AsyncIterator[Harbour]:
+    async def open_it(*, database_url: str = "", reserve_bytes: int = 0, **config: Any) -> AsyncIterator[Harbour]:
         gates = Gates()
         finished: list[UploadFinished] = []
         failed: list[UploadFailed] = []
@@ -159,7 +159,9 @@ def open_harbour(tmp_path: Path) -> OpenHarbour:
             configs=configs,
             offers=[Offer(AUTH, cast(Auth, gates))],
             subscriptions=heard,
-            settings=KernelSettings(profile="test", data_dir=tmp_path, database=database),
+            settings=KernelSettings(
+                profile="test", data_dir=tmp_path, database=database, blobs=BlobSettings(reserve_bytes=reserve_bytes)
+            ),
         ) as home:
             yield Harbour(home=home, gates=gates, finished=finished, failed=failed)
 

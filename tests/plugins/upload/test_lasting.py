@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import random
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
-from streamgate.contracts.metadata import METADATA, ContentDelete, ContentNotFound
+from streamgate.contracts.metadata import METADATA, ContentDelete, ContentNotFound, ContentSearch
+from streamgate.testing.wait import eventually
 from streamgate_upload import repository
 
 if TYPE_CHECKING:
@@ -202,3 +204,35 @@ async def test_a_failed_upload_is_forgotten_in_the_end(open_harbour: OpenHarbour
         await plugin.sweeper.sweep()
         answer = await harbour.call(alice, "GET", "/status", params={"upload_id": upload["upload_id"]})
         assert answer.status_code == 404
+
+
+async def test_a_full_disk_is_507_and_leaves_nothing(open_harbour: OpenHarbour, alice: Actor, clip: bytes) -> None:
+    async with open_harbour() as harbour:
+        upload = await harbour.init(alice, clip)
+    async with open_harbour(reserve_bytes=2**60) as harbour:
+        answers = [
+            await harbour.call(alice, "POST", "/init", json={"filename": "x", "size_bytes": 5}),
+            await harbour.send(alice, upload, clip, 0),
+            await harbour.call(alice, "POST", "", files={"file": ("x.mp4", clip)}),
+        ]
+        assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(507, "upload.storage_full")}
+        mine = ContentSearch(actor=alice, state="uploading")
+
+        async def only_the_first() -> bool | None:
+            found = await harbour.home.services.get(METADATA).search(mine)
+            return [content.content_id for content in found.items] == [upload["content_id"]] or None
+
+        await eventually(only_the_first, every_s=0.01, what="the refused uploads' contents to be settled")
+    async with open_harbour() as harbour:
+        await harbour.send_all(alice, upload, clip)
+        assert (await harbour.complete(alice, upload)).status_code == 200
+
+
+async def test_a_content_made_for_an_upload_that_was_not_opened_goes_again(
+    open_harbour: OpenHarbour, alice: Actor
+) -> None:
+    async with open_harbour(max_open_uploads=1) as harbour:
+        body = {"filename": "x.mp4", "size_bytes": 10}
+        await asyncio.gather(*(harbour.call(alice, "POST", "/init", json=body) for _ in range(5)))
+        found = await harbour.home.services.get(METADATA).search(ContentSearch(actor=alice))
+        assert len(found.items) == 1
