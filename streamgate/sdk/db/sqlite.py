@@ -84,6 +84,7 @@ class SqliteEngine:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
+            self._path.touch(0o600)  # SQLite gives the files beside it the same mode
         except OSError as fault:
             raise DatabaseFault(f"{self._path} cannot be opened: {fault.strerror}") from fault
         try:

@@ -92,6 +92,8 @@ class LeasedRun:
                 await asyncio.wait({working, beating}, return_when=asyncio.FIRST_COMPLETED)
                 if not working.done():
                     await self._abandon(working, beating.result())
+                elif (fault := working.exception()) is not None:
+                    self._log.opt(exception=fault).error("worker did not take the outcome; the lease runs out")
             finally:
                 for task in (working, beating):
                     task.cancel()
@@ -102,6 +104,8 @@ class LeasedRun:
         try:
             payload = _read_payload(self._kind, self._lease)
             result = to_plain(await self._kind.handler(payload, self))
+            done = Complete(lease_id=self.lease_id, job_id=self.job_id, result=result or {})
+            await self._told(lambda: self._jobs.complete(done), last_word=True)
         except LeaseLost:
             return
         except StreamgateError as fault:
@@ -110,9 +114,6 @@ class LeasedRun:
         except Exception as fault:
             self._log.opt(exception=fault).error("job failed")
             await self._fail("internal", f"the handler failed with {type(fault).__name__}", retryable=True)
-        else:
-            done = Complete(lease_id=self.lease_id, job_id=self.job_id, result=result or {})
-            await self._told(lambda: self._jobs.complete(done), last_word=True)
 
     async def _fail(self, code: str, detail: str, *, retryable: bool) -> None:
         failed = Fail(lease_id=self.lease_id, job_id=self.job_id, code=code, detail=detail[:1000], retryable=retryable)

@@ -76,6 +76,13 @@ asyncio.run(main())
         assert len(await db.read(lambda session: list(session.scalars(select(sample.tables.things.c.thing_id))))) == 50
 
 
+async def test_files_are_their_owners_alone(db: Database, tmp_path: Path) -> None:
+    await db.write(lambda session: None)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("streamgate.db*")}
+    assert {"streamgate.db", "streamgate.db-wal", "streamgate.db.lock"} <= set(modes)
+    assert set(modes.values()) == {0o600}
+
+
 async def test_pragmas(db: Database) -> None:
     def pragmas(session: Session) -> dict[str, object]:
         names = ("journal_mode", "synchronous", "foreign_keys")

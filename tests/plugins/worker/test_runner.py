@@ -235,6 +235,16 @@ async def test_crash_of_a_handler_is_tried_again_and_says_nothing_internal(world
     assert "hunter2" not in event.error_detail
 
 
+async def test_result_that_is_too_large_to_tell_ends_the_job(world: World, tmp_path: Path) -> None:
+    async def handler(payload: Payload, run: JobRun) -> Result:
+        return Result(said="x" * 1_000_001)
+
+    async with running(make_runner(world, tmp_path, kind(handler))):
+        await add(world)
+        (event,) = await world.until_finished(1)
+    assert (event.status, event.error_code) == ("failed", "bus.payload_too_large")
+
+
 async def test_payload_that_does_not_fit_ends_the_job(world: World, tmp_path: Path) -> None:
     async def handler(payload: Payload, run: JobRun) -> Result:
         raise AssertionError("not asked")
