@@ -33,9 +33,9 @@ def big_buck_bunny() -> Path:
 
 
 def one_minute_clip(path: Path) -> Path:
-    """Big Buck Bunny looped to 60.00 s at 720p: 1500 H.264 frames with B-frames, 34 key frames, stereo AAC. Returns `path`.
+    """Big Buck Bunny looped to 60.00 s at 720p: 1500 H.264 frames with B-frames, 34 key frames, stereo AAC.
 
-    The pictures are encoded once and copied round and round, so it takes a few seconds.
+    Returns `path`. The pictures are encoded once and copied round and round, so it takes a few seconds.
     """
     import av
 
