@@ -48,6 +48,7 @@ PLUGIN = PluginInfo(
     summary="A local chain with a demo collection and a faucet; development only.",
     build=DevchainPlugin,
     offers=(DEVCHAIN,),
+    needs=(AUTH,),
     config=DevchainConfig,
     port=9010,
     prefixes=(PREFIX,),

@@ -201,6 +201,19 @@ async def test_a_caller_that_leaves_takes_nobody_with_it(make: Make) -> None:
     assert isinstance(await staying, Read)
 
 
+@pytest.mark.parametrize("is_sent", [False, True])
+async def test_who_waits_when_it_closes_is_told_so(make: Make, is_sent: bool) -> None:
+    """Before the batch is sent, and while it is being answered."""
+    node = FakeNode(reply=hang)
+    chain = make(node, timeout_s=30.0)
+    waiting = asyncio.create_task(chain.call(CALL))
+    await asyncio.sleep(0)
+    while is_sent and not node.batches:
+        await asyncio.sleep(0)
+    await chain.close()
+    assert isinstance(await waiting, Unread)
+
+
 @pytest.mark.parametrize(
     ("error", "is_revert"),
     [

@@ -89,6 +89,7 @@ class Chain:
         self._wanted: dict[EthCall, _Wanted] = {}
         self._failed_at_s: dict[int, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def call(self, call: EthCall, *, min_block: int = 0) -> Read | Unread:
         """The answer at a block that is `min_block` or later. Never raises for what endpoints do."""
@@ -96,13 +97,18 @@ class Chain:
         wanted = self._wanted.get(call)
         if wanted is None:
             if not self._wanted:
-                loop.call_later(GATHER_S, self._send)
+                self._timer = loop.call_later(GATHER_S, self._send)
             wanted = self._wanted[call] = _Wanted(loop.create_future(), min_block)
         wanted.min_block = max(wanted.min_block, min_block)
         return await asyncio.shield(wanted.future)  # others may wait for it too
 
     async def close(self) -> None:
-        """Ends what is being asked."""
+        """Ends what is being asked; whoever waits for it learns nothing."""
+        if self._timer is not None:
+            self._timer.cancel()
+        gathered, self._wanted = self._wanted, {}
+        for wanted in gathered.values():
+            _resolve(wanted, Unread(f"{self.id}: stopping"))
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
