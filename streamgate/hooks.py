@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
 import attrs
@@ -132,7 +132,9 @@ class Hooks:
         self.add_specs(specs)
 
     def add_specs(self, specs: Sequence[Callable[..., Any]]) -> None:
-        self._manager.add_hookspecs(SimpleNamespace(**{spec.__name__: spec for spec in specs}))
+        namespace = ModuleType("specs")  # pluggy looks for specs in a module
+        vars(namespace).update({spec.__name__: spec for spec in specs})
+        self._manager.add_hookspecs(namespace)
 
     def register(self, name: str, plugin: object, *, required: bool) -> None:
         """Adds a plugin behind those already there.
