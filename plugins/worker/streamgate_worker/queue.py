@@ -126,12 +126,13 @@ class Queue:
         Raises:
             JobNotFound: `jobs.not_found`.
         """
+        found = repository.lock(session, wanted.job_id)  # children are added under a lock on it too
+        if found is None:
+            raise JobNotFound(f"there is no job {wanted.job_id}")
         rows = repository.unfinished(session, wanted.job_id)
         for row in rows:
             self._end(session, row.job_id, "cancelled", now_ms)
-        found = repository.find(session, wanted.job_id)
-        if found is None:
-            raise JobNotFound(f"there is no job {wanted.job_id}")
+        found = repository.find(session, wanted.job_id) or found
         if rows and found.root_id == found.job_id:
             found = repository.change(session, found.job_id, now_ms, is_task_cancelled=True)
         return found, [row.job_id for row in rows if row.status == "running"]

@@ -118,8 +118,10 @@ def _new_row(job: NewJob, now_ms: int) -> dict[str, Any]:
 
 
 def _cancelled_roots(session: Session, root_ids: Iterable[str]) -> set[str]:
-    statement = select(jobs.c.job_id).where(jobs.c.job_id.in_(set(root_ids)), jobs.c.is_task_cancelled)
-    return set(session.scalars(statement.with_for_update(read=True)))
+    """Locks the roots, so that a cancelling that has begun is waited for, and one that begins sees the children."""
+    statement = select(jobs.c.job_id, jobs.c.is_task_cancelled).where(jobs.c.job_id.in_(sorted(set(root_ids))))
+    rows = session.execute(statement.order_by(jobs.c.job_id).with_for_update(read=True))
+    return {row.job_id for row in rows if row.is_task_cancelled}
 
 
 def _by_keys(session: Session, keys: Sequence[str]) -> dict[str, JobRow]:

@@ -436,6 +436,20 @@ async def test_child_that_comes_after_the_cancelling_is_cancelled(world: World) 
     assert await world.lease() is None
 
 
+async def test_no_child_slips_through_a_cancelling_beside_it(world: World) -> None:
+    """Whichever of the two is first, nothing of the task is left to run."""
+    for number in range(8):
+        root = f"root{number}"
+        await world.add(root, job_id=root)
+        await world.service.complete(done(await world.must_lease("media.probe")))
+        await world.add(f"{root}-old", root_id=root, kind="media.chunk")
+        await asyncio.gather(
+            world.service.cancel(Cancel(job_id=root)),
+            *(world.add(f"{root}-{child}", root_id=root, kind="media.chunk") for child in range(4)),
+        )
+        assert {each.status for each in (await world.service.task(JobQuery(job_id=root))).jobs[1:]} == {"cancelled"}
+
+
 async def test_cancelling_what_has_ended_does_nothing(world: World) -> None:
     await world.add("k", job_id="k")
     await world.service.complete(done(await world.must_lease()))
