@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from streamgate.sdk.db.engine import database_url, open_engine
 from streamgate.settings import DatabaseSettings, KernelSettings, Secret
 from streamgate.testing.migrations import migrations_in, write_next
+from streamgate.testing.servers import PostgresServer
 
 TABLES = """
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, String, Table
@@ -50,17 +52,35 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     sys.path.remove(str(root))
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(sample: ModuleType, postgres_server: PostgresServer) -> str:
+    """One PostgreSQL database with the plugin's tables for all tests: making one takes a while."""
+    url = postgres_server.create_database()
+    asyncio.run(upgrade(url))
+    return url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(sample: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the plugin's tables, to be copied."""
+    path = tmp_path_factory.mktemp("sample") / "streamgate.db"
+    asyncio.run(upgrade(f"sqlite:///{path}"))
+    return path
+
+
 @pytest.fixture
-async def postgres_database(sample: ModuleType, postgres_url: str) -> str:
-    """The URL of a PostgreSQL database that has the plugin's tables."""
-    await upgrade(postgres_url)
-    return postgres_url
+def postgres_database(sample: ModuleType, migrated_postgres: str, postgres_server: PostgresServer) -> str:
+    """The URL of a PostgreSQL database with the plugin's tables, all empty."""
+    names = ", ".join(sample.tables.TABLES.tables)
+    postgres_server.execute(f"TRUNCATE {names}", database=migrated_postgres.rpartition("/")[2])
+    return migrated_postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, sample: ModuleType, tmp_path: Path) -> str:
-    """The URL of a database that has, or makes itself, the plugin's tables."""
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database with the plugin's tables, all empty."""
     if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "streamgate.db")
         return f"sqlite:///{tmp_path}/streamgate.db"
     url: str = request.getfixturevalue("postgres_database")
     return url
