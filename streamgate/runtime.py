@@ -391,4 +391,6 @@ def run(options: RunOptions, *, on_ready: Callable[[Process], None]) -> int:
 
     prepared = prepare(options)
     setup_telemetry(prepared.settings.log)
+    for note in prepared.config.notes:
+        logger.warning(note)
     return uvloop.run(serve(prepared, on_ready=on_ready))
