@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -60,15 +61,22 @@ def run(
         return
     if run_all == (only is not None):
         raise click.UsageError("say either --all or --only NAME[,NAME]")
+    gc.disable()  # what is imported stays; collecting among it would take a tenth of the start
     from streamgate.banner import render_banner
-    from streamgate.runtime import RunOptions
+    from streamgate.runtime import Process, RunOptions
     from streamgate.runtime import run as run_process
     from streamgate.start import StartFault
 
     names = None if only is None else tuple(name.strip() for name in only.split(",") if name.strip())
     options = RunOptions(only=names, profile=profile or "", config_file=config_file, host=host, port=port)
+
+    def on_ready(process: Process) -> None:
+        gc.freeze()
+        gc.enable()
+        click.echo(render_banner(process))
+
     try:
-        code = run_process(options, on_ready=lambda process: click.echo(render_banner(process)))
+        code = run_process(options, on_ready=on_ready)
     except StartFault as fault:
         _stop(fault.faults)
     sys.exit(code)

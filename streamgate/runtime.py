@@ -14,7 +14,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import attrs
 from loguru import logger
@@ -68,11 +68,11 @@ class RunOptions:
     port: int | None = None
 
     @property
-    def mode(self) -> str:
+    def mode(self) -> Literal["all", "only"]:
         return "all" if self.only is None else "only"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Prepared:
     """A process that may start: chosen, configured, checked; nothing is bound or built yet."""
 
@@ -80,7 +80,6 @@ class Prepared:
     found: tuple[Found, ...]
     chosen: tuple[PluginInfo, ...]
     config: Config
-    settings: KernelSettings
     listeners: tuple[Listener, ...]
 
 
@@ -120,27 +119,14 @@ def prepare(options: RunOptions) -> Prepared:
     faults += port_faults or find_busy(listeners)
     if faults:
         raise StartFault(faults)
-    if not settings.server.public_url:
-        server = attrs.evolve(settings.server, public_url=listeners[0].base_url)
-        settings = attrs.evolve(settings, server=server)
-    return Prepared(
-        options=options,
-        found=tuple(found),
-        chosen=tuple(chosen),
-        config=config,
-        settings=settings,
-        listeners=tuple(listeners),
-    )
+    return Prepared(options, tuple(found), tuple(chosen), config, tuple(listeners))
 
 
 def _missing_required(settings: KernelSettings, found: Sequence[Found]) -> list[str]:
+    faults = dict.fromkeys(settings.plugins.required, "is not installed")
+    faults |= {f.name: f"cannot be loaded: {f.fault}" for f in found if f.name in faults}
     usable = {f.name for f in found if f.info is not None}
-    faults = {f.name: f.fault for f in found}
-    return [
-        f"plugins.required: {name} {'cannot be loaded: ' + faults[name] if name in faults else 'is not installed'}"
-        for name in settings.plugins.required
-        if name not in usable
-    ]
+    return [f"plugins.required: {name} {fault}" for name, fault in faults.items() if name not in usable]
 
 
 class Process:
@@ -148,7 +134,7 @@ class Process:
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
-        self.settings = prepared.settings
+        self.settings = prepared.config.settings
         self.began_s = time.monotonic()
         who = "all" if prepared.options.only is None else "+".join(prepared.options.only)
         self.source = f"{who}@{socket.gethostname()}-{os.getpid()}"
@@ -167,13 +153,16 @@ class Process:
 
     def build(self) -> None:
         """Binds the ports, builds the plugins, wires them. On a fault nothing stays bound."""
-        sockets = [bind(listener.host, listener.port) for listener in self.prepared.listeners]
+        sockets: list[socket.socket] = []
+        listeners: list[Listener] = []
         try:
-            listeners = [
-                attrs.evolve(listener, port=bound.getsockname()[1])
-                for listener, bound in zip(self.prepared.listeners, sockets, strict=True)
-            ]
+            for planned in self.prepared.listeners:
+                sockets.append(bind(planned.host, planned.port))
+                listeners.append(attrs.evolve(planned, port=sockets[-1].getsockname()[1]))
             self.base_urls.update({name: each.base_url for each in listeners for name in each.services})
+            if not self.settings.server.public_url:
+                server = attrs.evolve(self.settings.server, public_url=listeners[0].base_url)
+                self.settings = attrs.evolve(self.settings, server=server)
             shared: dict[object, Any] = {}
             for info in self.prepared.chosen:
                 self._build_plugin(info, shared)
@@ -193,7 +182,7 @@ class Process:
             events=self.events,
             bus=self.bus,
             hooks=self.hooks,
-            mode="all" if self.prepared.options.only is None else "only",
+            mode=self.prepared.options.mode,
             selected=tuple(chosen.name for chosen in self.prepared.chosen),
             base_urls=self.base_urls,
             shared_values=shared,
@@ -201,7 +190,8 @@ class Process:
 
     def _build_plugin(self, info: PluginInfo, shared: dict[object, Any]) -> None:
         """A built-in or required plugin must build; a stranger's that fails is named and left out."""
-        required = self._is_required(info.name)
+        is_builtin = any(f.name == info.name and f.is_builtin for f in self.prepared.found)
+        required = is_builtin or info.name in self.settings.plugins.required
         try:
             self.hooks.register(info.name, info.build(self.context_for(info, shared)), required=required)
         except Exception as fault:
@@ -209,10 +199,6 @@ class Process:
                 raise
             self.left_out[info.name] = f"{type(fault).__name__}: {fault}"
             logger.bind(plugin=info.name).opt(exception=fault).error("plugin cannot be built; left out")
-
-    def _is_required(self, name: str) -> bool:
-        builtin = any(f.name == name and f.is_builtin for f in self.prepared.found)
-        return builtin or name in self.settings.plugins.required
 
     def _offer_services(self) -> None:
         for tagged in self.hooks.collect(collect_services):
@@ -230,7 +216,8 @@ class Process:
         subscriptions = [tagged.value for tagged in self.hooks.collect(collect_subscriptions)]
         routes = self.hooks.collect(collect_routes)
         mounts = self.hooks.collect(collect_mounts)
-        authenticator = load_authenticator(attrs.evolve(self._kernel_context(shared), name="kernel"))
+        kernel = PluginInfo(name="kernel", summary="", build=lambda ctx: ctx)
+        authenticator = load_authenticator(self.context_for(kernel, shared))
         announcements: list[Announcement] = []
         for listener, bound in zip(listeners, sockets, strict=True):
             app = build_app(
@@ -275,9 +262,6 @@ class Process:
             )
             for name in listener.services
         ]
-
-    def _kernel_context(self, shared: dict[object, Any]) -> PluginContext:
-        return self.context_for(PluginInfo(name="kernel", summary="", build=lambda ctx: ctx), shared)
 
     def _for_listener(self, tagged: Sequence[Tagged[V]], listener: Listener) -> list[V]:
         return [each.value for each in tagged if self._home(each.plugin) in listener.services]
@@ -390,7 +374,7 @@ def run(options: RunOptions, *, on_ready: Callable[[Process], None]) -> int:
     import uvloop
 
     prepared = prepare(options)
-    setup_telemetry(prepared.settings.log)
+    setup_telemetry(prepared.config.settings.log)
     for note in prepared.config.notes:
         logger.warning(note)
     return uvloop.run(serve(prepared, on_ready=on_ready))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from streamgate.start import StartFault
 from streamgate.testing.processes import free_port
 from streamgate.testing.servers import NatsServer
 from streamgate.testing.wait import eventually
-from tests.kernel.toy import toys
+from tests.kernel.toy import DOOR_INFO, GREETER_INFO, toys
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +54,25 @@ async def test_the_kernel_runs_without_any_of_our_plugins(tmp_path: Path) -> Non
         assert (await client.get("/api/v1/door", params={"name": "Ada"})).json() == {"text": "hello Ada"}
         assert (await client.get("/health")).json()["mode"] == "all"
         assert (await client.get("/ready")).status_code == 200
+
+
+async def test_without_a_public_url_the_origin_is_where_it_listens(tmp_path: Path) -> None:
+    """Port 0 takes a free one: the origin must be the one taken, as sign-in is bound to it."""
+    async with running(options(tmp_path, port=0)) as (process, client):
+        assert process.settings.public_url == str(client.base_url).rstrip("/")
+        assert not process.settings.public_url.endswith(":0")
+
+
+async def test_a_port_taken_meanwhile_leaves_nothing_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NATS_URL", "nats://127.0.0.1:1")
+    process = Process(prepare(options(tmp_path, "door", "greeter", port=None)))
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", GREETER_INFO.port))
+        holder.listen()
+        with pytest.raises(OSError, match=str(GREETER_INFO.port)):
+            process.build()
+    with socket.socket() as again:
+        again.bind(("127.0.0.1", DOOR_INFO.port))
 
 
 async def test_a_plugin_reads_its_own_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
