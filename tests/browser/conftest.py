@@ -1,0 +1,55 @@
+"""The servers that the browser visits: each is started once, and shared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streamgate.testing.stacks import all_in_one, split
+from tests.browser.stage import ENVIRONMENT, HOSTILE, PUBLIC, Stage, make_short_clip
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_short_clip(tmp_path_factory.mktemp("clip"))
+
+
+@pytest.fixture(scope="session")
+def one_process(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Stage]:
+    """`--all`, with a public video, a gated one, one that is only announced, and one that is no video."""
+    folder = tmp_path_factory.mktemp("all")
+    broken = folder / "broken.mp4"
+    broken.write_bytes(b"this is no video" * 256)
+
+    async def prepare(stage: Stage) -> None:
+        await stage.prepare()
+        puts = {
+            "public": stage.put("Colours and a tone", PUBLIC, description="Moving shapes.\nA tone.", file=clip),
+            "gated": stage.put("For holders", stage.gate, description="Only with a token.", file=clip),
+            "announced": stage.put(HOSTILE, PUBLIC, description=HOSTILE),
+            "broken": stage.put("Damaged", PUBLIC, file=broken),
+        }
+        ids = await asyncio.gather(*puts.values())
+        stage.contents = dict(zip(puts, ids, strict=True))
+
+    with all_in_one(folder, environment=ENVIRONMENT) as stack:
+        stage = Stage(stack)
+        asyncio.run(prepare(stage))
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def many_processes(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Stage]:
+    """The services split, with a gated video."""
+
+    async def prepare(stage: Stage) -> None:
+        await stage.prepare()
+        stage.contents = {"gated": await stage.put("For holders", stage.gate, file=clip)}
+
+    with split(tmp_path_factory.mktemp("split"), environment=ENVIRONMENT) as stack:
+        stage = Stage(stack)
+        asyncio.run(prepare(stage))
+        yield stage
