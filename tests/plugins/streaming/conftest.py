@@ -394,6 +394,11 @@ class Theatre:
             await self.done(job, await self.make(job))
         await self.hear(events.MEDIA_READY, ready + 1)
 
+    async def collect(self) -> None:
+        """One turn of the collector, now."""
+        [collector] = [unit for unit in self.home.plugins["streaming"]._periodic if unit.name == "streaming.collect"]
+        await collector._act()
+
     async def collected(self, *, but: tuple[str, ...] = ()) -> None:
         """Lets time pass until nothing made is left in the blob store, but what is below these prefixes."""
 

@@ -416,7 +416,9 @@ async def test_the_old_version_plays_on_until_nobody_watches_it(theatre: Theatre
     for job in parts:
         await theatre.done(job, await theatre.make(job))
     await theatre.hear(events.MEDIA_READY, 2)
-    await theatre.clock.advance(120)
+    for _ in range(3):
+        await theatre.collect()
+        theatre.clock.jump(61)
     assert (await theatre.fetch(old, "v360/0.m4s")).status_code == 200
     new = await theatre.watch("c_film")
     assert new["hls_url"] != old["hls_url"]

@@ -356,6 +356,17 @@ async def test_closing_ends_it_at_once_and_again_is_harmless(film: Theatre) -> N
     assert [ended.reason for ended in await film.hear(events.SESSION_ENDED)] == ["closed"]
 
 
+async def test_an_end_is_told_once_and_keeps_its_first_reason(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    await close(film, session["session_id"])
+    gone = events.ContentDeleted(subject_id="c_film", revision=9, owner="creator")
+    await film.say(events.CONTENT_DELETED, gone)
+    stored = await row(film, session["session_id"])
+    assert (stored.state, stored.reason) == ("ended", "closed")
+    await film.play("c_other")  # whatever was told of the end is heard by now
+    assert [ended.reason for ended in film.told(events.SESSION_ENDED)] == ["closed"]
+
+
 @pytest.mark.parametrize("act", [renew, close])
 async def test_a_session_is_its_subjects_and_the_owners(film: Theatre, act: Any) -> None:
     session = await film.watch("c_film")
@@ -421,6 +432,7 @@ async def test_what_is_public_no_more_ends_for_those_not_signed_in_even_where_th
     film.auth.holders.add("")  # a rule of `not` holds for somebody without a wallet
     if is_told:
         await film.say(events.GATE_CHANGED, events.GateChanged(subject_id="c_film", revision=2, has_gate=True))
+        await film.hear(events.SESSION_ENDED)  # before anybody asks, in every replica
     else:
         await film.clock.advance(LEASE_S)
     assert code(await film.fetch(session, SEGMENT)) == (410, "stream.session_ended")
