@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import attrs
+from loguru import logger
 
+from streamgate.errors import StreamgateError
 from streamgate.services import ServiceRef, method
 
 PROBE_TIMEOUT_S = 2.0
@@ -79,7 +81,9 @@ async def probe_all(checks: Sequence[Check]) -> dict[str, CheckResult]:
         except TimeoutError:
             ok, detail = False, f"no answer within {PROBE_TIMEOUT_S:g} s"
         except Exception as fault:
-            ok, detail = False, f"{type(fault).__name__}: {fault}"
+            # `/ready` is public: only what was written for callers is said, the rest is logged.
+            ok, detail = False, fault.detail if isinstance(fault, StreamgateError) else type(fault).__name__
+            logger.bind(check=check.name, error=repr(fault)).warning("dependency is not well")
         latency_ms = round((time.perf_counter() - began) * 1000, 3)
         return CheckResult(ok=ok, detail=detail, latency_ms=latency_ms, critical=check.critical)
 

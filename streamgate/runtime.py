@@ -51,6 +51,7 @@ from streamgate.services import Offer, Services
 from streamgate.settings import KernelSettings
 from streamgate.start import StartFault, check_start
 from streamgate.telemetry import setup_telemetry
+from streamgate.web.access import AccessLog, line_writer
 from streamgate.web.app import build_app
 from streamgate.web.server import Server, bind
 
@@ -229,6 +230,7 @@ class Process:
                 mode=self.prepared.options.mode,
                 readiness=functools.partial(self.readiness, listener.services),
                 began_s=self.began_s,
+                access_log=AccessLog(line_writer(self.settings.log)),
             )
             self.servers.append(Server(f"http:{listener.name}", app, bound, self.settings.server))
             announcements += self._announcements(listener, app.description.sha256)

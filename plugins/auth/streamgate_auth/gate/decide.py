@@ -21,7 +21,7 @@ from streamgate.sdk.evm import Address
 from streamgate_auth.gate.evaluate import explain
 from streamgate_auth.gate.grace import Grace
 from streamgate_auth.gate.kinds import Kinds
-from streamgate_auth.gate.nodes import Node, Public, leaf_keys
+from streamgate_auth.gate.nodes import Node, Public, describe, leaf_keys
 from streamgate_auth.gate.parse import parse_rule
 from streamgate_auth.gate.read import read_leaves
 from streamgate_auth.gate.repository import GateRecord, load_gates
@@ -116,7 +116,8 @@ class Decider:
         if isinstance(node, Explanation):
             return _concluded(now, node)
         if not query.actor.is_signed_in and not now.is_public:
-            return _concluded(now, _said("sign_in", "does_not_hold", "sign in with a wallet"))
+            wanted = f"sign in with a wallet: {describe(node)}"
+            return _concluded(now, _said("sign_in", "does_not_hold", wanted))
         readings = await read_leaves(node, wallets, query.min_block)
         times = [reading.read_at_s for reading in readings.values() if reading.read_at_s is not None]
         decided = attrs.evolve(now, read_at_s=min([now.read_at_s, *times]), leaf_keys=leaf_keys(node))
