@@ -20,7 +20,7 @@ import httpx
 from streamgate.testing.stacks import Stack
 from streamgate.testing.wait import eventually
 from tests.e2e.client import Api, ApiProblem
-from tests.e2e.playback import Decoded, count_frames, decode, fetch, read_dash, read_hls
+from tests.e2e.playback import Decoded, Track, count_frames, decode, fetch, read_dash, read_hls
 from tests.e2e.wallet import Wallet
 
 SERVED = 200
@@ -85,9 +85,9 @@ class Story:
             await self._transcode(creator_api, content_id)
             chain = await self._gate(creator_api, content_id, holder)
             await self._refuse_stranger(stranger, stranger_api, content_id)
-            session = await self._watch(holder, holder_api, content_id, "holder")
+            session = await self._watch(holder, holder_api, content_id)
             await self._transfer(chain, holder, buyer, holder_api, session)
-            await self._watch(buyer, buyer_api, content_id, "new holder")
+            await self._watch_lowest(buyer, buyer_api, content_id)
             await self._bad_file(creator_api)
 
     # --- the steps ----------------------------------------------------------------------------
@@ -173,30 +173,40 @@ class Story:
             assert (leaf["kind"], leaf["outcome"], leaf["held"]) == ("erc721", "does_not_hold", "0"), problem
             said.append(f"{leaf['text']}: holds {leaf['held']} at block {leaf['block_number']}")
 
-    async def _watch(self, wallet: Wallet, api: Api, content_id: str, who: str) -> dict[str, Any]:
-        async with self._step(f"the {who} signs in and gets a session"):
+    async def _watch(self, wallet: Wallet, api: Api, content_id: str) -> dict[str, Any]:
+        async with self._step("the holder signs in and gets a session"):
             await api.sign_in(wallet)
             asked = {"content_id": content_id}
             session: dict[str, Any] = await api.call("POST", "/api/v1/stream/session", json=asked, patience_s=10)
             again = await api.call("POST", "/api/v1/stream/session", json=asked)
             assert again["hls_url"] == session["hls_url"], "the same viewer got another address"
-        async with self._step(f"the {who} plays every segment by HLS and DASH") as said:
+        async with self._step("the holder plays every segment by HLS and DASH") as said:
             hls_url = urljoin(self.stack.url, session["hls_url"])
             dash_url = urljoin(self.stack.url, session["dash_url"])
             hls, dash = await read_hls(api.http, hls_url), await read_dash(api.http, dash_url)
             assert {t.name for t in hls} == {t.name for t in dash}, (hls, dash)
             wanted = await asyncio.to_thread(count_frames, str(self.clip))
-            self.watched = []
-            for tracks in (hls, dash):
-                for track in tracks:
-                    decoded = await asyncio.to_thread(decode, track.name, await fetch(api.http, track))
-                    if decoded.kind == "video":
-                        assert decoded.frames == wanted, f"{track.name}: {decoded.frames} frames of {wanted}"
-                    assert decoded.first_pts_s == 0, f"{track.name} begins at {decoded.first_pts_s}"
-                    self.watched.append(decoded)
+            self.watched = [await self._check_track(api, track, wanted) for track in (*hls, *dash)]
             rungs = sorted({d.height_px for d in self.watched if d.kind == "video"}, reverse=True)
             said.append(f"{wanted} frames in each of {rungs}, audio {self._audio_s():.2f} s")
         return session
+
+    async def _watch_lowest(self, wallet: Wallet, api: Api, content_id: str) -> None:
+        async with self._step("the new holder signs in and watches") as said:
+            await api.sign_in(wallet)
+            asked = {"content_id": content_id}
+            session = await api.call("POST", "/api/v1/stream/session", json=asked, patience_s=10)
+            tracks = await read_hls(api.http, urljoin(self.stack.url, session["hls_url"]))
+            lowest = min(self.watched, key=lambda d: (d.kind != "video", d.height_px))
+            decoded = await self._check_track(api, next(t for t in tracks if t.name == lowest.name), lowest.frames)
+            said.append(f"{decoded.name}: {decoded.frames} frames")
+
+    async def _check_track(self, api: Api, track: Track, wanted: int) -> Decoded:
+        decoded = await asyncio.to_thread(decode, track.name, await fetch(api.http, track))
+        if decoded.kind == "video":
+            assert decoded.frames == wanted, f"{track.name}: {decoded.frames} frames of {wanted}"
+        assert decoded.first_pts_s == 0, f"{track.name} begins at {decoded.first_pts_s}"
+        return decoded
 
     def _audio_s(self) -> float:
         return max((d.samples for d in self.watched if d.kind == "audio"), default=0) / 48_000
