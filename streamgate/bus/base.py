@@ -11,7 +11,6 @@ Payloads are bytes, at most `max_payload_bytes` (1 MB): big bytes go through the
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -203,26 +202,3 @@ def matches(pattern: str, subject: str) -> bool:
     if wanted[-1] == ">":
         return len(words) >= len(wanted) and words[: len(wanted) - 1] == wanted[:-1]
     return len(words) == len(wanted) and all(w in ("*", word) for w, word in zip(wanted, words, strict=True))
-
-
-def open_bus(url: str, *, name: str) -> Bus:
-    """The bus for a URL: `memory:` or `nats://[user:password@]host:port[,nats://…]`.
-
-    Nothing connects before `start()`. `name` is shown in the server's list of connections.
-
-    Raises:
-        ValueError: another scheme.
-    """
-    scheme = url.partition(":")[0]
-    if scheme == "memory":
-        from streamgate.bus.memory import MemoryBus
-
-        return MemoryBus()
-    if scheme in ("nats", "tls"):
-        is_absent = sys.modules.setdefault("aiohttp", None) is None  # type: ignore[arg-type]
-        from streamgate.bus.nats import NatsBus
-
-        if is_absent:  # nats-py takes aiohttp for WebSocket URLs where it finds it: a fifth of a small process' start
-            del sys.modules["aiohttp"]
-        return NatsBus(url, name=name)
-    raise ValueError(f"bus url {url!r}: the scheme must be memory: or nats://")
