@@ -138,26 +138,16 @@ class DeadlineExceeded(Unavailable):
 
 def error_from_wire(wire: Mapping[str, Any]) -> StreamgateError:
     """The error a remote service raised, as its own class where this process knows the code."""
-    errors = tuple(FieldError(e["field"], e["message"]) for e in wire.get("errors", ()))
-    known = StreamgateError._by_code.get(wire["code"])
-    if known is None:
-        known = type(
-            "RemoteError",
-            (_base_for_status(wire["status"]),),
-            {
-                "__init_subclass__": classmethod(lambda cls, **kw: None),
-                "status": wire["status"],
-                "title": wire.get("title", "Error"),
-                "retryable": bool(wire.get("retryable", False)),
-            },
-        )
-        known.code = wire["code"]
-    return known(
+    kind = StreamgateError._by_code.get(wire["code"])
+    error = (kind or _base_for_status(wire["status"]))(
         wire.get("detail", ""),
-        errors=errors,
+        errors=tuple(FieldError(e["field"], e["message"]) for e in wire.get("errors", ())),
         retry_after_s=wire.get("retry_after_s"),
         extra=wire.get("extra") or {},
     )
+    if kind is None:  # of a plugin that is not here: what it says of itself stands in for its class
+        vars(error).update({name: wire[name] for name in ("code", "status", "title", "retryable") if name in wire})
+    return error
 
 
 def _base_for_status(status: int) -> type[StreamgateError]:

@@ -57,8 +57,8 @@ class Introspection(Protocol):
     """What every service process answers about itself, over the bus: `svc.<service>-kernel.v1.readiness`."""
 
     @method(timeout_s=PROBE_TIMEOUT_S)
-    async def ping(self) -> None:
-        """Answers, without probing anything: is the service there?"""
+    async def ping(self) -> str:
+        """`answers`, without probing anything: is the service there?"""
 
     @method(timeout_s=PROBE_TIMEOUT_S + 1, idempotent=True)
     async def readiness(self) -> Readiness: ...

@@ -198,4 +198,5 @@ class Hooks:
     def _implementations(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
         caller = getattr(self._manager.hook, hook)
         by_name = {implementation.plugin_name: implementation.function for implementation in caller.get_hookimpls()}
-        return ((name, by_name[name]) for name in self._order if name in by_name)
+        order = sorted(self._order, key=lambda name: name not in self._required)  # a stranger takes nobody's place
+        return ((name, by_name[name]) for name in order if name in by_name)

@@ -68,8 +68,12 @@ class Lifecycle:
     def __init__(self) -> None:
         self._phases: list[dict[str, Unit]] = []
         self._running: list[Unit] = []
+        self._optional: set[str] = set()
+        self.failed: dict[str, Exception] = {}  # optional units that did not start
 
-    def add(self, units: Iterable[Unit]) -> None:
+    def add(self, units: Iterable[Unit], *, optional: Iterable[str] = ()) -> None:
+        """`optional`: names of units without which the others run all the same."""
+        self._optional.update(optional)
         phase: dict[str, Unit] = {}
         for unit in units:
             if any(unit.name in earlier for earlier in (*self._phases, phase)):
@@ -104,6 +108,9 @@ class Lifecycle:
                 await unit.start()
             except BaseException as fault:
                 logger.bind(unit=unit.name, error=repr(fault)).error("unit did not start")
+                if unit.name in self._optional and isinstance(fault, Exception):
+                    self.failed[unit.name] = fault
+                    continue
                 await self.stop()
                 if not isinstance(fault, Exception):  # cancelled, interrupted
                     raise

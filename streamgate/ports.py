@@ -82,20 +82,3 @@ def plan_listeners(
             faults.append(f"{listener.name} and {seen[listener.port]} both want port {listener.port}")
         seen[listener.port] = listener.name
     return listeners, faults
-
-
-def find_busy(listeners: Sequence[Listener]) -> list[str]:
-    """Ports that somebody else holds, one line each, all of them before the first bind."""
-    faults = []
-    for listener in listeners:
-        family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((listener.host, listener.port))
-            except OSError as fault:
-                faults.append(
-                    f"{listener.name} cannot listen on {listener.host}:{listener.port} ({listener.origin}): "
-                    f"{fault.strerror or fault}; stop what holds it or set SERVER_PORT"
-                )
-    return faults

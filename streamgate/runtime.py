@@ -9,32 +9,25 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import re
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import attrs
 from loguru import logger
 
-from streamgate import __version__
+from streamgate import __version__, hooks
 from streamgate.announce import Announcement, Announcer
 from streamgate.bus import Bus, open_bus
 from streamgate.config import Config, ConfigFaults, load_config
 from streamgate.events import Events, EventsUnit
 from streamgate.health import Check, Readiness, introspection_of, probe_all
-from streamgate.hooks import (
-    Hooks,
-    Tagged,
-    collect_checks,
-    collect_mounts,
-    collect_routes,
-    collect_services,
-    collect_subscriptions,
-    collect_units,
-)
+from streamgate.hooks import Hooks, Tagged
 from streamgate.lifecycle import Lifecycle, SimpleUnit, StartFailed, Unit
 from streamgate.plugins import (
     Found,
@@ -46,14 +39,15 @@ from streamgate.plugins import (
     load_authenticator,
     select,
 )
-from streamgate.ports import Listener, find_busy, plan_listeners
+from streamgate.ports import Listener, plan_listeners
 from streamgate.services import Offer, Services
 from streamgate.settings import KernelSettings
 from streamgate.start import StartFault, check_start
 from streamgate.telemetry import setup_telemetry
 from streamgate.web.access import AccessLog, line_writer
 from streamgate.web.app import build_app
-from streamgate.web.server import Server, bind
+from streamgate.web.routes import Route
+from streamgate.web.server import PortBusy, Server, bind
 
 V = TypeVar("V")
 
@@ -108,8 +102,7 @@ def prepare(options: RunOptions) -> Prepared:
     except ConfigFaults as fault:
         raise StartFault([str(line) for line in fault.faults]) from fault
     run_all = options.only is None
-    faults = check_start(settings, chosen, run_all=run_all)
-    faults += _missing_required(settings, found)
+    faults = check_start(settings, chosen, run_all=run_all) + _missing_required(settings, found)
     listeners, port_faults = plan_listeners(
         [info for info in chosen if info.kind == "service"],
         run_all=run_all,
@@ -117,7 +110,7 @@ def prepare(options: RunOptions) -> Prepared:
         port=settings.server.port,
         port_origin=str(config.origin("server.port")),
     )
-    faults += port_faults or find_busy(listeners)
+    faults += port_faults
     if faults:
         raise StartFault(faults)
     return Prepared(options, tuple(found), tuple(chosen), config, tuple(listeners))
@@ -147,19 +140,24 @@ class Process:
         self.lifecycle = Lifecycle()
         self.base_urls: dict[str, str] = {}
         self.left_out: dict[str, str] = {f.name: f.fault for f in prepared.found if f.fault}
+        builtin = {f.name for f in prepared.found if f.is_builtin}
+        self.required = builtin.union(self.settings.plugins.required)
         self.checks: dict[str, list[Check]] = {}
-        self.servers: list[Server] = []
-
-    # --- building -----------------------------------------------------------------------------
 
     def build(self) -> None:
         """Binds the ports, builds the plugins, wires them. On a fault nothing stays bound."""
         sockets: list[socket.socket] = []
         listeners: list[Listener] = []
         try:
+            busy: list[str] = []
             for planned in self.prepared.listeners:
-                sockets.append(bind(planned.host, planned.port))
-                listeners.append(attrs.evolve(planned, port=sockets[-1].getsockname()[1]))
+                try:
+                    sockets.append(bind(planned.host, planned.port))
+                    listeners.append(attrs.evolve(planned, port=sockets[-1].getsockname()[1]))
+                except PortBusy as fault:
+                    busy.append(f"{planned.name} ({planned.origin}): {fault.strerror}")
+            if busy:
+                raise StartFault(busy)
             self.base_urls.update({name: each.base_url for each in listeners for name in each.services})
             if not self.settings.server.public_url:
                 server = attrs.evolve(self.settings.server, public_url=listeners[0].base_url)
@@ -175,9 +173,10 @@ class Process:
             raise
 
     def context_for(self, info: PluginInfo, shared: dict[object, Any]) -> PluginContext:
+        config = self.prepared.config
         return PluginContext(
             name=info.name,
-            config=self.prepared.config.section(info.name) if info.config is not None else None,
+            config=None if info.config is None else config.section(info.name),
             settings=self.settings,
             services=self.services,
             events=self.events,
@@ -191,20 +190,25 @@ class Process:
 
     def _build_plugin(self, info: PluginInfo, shared: dict[object, Any]) -> None:
         """A built-in or required plugin must build; a stranger's that fails is named and left out."""
-        is_builtin = any(f.name == info.name and f.is_builtin for f in self.prepared.found)
-        required = is_builtin or info.name in self.settings.plugins.required
+        with self._left_out_on_fault(info.name):
+            plugin = info.build(self.context_for(info, shared))
+            self.hooks.register(info.name, plugin, required=info.name in self.required)
+
+    @contextmanager
+    def _left_out_on_fault(self, plugin: str) -> Iterator[None]:
         try:
-            self.hooks.register(info.name, info.build(self.context_for(info, shared)), required=required)
+            yield
         except Exception as fault:
-            if required:
+            if plugin in self.required:
                 raise
-            self.left_out[info.name] = f"{type(fault).__name__}: {fault}"
-            logger.bind(plugin=info.name).opt(exception=fault).error("plugin cannot be built; left out")
+            self.left_out[plugin] = f"{type(fault).__name__}: {fault}"
+            logger.bind(plugin=plugin).opt(exception=fault).error("plugin does not fit; left out")
 
     def _offer_services(self) -> None:
-        for tagged in self.hooks.collect(collect_services):
-            self.services.offer(tagged.value)
-        for check in self.hooks.collect(collect_checks):
+        for tagged in self.hooks.collect(hooks.collect_services):
+            with self._left_out_on_fault(tagged.plugin):
+                self.services.offer(tagged.value)
+        for check in self.hooks.collect(hooks.collect_checks):
             self.checks.setdefault(check.plugin, []).append(check.value)
         for info in self.prepared.chosen:
             if info.kind == "service":
@@ -214,11 +218,12 @@ class Process:
     def _plan_units(
         self, listeners: Sequence[Listener], sockets: Sequence[socket.socket], shared: dict[object, Any]
     ) -> None:
-        subscriptions = [tagged.value for tagged in self.hooks.collect(collect_subscriptions)]
-        routes = self.hooks.collect(collect_routes)
-        mounts = self.hooks.collect(collect_mounts)
+        subscriptions = [tagged.value for tagged in self.hooks.collect(hooks.collect_subscriptions)]
+        routes = self._without_clashes(self.hooks.collect(hooks.collect_routes), _place)
+        mounts = self._without_clashes(self.hooks.collect(hooks.collect_mounts), lambda mount: mount.prefix)
         kernel = PluginInfo(name="kernel", summary="", build=lambda ctx: ctx)
         authenticator = load_authenticator(self.context_for(kernel, shared))
+        servers: list[Server] = []
         announcements: list[Announcement] = []
         for listener, bound in zip(listeners, sockets, strict=True):
             app = build_app(
@@ -232,9 +237,10 @@ class Process:
                 began_s=self.began_s,
                 access_log=AccessLog(line_writer(self.settings.log)),
             )
-            self.servers.append(Server(f"http:{listener.name}", app, bound, self.settings.server))
+            servers.append(Server(f"http:{listener.name}", app, bound, self.settings.server))
             announcements += self._announcements(listener, app.description.sha256)
-        plugin_units = [tagged.value for tagged in self.hooks.collect(collect_units)]
+        found_units = self.hooks.collect(hooks.collect_units)
+        plugin_units = [tagged.value for tagged in found_units]
         before = _names_before_events(plugin_units)
         self.lifecycle.add([SimpleUnit("bus", self.bus.start, self.bus.stop)])
         self.lifecycle.add(
@@ -242,28 +248,39 @@ class Process:
                 *plugin_units,
                 SimpleUnit("services", self.services.start, self.services.stop, needs=before),
                 EventsUnit(self.bus, subscriptions, needs=(*before, "services")),
-            ]
+            ],
+            optional=[tagged.value.name for tagged in found_units if tagged.plugin not in self.required],
         )
-        self.lifecycle.add(self.servers)
+        self.lifecycle.add(servers)
         if not self.bus.is_local:
             self.lifecycle.add([Announcer(self.bus, announcements)])
 
     def _announcements(self, listener: Listener, openapi_sha256: str) -> list[Announcement]:
         """What the gateway is told: each service with its own prefixes and those of its extensions."""
-        prefixes: dict[str, tuple[str, ...]] = dict.fromkeys(listener.services, ())
-        for info in self.prepared.chosen:
-            if (home := self._home(info.name)) in prefixes:
-                prefixes[home] += info.prefixes
         return [
             Announcement(
                 service=name,
                 instance=self.source,
                 base_url=listener.advertised_url,
-                prefixes=prefixes[name],
+                prefixes=tuple(
+                    p for info in self.prepared.chosen if self._home(info.name) == name for p in info.prefixes
+                ),
                 openapi_sha256=openapi_sha256,
             )
             for name in listener.services
         ]
+
+    def _without_clashes(self, found: Sequence[Tagged[V]], place: Callable[[V], object]) -> list[Tagged[V]]:
+        """A stranger's route or mount does not take the place of a required plugin's, nor stop the start."""
+        taken: dict[object, str] = {}
+        kept = []
+        for tagged in found:
+            owner = taken.setdefault(place(tagged.value), tagged.plugin)
+            with self._left_out_on_fault(tagged.plugin):
+                if owner != tagged.plugin:
+                    raise ValueError(f"{place(tagged.value)} belongs to {owner}")
+                kept.append(tagged)
+        return kept
 
     def _for_listener(self, tagged: Sequence[Tagged[V]], listener: Listener) -> list[V]:
         return [each.value for each in tagged if self._home(each.plugin) in listener.services]
@@ -288,7 +305,8 @@ class Process:
                 checks.setdefault(check.name, check)
             for ref in info.needs:
                 if not self.services.is_local(ref):
-                    checks.setdefault(f"service:{ref.name}", self._remote_check(ref.name))
+                    ping = self.services.get(introspection_of(ref.name)).ping
+                    checks.setdefault(f"service:{ref.name}", Check(f"service:{ref.name}", ping, critical=False))
         results = await probe_all(list(checks.values()))
         return Readiness(
             ready=all(result.ok or not result.critical for result in results.values()),
@@ -299,20 +317,18 @@ class Process:
             uptime_s=round(time.monotonic() - self.began_s, 3),
         )
 
-    def _remote_check(self, service: str) -> Check:
-        async def probe() -> str:
-            await self.services.get(introspection_of(service)).ping()
-            return "answers"
-
-        return Check(f"service:{service}", probe, critical=False)
-
-    # --- life ---------------------------------------------------------------------------------
-
     async def start(self) -> None:
         await self.lifecycle.start()
+        self.left_out |= {name: f"unit did not start: {fault}" for name, fault in self.lifecycle.failed.items()}
+        self.left_out |= {fault.plugin: str(fault) for fault in self.hooks.faults}
 
     async def stop(self) -> list[str]:
         return await self.lifecycle.stop(deadline_s=self.settings.server.drain_timeout_s)
+
+
+def _place(route: Route) -> str:
+    """What two routes cannot both have, however their parameters are named."""
+    return f"{route.method} {re.sub(r'{[^}]*}', '{}', route.path)}"
 
 
 def _names_before_events(units: Sequence[Unit]) -> tuple[str, ...]:
@@ -331,8 +347,8 @@ class _Introspector:
     process: Process
     info: PluginInfo
 
-    async def ping(self) -> None:
-        return None
+    async def ping(self) -> str:
+        return "answers"
 
     async def readiness(self) -> Readiness:
         return await self.process.readiness((self.info.name,))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
 import queue
 import re
 import sys
@@ -74,8 +73,8 @@ def redact(text: str) -> str:
 class LogWriter:
     """A sink for loguru: `write` is quick and never waits, a daemon thread does the rest.
 
-    `stop` (called by loguru when the sink is removed and at exit) writes what waits. After a fork the child has
-    no thread: there each line is written at once.
+    `stop` (called by loguru when the sink is removed and at exit) writes what waits. Nothing here forks: children
+    are spawned, and write their own lines.
     """
 
     def __init__(self, out: TextIO, render: Callable[[Record], str], *, max_waiting: int = MAX_WAITING) -> None:
@@ -84,23 +83,19 @@ class LogWriter:
         self._max_waiting = max_waiting
         self._waiting: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
         self._dropped = 0
-        self._pid = os.getpid()
         self._thread = threading.Thread(target=self._write_on, name="log-writer", daemon=True)
         self._thread.start()
 
     def write(self, message: Message) -> None:
         record = message.record
-        if os.getpid() != self._pid:
-            self._write_line(record)
-        elif self._waiting.qsize() < self._max_waiting or record["level"].no >= logging.WARNING:
+        if self._waiting.qsize() < self._max_waiting or record["level"].no >= logging.WARNING:
             self._waiting.put(record)
         else:
             self._dropped += 1
 
     def stop(self) -> None:
-        if os.getpid() == self._pid and self._thread.is_alive():
-            self._waiting.put(None)
-            self._thread.join(timeout=5.0)
+        self._waiting.put(None)
+        self._thread.join(timeout=5.0)
 
     def _write_on(self) -> None:
         while (record := self._waiting.get()) is not None:

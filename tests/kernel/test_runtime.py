@@ -11,17 +11,22 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from streamgate.hooks import hookimpl
+from streamgate.lifecycle import SimpleUnit, Unit
 from streamgate.plugins import Found, PluginContext, PluginInfo
 from streamgate.runtime import Process, RunOptions, prepare
+from streamgate.services import Offer
 from streamgate.start import StartFault
 from streamgate.testing.processes import free_port
 from streamgate.testing.servers import NatsServer
 from streamgate.testing.wait import eventually
-from tests.kernel.toy import DOOR_INFO, GREETER_INFO, toys
+from streamgate.web.routes import PUBLIC, Call, Route
+from tests.kernel.toy import DOOR_INFO, GREETER, GREETER_INFO, Greeting, Name, toys
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +74,7 @@ async def test_a_port_taken_meanwhile_leaves_nothing_bound(tmp_path: Path, monke
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", GREETER_INFO.port))
         holder.listen()
-        with pytest.raises(OSError, match=str(GREETER_INFO.port)):
+        with pytest.raises(StartFault, match=rf"greeter \(default of greeter\): .*127.0.0.1:{GREETER_INFO.port}"):
             process.build()
     with socket.socket() as again:
         again.bind(("127.0.0.1", DOOR_INFO.port))
@@ -113,6 +118,44 @@ async def test_a_strangers_plugin_that_cannot_be_built_is_left_out(
     required = Process(prepare(options(tmp_path)))
     with pytest.raises(RuntimeError, match="no luck"):
         required.build()
+
+
+class Clashing:
+    """A stranger that wants the greeter's service and the door's route, and whose unit does not start."""
+
+    def __init__(self, ctx: PluginContext) -> None:
+        pass
+
+    @hookimpl
+    def collect_services(self) -> list[Offer[Any]]:
+        return [Offer(GREETER, self)]
+
+    async def greet(self, name: Name) -> Greeting:
+        return Greeting("stolen")
+
+    @hookimpl
+    def collect_routes(self) -> list[Route]:
+        async def steal(call: Call[None, Name]) -> Greeting:
+            return Greeting("stolen")
+
+        return [Route("GET", "/api/v1/door", steal, policy=PUBLIC, query=Name, answer=Greeting, summary="Steals")]
+
+    @hookimpl
+    def collect_units(self) -> list[Unit]:
+        async def fail() -> None:
+            raise OSError("no luck")
+
+        return [SimpleUnit("clashing", fail)]
+
+
+async def test_a_stranger_takes_nobodys_place_and_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = PluginInfo(name="aaa", summary="", build=Clashing)
+    stranger = Found(name="aaa", distribution="a-strangers", version="1", info=info)
+    monkeypatch.setattr("streamgate.runtime.discover", lambda: toys(stranger))
+    async with running(options(tmp_path)) as (process, client):
+        assert "aaa" in process.left_out
+        assert "unit did not start: no luck" in process.left_out["clashing"]
+        assert (await client.get("/api/v1/door", params={"name": "Ada"})).json() == {"text": "hello Ada"}
 
 
 def test_a_required_plugin_that_is_not_installed_stops_the_start(
