@@ -12,6 +12,8 @@ import attrs
 from playwright.async_api import ConsoleMessage, Page, Request, Response, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
+from streamgate.testing.wait import eventually
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",  # it runs as root in containers
@@ -35,7 +37,7 @@ class NoChromium(Exception):
     """There is none on this machine; `make test-browser` installs one."""
 
 
-@attrs.define
+@attrs.define(slots=False)  # playwright keeps what it wraps on the object
 class Tab:
     """A tab. `faults`: errors of scripts and of the console, and violations of the page's policy. `refused`:
     answers from 400 on, as `(status, path)`. `foreign`: requests to any other origin than the server's."""
@@ -51,15 +53,17 @@ class Tab:
         await self.page.goto(self.origin + path, wait_until="load")
 
     async def until(self, condition: str, *, timeout_s: float = PATIENCE_S, what: str = "") -> None:
-        """Waits for a JavaScript expression to be true, looking at each frame.
+        """Asks for a JavaScript expression until it is true. (Playwright's own waiting needs `eval`, which the
+        page's policy forbids.)
 
         Raises:
-            AssertionError: it was not in time.
+            TimeoutError: it was not in time.
         """
-        try:
-            await self.page.wait_for_function(condition, timeout=timeout_s * 1000)
-        except PlaywrightError as fault:
-            raise AssertionError(f"waited {timeout_s:g} s for {what or condition}: {fault.message}") from None
+
+        async def holds() -> bool | None:
+            return True if await self.page.evaluate(condition) else None
+
+        await eventually(holds, timeout_s=timeout_s, what=what or condition)
 
     async def value(self, expression: str, argument: Any = None) -> Any:
         return await self.page.evaluate(expression, argument)

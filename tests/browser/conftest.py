@@ -8,17 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from streamgate.testing.clips import make_clip
 from streamgate.testing.stacks import all_in_one, split
-from tests.browser.stage import ENVIRONMENT, HOSTILE, PUBLIC, Stage, make_short_clip
+from tests.browser.stage import CLIP, ENVIRONMENT, HOSTILE, PUBLIC, SMALL, Stage
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_short_clip(tmp_path_factory.mktemp("clip"))
+    return make_clip(tmp_path_factory.mktemp("clip") / "colours.mp4", CLIP)
 
 
 @pytest.fixture(scope="session")
-def one_process(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Stage]:
+def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("clip") / "small.mp4", SMALL)
+
+
+@pytest.fixture(scope="session")
+def one_process(tmp_path_factory: pytest.TempPathFactory, clip: Path, small_clip: Path) -> Iterator[Stage]:
     """`--all`, with a public video, a gated one, one that is only announced, and one that is no video."""
     folder = tmp_path_factory.mktemp("all")
     broken = folder / "broken.mp4"
@@ -27,7 +33,7 @@ def one_process(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterato
     async def prepare(stage: Stage) -> None:
         await stage.prepare()
         puts = {
-            "public": stage.put("Colours and a tone", PUBLIC, description="Moving shapes.\nA tone.", file=clip),
+            "public": stage.put("Colours and a tone", PUBLIC, description="Moving shapes.\nA tone.", file=small_clip),
             "gated": stage.put("For holders", stage.gate, description="Only with a token.", file=clip),
             "announced": stage.put(HOSTILE, PUBLIC, description=HOSTILE),
             "broken": stage.put("Damaged", PUBLIC, file=broken),

@@ -26,8 +26,7 @@
     levels: hls.levels.map(({ width, height, bitrate, codecSet }) => ({ width, height, bitrate, codecSet })),
   });
   const isWhole = () => ranges().length === 1 && video.duration - ranges()[0][1] < 0.1;
-  const fatal = () => seen.errors.find((error) => error.fatal);
-  window.probe = { hls, video, seen, report, isWhole, fatal };
+  window.probe = { hls, video, seen, report, isWhole };
   hls.loadSource(url);
   hls.attachMedia(video);
 }

@@ -8,13 +8,13 @@ from urllib.parse import urljoin
 
 import attrs
 
-from streamgate.testing.clips import ClipSpec, make_clip
+from streamgate.testing.clips import ClipSpec
 from streamgate.testing.stacks import Stack
 from tests.e2e.client import Api
 from tests.e2e.wallet import Wallet
 
 CLIP_S = 16
-CLIP = ClipSpec(
+CLIP = ClipSpec(  # key frames lie where they do not fit the segments
     width_px=1280,
     height_px=720,
     frames=CLIP_S * 25,
@@ -22,6 +22,15 @@ CLIP = ClipSpec(
     options={"crf": "30"},
     audio_codec="aac",
     audio_s=float(CLIP_S),
+)
+SMALL_S = 12
+SMALL = ClipSpec(
+    width_px=640,
+    height_px=360,
+    frames=SMALL_S * 25,
+    key_frames=(0, 100, 170),
+    audio_codec="aac",
+    audio_s=float(SMALL_S),
 )
 LADDER_PX = (360, 480, 720)
 LEASE_S = 3.0
@@ -103,8 +112,3 @@ class Stage:
             asked = {"content_id": content_id}
             session: dict[str, Any] = await api.call("POST", "/api/v1/stream/session", json=asked, patience_s=10)
         return {**session, **{key: urljoin(self.url, session[key]) for key in ("hls_url", "dash_url")}}
-
-
-def make_short_clip(folder: Path) -> Path:
-    """720p with B-frames, key frames where they do not fit the segments, and a tone."""
-    return make_clip(folder / "colours.mp4", CLIP)

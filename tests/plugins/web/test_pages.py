@@ -42,9 +42,13 @@ async def test_the_page_and_all_it_names_are_there(client: httpx.AsyncClient) ->
     page = await client.get("/")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     named = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page.text)
-    assert len(named) == 4
+    assert len(named) == 5
     for path in named:
-        assert (await client.get(path)).status_code == 200, path
+        answer = await client.get(path)
+        assert answer.status_code == 200, path
+        if "/vendor/" not in path:
+            named += [f"/assets/{name}" for name in re.findall(r' from "\./([^"]+)"', answer.text)]
+    assert {"/assets/watching.js", "/assets/words.js", "/assets/ask.js"} <= set(named)
 
 
 async def test_only_files_of_our_own_may_run(client: httpx.AsyncClient) -> None:

@@ -1,25 +1,10 @@
-// The page: what is on this server, and a player for what is public. Everything is read from the public API.
-"use strict";
+// The page: what is on this server, and a player for what is public. Everything is read from the public API;
+// titles and descriptions are other people's words and reach the page as text only.
+import { Refusal, ask } from "./ask.js";
+import { stateInWords } from "./words.js";
+import { Watching } from "./watching.js";
 
-const SESSION_ENDED = new Set([401, 403, 404, 410]);
 const element = (id) => document.getElementById(id);
-
-async function ask(method, path, body) {
-  const response = await fetch(path, {
-    method,
-    headers: body === undefined ? {} : { "Content-Type": "application/json" },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const answer = response.status === 204 ? {} : await response.json();
-  if (!response.ok) {
-    const fault = new Error(answer.detail || answer.title || `error ${response.status}`);
-    fault.status = response.status;
-    fault.code = answer.code || "";
-    fault.explanation = answer.explanation;
-    throw fault;
-  }
-  return answer;
-}
 
 // --- the catalogue ---------------------------------------------------------------------------------
 
@@ -27,108 +12,97 @@ let nextCursor = "";
 
 async function showCatalogue() {
   const state = element("catalogue-state");
+  element("more").disabled = true; // a second click would ask for the same again
   try {
     const page = await ask("GET", `/api/v1/content?limit=24&cursor=${encodeURIComponent(nextCursor)}`);
-    for (const content of page.items) element("catalogue").append(card(content));
+    element("catalogue").append(...page.items.map(card));
     nextCursor = page.next_cursor || "";
-    element("more").hidden = nextCursor === "";
-    const isEmpty = element("catalogue").childElementCount === 0;
-    state.textContent = isEmpty ? "Nothing is listed here yet. Contents with a gate can be listed by their owner." : "";
-  } catch (fault) {
-    state.textContent = `The list cannot be shown: ${fault.message}`;
+    element("more").hidden = !nextCursor;
+    const isEmpty = !element("catalogue").childElementCount;
+    state.textContent = isEmpty ? "Nothing is listed here yet: a video shows up once its owner gives it a gate and lists it." : "";
+    state.hidden = !isEmpty;
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal)) throw refusal;
+    state.textContent = `The list cannot be shown: ${refusal.message}.`;
+    state.hidden = false;
   }
+  element("more").disabled = false;
+  markChosen();
 }
 
 function card(content) {
   const link = document.createElement("a");
   link.href = `/?v=${encodeURIComponent(content.content_id)}`;
-  const title = document.createElement("strong");
-  title.textContent = content.title;
-  const about = document.createElement("span");
-  about.textContent = content.playable ? duration(content.duration_s) : content.state;
-  link.append(title, about);
+  link.append(part("strong", content.title), part("span", content.description, "about"));
+  const state = part("span", stateInWords(content), "state");
+  state.classList.toggle("playable", content.playable);
+  link.append(state);
   const item = document.createElement("li");
   item.append(link);
   return item;
 }
 
-function duration(seconds) {
-  const whole = Math.round(seconds);
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const two = (number) => String(number).padStart(2, "0");
-  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+function part(tag, text, kind = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  made.className = kind;
+  made.dir = "auto";
+  return made;
+}
+
+function markChosen() {
+  for (const link of element("catalogue").querySelectorAll("a")) {
+    if (link.search === window.location.search) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
 }
 
 // --- the player ------------------------------------------------------------------------------------
 
-let renewal = 0;
+let watching = null;
 
-async function watch(contentId) {
-  element("player").hidden = false;
-  try {
-    const content = await ask("GET", `/api/v1/content/${encodeURIComponent(contentId)}`);
+const tell = {
+  about(content) {
     element("player-title").textContent = content.title;
     element("player-about").textContent = content.description;
     document.title = `${content.title} · StreamGate`;
-    const session = await ask("POST", "/api/v1/stream/session", { content_id: contentId });
-    play(session);
-    keepAlive(session);
-  } catch (fault) {
-    lock(inWords(fault));
-  }
+  },
+  notice(notice) {
+    element("notice").hidden = !notice;
+    element("stage").classList.toggle("closed", Boolean(notice));
+    for (const name of ["title", "words", "hint"]) element(`notice-${name}`).textContent = notice?.[name] ?? "";
+  },
+};
+
+function showChosen() {
+  const chosen = new URLSearchParams(window.location.search).get("v");
+  watching?.close();
+  watching = null;
+  element("player").hidden = !chosen;
+  element("intro").hidden = Boolean(chosen);
+  document.title = "StreamGate";
+  markChosen();
+  if (!chosen) return;
+  element("player-title").textContent = "";
+  element("player-about").textContent = "";
+  watching = new Watching(chosen, element("video"), tell);
+  watching.start();
 }
 
-function play(session) {
-  const video = element("video");
-  if (window.Hls && Hls.isSupported()) {
-    const player = new Hls();
-    player.on(Hls.Events.ERROR, (_, data) => {
-      if (!data.fatal) return;
-      player.destroy();
-      const status = data.response ? data.response.code : 0;
-      lock(SESSION_ENDED.has(status) ? "Playback has ended: access is no longer given." : `Playback failed: ${data.details}`);
-    });
-    player.loadSource(session.hls_url);
-    player.attachMedia(video);
-  } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
-    video.src = session.hls_url;
-  } else {
-    lock("This browser cannot play HLS.");
-  }
-}
-
-function keepAlive(session) {
-  window.clearTimeout(renewal);
-  const again = async () => {
-    try {
-      keepAlive(await ask("POST", `/api/v1/stream/session/${encodeURIComponent(session.session_id)}/renew`));
-    } catch (fault) {
-      if (SESSION_ENDED.has(fault.status)) {
-        element("video").pause();
-        lock(inWords(fault));
-      } else {
-        renewal = window.setTimeout(again, 5000);
-      }
-    }
-  };
-  renewal = window.setTimeout(again, session.renew_after_s * 1000);
-}
-
-function lock(words) {
-  element("lock").textContent = words;
-  element("lock").hidden = false;
-}
-
-function inWords(fault) {
-  if (fault.code === "auth.required") return "This one is for holders of a token: sign in with a wallet to watch it.";
-  if (fault.code === "gate.refused" && fault.explanation) return `To watch this: ${fault.explanation.text}.`;
-  if (fault.code === "stream.not_playable") return "This one is being prepared. Come back in a moment.";
-  return fault.message;
+function choose(event) {
+  const link = event.target.closest("a");
+  const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+  if (!link || !isPlain) return;
+  event.preventDefault();
+  window.history.pushState(null, "", link.href);
+  showChosen();
+  window.scrollTo({ top: 0 });
 }
 
 // --- start -----------------------------------------------------------------------------------------
 
+element("catalogue").addEventListener("click", choose);
 element("more").addEventListener("click", showCatalogue);
-const chosen = new URLSearchParams(window.location.search).get("v");
-if (chosen) watch(chosen);
+window.addEventListener("popstate", showChosen);
+showChosen();
 showCatalogue();
