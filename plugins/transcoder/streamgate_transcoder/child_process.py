@@ -22,6 +22,7 @@ from .media.channel import HEADER, Frame, decode_header, encode_frame
 from .media.task import ChildTask
 
 _LINE_BUFFER_BYTES = 4 << 20
+_LARGEST_READ_BYTES = 16 << 20
 _STDERR_TAIL_BYTES = 64 << 10
 _LAST_WORDS_S = 5.0
 
@@ -104,8 +105,10 @@ class ChildProcess:
                         code, detail = str(frame.head["code"]), str(frame.head["detail"])
                         raise error_from_wire({"code": code, "status": 422, "detail": detail})
                     case "read":
-                        data = await source.read_at(int(frame.head["offset"]), int(frame.head["length"]))
-                        await self._send({"kind": "bytes"}, data)
+                        offset, length = int(frame.head["offset"]), int(frame.head["length"])
+                        if source.descriptor is not None or offset < 0 or not 0 <= length <= _LARGEST_READ_BYTES:
+                            raise ValueError("it asked for bytes that are not its to ask for")
+                        await self._send({"kind": "bytes"}, await source.read_at(offset, length))
                     case "ready":
                         continue
                     case _:

@@ -41,6 +41,7 @@ _SECCOMP_MODE_FILTER = 2
 _RET_ALLOW = 0x7FFF0000
 _RET_EPERM = 0x0005_0001  # SECCOMP_RET_ERRNO | EPERM
 _RET_ENOSYS = 0x0005_0026  # glibc then falls back from clone3 to clone, whose flags can be looked at
+_X32 = 0x40000000
 _RET_KILL = 0x8000_0000
 _CLONE_THREAD = 0x0001_0000
 
@@ -104,6 +105,8 @@ def _program(architecture: int, clone: int, clone3: int, denied: tuple[int, ...]
         instruction(equal, architecture, true=1),
         instruction(answer, _RET_KILL),
         instruction(load, 0),  # number of the call
+        instruction(any_bit, _X32, false=1),  # x86-64's other numbers for the same calls
+        instruction(answer, _RET_KILL),
         instruction(equal, clone3, false=1),
         instruction(answer, _RET_ENOSYS),
         instruction(equal, clone, false=4),
