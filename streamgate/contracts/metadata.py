@@ -111,9 +111,11 @@ class ContentDelete:
 
 @attrs.frozen(kw_only=True)
 class Publish:
-    """The gate's owner (auth) has set or removed a rule; `published` follows it."""
+    """The gate's owner (auth) has set or removed a rule; `published` follows it. `revision` is the gate's, as in
+    `gate.changed`, which says the same: whichever comes first counts, and an older one never wins."""
 
     content_id: str
+    revision: int
     published: bool
 
 

@@ -1,4 +1,4 @@
-"""What metadata hears of uploads and media, and how each event moves its content. Repeats are harmless."""
+"""What metadata hears of uploads, media and gates, and how each event moves its content. Repeats are harmless."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from loguru import logger
 from sqlalchemy.orm import Session
 
 from streamgate.contracts.events import (
+    GATE_CHANGED,
     MEDIA_FAILED,
     MEDIA_PLANNED,
     MEDIA_PLAYABLE,
     MEDIA_READY,
     UPLOAD_FAILED,
     UPLOAD_FINISHED,
+    GateChanged,
 )
 from streamgate.events import EventBody, EventSubscription, Received, on_group
 from streamgate.sdk.clock import Clock
@@ -42,7 +44,21 @@ class Hearing:
             on_group(MEDIA_PLAYABLE, self._applies("streaming", states.media_playable), group=GROUP),
             on_group(MEDIA_READY, self._applies("streaming", states.media_ready), group=GROUP),
             on_group(MEDIA_FAILED, self._applies("streaming", states.media_failed), group=GROUP),
+            on_group(GATE_CHANGED, self._on_gate_changed, group=GROUP),
         ]
+
+    async def _on_gate_changed(self, event: Received[GateChanged]) -> None:
+        """Published while it has a gate. Auth calls `publish` too; this is for when that call is lost."""
+
+        def run(session: Session) -> None:
+            if not first_time(session, event.event_id, group=GROUP):
+                return
+            body = event.body
+            row = repository.find_for_change(session, body.subject_id)
+            if row is not None and row.state != "deleted":
+                repository.set_published(session, row, body.revision, body.has_gate, self._clock.now_ms())
+
+        await self._db.write(run)
 
     def _applies(self, producer: str, step: Callable[[Course, B], Course]) -> Callable[[Received[B]], Awaitable[None]]:
         async def handle(event: Received[B]) -> None:

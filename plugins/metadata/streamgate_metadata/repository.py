@@ -108,6 +108,13 @@ def set_texts(session: Session, row: ContentRow, texts: Texts) -> None:
     row.search_text = search_text(row.title, row.description, row.tags)
 
 
+def set_published(session: Session, row: ContentRow, revision: int, published: bool, now_ms: int) -> None:
+    """What the gate of this revision says, unless a later one was heard of."""
+    if heard(session, row.content_id, "auth", revision) and published != (row.published_at_ms is not None):
+        row.published_at_ms = now_ms if published else None
+        touch(row, now_ms)
+
+
 def touch(row: ContentRow, now_ms: int) -> None:
     row.updated_at_ms = max(now_ms, row.updated_at_ms)
     row.revision += 1

@@ -160,9 +160,7 @@ class MetadataService:
             row = repository.find_for_change(session, wanted.content_id)
             if row is None or row.state == "deleted":
                 raise _unknown(wanted.content_id)
-            if wanted.published != (row.published_at_ms is not None):
-                row.published_at_ms = self._clock.now_ms() if wanted.published else None
-                repository.touch(row, self._clock.now_ms())
+            repository.set_published(session, row, wanted.revision, wanted.published, self._clock.now_ms())
             return repository.to_content(row)
 
         return await self._db.write(run)

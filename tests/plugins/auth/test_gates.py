@@ -13,8 +13,8 @@ from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts.auth import AUTH, DecideMany, DecideQuery, GateCheck, GateQuery
 from streamgate.contracts.events import GATE_CHANGED, GateChanged
 from streamgate.contracts.gate import GateInvalid, Rule
-from streamgate.contracts.metadata import METADATA, ContentDelete, ContentNotFound, ContentQuery
-from streamgate.errors import Forbidden
+from streamgate.contracts.metadata import METADATA, ContentDelete, ContentNotFound, ContentQuery, Publish
+from streamgate.errors import Forbidden, Unavailable
 from streamgate.events import Received, on_group
 from streamgate.settings import Secret
 from streamgate.testing.devchain import ChainClient, DevchainServer
@@ -200,6 +200,30 @@ async def test_setting_a_gate_publishes_and_tells(tmp_path: Path, devchain: Chai
 
         await eventually(told)
     assert [(event.revision, event.has_gate) for event in heard] == [(1, True), (2, True), (3, False)]
+
+
+async def test_a_gate_counts_although_metadata_was_away_when_it_was_stored(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Title and description of what is private again must not stay public."""
+    owner = await person(home, "owner")
+    content_id = await content_of(home, owner.actor)
+    metadata = home.services.get(METADATA)
+
+    async def away(wanted: Publish) -> None:
+        raise Unavailable("metadata is away")
+
+    monkeypatch.setattr(metadata, "publish", away)
+    rules: list[Rule | None] = [{"public": {}}, None]
+    for rule in rules:
+        stored = await set_gate(home, owner.actor, content_id, rule)
+        assert stored.gate == rule
+
+        async def heard(is_public: bool = rule is not None) -> bool | None:
+            facts = await metadata.facts(ContentQuery(content_id=content_id))
+            return True if facts.published is is_public else None
+
+        await eventually(heard, what=f"metadata to hear of {rule}")
 
 
 async def test_only_the_owner_sets_a_gate(chained: House, owner: Person, viewer: Person) -> None:

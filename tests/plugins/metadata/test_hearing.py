@@ -7,12 +7,14 @@ import pytest
 from streamgate.context import Actor
 from streamgate.contracts.events import (
     CONTENT_DELETED,
+    GATE_CHANGED,
     MEDIA_FAILED,
     MEDIA_PLAYABLE,
     MEDIA_READY,
     UPLOAD_FAILED,
     UPLOAD_FINISHED,
     ContentDeleted,
+    GateChanged,
     MediaFailed,
     MediaPlayable,
     MediaReady,
@@ -27,6 +29,7 @@ from streamgate.contracts.metadata import (
     ContentNotFound,
     EnsureContent,
     Metadata,
+    Publish,
 )
 from streamgate.events import Received, on_group
 from streamgate.testing.house import House, house
@@ -139,3 +142,36 @@ async def test_deletion_is_told_once(tmp_path_factory: pytest.TempPathFactory, a
     # Stopping flushes the outbox.
     assert [(body.subject_id, body.owner) for body in told] == [(content.content_id, "alice")]
     assert told[0].revision > content.revision
+
+
+# --- gates ------------------------------------------------------------------------------------------
+
+
+async def say_gate(home: House, content_id: str, revision: int, has_gate: bool) -> None:
+    body = GateChanged(subject_id=content_id, revision=revision, has_gate=has_gate)
+    await home.events.publish(GATE_CHANGED, body, event_id=f"g{revision}")
+
+
+async def test_a_gate_publishes_and_its_removal_withdraws(
+    home: House, metadata: Metadata, alice: Actor, content_id: str
+) -> None:
+    for revision, has_gate in ((1, True), (2, False), (3, True)):
+        await say_gate(home, content_id, revision, has_gate)
+        assert ((await get(metadata, alice, content_id)).published_at is not None) is has_gate
+
+
+async def test_a_late_gate_changes_nothing(home: House, metadata: Metadata, alice: Actor, content_id: str) -> None:
+    """Neither as an event nor as a call."""
+    await say_gate(home, content_id, 2, has_gate=False)
+    await say_gate(home, content_id, 1, has_gate=True)
+    late = await metadata.publish(Publish(content_id=content_id, revision=1, published=True))
+    assert late == await get(metadata, alice, content_id)
+    assert late.published_at is None
+
+
+async def test_a_gate_heard_by_both_roads_counts_once(
+    home: House, metadata: Metadata, alice: Actor, content_id: str
+) -> None:
+    called = await metadata.publish(Publish(content_id=content_id, revision=1, published=True))
+    await say_gate(home, content_id, 1, has_gate=True)
+    assert await get(metadata, alice, content_id) == called

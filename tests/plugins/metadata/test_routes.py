@@ -49,7 +49,7 @@ async def test_policies_as_nobody_and_as_the_wrong_user(home: House, alice: Acto
     for method, path, arguments in asked:
         assert (await call(home, ANONYMOUS, method, path, **arguments)).status_code == 401
         assert (await call(home, bob, method, path, **arguments)).status_code == 404
-    await home.services.get(METADATA).publish(Publish(content_id=content_id, published=True))
+    await home.services.get(METADATA).publish(Publish(content_id=content_id, revision=1, published=True))
     for method, path, arguments in asked:
         assert (await call(home, bob, method, path, **arguments)).status_code == 403
     assert (await call(home, ANONYMOUS, "GET", "", params={"content_id": content_id})).status_code == 200
@@ -65,7 +65,8 @@ async def test_faults_are_named_by_field(home: House, alice: Actor) -> None:
 async def test_search_is_public_and_paged(home: House, alice: Actor) -> None:
     for n in range(3):
         made = await create(home, alice, title=f"film {n}", visibility="listed")
-        await home.services.get(METADATA).publish(Publish(content_id=str(made["content_id"]), published=True))
+        wanted = Publish(content_id=str(made["content_id"]), revision=1, published=True)
+        await home.services.get(METADATA).publish(wanted)
     await create(home, alice, title="film private", visibility="listed")
     first = (await call(home, ANONYMOUS, "GET", "/search", params={"q": "film", "limit": 2})).json()
     rest = (

@@ -40,7 +40,7 @@ async def add(
     )
     content_id = (await metadata.create(new)).content_id
     if published:
-        await metadata.publish(Publish(content_id=content_id, published=True))
+        await metadata.publish(Publish(content_id=content_id, revision=1, published=True))
     return content_id
 
 

@@ -30,7 +30,7 @@ def metadata(home: House) -> Metadata:
 async def create(metadata: Metadata, actor: Actor, *, published: bool = False) -> Content:
     content = await metadata.create(NewContent(actor=actor, title="Big Buck Bunny", tags=("Bunny",)))
     if published:
-        content = await metadata.publish(Publish(content_id=content.content_id, published=True))
+        content = await metadata.publish(Publish(content_id=content.content_id, revision=1, published=True))
     return content
 
 
@@ -70,14 +70,14 @@ async def test_a_published_content_answers_whoever_has_its_id(metadata: Metadata
 
 async def test_without_a_gate_it_is_private_again(metadata: Metadata, alice: Actor, bob: Actor) -> None:
     content = await create(metadata, alice, published=True)
-    await metadata.publish(Publish(content_id=content.content_id, published=False))
+    await metadata.publish(Publish(content_id=content.content_id, revision=2, published=False))
     with pytest.raises(ContentNotFound):
         await metadata.get(AccessQuery(content_id=content.content_id, actor=bob, want="see"))
 
 
 async def test_publishing_again_keeps_the_first_time(metadata: Metadata, alice: Actor) -> None:
     content = await create(metadata, alice, published=True)
-    assert await metadata.publish(Publish(content_id=content.content_id, published=True)) == content
+    assert await metadata.publish(Publish(content_id=content.content_id, revision=1, published=True)) == content
 
 
 async def test_moderators_see_and_change_what_others_own(metadata: Metadata, alice: Actor, moderator: Actor) -> None:
@@ -123,7 +123,7 @@ async def test_deleting_twice_is_harmless(metadata: Metadata, alice: Actor, bob:
     with pytest.raises(ContentNotFound):
         await metadata.facts(ContentQuery(content_id=content.content_id))
     with pytest.raises(ContentNotFound):
-        await metadata.publish(Publish(content_id=content.content_id, published=True))
+        await metadata.publish(Publish(content_id=content.content_id, revision=1, published=True))
 
 
 async def test_facts_tell_services_what_a_decision_needs(metadata: Metadata, alice: Actor) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from loguru import logger
 from sqlalchemy.orm import Session
 
 from streamgate.contracts.auth import GateCheck, GateCheckAnswer, GateQuery, SetGate, StoredGate
 from streamgate.contracts.events import GATE_CHANGED, GateChanged
 from streamgate.contracts.gate import Explanation, GateInvalid, Reading
 from streamgate.contracts.metadata import ContentNotFound, ContentQuery, Metadata, Publish
-from streamgate.errors import FieldError, Forbidden
+from streamgate.errors import FieldError, Forbidden, Unavailable
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database, emit
 from streamgate.sdk.evm import Address, parse_address
@@ -40,8 +41,7 @@ class Gates:
         return self._show(record)
 
     async def set(self, wanted: SetGate) -> StoredGate:
-        """Stores the rule, tells who must know, and has metadata publish (or withdraw) the content. Safe to repeat
-        after a failure between the two.
+        """Stores the rule, tells who must know, and has metadata publish (or withdraw) the content.
 
         Raises:
             GateInvalid: 422. ContentNotFound: 404. Forbidden: neither the owner nor a moderator asks.
@@ -70,8 +70,18 @@ class Gates:
             return record
 
         record = await self._db.write(save)
-        await self._metadata.publish(Publish(content_id=record.content_id, published=record.rule is not None))
+        await self._publish(record)
         return self._show(record)
+
+    async def _publish(self, record: GateRecord) -> None:
+        """At once, so that whoever has set a gate sees it; where metadata is away it hears `gate.changed` later."""
+        published = record.rule is not None
+        try:
+            await self._metadata.publish(
+                Publish(content_id=record.content_id, revision=record.revision, published=published)
+            )
+        except Unavailable as fault:
+            logger.bind(content_id=record.content_id, error=fault.code).warning("metadata hears of the gate later")
 
     async def check(self, query: GateCheck) -> GateCheckAnswer:
         """What the rule says of the asker's own wallets, or to its owner of any address. Owners see the rule's own
