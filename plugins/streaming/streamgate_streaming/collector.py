@@ -11,6 +11,7 @@ from streamgate.sdk.blobs import BlobStore
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 
+from . import garbage
 from . import media_repository as repository
 
 _VERSIONS = 20
@@ -38,10 +39,21 @@ class Collector:
         while await self._db.write(drop_replaced):
             pass
         count = 0
-        while keys := await self._db.read(lambda session: repository.due_garbage(session, now_ms, _BLOBS)):
+        while due := await self._db.read(partial(_due, now_ms=now_ms)):
+            keys, used = due
             for key in keys:
-                await self._blobs.delete(key)
-            await self._db.write(partial(repository.forget_garbage, keys=keys))
-            count += len(keys)
+                if key not in used:
+                    await self._blobs.delete(key)
+            await self._db.write(partial(garbage.forget_garbage, keys=keys))
+            count += len(keys) - len(used)
         if count:
             logger.bind(blobs=count).info("garbage collected")
+
+
+def _due(session: Session, *, now_ms: int) -> tuple[list[str], set[str]] | None:
+    """A page of what is due, and what of it is in use after all; None when nothing is."""
+    keys = garbage.due_garbage(session, now_ms, _BLOBS)
+    used = garbage.named_among(session, keys)
+    if used:
+        logger.bind(blobs=len(used)).warning("garbage that is in use was kept")
+    return (keys, used) if keys else None

@@ -30,6 +30,7 @@ from streamgate.sdk.db import emit
 from streamgate.sdk.ids import uuid7
 from streamgate.wire import to_plain
 
+from . import garbage
 from . import media_repository as repository
 from .orders import made_by, next_revision, order_parts, order_plan, source_of
 from .tables import ContentRow, MediaRow, RenditionRow, SegmentRow, WorkRow
@@ -136,7 +137,7 @@ def accept_parts(
                 fail_rendition(media, row, PART_REFUSED, str(fault))
         if row.status in ("ready", "failed"):
             if is_final:
-                _discard(session, row, part, now_ms=now_ms)
+                garbage.throw_away(session, keys_of(part), now_ms)
             continue
         _index(session, row, part, is_final=is_final, now_ms=now_ms)
         if row.segments_made == row.segments_planned:
@@ -235,7 +236,7 @@ def fail_version(
     media.error_code, media.error_detail = code, detail
     for row in repository.renditions_of(session, media).values():
         row.status = "failed"
-    repository.throw_away_made(session, media, now_ms)
+    garbage.throw_away_made(session, media, now_ms)
     if was_playable and repository.active_version(session, media.content_id) is not None:
         return
     failed = MediaFailed(
@@ -258,11 +259,11 @@ def try_plan(session: Session, content: ContentRow, media: MediaRow, plan: Media
 
 def _index(session: Session, row: RenditionRow, part: MadePart, *, is_final: bool, now_ms: int) -> None:
     known = repository.segments_of(session, row, [segment.n for segment in part.segments])
-    garbage = []
+    replaced = []
     if not row.init_key:
         row.init_key, row.init_sha256, row.init_size_bytes = part.init_key, part.init_sha256, part.init_size_bytes
     elif part.init_key != row.init_key:
-        garbage.append(part.init_key)
+        replaced.append(part.init_key)
     for segment in part.segments:
         found = known.get(segment.n)
         if found is None:
@@ -277,20 +278,18 @@ def _index(session: Session, row: RenditionRow, part: MadePart, *, is_final: boo
         elif found.key == segment.key or not is_final:
             continue
         else:
-            garbage.append(found.key)
+            replaced.append(found.key)
         found.key = segment.key
         found.size_bytes = segment.size_bytes
         found.sha256 = segment.sha256
         found.start_ticks = segment.decode_time_ticks
         found.duration_ticks = segment.duration_ticks
     session.flush()
-    repository.throw_away(session, garbage, now_ms)
+    garbage.keep(session, keys_of(part))
+    garbage.throw_away(session, replaced, now_ms)
     row.segments_made, row.made_bytes = repository.count_made(session, row)
     row.status = "running"
 
 
-def _discard(session: Session, row: RenditionRow, part: MadePart, *, now_ms: int) -> None:
-    """What was made and is not wanted, apart from what is in use."""
-    used = repository.indexed_keys(session, row.content_id, row.media_version) | {row.init_key}
-    keys = (part.init_key, *(segment.key for segment in part.segments))
-    repository.throw_away(session, [key for key in keys if key not in used], now_ms)
+def keys_of(part: MadePart) -> list[str]:
+    return [part.init_key, *(segment.key for segment in part.segments)]

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import delete, exists, func, insert, literal, select, union_all
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from streamgate.contracts.media import MediaPlan, PlannedRendition
 from streamgate.sdk.db import insert_into
 from streamgate.wire import from_plain
 
+from .garbage import throw_away_made
 from .presentation import Presentation, Segment, Track
-from .tables import ContentRow, GarbageRow, MediaRow, RenditionRow, SegmentRow, SessionRow, WorkRow
+from .tables import ContentRow, MediaRow, RenditionRow, SegmentRow, SessionRow, WorkRow
 from .verify import timescale_of
-
-GARBAGE_AFTER_MS = 60_000
-"""A response that is running when its blob becomes garbage may finish."""
 
 
 def content_for_update(session: Session, content_id: str) -> ContentRow:
@@ -35,7 +33,8 @@ def content_for_update(session: Session, content_id: str) -> ContentRow:
         "source_size_bytes": 0,
     }
     session.execute(insert_into(session, ContentRow).values(values).on_conflict_do_nothing())
-    return session.execute(select(ContentRow).where(ContentRow.content_id == content_id).with_for_update()).scalar_one()
+    locked = select(ContentRow).where(ContentRow.content_id == content_id).with_for_update()
+    return session.execute(locked).scalar_one()
 
 
 def find_content(session: Session, content_id: str) -> ContentRow | None:
@@ -167,35 +166,6 @@ def _track(plan: MediaPlan, rendition: PlannedRendition, row: RenditionRow, segm
 # --- what is no longer needed -----------------------------------------------------------------------
 
 
-def throw_away(session: Session, keys: Iterable[str], now_ms: int) -> None:
-    """Notes blobs for the collector; noting one twice is harmless."""
-    due_at_ms = now_ms + GARBAGE_AFTER_MS
-    values = [{"key": key, "due_at_ms": due_at_ms} for key in dict.fromkeys(keys) if key]
-    if values:
-        session.execute(insert_into(session, GarbageRow).on_conflict_do_nothing(), values)
-
-
-def throw_away_made(session: Session, media: MediaRow, now_ms: int) -> None:
-    """Everything made for a version: its blobs become garbage, its segments leave the index."""
-    session.flush()
-    segments = (SegmentRow.content_id == media.content_id, SegmentRow.media_version == media.media_version)
-    renditions = (
-        RenditionRow.content_id == media.content_id,
-        RenditionRow.media_version == media.media_version,
-        RenditionRow.init_key != "",
-    )
-    keys = union_all(
-        select(SegmentRow.key).where(*segments), select(RenditionRow.init_key).where(*renditions)
-    ).subquery()
-    due = (
-        select(keys.c.key, literal(now_ms + GARBAGE_AFTER_MS))
-        .distinct()
-        .where(~exists().where(GarbageRow.key == keys.c.key))
-    )
-    session.execute(insert(GarbageRow).from_select(["key", "due_at_ms"], due))
-    session.execute(delete(SegmentRow).where(*segments))
-
-
 def drop_version(session: Session, media: MediaRow, now_ms: int) -> None:
     """Forgets a version. Its open work stays known, so that late results become garbage too."""
     throw_away_made(session, media, now_ms)
@@ -220,15 +190,6 @@ def superseded(session: Session, limit: int) -> list[MediaRow]:
     )
     over = select(MediaRow).where(MediaRow.state.in_(("ready", "failed")), is_below_a_ready_one, ~is_watched)
     return list(session.scalars(over.limit(limit)))
-
-
-def due_garbage(session: Session, now_ms: int, limit: int) -> list[str]:
-    due = select(GarbageRow.key).where(GarbageRow.due_at_ms <= now_ms).order_by(GarbageRow.due_at_ms).limit(limit)
-    return list(session.scalars(due))
-
-
-def forget_garbage(session: Session, keys: Iterable[str]) -> None:
-    session.execute(delete(GarbageRow).where(GarbageRow.key.in_(list(keys))))
 
 
 def rendition_statuses(rows: Mapping[str, RenditionRow]) -> dict[str, str]:

@@ -29,7 +29,7 @@ from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database, first_time
 from streamgate.wire import from_plain
 
-from . import making
+from . import garbage, making
 from . import media_repository as repository
 from . import session_repository as sessions
 from .tables import ContentRow, MediaRow, WorkRow
@@ -188,14 +188,14 @@ class Orchestration:
 
         def take(session: Session, content: ContentRow, media: MediaRow, work: WorkRow) -> None:
             if media.state != "encoding":
-                repository.throw_away(session, _keys(parts), now_ms)
+                garbage.throw_away(session, _keys(parts), now_ms)
                 return
             making.accept_parts(session, content, media, parts, is_final=True, now_ms=now_ms)
             making.accept_end(session, media, work, code, detail)
             making.settle(session, content, media, now_ms=now_ms)
 
         def too_late(session: Session) -> None:
-            repository.throw_away(session, _keys(parts), now_ms)
+            garbage.throw_away(session, _keys(parts), now_ms)
 
         await self._handle(event.event_id, body.job_id, take, is_over=True, too_late=too_late)
 
@@ -296,4 +296,4 @@ def _structured(kind: type[T], result: dict[str, Any] | None) -> T | None:
 
 
 def _keys(parts: tuple[MadePart, ...]) -> list[str]:
-    return [key for part in parts for key in (part.init_key, *(segment.key for segment in part.segments))]
+    return [key for part in parts for key in making.keys_of(part)]

@@ -85,6 +85,8 @@ class RenditionRow(Base):
     init_sha256: Mapped[str] = mapped_column(String(64))
     init_size_bytes: Mapped[int]
 
+    __table_args__ = (Index("ix_streaming_renditions_init_key", "init_key"),)
+
 
 class SegmentRow(Base):
     """A made segment. Ticks are of its rendition's time scale."""
@@ -100,6 +102,8 @@ class SegmentRow(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     start_ticks: Mapped[int]
     duration_ticks: Mapped[int]
+
+    __table_args__ = (Index("ix_streaming_segments_key", "key"),)
 
 
 class WorkRow(Base):

@@ -1,0 +1,78 @@
+"""Blobs that nothing names any more, in the database: noted here, deleted by the collector.
+
+A key that the index names is never garbage: that is looked at when it is noted, and again before it is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import delete, exists, insert, literal, select, union_all, update
+from sqlalchemy.orm import Session
+
+from streamgate.sdk.db import insert_into
+
+from .tables import GarbageRow, MediaRow, RenditionRow, SegmentRow
+
+GARBAGE_AFTER_MS = 60_000
+"""A response that is running when its blob becomes garbage may finish."""
+
+_PAGE = 500  # keys in one statement
+
+
+def throw_away(session: Session, keys: Iterable[str], now_ms: int) -> None:
+    """Notes blobs for the collector, apart from those that are in use; noting one twice is harmless."""
+    session.flush()
+    thrown = [key for key in dict.fromkeys(keys) if key]
+    used = named_among(session, thrown)
+    values = [{"key": key, "due_at_ms": now_ms + GARBAGE_AFTER_MS} for key in thrown if key not in used]
+    if values:
+        session.execute(insert_into(session, GarbageRow).on_conflict_do_nothing(), values)
+
+
+def throw_away_made(session: Session, media: MediaRow, now_ms: int) -> None:
+    """Everything made for a version: its blobs become garbage and leave the index."""
+    session.flush()
+    segments = (SegmentRow.content_id == media.content_id, SegmentRow.media_version == media.media_version)
+    renditions = (
+        RenditionRow.content_id == media.content_id,
+        RenditionRow.media_version == media.media_version,
+        RenditionRow.init_key != "",
+    )
+    keys = union_all(
+        select(SegmentRow.key).where(*segments), select(RenditionRow.init_key).where(*renditions)
+    ).subquery()
+    due = (
+        select(keys.c.key, literal(now_ms + GARBAGE_AFTER_MS))
+        .distinct()
+        .where(~exists().where(GarbageRow.key == keys.c.key))
+    )
+    session.execute(insert(GarbageRow).from_select(["key", "due_at_ms"], due))
+    session.execute(delete(SegmentRow).where(*segments))
+    session.execute(update(RenditionRow).where(*renditions).values(init_key=""))
+
+
+def keep(session: Session, keys: Sequence[str]) -> None:
+    """Takes back what was noted, as far as the index names it now."""
+    named = sorted(named_among(session, keys))
+    for at in range(0, len(named), _PAGE):
+        session.execute(delete(GarbageRow).where(GarbageRow.key.in_(named[at : at + _PAGE])))
+
+
+def named_among(session: Session, keys: Sequence[str]) -> set[str]:
+    """Those of the keys that the index names, as a segment or as an init."""
+    named: set[str] = set()
+    for at in range(0, len(keys), _PAGE):
+        page = keys[at : at + _PAGE]
+        named.update(session.scalars(select(SegmentRow.key).where(SegmentRow.key.in_(page))))
+        named.update(session.scalars(select(RenditionRow.init_key).where(RenditionRow.init_key.in_(page))))
+    return named
+
+
+def due_garbage(session: Session, now_ms: int, limit: int) -> list[str]:
+    due = select(GarbageRow.key).where(GarbageRow.due_at_ms <= now_ms).order_by(GarbageRow.due_at_ms).limit(limit)
+    return list(session.scalars(due))
+
+
+def forget_garbage(session: Session, keys: Iterable[str]) -> None:
+    session.execute(delete(GarbageRow).where(GarbageRow.key.in_(list(keys))))
