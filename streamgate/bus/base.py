@@ -16,10 +16,10 @@ from typing import Protocol
 
 import attrs
 
-from streamgate.errors import TooLarge, Unavailable
+from streamgate.errors import StreamgateError, TooLarge, Unavailable
 
 Handler = Callable[[bytes], Awaitable[None]]
-"""Handles one message. Raising means: not handled, deliver again (group) or drop (everyone)."""
+"""Handles one message. Raising means: not handled, try again (group) or drop (everyone)."""
 
 Responder = Callable[[bytes], Awaitable[bytes]]
 """Answers one request. It must not raise: errors travel inside the answer's envelope."""
@@ -54,16 +54,27 @@ class Reject(Exception):
 class RetryPolicy:
     """How often a group's handler is tried, and the pause after each failure.
 
-    `pauses_s[0]` follows the first failure; the last one repeats. The whole of the default is 51 s, so that
-    a database that restarts costs no message its life.
+    `pauses_s[0]` follows the first failure; the last one repeats. What is only away (`is_retryable`) is tried
+    for as long as it takes: an hour without the database costs no message its life.
+
+    Attributes:
+        max_deliveries: faults of the handler itself that make a dead letter.
+        max_losses: deliveries that may end without a word (NATS: the process died, or was cut off from the server)
+            before the message is taken for one that kills whoever handles it.
     """
 
     max_deliveries: int = 6
+    max_losses: int = 50
     pauses_s: tuple[float, ...] = (0.2, 1.0, 5.0, 15.0, 30.0)
 
-    def pause_after_s(self, deliveries: int) -> float:
-        """Seconds to wait after that many deliveries (from 1) have failed."""
-        return self.pauses_s[min(deliveries, len(self.pauses_s)) - 1]
+    def pause_after_s(self, tries: int) -> float:
+        """Seconds to wait after that many tries (from 1) have failed."""
+        return self.pauses_s[min(tries, len(self.pauses_s)) - 1]
+
+
+def is_retryable(fault: Exception) -> bool:
+    """Whether the handler lacks something that will be back (`db.unavailable`): no fault of its own."""
+    return isinstance(fault, StreamgateError) and fault.retryable
 
 
 class Subscription(Protocol):
@@ -110,7 +121,8 @@ class Bus(Protocol):
         """Accepts a message on `evt.…` for good; returns when it is safe to forget it.
 
         Memory: returns when every group present has handled it (or has put it on its dead letters), which
-        takes as long as the retries do. NATS: when JetStream has acknowledged. A copy sent twice with one
+        takes as long as the retries do: for ever, while what a handler needs is away. NATS: when JetStream has
+        acknowledged. A copy sent twice with one
         `message_id` is dropped (within the last 10,000 messages, 10 minutes on NATS).
         `everyone` subscribers of the subject get it too, at most once.
 
@@ -128,10 +140,11 @@ class Bus(Protocol):
     ) -> Subscription:
         """Durable, at least once, one copy per group, in no promised order. A raising handler is retried with
         back-off (`RetryPolicy`), then the message goes to the group's dead letters; `Reject` sends it there at
-        once. Bounded: at most `concurrency` handlers run at once. `subject` (`evt.…`) has no wildcards.
+        once, a retryable `StreamgateError` never. Bounded: at most `concurrency` handlers run at once; a message
+        that waits for its next try holds up no other. `subject` (`evt.…`) has no wildcards.
 
         On NATS a new group begins with what the stream still keeps (7 days), and a message whose process died
-        is delivered again after the acknowledgement time; each such delivery counts.
+        is delivered again after the acknowledgement time; each such delivery counts as one try.
         """
 
     async def subscribe_everyone(self, subject: str, handler: Handler, *, resync: Resync) -> Subscription:

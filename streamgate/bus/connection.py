@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import attrs
 import nats.errors
 import nats.js.errors
 from loguru import logger
@@ -36,29 +37,21 @@ class Attached(Protocol):
     async def stop(self) -> None: ...
 
 
+@attrs.define(eq=False, kw_only=True)
 class Connection:
     """See `NatsBus` for the arguments. `on_connect` runs on each new connection before it counts as one."""
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        name: str,
-        start_timeout_s: float,
-        reconnect_wait_s: float,
-        on_connect: Callable[[], Awaitable[None]],
-    ) -> None:
-        self._urls = [part.strip() for part in url.split(",")]
-        self._name = name
-        self._start_timeout_s = start_timeout_s
-        self._reconnect_wait_s = reconnect_wait_s
-        self._on_connect = on_connect
-        self._client: Client = OrderedClient()
-        self._is_connected = asyncio.Event()
-        self._is_running = False
-        self._attached: list[Attached] = []
-        self._replacing: asyncio.Task[None] | None = None
-        self._last_error: Exception | None = None
+    _urls: list[str]
+    _name: str
+    _start_timeout_s: float
+    _reconnect_wait_s: float
+    _on_connect: Callable[[], Awaitable[None]]
+    _client: Client = attrs.field(init=False, factory=OrderedClient)
+    _is_connected: asyncio.Event = attrs.field(init=False, factory=asyncio.Event)
+    _is_running: bool = attrs.field(init=False, default=False)
+    _attached: list[Attached] = attrs.field(init=False, factory=list)
+    _replacing: asyncio.Task[None] | None = attrs.field(init=False, default=None)
+    _last_error: Exception | None = attrs.field(init=False, default=None)
 
     @property
     def address(self) -> str:

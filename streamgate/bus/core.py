@@ -59,7 +59,7 @@ class Listener(CoreSubscription):
 
     async def stop(self) -> None:
         await super().stop()
-        await self._lane.close()
+        await self._lane.drain()
 
 
 class Server(CoreSubscription):

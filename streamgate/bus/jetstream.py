@@ -13,6 +13,7 @@ import asyncio
 import json
 from collections import Counter
 
+import attrs
 import nats.js.errors
 from loguru import logger
 from nats.aio.msg import Msg
@@ -20,7 +21,7 @@ from nats.aio.subscription import Subscription as ClientSubscription
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
 
-from streamgate.bus.base import Handler, Reject, RetryPolicy
+from streamgate.bus.base import Handler, Reject, RetryPolicy, is_retryable
 from streamgate.bus.client import FAULTS, leave
 from streamgate.bus.connection import Connection
 from streamgate.bus.lanes import WorkerPool, spawn_apart
@@ -57,38 +58,35 @@ async def count_dead_letters(jetstream: JetStreamContext) -> dict[str, int]:
     return dict(counts)
 
 
+@attrs.define(eq=False, kw_only=True, slots=False)
 class GroupConsumer:
-    """This process' share in a group's durable consumer."""
+    """This process' share in a group's durable consumer.
 
-    def __init__(
-        self,
-        connection: Connection,
-        subject: str,
-        group: str,
-        handler: Handler,
-        *,
-        concurrency: int,
-        retry: RetryPolicy,
-        ack_wait_s: float,
-    ) -> None:
-        self._connection = connection
-        self._subject = subject
-        self._group = group
-        self._durable = f"{group}--{subject.replace('.', '-')}"
-        self._handler = handler
-        self._concurrency = concurrency
-        self._retry = retry
-        self._ack_wait_s = ack_wait_s
-        self._pool = WorkerPool(concurrency)
-        self._held: set[str] = set()  # reply subjects of messages that are here and not settled
-        self._asked = 0  # messages we have asked for and not got
-        self._inbox = ""
-        self._subscribed: ClientSubscription | None = None
-        self._is_broken = False  # the consumer may be gone: look before asking again
-        self._is_stopping = False
-        self._wake = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._log = logger.bind(subject=subject, group=group)
+    A message whose handler lacks something (`is_retryable`) stays in this process' hands and is tried again, so
+    that no delivery is used up; the server hears that it is alive, and gives out at most 1,000 such messages.
+    """
+
+    _connection: Connection
+    _subject: str
+    _group: str
+    _handler: Handler
+    _concurrency: int
+    _retry: RetryPolicy
+    _ack_wait_s: float
+    _held: set[str] = attrs.field(init=False, factory=set)  # reply subjects of messages being handled here
+    _waiting: dict[str, tuple[Msg, asyncio.TimerHandle]] = attrs.field(init=False, factory=dict)  # between tries
+    _asked: int = attrs.field(init=False, default=0)  # messages we have asked for and not got
+    _inbox: str = attrs.field(init=False, default="")
+    _subscribed: ClientSubscription | None = attrs.field(init=False, default=None)
+    _is_broken: bool = attrs.field(init=False, default=False)  # the consumer may be gone: look before asking again
+    _is_stopping: bool = attrs.field(init=False, default=False)
+    _wake: asyncio.Event = attrs.field(init=False, factory=asyncio.Event)
+    _tasks: list[asyncio.Task[None]] = attrs.field(init=False, factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self._pool = WorkerPool(self._concurrency)
+        self._durable = f"{self._group}--{self._subject.replace('.', '-')}"
+        self._log = logger.bind(subject=self._subject, group=self._group)
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -117,6 +115,9 @@ class GroupConsumer:
             task.cancel()
         if self._subscribed is not None:
             await leave(self._connection.client, self._subscribed)
+        for message, timer in list(self._waiting.values()):
+            timer.cancel()
+            self._begin(message)  # which gives it back
         await self._pool.drain()
         for task in self._tasks:
             task.cancel()
@@ -171,11 +172,12 @@ class GroupConsumer:
             self._on_status(status, message.headers or {})
             return
         self._asked = max(0, self._asked - 1)
-        if self._is_stopping:
-            await message.nak()  # to another member, now
-            return
+        self._begin(message)
+
+    def _begin(self, message: Msg, tries: int = 1) -> None:
+        self._waiting.pop(message.reply, None)
         self._held.add(message.reply)
-        task = self._pool.spawn(lambda: self._handle(message))
+        task = self._pool.spawn(lambda: self._handle(message, tries))
         task.add_done_callback(lambda _: self._let_go(message.reply))
 
     def _on_status(self, status: str, headers: dict[str, str]) -> None:
@@ -196,7 +198,7 @@ class GroupConsumer:
         """Tells the server that what is here is alive, so that a long handler is not run twice."""
         while True:
             await asyncio.sleep(self._ack_wait_s / HEARTBEATS_PER_ACK_WAIT)
-            for reply in list(self._held):
+            for reply in [*self._held, *self._waiting]:
                 try:
                     await self._connection.client.publish(reply, Msg.Ack.Progress)
                 except FAULTS as fault:
@@ -204,18 +206,21 @@ class GroupConsumer:
 
     # --- handling -----------------------------------------------------------------------------------
 
-    async def _handle(self, message: Msg) -> None:
+    async def _handle(self, message: Msg, tries: int) -> None:
         try:
-            await self._settle(message)
+            await self._settle(message, tries)
         except FAULTS as fault:
             # Not acknowledged: the server delivers it again when the acknowledgement time is over.
             self._log.bind(error=repr(fault)).warning("message could not be settled")
 
-    async def _settle(self, message: Msg) -> None:
-        delivery = message.metadata.num_delivered
-        retry = self._retry
+    async def _settle(self, message: Msg, tries: int) -> None:
+        """One try. `tries` counts those of this delivery, from 1."""
+        delivery, retry = message.metadata.num_delivered, self._retry
         log = self._log.bind(message_id=(message.headers or {}).get("Nats-Msg-Id", ""), delivery=delivery)
-        if delivery > retry.max_deliveries:
+        if self._is_stopping:
+            await message.nak()  # to another member, now
+            return
+        if delivery > retry.max_losses:
             log.error("message was delivered too often without an end; dead letter")
             await self._bury(message, f"never finished in {delivery - 1} deliveries")
             return
@@ -225,7 +230,13 @@ class GroupConsumer:
             log.bind(reason=str(fault)).error("message rejected; dead letter")
             await self._bury(message, str(fault))
         except Exception as fault:
-            if delivery < retry.max_deliveries:
+            if is_retryable(fault) and not self._is_stopping:
+                log.bind(tries=tries, error=repr(fault)).warning("handler lacks something; trying again")
+                timer = asyncio.get_running_loop().call_later(
+                    retry.pause_after_s(tries), self._begin, message, tries + 1
+                )
+                self._waiting[message.reply] = (message, timer)
+            elif is_retryable(fault) or delivery < retry.max_deliveries:
                 log.bind(error=repr(fault)).warning("handler failed; trying again")
                 await message.nak(delay=retry.pause_after_s(delivery))
             else:

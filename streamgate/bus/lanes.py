@@ -119,7 +119,7 @@ class EveryoneLane:
         self._has_gap = True
         self._wake.set()
 
-    async def close(self) -> None:
+    async def drain(self) -> None:
         """Finishes the message being handled; what waits behind it is dropped."""
         self._is_closing = True
         self._waiting.clear()

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import attrs
 from loguru import logger
@@ -23,6 +24,7 @@ from streamgate.bus.base import (
     check_pattern,
     check_size,
     check_subject,
+    is_retryable,
     matches,
 )
 from streamgate.bus.lanes import REMEMBERED_IDS, EveryoneLane, WorkerPool, spawn_apart
@@ -34,38 +36,34 @@ class _Left(Exception):
 
 
 @attrs.define(eq=False)
-class _Server:
-    """A responder. `others` holds it with those of its kind for as long as it takes questions."""
+class _Share:
+    """A subscription. `others` holds it with those of its kind for as long as it takes messages."""
 
-    others: list[_Server]
+    others: list[Any]
+    work: WorkerPool | EveryoneLane
+
+    async def stop(self) -> None:
+        if self in self.others:
+            self.others.remove(self)
+        await self.work.drain()
+
+
+@attrs.define(eq=False)
+class _Server(_Share):
+    work: WorkerPool
     subject: str
     responder: Responder
-    pool: WorkerPool
-
-    async def stop(self) -> None:
-        if self in self.others:
-            self.others.remove(self)
-        await self.pool.drain()
 
 
 @attrs.define(eq=False)
-class _Listener:
-    others: list[_Listener]
-    lane: EveryoneLane
-
-    async def stop(self) -> None:
-        if self in self.others:
-            self.others.remove(self)
-        await self.lane.close()
+class _Listener(_Share):
+    work: EveryoneLane
 
 
 @attrs.define(eq=False)
-class _Member:
-    """One subscription's share in a group."""
-
-    others: list[_Member]
+class _Member(_Share):
+    work: WorkerPool
     handler: Handler
-    pool: WorkerPool
 
     async def handle(self, payload: bytes) -> None:
         """One try, when a place is free; raises what the handler raises, or _Left."""
@@ -75,16 +73,11 @@ class _Member:
                 raise _Left
             await self.handler(payload)
 
-        task = self.pool.spawn(begin)
+        task = self.work.spawn(begin)
         await asyncio.wait({task})
         if task.cancelled():
             raise _Left
         task.result()
-
-    async def stop(self) -> None:
-        if self in self.others:
-            self.others.remove(self)
-        await self.pool.drain()
 
 
 class MemoryBus:
@@ -170,7 +163,8 @@ class MemoryBus:
     async def _deliver_to(self, key: tuple[str, str], payload: bytes, message_id: str) -> None:
         subject, group = key
         log = logger.bind(subject=subject, group=group, message_id=message_id)
-        for delivery in itertools.count(1):
+        faults = 0
+        for tries in itertools.count(1):
             members = self._groups[key]
             if not members or self._stopping.is_set():
                 raise BusUnavailable(f"group {group} left before it had handled {subject}")
@@ -182,9 +176,10 @@ class MemoryBus:
             except Reject as fault:
                 log.bind(reason=str(fault)).error("message rejected; dead letter")
             except Exception as fault:
-                if delivery < self._retry.max_deliveries:
-                    log.bind(delivery=delivery, error=repr(fault)).warning("handler failed; trying again")
-                    await self._pause(self._retry.pause_after_s(delivery))
+                faults += not is_retryable(fault)
+                if faults < self._retry.max_deliveries:
+                    log.bind(tries=tries, error=repr(fault)).warning("handler failed; trying again")
+                    await self._pause(self._retry.pause_after_s(tries))
                     continue
                 log.opt(exception=fault).error("handler failed for the last time; dead letter")
             self._dead[group] += 1
@@ -203,8 +198,8 @@ class MemoryBus:
 
     def _tell(self, subject: str, payload: bytes, message_id: str) -> None:
         for listener in self._listeners:
-            if matches(listener.lane.subject, subject):
-                listener.lane.offer(payload, message_id)
+            if matches(listener.work.subject, subject):
+                listener.work.offer(payload, message_id)
 
     async def dead_letters(self) -> dict[str, int]:
         return dict(self._dead)
@@ -217,7 +212,7 @@ class MemoryBus:
         check_event(subject, group=group)
         self._check_running()
         others = self._groups.setdefault((subject, group), [])
-        others.append(_Member(others, handler, WorkerPool(concurrency)))
+        others.append(_Member(others, WorkerPool(concurrency), handler))
         return others[-1]
 
     async def subscribe_everyone(self, subject: str, handler: Handler, *, resync: Resync) -> Subscription:
@@ -225,8 +220,8 @@ class MemoryBus:
         self._check_running()
         listener = _Listener(self._listeners, EveryoneLane(subject, handler, resync, self._retry))
         self._listeners.append(listener)
-        listener.lane.note_gap()
-        await listener.lane.tried_resync()
+        listener.work.note_gap()
+        await listener.work.tried_resync()
         return listener
 
     # --- questions ----------------------------------------------------------------------------------
@@ -238,9 +233,9 @@ class MemoryBus:
         if not servers:
             raise Unavailable(f"nobody serves {subject}")
         server = servers[next(self._turn) % len(servers)]
-        if server.pool.is_full:
+        if server.work.is_full:
             raise Unavailable(f"{subject} has too many questions waiting")
-        task = server.pool.spawn(lambda: server.responder(payload))
+        task = server.work.spawn(lambda: server.responder(payload))
         done, _ = await asyncio.wait({task}, timeout=timeout_s)
         if not done:
             task.add_done_callback(_forget)
@@ -256,7 +251,7 @@ class MemoryBus:
     async def serve(self, subject: str, group: str, responder: Responder, *, concurrency: int = 64) -> Subscription:
         check_pattern(subject)
         self._check_running()
-        self._servers.append(_Server(self._servers, subject, responder, WorkerPool(concurrency)))
+        self._servers.append(_Server(self._servers, WorkerPool(concurrency), subject, responder))
         return self._servers[-1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import nats.errors
 from loguru import logger
@@ -58,7 +59,7 @@ class NatsBus:
         self._retry = retry or RetryPolicy()
         self._ack_wait_s = ack_wait_s
         self.connection = Connection(
-            url,
+            urls=[part.strip() for part in url.split(",")],
             name=name,
             start_timeout_s=start_timeout_s,
             reconnect_wait_s=reconnect_wait_s,
@@ -88,19 +89,14 @@ class NatsBus:
             answer = await self.connection.ask(subject, payload, timeout_s=API_TIMEOUT_S, headers=headers)
         except nats.errors.NoRespondersError as fault:
             # The stream is gone (a server with an empty disk): make it, and let the publisher come again.
-            await self._remake_streams()
+            with suppress(*FAULTS):
+                await ensure_streams(self.connection.jetstream)
             raise BusUnavailable(f"no stream took {subject}") from fault
         except FAULTS as fault:
             raise BusUnavailable(f"{subject} was not acknowledged: {fault or 'no answer'}") from fault
         said = json.loads(answer.data)
         if "error" in said:
             raise BusUnavailable(f"{subject} was refused: {said['error'].get('description', said['error'])}")
-
-    async def _remake_streams(self) -> None:
-        try:
-            await ensure_streams(self.connection.jetstream)
-        except FAULTS as fault:
-            logger.bind(error=repr(fault)).warning("streams could not be made")
 
     async def broadcast(self, subject: str, payload: bytes) -> None:
         check_subject(subject)
@@ -125,10 +121,10 @@ class NatsBus:
     ) -> Subscription:
         check_event(subject, group=group)
         consumer = GroupConsumer(
-            self.connection,
-            subject,
-            group,
-            handler,
+            connection=self.connection,
+            subject=subject,
+            group=group,
+            handler=handler,
             concurrency=concurrency,
             retry=self._retry,
             ack_wait_s=self._ack_wait_s,

@@ -10,6 +10,7 @@ import pytest
 from streamgate.bus import lanes
 from streamgate.bus.base import BusUnavailable, RetryPolicy
 from streamgate.bus.memory import MemoryBus
+from streamgate.errors import Unavailable
 
 
 async def test_publish_returns_when_each_group_has_handled_it(running: Any, subject: str) -> None:
@@ -54,10 +55,13 @@ async def test_pauses_between_tries_are_those_of_the_policy(running: Any, subjec
         assert await bus.dead_letters() == {"group": 1}
 
 
-async def test_stopping_ends_a_pause_and_the_publisher_keeps_its_row(subject: str, recorder: Any) -> None:
+@pytest.mark.parametrize("fault", [RuntimeError("broken"), Unavailable("away")])
+async def test_stopping_ends_a_pause_and_the_publisher_keeps_its_row(
+    subject: str, recorder: Any, fault: Exception
+) -> None:
     bus = MemoryBus(retry=RetryPolicy(pauses_s=(3600,)))
     await bus.start()
-    handler = recorder(failures=1)
+    handler = recorder(failures=1, fault=fault)
     await bus.subscribe_group(subject, "group", handler)
     publishing = asyncio.create_task(bus.publish(subject, b"later", message_id="1"))
     await handler.wait_for(1)
@@ -67,6 +71,23 @@ async def test_stopping_ends_a_pause_and_the_publisher_keeps_its_row(subject: st
     with pytest.raises(BusUnavailable):
         await publishing
     assert await bus.dead_letters() == {}
+
+
+async def test_what_is_away_is_asked_for_again_at_the_longest_pause(running: Any, subject: str, recorder: Any) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    bus = MemoryBus(sleep=sleep)
+    handler = recorder(failures=1000, fault=Unavailable("away for eight hours"))
+    async with running(bus):
+        await bus.subscribe_group(subject, "group", handler)
+        await bus.publish(subject, b"precious", message_id="1")
+
+        assert slept == [0.2, 1, 5, 15, *[30.0] * 996]
+        assert len(handler.got) == 1001
+        assert await bus.dead_letters() == {}
 
 
 async def test_a_message_that_waits_for_its_turn_is_not_begun_while_stopping(subject: str) -> None:

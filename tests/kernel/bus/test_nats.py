@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from streamgate.bus.base import BusUnavailable
+from streamgate.bus.base import BusUnavailable, RetryPolicy
 from streamgate.bus.nats import NatsBus
 from streamgate.errors import Unavailable
 from streamgate.testing.processes import free_port
@@ -141,10 +141,9 @@ async def test_a_handler_longer_than_the_acknowledgement_time_runs_once(
 async def test_a_message_that_kills_every_process_ends_as_a_dead_letter(
     nats_bus: MakeNats, running: Any, subject: str, recorder: Any
 ) -> None:
-    """Deliveries that never came to an end count too."""
-    group = subject.replace(".", "-")
+    group, few = subject.replace(".", "-"), RetryPolicy(max_losses=3)
     for _ in range(3):
-        dying, took = nats_bus(ack_wait_s=0.2), recorder()
+        dying, took = nats_bus(ack_wait_s=0.2, retry=few), recorder()
         await dying.start()
 
         async def never(payload: bytes, took: Any = took) -> None:
@@ -159,7 +158,7 @@ async def test_a_message_that_kills_every_process_ends_as_a_dead_letter(
             task.cancel()
         await dying.connection.client.close()
 
-    bus, unused = nats_bus(ack_wait_s=0.2), recorder()
+    bus, unused = nats_bus(ack_wait_s=0.2, retry=few), recorder()
     async with running(bus):
         await bus.subscribe_group(subject, group, unused)
         async with asyncio.timeout(10):
@@ -167,6 +166,42 @@ async def test_a_message_that_kills_every_process_ends_as_a_dead_letter(
                 await asyncio.sleep(0.02)
 
     assert unused.got == []
+
+
+async def test_a_message_outlives_many_restarts_while_its_dependency_is_away(
+    nats_bus: MakeNats, running: Any, subject: str, recorder: Any
+) -> None:
+    """It waits in the hands of a process; one that stops gives it to the next, however often."""
+    group, slow = subject.replace(".", "-"), RetryPolicy(max_deliveries=3, pauses_s=(3600,))
+    for n in range(5):
+        bus, failing = nats_bus(retry=slow, ack_wait_s=60), recorder(failures=1, fault=Unavailable("away"))
+        async with running(bus):
+            await bus.subscribe_group(subject, group, failing)
+            if n == 0:
+                await bus.publish(subject, b"precious", message_id=f"{subject}-1")
+            assert await failing.wait_for(1) == [b"precious"]
+    bus, heard = nats_bus(retry=slow), recorder()
+    async with running(bus):
+        await bus.subscribe_group(subject, group, heard)
+
+        assert await heard.wait_for(1) == [b"precious"]
+        assert group not in await bus.dead_letters()
+
+
+async def test_a_message_that_waits_is_kept_from_other_members(
+    nats_bus: MakeNats, running: Any, subject: str, recorder: Any
+) -> None:
+    """Longer than the acknowledgement time: its holder tells the server that it lives."""
+    holder, other = nats_bus(retry=RetryPolicy(pauses_s=(1.0,)), ack_wait_s=0.3), nats_bus(ack_wait_s=0.3)
+    waits, unused = recorder(failures=1, fault=Unavailable("away")), recorder()
+    async with running(holder, other):
+        await holder.subscribe_group(subject, "group", waits)
+        await holder.publish(subject, b"mine", message_id=f"{subject}-1")
+        await waits.wait_for(1)
+        await other.subscribe_group(subject, "group", unused)
+
+        assert await waits.wait_for(2) == [b"mine", b"mine"]
+        assert unused.got == []
 
 
 async def test_a_dead_letter_keeps_the_message_and_the_reason(

@@ -86,6 +86,54 @@ async def _has_dead(bus: Bus, group: str, count: int) -> bool:
     return (await bus.dead_letters()).get(group) == count
 
 
+async def test_what_cannot_be_done_now_uses_up_no_delivery(bus: Bus, subject: str, recorder: Any) -> None:
+    """A dependency that is away for longer than all the tries together costs no message its life."""
+    group = subject.replace(".", "-")
+    got: list[bytes] = []
+    handled = asyncio.Event()
+
+    async def handler(payload: bytes) -> None:
+        got.append(payload)
+        if len(got) <= 7:
+            raise Unavailable("the database is away")
+        if len(got) <= 9:  # one fault fewer than make a dead letter
+            raise RuntimeError("as the test wants it")
+        handled.set()
+
+    await bus.subscribe_group(subject, group, handler)
+    await bus.publish(subject, b"precious", message_id=f"{subject}-1")
+
+    async with asyncio.timeout(10):
+        await handled.wait()
+    assert got == [b"precious"] * 10
+    assert group not in await bus.dead_letters()
+
+
+async def test_a_message_that_waits_for_its_dependency_holds_up_no_other(bus: Bus, subject: str, recorder: Any) -> None:
+    is_back, others = asyncio.Event(), recorder()
+    handled = asyncio.Event()
+
+    async def handler(payload: bytes) -> None:
+        if payload != b"waits":
+            await others(payload)
+        elif is_back.is_set():
+            handled.set()
+        else:
+            raise Unavailable("what only this message needs is away")
+
+    await bus.subscribe_group(subject, "group", handler, concurrency=1)
+    waiting = asyncio.create_task(bus.publish(subject, b"waits", message_id=f"{subject}-0"))
+    for n in range(1, 6):
+        await bus.publish(subject, b"%d" % n, message_id=f"{subject}-{n}")
+    assert sorted(await others.wait_for(5)) == [b"1", b"2", b"3", b"4", b"5"]
+    assert not handled.is_set()
+
+    is_back.set()
+    async with asyncio.timeout(10):
+        await handled.wait()
+    await waiting
+
+
 async def test_a_rejected_message_is_a_dead_letter_at_once(bus: Bus, subject: str, recorder: Any) -> None:
     group = subject.replace(".", "-")
     handler = recorder(failures=9, fault=Reject("no repetition can help: ünreadable"))
