@@ -172,7 +172,7 @@ class Auth(Protocol):
     @method(timeout_s=3, idempotent=True)
     async def configured_chains(self) -> ConfiguredChains: ...
 
-    @method(timeout_s=8, idempotent=True)
+    @method(timeout_s=10, idempotent=True)
     async def decide(self, query: DecideQuery) -> Decision:
         """Never raises for a chain that cannot be read, nor for metadata being away: the outcome is `unknown`. A
         content without a gate is open to its owner and moderators alone; owners and moderators always hold; of an

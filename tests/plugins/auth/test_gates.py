@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from streamgate.testing.house import House, house
 from streamgate.testing.wait import eventually
 from streamgate.testing.wallets import Wallet
 from streamgate_auth.config import AuthConfig, ChainSettings
+from streamgate_auth.gate.decide import FACTS_TIMEOUT_S, VETO_TIMEOUT_S
+from streamgate_auth.gate.read import LEAF_TIMEOUT_S
 from tests.plugins.auth.people import Person, config_for, content_of, decide, kernel_settings, person, set_gate
 
 NAMES = ["metadata", "auth"]
@@ -325,6 +328,33 @@ async def test_grace_is_for_those_who_were_in_and_ends(cut: Cut) -> None:
     assert (await decide(cut.home, attrs.evolve(holder.actor), "c_other")).grace_until_s == 0.0
     await set_gate(cut.home, owner.actor, content_id, holds_one(cut.chain, min="1", token_id="1"))
     assert (await decide(cut.home, holder.actor, content_id)).grace_until_s == 0.0  # another rule
+
+
+async def test_metadata_that_hangs_is_unknown_and_leaves_the_grace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamgate_auth.gate.decide.FACTS_TIMEOUT_S", 0.05)
+    configs = {"auth": AuthConfig(grace_s=300)}
+    async with house(tmp_path, NAMES, settings=kernel_settings(tmp_path), configs=configs) as home:
+        owner = await person(home, "owner")
+        content_id = await content_of(home, owner.actor, {"public": {}})
+        held = await decide(home, owner.actor, content_id)
+        metadata = home.services.get(METADATA)
+
+        async def hang(query: ContentQuery) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(metadata, "facts", hang)
+        decision = await decide(home, owner.actor, content_id)
+        assert (decision.outcome, decision.grace_until_s) == ("unknown", held.read_at_s + 300)
+        assert decision.explanation.text == "the content's owner is not known now"
+
+
+@pytest.mark.parametrize("method", ["decide", "decide_many"])
+def test_a_decision_has_time_for_each_of_its_waits(method: str) -> None:
+    """Otherwise its caller gets a fault where it was promised `unknown`."""
+    waits_s = FACTS_TIMEOUT_S + LEAF_TIMEOUT_S + VETO_TIMEOUT_S
+    assert waits_s < AUTH.methods[method].timeout_s
 
 
 async def test_a_stored_rule_of_a_kind_that_went_away_opens_to_nobody(

@@ -13,7 +13,7 @@ from streamgate.contracts.auth import DecideQuery, Decision
 from streamgate.contracts.gate import Explanation, GateInvalid, Outcome
 from streamgate.contracts.hooks import PlaybackQuestion, decide_playback
 from streamgate.contracts.metadata import ContentNotFound, ContentQuery, Facts, Metadata
-from streamgate.errors import StreamgateError
+from streamgate.errors import DeadlineExceeded, StreamgateError
 from streamgate.hooks import Hooks
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
@@ -27,7 +27,9 @@ from streamgate_auth.gate.read import read_leaves
 from streamgate_auth.gate.repository import GateRecord, load_gates
 from streamgate_auth.repository import load_wallets
 
+FACTS_TIMEOUT_S = 2.0
 VETO_TIMEOUT_S = 2.0
+"""Both and `LEAF_TIMEOUT_S` follow each other, and together stay below the time that `decide` has."""
 
 
 @attrs.frozen(kw_only=True)
@@ -80,11 +82,13 @@ class Decider:
 
     async def _facts(self, content_id: str) -> Facts | Explanation:
         try:
-            return await self._metadata.facts(ContentQuery(content_id=content_id))
+            async with asyncio.timeout(FACTS_TIMEOUT_S):
+                return await self._metadata.facts(ContentQuery(content_id=content_id))
         except ContentNotFound:
             return _said("content", "does_not_hold", "there is no such content")
-        except StreamgateError as fault:
-            return _said("content", "unknown", "the content's owner is not known now", reason=fault.code)
+        except (StreamgateError, TimeoutError) as fault:
+            reason = fault.code if isinstance(fault, StreamgateError) else DeadlineExceeded.code
+            return _said("content", "unknown", "the content's owner is not known now", reason=reason)
 
     # --- one query ------------------------------------------------------------------------------
 
