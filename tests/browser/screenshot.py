@@ -45,7 +45,9 @@ async def shoot(stage: Stage, clip: Path) -> bytes:
         await tab.until("video.currentTime > 1 && video.buffered.length")
         await tab.value(f"() => {{ video.currentTime = {AT_S}; }}")
         await tab.until(f"!video.seeking && video.videoHeight === 720 && video.currentTime > {AT_S} + 0.5")
-        await tab.page.locator("#video").hover()  # shows its controls
+        await tab.page.locator("#video").hover()
+        await tab.page.mouse.move(WIDTH_PX / 2, HEIGHT_PX / 3)  # shows its controls, within half a second
+        await tab.until(f"video.currentTime > {AT_S + 1}")
         return await tab.page.screenshot()
 
 
