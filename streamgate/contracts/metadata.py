@@ -12,7 +12,8 @@ from streamgate.services import ServiceRef, method
 
 ContentState = Literal["draft", "uploading", "processing", "ready", "failed", "deleted"]
 Visibility = Literal["unlisted", "listed"]
-Protection = Literal["none", "encrypted"]
+Protection = Literal["none"]
+"""How the media are kept from copying: nothing is encrypted yet, so nothing else is accepted."""
 
 
 class ContentNotFound(NotFound):

@@ -50,6 +50,12 @@ async def test_a_creator_creates_changes_and_deletes(home: House) -> None:
     assert (await call(home, ALICE, "DELETE", path)).status_code == 204
 
 
+async def test_protection_that_is_not_given_is_not_promised(home: House) -> None:
+    answer = await call(home, ALICE, "POST", CONTENT, json={"title": "x", "protection": "encrypted"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "protection")
+    assert (await create(home, protection="none"))["protection"] == "none"
+
+
 async def test_who_is_no_creator_creates_nothing(home: House) -> None:
     assert (await call(home, ANONYMOUS, "POST", CONTENT, json={"title": "x"})).status_code == 401
     assert (await call(home, EVE, "POST", CONTENT, json={"title": "x"})).status_code == 403

@@ -62,6 +62,13 @@ async def test_faults_are_named_by_field(home: House, alice: Actor) -> None:
     assert (await call(home, alice, "POST", "/create", json={"title": "x", "owner": "bob"})).status_code == 422
 
 
+async def test_protection_that_is_not_given_is_not_promised(home: House, alice: Actor) -> None:
+    answer = await call(home, alice, "POST", "/create", json={"title": "x", "protection": "encrypted"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": "protection", "message": "must be one of none"}]
+    assert (await create(home, alice, protection="none"))["protection"] == "none"
+
+
 async def test_search_is_public_and_paged(home: House, alice: Actor) -> None:
     for n in range(3):
         made = await create(home, alice, title=f"film {n}", visibility="listed")
