@@ -1,7 +1,8 @@
 """From the last byte of a source to the first segment: what is heard, and the step it causes.
 
 Each handler does its work and notes the event in one transaction, so hearing it again changes nothing. Blobs are
-looked at before, services are called before: what a transaction must not wait for.
+looked at before: what a transaction must not wait for. Services are called after: nothing that was decided waits for
+one, or is undone by one that is away.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from streamgate.contracts.events import (
     UploadFailed,
     UploadFinished,
 )
-from streamgate.contracts.jobs import Cancel, JobNotFound, Jobs
 from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, PROBE_KIND, MadePart, MadeResult, ProbeResult
 from streamgate.contracts.streaming import NotPlayable, Transcode
 from streamgate.events import Received
@@ -32,12 +32,14 @@ from streamgate.wire import from_plain
 from . import garbage, making
 from . import media_repository as repository
 from . import session_repository as sessions
+from .cancelling import Cancellations, cancel_later
 from .tables import ContentRow, MediaRow, WorkRow
 
 GROUP = "streaming"
 KINDS_OF_PARTS = frozenset({CHUNK_KIND, AUDIO_KIND})
 RESULT_INVALID = "media.result_invalid"
 JOB_FAILED = "media.job_failed"
+IN_THE_MAKING = ("planning", "encoding")
 DEFAULT_PROFILE, DEFAULT_PRIORITY = "web", 5
 
 T = TypeVar("T")
@@ -47,10 +49,10 @@ Take = Callable[[Session, ContentRow, MediaRow, WorkRow], None]
 class Orchestration:
     """Owns the media versions."""
 
-    def __init__(self, db: Database, blobs: BlobStore, jobs: Jobs, clock: Clock) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, cancellations: Cancellations, clock: Clock) -> None:
         self._db = db
         self._blobs = blobs
-        self._jobs = jobs
+        self._cancellations = cancellations
         self._clock = clock
 
     # --- sources ------------------------------------------------------------------------------------
@@ -76,38 +78,44 @@ class Orchestration:
         """A source that was taken back after all: what was made of it may not be watched."""
         body, now_ms = event.body, self._clock.now_ms()
 
-        def withdraw(session: Session) -> None:
+        def withdraw(session: Session) -> list[str]:
             if not first_time(session, event.event_id, group=GROUP):
-                return
+                return []
             content = repository.content_for_update(session, body.content_id)
             content.failed_upload_id = body.upload_id
             if content.upload_id == body.upload_id:
                 content.upload_id = content.source_key = ""
+            stopped = []
             for media in repository.media_versions(session, body.content_id):
                 if media.upload_id == body.upload_id and media.state != "failed":
+                    if media.state in IN_THE_MAKING:
+                        stopped.append(cancel_later(session, media, now_ms))
                     making.fail_version(session, content, media, body.code, body.detail, now_ms=now_ms)
                     sessions.end_all_of(
                         session, body.content_id, "withdrawn", now_ms, media_version=media.media_version
                     )
+            return stopped
 
-        await self._cancel_work(body.content_id, of_upload=body.upload_id)
-        await self._db.write(withdraw)
+        await self._cancellations.cancel(await self._db.write(withdraw))
 
     async def on_content_deleted(self, event: Received[ContentDeleted]) -> None:
         """Nothing is served any more, nothing is made any more, what was made is collected."""
         content_id, now_ms = event.body.subject_id, self._clock.now_ms()
 
-        def forget(session: Session) -> None:
+        def forget(session: Session) -> list[str]:
             if not first_time(session, event.event_id, group=GROUP):
-                return
+                return []
             content = repository.content_for_update(session, content_id)
             content.is_deleted = True
             sessions.end_all_of(session, content_id, "deleted", now_ms)
+            stopped = []
             for media in repository.media_versions(session, content_id):
+                if media.state in IN_THE_MAKING:
+                    stopped.append(cancel_later(session, media, now_ms))
                 repository.drop_version(session, media, now_ms)
+            return stopped
 
-        await self._cancel_work(content_id)
-        await self._db.write(forget)
+        await self._cancellations.cancel(await self._db.write(forget))
 
     async def transcode(self, wanted: Transcode) -> str:
         """The task that makes the newest source's media anew; the running one, where the same is being made.
@@ -125,7 +133,7 @@ class Orchestration:
             newest = repository.find_media(session, content.content_id, content.newest_version)
             if (
                 newest is not None
-                and newest.state in ("planning", "encoding")
+                and newest.state in IN_THE_MAKING
                 and (newest.source_key, newest.profile) == (content.source_key, wanted.profile)
             ):
                 return newest.root_id
@@ -253,23 +261,6 @@ class Orchestration:
         if not is_there:
             logger.bind(key=key, size_bytes=size_bytes).warning("made blob is not there as told")
         return is_there
-
-    async def _cancel_work(self, content_id: str, *, of_upload: str = "") -> None:
-        """Stops the tasks of versions in the making. Asking again is harmless, so a fault of the queue's is raised:
-        the event comes again."""
-
-        def running(session: Session) -> list[str]:
-            return [
-                media.root_id
-                for media in repository.media_versions(session, content_id)
-                if media.state in ("planning", "encoding") and of_upload in ("", media.upload_id)
-            ]
-
-        for root_id in await self._db.read(running):
-            try:
-                await self._jobs.cancel(Cancel(job_id=root_id))
-            except JobNotFound:  # asked for by the outbox, and not queued yet: it will find nothing to do
-                logger.bind(task_id=root_id).info("task to cancel is not queued yet")
 
 
 def _fault_of(body: JobFinished) -> tuple[str, str]:

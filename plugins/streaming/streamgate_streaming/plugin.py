@@ -36,6 +36,7 @@ PREFIXES = ("/api/v1/stream",)
 GROUP = "streaming"
 FLUSH_EVERY_S = 30.0
 SWEEP_EVERY_S = 60.0
+CANCEL_EVERY_S = 30.0
 COLLECT_EVERY_S = 60.0
 
 
@@ -50,6 +51,7 @@ class StreamingPlugin:
         from streamgate.sdk.db import Database
         from streamgate.sdk.secrets import master_key
 
+        from .cancelling import Cancellations
         from .catalogue import Catalogue
         from .collector import Collector
         from .delivery import PREFIX, Delivery
@@ -71,7 +73,8 @@ class StreamingPlugin:
         self._catalogue = Catalogue(self._db, clock)
         self._keeper = Keeper(self._db, clock, config)
         self._sessions = Sessions(self._db, auth, metadata, clock, config, self._keeper)
-        self._orchestration = Orchestration(self._db, self._blobs, ctx.services.get(JOBS), clock)
+        cancellations = Cancellations(self._db, ctx.services.get(JOBS), clock)
+        self._orchestration = Orchestration(self._db, self._blobs, cancellations, clock)
         self._service = StreamingService(self._db, self._orchestration)
         self._routes = StreamRoutes(self._sessions, self._keys, self._service, metadata, lease_s=config.lease_s)
         delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs)
@@ -81,6 +84,7 @@ class StreamingPlugin:
         self._periodic = [
             Periodic("streaming.flush", FLUSH_EVERY_S, self._keeper.flush, clock, needs=stores, acts_at_stop=True),
             Periodic("streaming.sweep", SWEEP_EVERY_S, self._keeper.sweep, clock, needs=stores),
+            Periodic("streaming.cancel", CANCEL_EVERY_S, cancellations.carry_out, clock, needs=stores),
             Periodic("streaming.collect", COLLECT_EVERY_S, collector.collect, clock, needs=stores),
         ]
 

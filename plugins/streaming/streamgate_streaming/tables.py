@@ -130,6 +130,15 @@ class GarbageRow(Base):
     __table_args__ = (Index("ix_streaming_garbage_due", "due_at_ms"),)
 
 
+class CancelRow(Base):
+    """A task to cancel that worker may not have heard of yet."""
+
+    __tablename__ = "streaming_cancellations"
+
+    root_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    asked_at_ms: Mapped[int]
+
+
 class SessionRow(Base):
     """A playback session. `user_id` is empty for nobody known; then `client_id` alone says whose it is. Roles and
     address are those of its latest request that carried a bearer."""

@@ -142,13 +142,16 @@ class FakeMetadata(Partial):
 
 
 class FakeJobs(Partial):
-    """Remembers what was cancelled; `known` root jobs can be."""
+    """Remembers what was cancelled; `known` root jobs can be. `fault`: what every question meets."""
 
     def __init__(self) -> None:
+        self.fault: Exception | None = None
         self.known: set[str] = set()
         self.cancelled: list[str] = []
 
     async def cancel(self, wanted: Cancel) -> Job:
+        if self.fault is not None:
+            raise self.fault
         if wanted.job_id not in self.known:
             raise JobNotFound(f"no job {wanted.job_id}")
         self.cancelled.append(wanted.job_id)
@@ -396,8 +399,12 @@ class Theatre:
 
     async def collect(self) -> None:
         """One turn of the collector, now."""
-        [collector] = [unit for unit in self.home.plugins["streaming"]._periodic if unit.name == "streaming.collect"]
-        await collector._act()
+        await self.turn("streaming.collect")
+
+    async def turn(self, name: str) -> None:
+        """One turn of a unit that acts every so often, now."""
+        [unit] = [unit for unit in self.home.plugins["streaming"]._periodic if unit.name == name]
+        await unit._act()
 
     async def collected(self, *, but: tuple[str, ...] = ()) -> None:
         """Lets time pass until nothing made is left in the blob store, but what is below these prefixes."""
