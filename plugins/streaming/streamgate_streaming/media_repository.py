@@ -19,7 +19,7 @@ from .verify import timescale_of
 
 
 def content_for_update(session: Session, content_id: str) -> ContentRow:
-    """The content's row, locked; a new one where there is none."""
+    """The content's row, locked and as it is now, whatever of it was read before; a new one where there is none."""
     values = {
         "content_id": content_id,
         "revision": 0,
@@ -34,7 +34,7 @@ def content_for_update(session: Session, content_id: str) -> ContentRow:
     }
     session.execute(insert_into(session, ContentRow).values(values).on_conflict_do_nothing())
     locked = select(ContentRow).where(ContentRow.content_id == content_id).with_for_update()
-    return session.execute(locked).scalar_one()
+    return session.execute(locked.execution_options(populate_existing=True)).scalar_one()
 
 
 def find_content(session: Session, content_id: str) -> ContentRow | None:
@@ -63,6 +63,12 @@ def media_of_root(session: Session, root_id: str) -> MediaRow | None:
 
 def find_work(session: Session, job_id: str) -> WorkRow | None:
     return session.get(WorkRow, job_id)
+
+
+def reread_work(session: Session, job_id: str) -> WorkRow | None:
+    """As it is now: for whoever had to wait for the content's row since."""
+    again = select(WorkRow).where(WorkRow.job_id == job_id).execution_options(populate_existing=True)
+    return session.scalars(again).one_or_none()
 
 
 def renditions_of(session: Session, media: MediaRow) -> dict[str, RenditionRow]:

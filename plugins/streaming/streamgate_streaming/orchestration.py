@@ -126,10 +126,10 @@ class Orchestration:
         now_ms = self._clock.now_ms()
 
         def begin(session: Session) -> str:
-            found = repository.find_content(session, wanted.content_id)
-            if found is None or found.is_deleted or not found.source_key:
+            is_known = repository.find_content(session, wanted.content_id) is not None
+            content = repository.content_for_update(session, wanted.content_id) if is_known else None
+            if content is None or content.is_deleted or not content.source_key:
                 raise NotPlayable(f"content {wanted.content_id} has no source yet: upload one first")
-            content = repository.content_for_update(session, wanted.content_id)
             newest = repository.find_media(session, content.content_id, content.newest_version)
             if (
                 newest is not None
@@ -220,10 +220,13 @@ class Orchestration:
         is over."""
 
         def handle(session: Session) -> None:
-            work = repository.find_work(session, job_id)
+            known = repository.find_work(session, job_id)
+            if known is None:
+                return
+            content = repository.content_for_update(session, known.content_id)
+            work = repository.reread_work(session, job_id)
             if work is None or not first_time(session, event_id, group=GROUP):
                 return
-            content = repository.content_for_update(session, work.content_id)
             media = repository.find_media(session, work.content_id, work.media_version)
             if media is not None:
                 take(session, content, media, work)

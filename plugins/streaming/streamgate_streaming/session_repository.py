@@ -202,6 +202,7 @@ def _same(session: Session, wanted: NewSession) -> SessionRow | None:
             SessionRow.state != "ended",
         )
         .with_for_update()
+        .execution_options(populate_existing=True)
     ).one_or_none()
 
 

@@ -83,6 +83,18 @@ async def test_one_person_opening_many_at_once_stays_within_the_limit(
         assert set(await asyncio.gather(*(ask(f"device-{distinct.index(201)}") for _ in range(4)))) == {201}
 
 
+async def test_asking_at_once_for_the_same_media_gives_one_task(
+    open_theatre: Open, on_postgresql: KernelSettings
+) -> None:
+    async with open_theatre(on_postgresql) as theatre:
+        streaming = theatre.home.services.get(STREAMING)
+        for n in range(5):
+            await theatre.play(f"c_{n}")
+            wanted = Transcode(content_id=f"c_{n}", actor=Actor(kind="user", user_id="creator"))
+            started = await asyncio.gather(*(streaming.transcode(wanted) for _ in range(4)))
+            assert len({each.task_id for each in started}) == 1
+
+
 async def test_a_refusal_and_a_restart_on_postgresql(open_theatre: Open, on_postgresql: KernelSettings) -> None:
     async with open_theatre(on_postgresql) as theatre:
         await theatre.play("c_film")
