@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
 
 from streamgate.sdk.db.engine import DatabaseFault, DatabaseUnavailable, json_text
-from streamgate.sdk.db.writer import Writer
+from streamgate.sdk.db.writer import Writer, carriable
 
 T = TypeVar("T")
 
@@ -122,8 +122,11 @@ class SqliteEngine:
         engine, context = self._read_engine, copy_context()
 
         def run() -> T:
-            with Session(engine, expire_on_commit=False) as session:
-                return context.run(fn, session)
+            try:
+                with Session(engine, expire_on_commit=False) as session:
+                    return context.run(fn, session)
+            except StopIteration as fault:
+                raise carriable(fault) from fault
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, run)
 

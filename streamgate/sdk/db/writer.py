@@ -131,7 +131,7 @@ def _settle(done: list[Any]) -> None:
         if item.future.done():
             continue  # whoever asked has given up; it is written all the same
         if item.error is not None:
-            item.future.set_exception(item.error)
+            item.future.set_exception(carriable(item.error))
         else:
             item.future.set_result(item.result)
 
@@ -214,3 +214,12 @@ def _translated(fault: BaseException) -> BaseException:
         unavailable.__cause__ = fault
         return unavailable
     return fault
+
+
+def carriable(fault: BaseException) -> BaseException:
+    """What a future takes: a StopIteration becomes a RuntimeError, as it does where a coroutine raises it."""
+    if not isinstance(fault, StopIteration):
+        return fault
+    told = RuntimeError("the function raised StopIteration")
+    told.__cause__ = fault
+    return told

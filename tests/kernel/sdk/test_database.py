@@ -66,6 +66,23 @@ async def test_failing_write_leaves_nothing_and_harms_no_other(db: Database, thi
     assert await ids_in(db, things) == [f"{number:03}" for number in range(60) if number % 3]
 
 
+async def test_function_that_raises_stop_iteration_harms_nobody(db: Database, things: Table) -> None:
+    """No future carries a StopIteration; it comes out as coroutines say it."""
+
+    def empty(_: Session) -> str:
+        return next(iter(()))
+
+    writes = [db.write(empty), db.write(lambda session: session.execute(insert(things), {"thing_id": "b"}) and "ok")]
+    async with asyncio.timeout(10):
+        failed, good = await asyncio.gather(*writes, return_exceptions=True)
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await db.read(empty)
+    assert good == "ok"
+    assert isinstance(failed, RuntimeError)
+    assert isinstance(failed.__cause__, StopIteration)
+    assert await db.read(lambda session: list(session.scalars(select(things.c.thing_id)))) == ["b"]
+
+
 async def test_broken_constraint_is_the_writers_own_fault(db: Database, things: Table) -> None:
     async def write(thing_id: str) -> None:
         await db.write(lambda session: session.execute(insert(things).values(thing_id=thing_id)) and None)
