@@ -86,5 +86,5 @@ lock: $(STAMPS)/uv  ## the lock files anew; UPGRADE=1 takes newer versions
 
 clean:  ## remove .venv and everything built; ./data stays
 	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@rm -rf plugins/*/node_modules plugins/*/dist
+	@rm -rf plugins/*/node_modules plugins/*/dist tests/*/node_modules plugins/web/streamgate_web/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
