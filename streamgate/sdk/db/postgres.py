@@ -17,16 +17,24 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
 from streamgate.sdk.db.engine import DatabaseFault, DatabaseUnavailable, json_text
 
 T = TypeVar("T")
 
 ATTEMPTS = 6
-RETRIED = frozenset({"40001", "40P01", "55P03"})  # serialization_failure, deadlock_detected, lock_not_available
+RETRIED = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
+AWAY = frozenset({"55P03", "25P03"})  # lock_not_available, idle_in_transaction_session_timeout: waited long enough
 OVERFLOW = 8
 CONNECT_TIMEOUT_S = 5.0
 POOL_TIMEOUT_S = 5.0
+LOCK_TIMEOUT_S = 5.0
+"""For another transaction's row; deadlocks are found after 1 s."""
+IDLE_TIMEOUT_S = 15.0
+"""After which the server ends the transaction of a process that is frozen or cut off, and its locks with it."""
+COMMAND_TIMEOUT_S = 20.0
+"""For the answer to one statement, where the server or the network says nothing."""
 ALTER_LOCK = 0x5347_6462  # "SGdb": held while tables change
 RELAY_LOCK = 0x5347_6F62  # "SGob": beside the plugin's number, held by the process that relays its outbox
 
@@ -54,7 +62,7 @@ class PostgresEngine:
         return f"postgresql://{self._url.host or ''}:{self._url.port or 5432}/{self._url.database}"
 
     async def open(self) -> None:
-        self._engine = _engine(self._url, pool_size=self._pool_size, max_overflow=OVERFLOW)
+        self._engine = _engine(self._url, pool_size=self._pool_size, max_overflow=OVERFLOW, pool_timeout=POOL_TIMEOUT_S)
         self._lock_engine = _engine(self._url, pool_size=1, max_overflow=0, isolation_level="AUTOCOMMIT")
         try:
             await self.probe()
@@ -96,7 +104,8 @@ class PostgresEngine:
         return await self._retried(attempt, lambda: True)
 
     async def alter(self, fn: Callable[[Connection], T]) -> T:
-        async def attempt(engine: AsyncEngine) -> T:
+        async def attempt(_: AsyncEngine) -> T:
+            engine = _engine(self._url, is_bounded=False, poolclass=NullPool)
             async with engine.begin() as connection:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ALTER_LOCK})
                 return await connection.run_sync(fn)
@@ -154,14 +163,19 @@ class PostgresEngine:
             await connection.close()
 
 
-def _engine(url: URL, **options: Any) -> AsyncEngine:
+def _engine(url: URL, *, is_bounded: bool = True, **options: Any) -> AsyncEngine:
+    """`is_bounded`: waits for locks and answers end. Changing large tables takes as long as it takes."""
     query = dict(url.query)
     if "sslmode" in query:  # libpq's word; asyncpg takes the same values as `ssl`
         query["ssl"] = query.pop("sslmode")
+    connect_args: dict[str, Any] = {"timeout": CONNECT_TIMEOUT_S}
+    if is_bounded:
+        bounds_s = {"lock_timeout": LOCK_TIMEOUT_S, "idle_in_transaction_session_timeout": IDLE_TIMEOUT_S}
+        connect_args["server_settings"] = {name: f"{bound_s * 1000:.0f}" for name, bound_s in bounds_s.items()}
+        connect_args["command_timeout"] = COMMAND_TIMEOUT_S
     return create_async_engine(
         url.set(query=query),
-        pool_timeout=POOL_TIMEOUT_S,
-        connect_args={"timeout": CONNECT_TIMEOUT_S},
+        connect_args=connect_args,
         json_serializer=json_text,
         json_deserializer=orjson.loads,
         **options,
@@ -169,7 +183,8 @@ def _engine(url: URL, **options: Any) -> AsyncEngine:
 
 
 def _translated(fault: DBAPIError, state: str | None) -> Exception:
-    """Connection trouble, shutdown, too many connections, a full disk: unavailable. The rest is the query's own."""
-    if fault.connection_invalidated or state in RETRIED or (state or "")[:2] in ("08", "53", "57"):
-        return DatabaseUnavailable(f"PostgreSQL: {type(fault.orig).__name__}", retry_after_s=1)
+    """Connection trouble, waits that ended, shutdown, a full disk: unavailable. The rest is the query's own."""
+    if fault.connection_invalidated or state in RETRIED | AWAY or (state or "")[:2] in ("08", "53", "57"):
+        cause = getattr(fault.orig, "__cause__", None) or fault.orig  # SQLAlchemy wraps the driver's
+        return DatabaseUnavailable(f"PostgreSQL: {type(cause).__name__}", retry_after_s=1)
     return fault

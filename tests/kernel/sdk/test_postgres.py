@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from streamgate.lifecycle import StartFailed
-from streamgate.sdk.db import Database, DatabaseUnavailable
+from streamgate.sdk.db import Database, DatabaseUnavailable, postgres
+from streamgate.sdk.db.postgres import PostgresEngine
 from streamgate.testing.context import bus_unit, plugin_context, running
 from streamgate.testing.servers import PostgresServer
 
@@ -52,6 +55,95 @@ async def test_connection_that_was_cut_is_replaced(db: Database, postgres_server
     pid = await db.read(lambda session: session.scalar(text("SELECT pg_backend_pid()")))
     await asyncio.to_thread(postgres_server.execute, f"SELECT pg_terminate_backend({pid}, 5000)")
     assert await db.write(lambda session: session.scalar(text("SELECT 1"))) == 1
+
+
+@asynccontextmanager
+async def opened(url: str, sample: ModuleType, folder: Path) -> AsyncIterator[PostgresEngine]:
+    """An engine that takes the bounds of this moment."""
+    engine = database_of(url, sample, folder)._engine
+    assert isinstance(engine, PostgresEngine)
+    await engine.open()
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+async def test_wait_for_a_lock_is_bounded(
+    postgres_database: str, sample: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "LOCK_TIMEOUT_S", 0.2)
+    things, has_lock, may_end = sample.tables.things, asyncio.Event(), asyncio.Event()
+    touch = update(things).where(things.c.thing_id == "a").values(count=things.c.count + 1)
+    async with opened(postgres_database, sample, tmp_path) as engine:
+        await engine.write(lambda session: session.execute(insert(things), {"thing_id": "a"}) and None, {})
+
+        async def hold() -> None:
+            assert engine._engine is not None
+            async with engine._engine.begin() as connection:
+                await connection.execute(touch)
+                has_lock.set()
+                await may_end.wait()
+
+        holding = asyncio.create_task(hold())
+        await has_lock.wait()
+        async with asyncio.timeout(5):
+            with pytest.raises(DatabaseUnavailable, match="LockNotAvailable") as raised:
+                await engine.write(lambda session: session.execute(touch) and None, {})
+        assert raised.value.retryable
+        may_end.set()
+        await holding
+        await engine.write(lambda session: session.execute(touch) and None, {})
+        assert await engine.read(lambda session: session.scalar(select(things.c.count))) == 2
+
+
+async def test_statement_without_an_answer_is_given_up(
+    postgres_database: str, sample: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "COMMAND_TIMEOUT_S", 0.2)
+    slow = text("SELECT pg_sleep(30)")
+    async with opened(postgres_database, sample, tmp_path) as engine, asyncio.timeout(10):
+        with pytest.raises(DatabaseUnavailable):
+            await engine.read(lambda session: session.execute(slow) and None)
+        with pytest.raises(DatabaseUnavailable):
+            await engine.write(lambda session: session.execute(slow) and None, {})
+        assert await engine.probe() == "postgresql"
+
+
+async def test_transaction_that_idles_is_ended_and_run_again(
+    postgres_database: str, sample: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a process is frozen: the server does not keep its locks for it."""
+    monkeypatch.setattr(postgres, "IDLE_TIMEOUT_S", 0.2)
+    things, runs = sample.tables.things, 0
+
+    def work(session: Session) -> None:
+        nonlocal runs
+        runs += 1
+        session.execute(insert(things), {"thing_id": "a"})
+        if runs == 1:
+            time.sleep(0.8)
+        session.execute(insert(things), {"thing_id": "b"})
+
+    async with opened(postgres_database, sample, tmp_path) as engine:
+        await engine.write(work, {})
+        assert await engine.read(lambda session: sorted(session.scalars(select(things.c.thing_id)))) == ["a", "b"]
+    assert runs == 2
+
+
+async def test_changing_tables_takes_as_long_as_it_takes(
+    postgres_database: str, sample: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for bound in ("COMMAND_TIMEOUT_S", "LOCK_TIMEOUT_S", "IDLE_TIMEOUT_S"):
+        monkeypatch.setattr(postgres, bound, 0.2)
+
+    def work(connection: Connection) -> list[str]:
+        connection.execute(text("SELECT pg_sleep(0.5)"))
+        names = ("lock_timeout", "idle_in_transaction_session_timeout")
+        return [connection.scalar(text(f"SHOW {name}")) for name in names]
+
+    async with opened(postgres_database, sample, tmp_path) as engine:
+        assert await engine.alter(work) == ["0", "0"]
 
 
 async def test_restart_of_the_server_is_survived(sample: ModuleType, tmp_path: Path) -> None:
