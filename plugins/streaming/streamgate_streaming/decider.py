@@ -17,7 +17,7 @@ from streamgate.contracts.gate import GateUnknown
 from streamgate.errors import StreamgateError, Unavailable
 from streamgate.sdk.clock import Clock
 
-from .lease import after_decision, after_silence, decision_for
+from .lease import Moment, after_decision, after_silence, decision_for
 from .live import LiveSession
 
 BATCH = 200
@@ -102,12 +102,13 @@ class Decider:
         finally:
             self._waiting -= 1
 
-    def apply(self, live: LiveSession, decision: Decision) -> bool:
-        """Brings an answer to the session's lease; False when it is a refusal, which the caller must carry out."""
+    def apply(self, live: LiveSession, decision: Decision, at: Moment) -> bool:
+        """Brings an answer that arrived at `at` to the session's lease; False when it is a refusal, which the caller
+        must carry out."""
         if live.ended:
             return True
         decision = decision_for(live.actor, decision)
-        live.lease, outcome = after_decision(live.lease, decision, now_s=self._clock.now_s(), lease_s=self._lease_s)
+        live.lease, outcome = after_decision(live.lease, decision, at=at, lease_s=self._lease_s)
         if outcome == "unknown":
             bound = logger.bind(session_id=live.session_id, reason=decision.explanation.reason)
             bound.warning("gate cannot be decided; the lease runs out")
@@ -150,12 +151,13 @@ class Decider:
                 return
             logger.bind(sessions=len(batch), code=fault.code).warning("gate cannot be asked; leases run out")
             for live in batch:
-                live.lease = after_silence(live.lease, now_s=self._clock.now_s(), lease_s=self._lease_s)
+                live.lease = after_silence(live.lease, now_s=self._clock.monotonic_s(), lease_s=self._lease_s)
             return
+        arrived = Moment.now(self._clock)
         if len(decisions) != len(batch):
             raise ValueError(f"{len(decisions)} decisions for {len(batch)} questions")
         pairs = zip(batch, decisions, strict=True)
-        refused = [live for live, decision in pairs if not self.apply(live, decision)]
+        refused = [live for live, decision in pairs if not self.apply(live, decision, arrived)]
         if refused:
             await self._on_refused(refused)
 

@@ -1,13 +1,19 @@
-"""How long one decision opens the bytes: pure, so that every order of answers can be tried to the tick."""
+"""How long one decision opens the bytes: pure, so that every order of answers can be tried to the tick.
+
+Answers speak in wall time, which a machine may set back. That is turned into this process's monotonic time once, when
+the answer arrives; nothing here is compared with a wall clock again.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import attrs
 
 from streamgate.context import Actor
 from streamgate.contracts.auth import Decision
+from streamgate.sdk.clock import Clock
 
 _PAUSE = 20
 """After an answer, nobody asks again before a twentieth of the lease (3 s of 60): an answer that does not extend it
@@ -15,11 +21,24 @@ must not be asked for at every segment."""
 
 
 @attrs.frozen
-class Lease:
-    """Bytes may be served before `until_s`; from `ask_from_s` on traffic asks for the next decision. Unix times."""
+class Moment:
+    """One moment by both clocks."""
 
-    until_s: float = 0.0
-    ask_from_s: float = 0.0
+    wall_s: float  # Unix time
+    mono_s: float
+
+    @classmethod
+    def now(cls, clock: Clock) -> Moment:
+        return cls(clock.now_s(), clock.monotonic_s())
+
+
+@attrs.frozen
+class Lease:
+    """Bytes may be served before `until_s`; from `ask_from_s` on traffic asks for the next decision. Both, and `now_s`
+    everywhere, are of this process's monotonic clock."""
+
+    until_s: float = -math.inf
+    ask_from_s: float = -math.inf
 
     def holds(self, now_s: float) -> bool:
         return now_s < self.until_s
@@ -41,18 +60,22 @@ def decision_for(actor: Actor, decision: Decision) -> Decision:
     return decision
 
 
-def after_decision(lease: Lease, decision: Decision, *, now_s: float, lease_s: float) -> tuple[Lease, Outcome]:
-    """The lease after an answer, and what it was.
+def after_decision(lease: Lease, decision: Decision, *, at: Moment, lease_s: float) -> tuple[Lease, Outcome]:
+    """The lease after an answer that arrived at `at`, and what it was.
 
     It counts from the chain read, never from the answer's arrival, and a read from the future (another machine's
-    clock) counts as now. Unknown leaves it to run out, or to the end of the grace where the operator gives one.
+    clock) counts as now. Unknown leaves it to run out, or to the end of the grace where the operator gives one; what
+    is left of a grace is measured by the clock that is further on, auth's or ours.
     """
-    ask_from_s = now_s + lease_s / _PAUSE
+    ask_from_s = at.mono_s + lease_s / _PAUSE
     if decision.outcome == "does_not_hold":
         return NO_LEASE, "refused"
     if decision.outcome == "unknown":
-        return Lease(max(lease.until_s, decision.grace_until_s), ask_from_s), "unknown"
-    until_s = max(lease.until_s, min(decision.read_at_s, now_s) + lease_s)
+        grace_s = decision.grace_until_s - max(decision.read_at_s, at.wall_s)
+        until_s = max(lease.until_s, at.mono_s + grace_s) if grace_s > 0 else lease.until_s
+        return Lease(until_s, ask_from_s), "unknown"
+    age_s = max(0.0, at.wall_s - decision.read_at_s)
+    until_s = max(lease.until_s, at.mono_s + lease_s - age_s)
     return Lease(until_s, max(ask_from_s, until_s - lease_s / 2)), "extended"
 
 

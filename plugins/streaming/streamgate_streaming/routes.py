@@ -21,7 +21,6 @@ from streamgate.web.routes import PUBLIC, Call, Route
 
 from .delivery import PREFIX
 from .keys import PathKeys
-from .live import LiveSession
 from .sessions import Sessions
 
 _CONTENT_ID = attrs.validators.matches_re(r"[A-Za-z0-9_-]{1,40}")
@@ -154,13 +153,17 @@ class StreamRoutes:
             dash_url=f"{folder}/manifest.mpd",
             poster_url=None,
             storyboard_url=None,
-            expires_at=_expires_at(live),
+            expires_at=rfc3339(self._sessions.expires_at_ms(live)),
             renew_after_s=self._lease_s / 2,
         )
 
     async def renew(self, call: Call[None, SessionPath]) -> RenewAnswer:
         live = await self._sessions.renew(call.actor, call.query.session_id)
-        return RenewAnswer(session_id=live.session_id, expires_at=_expires_at(live), renew_after_s=self._lease_s / 2)
+        return RenewAnswer(
+            session_id=live.session_id,
+            expires_at=rfc3339(self._sessions.expires_at_ms(live)),
+            renew_after_s=self._lease_s / 2,
+        )
 
     async def close(self, call: Call[None, SessionPath]) -> None:
         await self._sessions.close(call.actor, call.query.session_id)
@@ -183,7 +186,3 @@ class StreamRoutes:
             error_code=media.error_code or None if is_owner else None,
             error_detail=media.error_detail or None if is_owner else None,
         )
-
-
-def _expires_at(live: LiveSession) -> str:
-    return rfc3339(int(live.lease.until_s * 1000))

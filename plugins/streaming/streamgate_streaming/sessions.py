@@ -30,7 +30,7 @@ from . import session_repository as repository
 from .config import StreamingConfig
 from .decider import BATCH, Decider
 from .keeper import REFUSED, Keeper
-from .lease import NO_LEASE, after_decision, decision_for
+from .lease import NO_LEASE, Moment, after_decision, decision_for
 from .live import LiveSession
 from .session_repository import NewSession, StoredSession
 
@@ -79,10 +79,10 @@ class Sessions:
         """
         await self._metadata.get(AccessQuery(content_id=content_id, actor=actor, want="see"))
         decision = await self._auth.decide(DecideQuery(content_id=content_id, actor=actor))
-        now_s = self._clock.now_s()
+        arrived = Moment.now(self._clock)
         _raise_unless_open(actor, content_id, decision)
-        lease, _ = after_decision(NO_LEASE, decision, now_s=now_s, lease_s=self._config.lease_s)
-        if not lease.holds(now_s):
+        lease, _ = after_decision(NO_LEASE, decision, at=arrived, lease_s=self._config.lease_s)
+        if not lease.holds(arrived.mono_s):
             raise GateUnknown("the latest reading of the chain is too old", retry_after_s=1)
         session_id = new_id("s")
         if not actor.user_id and len(client_id) < _UNGUESSABLE_CHARS:
@@ -112,8 +112,8 @@ class Sessions:
         reason = self._live.ended(stored.session_id)
         if reason:  # meanwhile
             raise _over(reason)
-        live = self._live.add(stored, now_s)
-        self.decider.apply(live, decision)
+        live = self._live.add(stored, self._clock.now_s())
+        self.decider.apply(live, decision, arrived)
         logger.bind(session_id=live.session_id, content_id=content_id).info("playback session open")
         return live
 
@@ -127,7 +127,7 @@ class Sessions:
         if actor.user_id and actor.user_id == live.actor.user_id:
             live.actor = actor
         live.seen_at_s = self._clock.now_s()
-        if live.lease.is_due(live.seen_at_s):
+        if live.lease.is_due(self._clock.monotonic_s()):
             try:
                 await self.decider.decide(live)
             except GateUnknown:
@@ -154,8 +154,8 @@ class Sessions:
             GateUnknown: 503, the gate cannot be decided and the lease has run out.
         """
         live = self._live.get(session_id) or await self._load(session_id)
-        now_s = self._clock.now_s()
-        live.seen_at_s = now_s
+        live.seen_at_s = self._clock.now_s()
+        now_s = self._clock.monotonic_s()
         if live.lease.holds(now_s):
             if live.lease.is_due(now_s):
                 self.decider.want(live)
@@ -164,10 +164,15 @@ class Sessions:
             await self.decider.decide(live)
         return self._serving(live)
 
+    def expires_at_ms(self, live: LiveSession) -> int:
+        """When the session's lease runs out, in wall time: for people to read, never to compare."""
+        left_s = live.lease.until_s - self._clock.monotonic_s()
+        return self._clock.now_ms() + int(left_s * 1000)
+
     def _serving(self, live: LiveSession) -> LiveSession:
         if live.ended:
             raise _over(live.ended)
-        now_s = self._clock.now_s()
+        now_s = self._clock.monotonic_s()
         if not live.lease.holds(now_s):
             raise GateUnknown("the gate cannot be decided now", retry_after_s=max(1.0, live.lease.ask_from_s - now_s))
         return live
@@ -210,15 +215,17 @@ class Sessions:
         ):
             queries = tuple(DecideQuery(content_id=content_id, actor=stored.actor) for stored in page)
             answered = await self._auth.decide_many(DecideMany(queries=queries))
+            arrived = Moment.now(self._clock)
             pairs = zip(page, answered.decisions, strict=True)
-            await self._take_decisions([(stored, decision_for(stored.actor, answer)) for stored, answer in pairs])
+            decided = [(stored, decision_for(stored.actor, answer)) for stored, answer in pairs]
+            await self._take_decisions(decided, arrived)
             after_id = page[-1].session_id
 
-    async def _take_decisions(self, decided: Sequence[tuple[StoredSession, Decision]]) -> None:
+    async def _take_decisions(self, decided: Sequence[tuple[StoredSession, Decision]], arrived: Moment) -> None:
         for stored, decision in decided:
             live = self._live.get(stored.session_id)
             if live is not None:
-                self.decider.apply(live, decision)
+                self.decider.apply(live, decision, arrived)
         holding = [(stored, decision) for stored, decision in decided if decision.outcome == "holds"]
 
         def note(session: Session) -> None:

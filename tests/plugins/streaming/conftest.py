@@ -78,6 +78,21 @@ class Partial:
         return never
 
 
+class SteppedClock(FakeClock):
+    """One whose wall can be set, as an operator or NTP does; what is measured goes on."""
+
+    _stepped_s = 0.0
+
+    def step(self, by_s: float) -> None:
+        self._stepped_s += by_s
+
+    def now_ms(self) -> int:
+        return super().now_ms() + round(self._stepped_s * 1000)
+
+    def now_s(self) -> float:
+        return super().now_s() + self._stepped_s
+
+
 class FakeAuth(Partial):
     """Decides by lists. `read_age_s`: how old the chain reading of each answer is."""
 
@@ -248,7 +263,7 @@ class Theatre:
     auth: FakeAuth
     metadata: FakeMetadata
     jobs: FakeJobs
-    clock: FakeClock
+    clock: SteppedClock
     heard: list[Received[Any]]
     made: dict[str, bytes] = attrs.field(factory=dict)  # by key
 
@@ -441,12 +456,12 @@ class Open(Protocol):
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock() -> SteppedClock:
+    return SteppedClock()
 
 
 @pytest.fixture
-def open_theatre(tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Open:
+def open_theatre(tmp_path: Path, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch) -> Open:
 
     def build(ctx: PluginContext) -> StreamingPlugin:
         return StreamingPlugin(ctx, clock)

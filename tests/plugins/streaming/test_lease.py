@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from streamgate.contracts.auth import Decision
 from streamgate.contracts.gate import Explanation, Outcome
-from streamgate_streaming.lease import NO_LEASE, Lease, after_decision, after_silence
+from streamgate_streaming.lease import NO_LEASE, Lease, Moment, after_decision, after_silence
 
-NOW_S = 1_000_000.0
+WALL_S = 1_800_000_000.0
+NOW_S = 1_000.0  # of the monotonic clock, at the same moment
+AT = Moment(wall_s=WALL_S, mono_s=NOW_S)
 
 
-def decision(outcome: Outcome, *, read_at_s: float = NOW_S, grace_until_s: float = 0.0) -> Decision:
+def decision(outcome: Outcome, *, read_at_s: float = WALL_S, grace_until_s: float = 0.0) -> Decision:
     return Decision(
         outcome=outcome,
         is_public=False,
@@ -25,60 +27,67 @@ def decision(outcome: Outcome, *, read_at_s: float = NOW_S, grace_until_s: float
 
 
 def test_it_counts_from_the_chain_read_not_from_the_answer() -> None:
-    lease, outcome = after_decision(NO_LEASE, decision("holds", read_at_s=NOW_S - 10), now_s=NOW_S, lease_s=60)
+    lease, outcome = after_decision(NO_LEASE, decision("holds", read_at_s=WALL_S - 10), at=AT, lease_s=60)
     assert (lease.until_s, outcome) == (NOW_S + 50, "extended")
 
 
 def test_it_ends_on_the_tick() -> None:
-    lease, _ = after_decision(NO_LEASE, decision("holds"), now_s=NOW_S, lease_s=60)
+    lease, _ = after_decision(NO_LEASE, decision("holds"), at=AT, lease_s=60)
     assert lease.holds(NOW_S + 59.999)
     assert not lease.holds(NOW_S + 60)
 
 
 def test_from_half_of_it_on_it_is_due() -> None:
-    lease, _ = after_decision(NO_LEASE, decision("holds"), now_s=NOW_S, lease_s=60)
+    lease, _ = after_decision(NO_LEASE, decision("holds"), at=AT, lease_s=60)
     assert not lease.is_due(NOW_S + 29.999)
     assert lease.is_due(NOW_S + 30)
 
 
 def test_another_machines_clock_ahead_of_ours_gives_nothing_extra() -> None:
-    lease, _ = after_decision(NO_LEASE, decision("holds", read_at_s=NOW_S + 3_600), now_s=NOW_S, lease_s=60)
+    lease, _ = after_decision(NO_LEASE, decision("holds", read_at_s=WALL_S + 3_600), at=AT, lease_s=60)
     assert lease.until_s == NOW_S + 60
 
 
 def test_an_old_reading_opens_nothing() -> None:
-    lease, _ = after_decision(NO_LEASE, decision("holds", read_at_s=NOW_S - 60), now_s=NOW_S, lease_s=60)
+    lease, _ = after_decision(NO_LEASE, decision("holds", read_at_s=WALL_S - 60), at=AT, lease_s=60)
     assert not lease.holds(NOW_S)
 
 
 def test_a_refusal_ends_it_at_once() -> None:
     running = Lease(NOW_S + 50, NOW_S)
-    assert after_decision(running, decision("does_not_hold"), now_s=NOW_S, lease_s=60) == (NO_LEASE, "refused")
+    assert after_decision(running, decision("does_not_hold"), at=AT, lease_s=60) == (NO_LEASE, "refused")
 
 
 def test_unknown_lets_it_run_out_and_adds_nothing() -> None:
-    lease, outcome = after_decision(Lease(NOW_S + 20, NOW_S), decision("unknown"), now_s=NOW_S, lease_s=60)
+    lease, outcome = after_decision(Lease(NOW_S + 20, NOW_S), decision("unknown"), at=AT, lease_s=60)
     assert (lease.until_s, outcome) == (NOW_S + 20, "unknown")
 
 
 def test_a_grace_is_the_answers_own_and_never_shortens() -> None:
     running = Lease(NOW_S + 20, NOW_S)
-    longer, _ = after_decision(running, decision("unknown", grace_until_s=NOW_S + 300), now_s=NOW_S, lease_s=60)
-    shorter, _ = after_decision(running, decision("unknown", grace_until_s=NOW_S + 5), now_s=NOW_S, lease_s=60)
+    longer, _ = after_decision(running, decision("unknown", grace_until_s=WALL_S + 300), at=AT, lease_s=60)
+    shorter, _ = after_decision(running, decision("unknown", grace_until_s=WALL_S + 5), at=AT, lease_s=60)
     assert (longer.until_s, shorter.until_s) == (NOW_S + 300, NOW_S + 20)
 
 
 def test_a_refusal_with_a_grace_is_still_a_refusal() -> None:
-    refused = decision("does_not_hold", grace_until_s=NOW_S + 300)
-    assert after_decision(Lease(NOW_S + 20, NOW_S), refused, now_s=NOW_S, lease_s=60)[0] == NO_LEASE
+    refused = decision("does_not_hold", grace_until_s=WALL_S + 300)
+    assert after_decision(Lease(NOW_S + 20, NOW_S), refused, at=AT, lease_s=60)[0] == NO_LEASE
 
 
 @pytest.mark.parametrize("outcome", ["holds", "unknown"])
 def test_an_answer_that_extends_nothing_is_not_asked_for_at_once_again(outcome: Outcome) -> None:
     running = Lease(NOW_S + 20, NOW_S)
-    lease, _ = after_decision(running, decision(outcome, read_at_s=NOW_S - 50), now_s=NOW_S, lease_s=60)
+    lease, _ = after_decision(running, decision(outcome, read_at_s=WALL_S - 50), at=AT, lease_s=60)
     assert lease.ask_from_s == NOW_S + 3
     assert after_silence(running, now_s=NOW_S, lease_s=60) == Lease(NOW_S + 20, NOW_S + 3)
+
+
+def test_a_grace_by_a_clock_ahead_of_ours_gives_nothing_extra() -> None:
+    ahead_s = 300
+    answer = decision("unknown", read_at_s=WALL_S + ahead_s, grace_until_s=WALL_S + ahead_s + 120)
+    lease, _ = after_decision(Lease(NOW_S + 20, NOW_S), answer, at=AT, lease_s=60)
+    assert lease.until_s == NOW_S + 120
 
 
 Answers = st.tuples(
@@ -96,13 +105,14 @@ def test_no_order_of_answers_serves_past_a_read_and_the_lease_or_the_grace(
         if kind == "silence":
             lease = after_silence(lease, now_s=now_s, lease_s=lease_s)
             continue
-        read_at_s = now_s + read_offset_s
+        wall_s = WALL_S + now_s - NOW_S
+        read_at_s = wall_s + read_offset_s
         if kind == "holds":
             answer = decision("holds", read_at_s=read_at_s)
-            bound_s = max(bound_s, min(read_at_s, now_s) + lease_s)
+            bound_s = max(bound_s, now_s + min(read_offset_s, 0) + lease_s)
         else:
-            answer = decision("unknown", read_at_s=read_at_s, grace_until_s=now_s + grace_s)
+            answer = decision("unknown", read_at_s=read_at_s, grace_until_s=wall_s + grace_s)
             bound_s = max(bound_s, now_s + grace_s)
-        lease, _ = after_decision(lease, answer, now_s=now_s, lease_s=lease_s)
-        assert not lease.holds(bound_s)
+        lease, _ = after_decision(lease, answer, at=Moment(wall_s, now_s), lease_s=lease_s)
+        assert lease.until_s <= bound_s + 1e-5  # a Unix time in a float is good to a quarter of a microsecond
         assert lease.ask_from_s > now_s

@@ -250,6 +250,28 @@ async def test_a_grace_is_served_to_its_end_and_not_beyond(film: Theatre) -> Non
     assert code(await film.fetch(session, SEGMENT)) == (503, "gate.unknown")
 
 
+async def test_a_wall_clock_that_is_set_back_opens_nothing_longer(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    film.clock.step(-3_600)
+    await film.clock.advance(LEASE_S / 2)
+    film.auth.unknown = True
+    asked = len(film.auth.calls)
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+    await film.clock.advance(LEASE_S / 2 - 0.001)
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+    assert len(film.auth.calls) > asked
+    await film.clock.advance(0.001)
+    assert code(await film.fetch(session, SEGMENT)) == (503, "gate.unknown")
+
+
+async def test_a_wall_clock_that_is_set_ahead_ends_nothing_early(film: Theatre) -> None:
+    session = await film.watch("c_film")
+    film.auth.unknown = True
+    film.clock.step(3_600)
+    film.clock.jump(LEASE_S - 0.001)
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+
+
 async def test_whoever_loses_the_token_is_out_within_the_lease(film: Theatre) -> None:
     session = await film.watch("c_film")
     film.auth.holders.clear()
