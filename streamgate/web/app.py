@@ -95,9 +95,7 @@ def _mounted(mounts: Sequence[Mount], path: str) -> ASGIApp | None:
 
 def is_below(path: str, prefix: str) -> bool:
     """Whether a path is the prefix or below it: `/api/v1/streaming` is not below `/api/v1/stream`."""
-    if not path.startswith(prefix):
-        return False
-    return len(path) == len(prefix) or prefix.endswith("/") or path[len(prefix)] == "/"
+    return path == prefix or path.startswith(prefix.rstrip("/") + "/")
 
 
 def build_app(

@@ -68,14 +68,9 @@ def describe(routes: Sequence[Route], *, title: str, version: str) -> Descriptio
     for route in routes:
         operations = paths.setdefault(_PARAMETER.sub(r"{\1}", route.path), {})
         operations[route.method.lower()] = _operation(route, schemas)
-    return Description.of(
-        {
-            "openapi": "3.1.0",
-            "info": {"title": title, "version": version},
-            "paths": paths,
-            "components": {"schemas": schemas.components, "securitySchemes": _SECURITY_SCHEMES},
-        }
-    )
+    info = {"title": title, "version": version}
+    components = {"schemas": schemas.components, "securitySchemes": _SECURITY_SCHEMES}
+    return Description.of({"openapi": "3.1.0", "info": info, "paths": paths, "components": components})
 
 
 def operation_id(route: Route) -> str:

@@ -80,11 +80,8 @@ class ProblemResponse:
     def __init__(self, error: StreamgateError, request_id: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self.status_code = error.status
         self.body = orjson.dumps(problem_document(error, request_id), default=str)
-        self.raw_headers: RawHeaders = [
-            (b"content-length", b"%d" % len(self.body)),
-            *problem_headers(error),
-            *headers,
-        ]
+        length = (b"content-length", b"%d" % len(self.body))
+        self.raw_headers: RawHeaders = [length, *problem_headers(error), *headers]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

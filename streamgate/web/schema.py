@@ -52,8 +52,6 @@ class Schemas:
             return {"type": "array", "items": self.of(typing.get_args(kind)[0])}
         if is_map(kind):
             return {"type": "object", "additionalProperties": self.of(typing.get_args(kind)[1]) or True}
-        if kind is dict:
-            return {"type": "object"}
         if typing.get_origin(kind) is typing.Union or (hasattr(kind, "__or__") and typing.get_args(kind)):
             return {"anyOf": [self.of(each) for each in typing.get_args(kind)]}
         if isinstance(kind, type) and attrs.has(kind):
@@ -84,11 +82,8 @@ class Schemas:
 
     def _object(self, kind: type) -> Schema:
         fields = fields_of(kind)
-        schema: Schema = {
-            "type": "object",
-            "properties": {field.name: self.field(field) for field in fields},
-            "additionalProperties": False,
-        }
+        properties = {field.name: self.field(field) for field in fields}
+        schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
         required = [field.name for field in fields if field.default is attrs.NOTHING]
         if required:
             schema["required"] = required

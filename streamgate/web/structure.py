@@ -22,6 +22,8 @@ from streamgate.errors import FieldError, Invalid
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]  # Any: cattrs hooks take and give values of every type
 
+NUL_REFUSED = "must not contain U+0000"  # PostgreSQL can store it neither in a text nor in JSON
+
 # Python reads more as numbers (`1_000`, `٣`, blanks around), and is slow to read very long ones.
 _NUMBER = re.compile(r"[-+]?[0-9]{1,25}(?:\.[0-9]{1,25})?(?:e[-+]?[0-9]{1,3})?", re.ASCII)
 
@@ -43,7 +45,9 @@ def structure(kind: type[T], plain: Any, *, what: str, from_texts: bool = False)
         Invalid: `request.invalid`, with one FieldError a fault.
     """
     try:
-        return (_texts if from_texts else _body).structure(plain, kind)
+        value = (_texts if from_texts else _body).structure(plain, kind)
+        _refuse_nul(plain)
+        return value
     except (FieldFaults, ValueError, TypeError) as fault:
         errors = tuple(_faults_of(fault))
         raise Invalid(f"{what} is not valid: {_in_words(errors)}", errors=errors) from fault
@@ -65,6 +69,26 @@ def _faults_of(fault: Exception, path: str = "") -> list[FieldError]:
 
 def join_path(path: str, step: str) -> str:
     return f"{path}.{step}" if path and step and not step.startswith("[") else path + step
+
+
+def _refuse_nul(plain: Any) -> None:
+    """In texts, in names, and in what nobody validates here (`Any`). Without recursion: JSON may be nested deeper
+    than Python calls.
+
+    Raises:
+        FieldFaults: of the first one.
+    """
+    waiting: list[tuple[Any, Any]] = [(plain, None)]  # a value and the way to it: (the way before, step)
+    while waiting:
+        value, way = waiting.pop()
+        steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        waiting += [(each, (way, step)) for step, inner in steps for each in (step, inner)]
+        if isinstance(value, str) and "\0" in value:
+            path = ""
+            while way is not None:
+                way, step = way
+                path = join_path(step if isinstance(step, str) else f"[{step}]", path)
+            raise FieldFaults([FieldError(path, NUL_REFUSED)])
 
 
 # --- objects, arrays, maps --------------------------------------------------------------------------
@@ -150,8 +174,6 @@ def _exactly(kind: type) -> Hook:
             return float(value)
         if type(value) is not kind:
             raise TypeError(f"must be {_JSON_NAMES[kind]}, not {_json_name(value)}")
-        if isinstance(value, str) and "\0" in value:  # PostgreSQL cannot store it
-            raise ValueError("must not contain U+0000")
         return value
 
     return check

@@ -24,7 +24,7 @@ from streamgate.web.body import read_json
 from streamgate.web.problems import RequestTimedOut
 from streamgate.web.request_id import request_id_of, traceparent_of
 from streamgate.web.routes import Authenticator, Call, Policy, Route
-from streamgate.web.structure import structure
+from streamgate.web.structure import NUL_REFUSED, structure
 from streamgate.wire import tolerant
 
 ACTOR_KEY = "streamgate.actor"
@@ -124,7 +124,7 @@ def _texts(request: Request) -> Mapping[str, str]:
     """Query string and path parameters together; a path parameter is never replaced by the query.
 
     Raises:
-        Invalid: a name given twice, or too many of them.
+        Invalid: a name given twice, too many of them, or U+0000 in one (a guard looks them up as they are).
     """
     raw = request.scope["query_string"].decode("latin-1")
     try:
@@ -137,4 +137,7 @@ def _texts(request: Request) -> Mapping[str, str]:
         names = Counter(name for name, _ in pairs)
         errors = tuple(FieldError(name, "is given more than once") for name, count in names.items() if count > 1)
         raise Invalid("the query is not valid: a name is given more than once", errors=errors)
+    nul = tuple(FieldError(name, NUL_REFUSED) for name, text in pairs if "\0" in f"{name}{text}")
+    if nul:
+        raise Invalid(f"the query is not valid: a text {NUL_REFUSED}", errors=nul)
     return texts

@@ -220,6 +220,8 @@ async def _read_field(form: AsyncIterator[FormEvent], name: str) -> str:
                     raise _wrong(name, f"must have at most {FIELD_MAX_BYTES} bytes")
             case PartEnds():
                 break
+    if b"\0" in value:  # PostgreSQL cannot store it
+        raise _wrong(name, "must not contain U+0000")
     try:
         return value.decode()
     except UnicodeDecodeError as fault:

@@ -154,9 +154,30 @@ async def test_a_body_may_be_any_object(make_app: MakeApp, talk: Talk) -> None:
     assert described["content"]["application/json"]["schema"] == {"type": "object", "additionalProperties": True}
 
 
-async def test_nul_is_refused_in_texts(orders: httpx.AsyncClient) -> None:
-    for body in ({"title": "a\0"}, {"title": "a", "tags": ["\0"]}):
-        assert (await orders.post("/orders", json=body)).status_code == 422, body
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"title": "a\0"}, "title"),
+        ({"title": "a", "tags": ["", "\0"]}, "tags[1]"),
+        ({"title": "a", "labels": {"\0": 1}}, "labels.\0"),
+        ({"title": "a", "rule": {"any": [1, {"x": ["\0"]}]}}, "rule.any[1].x[0]"),
+        ({"title": "a", "rule": {"any": [{"a\0b": 1}]}}, "rule.any[0].a\0b"),
+    ],
+)
+async def test_nul_is_refused_wherever_it_is(orders: httpx.AsyncClient, body: Any, field: str) -> None:
+    """PostgreSQL can store it neither in a text nor in JSON."""
+    answer = await orders.post("/orders", json=body)
+    assert (answer.status_code, answer.json()["errors"]) == (
+        422,
+        [{"field": field, "message": "must not contain U+0000"}],
+    )
+
+
+async def test_how_deep_json_is_nested_does_not_matter_when_nul_is_sought(orders: httpx.AsyncClient) -> None:
+    nested = b"[" * 1000 + b'"\\u0000"' + b"]" * 1000
+    body = b'{"title": "\\\\u0000 is fine", "rule": ' + nested + b"}"
+    answer = await orders.post("/orders", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "rule" + "[0]" * 1000)
 
 
 async def test_malformed_json_is_400_and_says_where(orders: httpx.AsyncClient) -> None:
@@ -325,6 +346,21 @@ async def test_a_name_given_twice_is_422_and_the_query_cannot_replace_the_path(p
         answer = await pages.get(f"/things/t1?{query}")
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["message"] == "is given more than once"
+
+
+@pytest.mark.parametrize(
+    ("path", "field"), [("/things/a%00b", "thing_id"), ("/things/t1?note=%00", "note"), ("/things/t1?a%00=1", "a\0")]
+)
+async def test_nul_is_refused_before_a_guard_may_look_it_up(
+    make_app: MakeApp, talk: Talk, path: str, field: str
+) -> None:
+    async def guard(actor: Actor, texts: Any) -> None:
+        raise AssertionError("asked")
+
+    got = Route("GET", "/things/{thing_id}", show, policy=PUBLIC, summary="Shows", guard=guard, answer=Seen)
+    answer = await talk(make_app([got])).get(path)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"] == [{"field": field, "message": "must not contain U+0000"}]
 
 
 # --- answers ------------------------------------------------------------------------------------------

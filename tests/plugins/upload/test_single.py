@@ -85,6 +85,7 @@ async def test_into_a_content_of_ones_own(harbour: Harbour, alice: Actor, bob: A
         ([("gate", "[]"), ("file", b"x")], "gate"),
         ([("title", "a\nb"), ("file", b"x")], "title"),
         ([("title", b"\xff"), ("file", b"x")], "title"),
+        ([("content_id", b"c_\0"), ("file", b"x")], "content_id"),
         ([("file", b"x"), ("title", "")], "title"),
         ([("title", "x" * 70_000), ("file", b"x")], "title"),
     ],
