@@ -179,7 +179,8 @@ class Bump:
 
 @attrs.frozen(kw_only=True)
 class Cancel:
-    """Cancels the whole task when `job_id` is a root. Cancelling what has ended does nothing."""
+    """Cancels the whole task when `job_id` is a root, with the children that are still to come. What has ended stays
+    as it is."""
 
     job_id: str
 

@@ -133,7 +133,7 @@ class Queue:
         for row in rows:
             self._end(session, row.job_id, "cancelled", now_ms)
         found = repository.find(session, wanted.job_id) or found
-        if rows and found.root_id == found.job_id:
+        if found.root_id == found.job_id and not found.is_task_cancelled:  # its children may still be on their way
             found = repository.change(session, found.job_id, now_ms, is_task_cancelled=True)
         return found, [row.job_id for row in rows if row.status == "running"]
 

@@ -450,16 +450,29 @@ async def test_no_child_slips_through_a_cancelling_beside_it(world: World) -> No
         assert {each.status for each in (await world.service.task(JobQuery(job_id=root))).jobs[1:]} == {"cancelled"}
 
 
-async def test_cancelling_what_has_ended_does_nothing(world: World) -> None:
+async def test_children_that_are_on_their_way_when_their_task_is_cancelled_are_cancelled(world: World) -> None:
+    """The plan is done, and what it asks for arrives by event a moment later."""
+    root = await world.add("plan", job_id="plan")
+    await world.service.complete(done(await world.must_lease()))
+    assert (await world.service.cancel(Cancel(job_id=root))).status == "done"
+    body = JobsRequested(subject_id="c_1", revision=1, jobs=(to_plain(job("chunk", job_id="chunk", root_id=root)),))
+    await world.events.publish(JOBS_REQUESTED, body, event_id="e1")
+    assert await status_of(world, "chunk") == "cancelled"
+    assert [event.status for event in await world.until_finished(2)] == ["done", "cancelled"]
+    assert (await world.service.task(JobQuery(job_id=root))).status == "cancelled"
+
+
+async def test_cancelling_what_has_ended_tells_nothing(world: World) -> None:
     await world.add("k", job_id="k")
     await world.service.complete(done(await world.must_lease()))
     assert (await world.service.cancel(Cancel(job_id="k"))).status == "done"
-    later = await world.add("later", root_id="k", job_id="later")
-    assert await status_of(world, later) == "queued"
-    assert (await world.service.cancel(Cancel(job_id="later"))).status == "cancelled"
-    assert (await world.service.cancel(Cancel(job_id="later"))).status == "cancelled"
+    assert (await world.service.cancel(Cancel(job_id="k"))).status == "done"
+    await world.add("other", job_id="other")
+    assert (await world.service.cancel(Cancel(job_id="other"))).status == "cancelled"
+    assert (await world.service.cancel(Cancel(job_id="other"))).status == "cancelled"
     events = await world.until_finished(2)
     assert [event.status for event in events] == ["done", "cancelled"]
+    assert world.cancelled == []
     with pytest.raises(JobNotFound):
         await world.service.cancel(Cancel(job_id="nobody"))
 
