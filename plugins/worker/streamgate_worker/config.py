@@ -12,7 +12,8 @@ from streamgate.settings import config_field
 class WorkerConfig:
     lease_s: float = config_field(
         LEASE_S,
-        help="How long a runner may be silent before its job goes to another one. Runners report every 10 s.",
+        help="How long a runner may be silent before its job goes to another one. Runners report at least "
+        "three times in it, and every 10 s.",
         validator=attrs.validators.ge(1),
     )
     sweep_every_s: float = config_field(

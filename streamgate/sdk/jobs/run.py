@@ -27,6 +27,8 @@ from streamgate.sdk.clock import Clock
 from streamgate.wire import from_plain, to_plain
 
 RETRY_S = 1.0
+BEATS_PER_LEASE = 3
+"""At least: two may be lost on their way."""
 CANCEL_S = 5.0
 """How long a cancelled handler has to clean up before it is left behind."""
 
@@ -121,8 +123,9 @@ class LeasedRun:
 
     async def _beat(self) -> StopReason:
         """Tells worker that we live, until the work must stop; then why."""
+        every_s = min(HEARTBEAT_S, self._lease.lease_s / BEATS_PER_LEASE)
         while True:
-            if await self._pause(HEARTBEAT_S):
+            if await self._pause(every_s):
                 return self._stop_reason
             beat = Heartbeat(
                 lease_id=self.lease_id, job_id=self.job_id, progress=self._progress, stage=self._stage[:200]

@@ -282,7 +282,8 @@ async def test_progress_goes_with_the_heartbeat_and_checkpoints_at_once(world: W
         await world.until_finished(1)
 
 
-async def test_long_job_keeps_its_lease(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lease_s", [2.0, LEASE_S, 120.0])
+async def test_long_job_keeps_its_lease(migrated_sqlite: Path, tmp_path: Path, lease_s: float) -> None:
     started, gate = asyncio.Event(), asyncio.Event()
 
     async def handler(payload: Payload, run: JobRun) -> Result:
@@ -290,12 +291,17 @@ async def test_long_job_keeps_its_lease(world: World, tmp_path: Path) -> None:
         await gate.wait()
         return Result(said="")
 
-    async with running(make_runner(world, tmp_path, kind(handler))):
+    path = tmp_path / "streamgate.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    async with (
+        running_worker(f"sqlite:///{path}", tmp_path, FakeClock(), WorkerConfig(lease_s=lease_s)) as world,
+        running(make_runner(world, tmp_path, kind(handler))),
+    ):
         await add(world)
         await under_way(started)
         for _ in range(12):
             before = await _lease_until(world)
-            await world.clock.advance(HEARTBEAT_S)
+            await world.clock.advance(min(HEARTBEAT_S, lease_s / 3))
 
             async def beaten(before: int = before) -> bool | None:
                 return True if await _lease_until(world) > before else None
@@ -304,7 +310,8 @@ async def test_long_job_keeps_its_lease(world: World, tmp_path: Path) -> None:
             await world.service.sweep(0, 10)
         gate.set()
         (event,) = await world.until_finished(1)
-    assert event.status == "done"
+        assert event.status == "done"
+        assert (await world.service.get(JobQuery(job_id="k"))).attempts == 1
 
 
 async def _lease_until(world: World) -> int:
