@@ -16,6 +16,8 @@ from streamgate_worker.rows import UNFINISHED, WAITING
 from streamgate_worker.tables import jobs, kinds
 
 JobRow = Row[Any]
+SHOWN = [column for column in jobs.c if column is not jobs.c.payload]
+"""What everybody but the runner needs of a row: a payload may be large (a plan of a whole film)."""
 BATCH = 400
 """Values in one statement: SQLite allows 32,766 variables, PostgreSQL 32,767."""
 
@@ -127,7 +129,7 @@ def _cancelled_roots(session: Session, root_ids: Iterable[str]) -> set[str]:
 def _by_keys(session: Session, keys: Sequence[str]) -> dict[str, JobRow]:
     found: dict[str, JobRow] = {}
     for start in range(0, len(keys), BATCH):
-        statement = select(jobs).where(jobs.c.idempotency_key.in_(keys[start : start + BATCH]))
+        statement = select(*SHOWN).where(jobs.c.idempotency_key.in_(keys[start : start + BATCH]))
         found.update((row.idempotency_key, row) for row in session.execute(statement))
     return found
 
@@ -175,13 +177,13 @@ def take(session: Session, kind_names: Sequence[str], runner: str, now_ms: int, 
 
 def lock(session: Session, job_id: str) -> JobRow | None:
     """The row, and nobody else changes it until this transaction ends."""
-    return session.execute(select(jobs).where(jobs.c.job_id == job_id).with_for_update()).first()
+    return session.execute(select(*SHOWN).where(jobs.c.job_id == job_id).with_for_update()).first()
 
 
 def expired(session: Session, now_ms: int, limit: int) -> list[JobRow]:
     """Rows whose lease has run out, locked; those being changed elsewhere are passed over."""
     statement = (
-        select(jobs)
+        select(*SHOWN)
         .where(jobs.c.status == "running", jobs.c.lease_until_ms <= now_ms)
         .order_by(jobs.c.lease_until_ms)
         .limit(limit)
@@ -193,7 +195,7 @@ def expired(session: Session, now_ms: int, limit: int) -> list[JobRow]:
 def unfinished(session: Session, job_id: str) -> list[JobRow]:
     """What of a task, or of a single job, has not ended; locked, in a fixed order."""
     statement = (
-        select(jobs)
+        select(*SHOWN)
         .where(or_(jobs.c.job_id == job_id, jobs.c.root_id == job_id), jobs.c.status.in_(UNFINISHED))
         .order_by(jobs.c.job_id)
         .with_for_update()
@@ -227,17 +229,17 @@ def touch(session: Session, job_id: str, lease_id: str, lease_until_ms: int, pro
 
 
 def find(session: Session, job_id: str) -> JobRow | None:
-    return session.execute(select(jobs).where(jobs.c.job_id == job_id)).first()
+    return session.execute(select(*SHOWN).where(jobs.c.job_id == job_id)).first()
 
 
 def children(session: Session, root_id: str) -> list[JobRow]:
-    statement = select(jobs).where(jobs.c.root_id == root_id, jobs.c.job_id != root_id)
+    statement = select(*SHOWN).where(jobs.c.root_id == root_id, jobs.c.job_id != root_id)
     return list(session.execute(statement.order_by(jobs.c.created_at_ms, jobs.c.job_id)))
 
 
 def page(session: Session, query: JobList, now_ms: int, after: tuple[int, str] | None) -> list[JobRow]:
     """Newest first; one more row than the page holds, so that the caller sees whether there are further ones."""
-    statement = select(jobs).order_by(jobs.c.created_at_ms.desc(), jobs.c.job_id.desc()).limit(query.limit + 1)
+    statement = select(*SHOWN).order_by(jobs.c.created_at_ms.desc(), jobs.c.job_id.desc()).limit(query.limit + 1)
     if query.actor.kind != "service" and "admin" not in query.actor.roles:
         statement = statement.where(jobs.c.owner == query.actor.user_id, jobs.c.owner != "")
     if query.kind:

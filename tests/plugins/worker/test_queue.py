@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from streamgate.context import Actor
 from streamgate.contracts.events import JOBS_REQUESTED, JobsRequested
@@ -407,6 +408,25 @@ async def test_task_is_its_root_and_children(world: World) -> None:
     assert (await world.service.task(JobQuery(job_id="root"))).status == "failed"
     with pytest.raises(JobNotFound):
         await world.service.task(JobQuery(job_id="nobody"))
+
+
+async def test_looking_reads_no_payload(world: World) -> None:
+    """Pages ask for the status every few seconds; a task has hundreds of payloads of many kilobytes."""
+    await add_task(world)
+    asked: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        await world.service.task(JobQuery(job_id="root"))
+        await world.service.get(JobQuery(job_id="root"))
+        await world.service.list_jobs(JobList(actor=ADMIN))
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len([statement for statement in asked if "worker_jobs" in statement]) == 4
+    assert not [statement for statement in asked if "payload" in statement]
 
 
 async def test_cancelled_root_takes_its_children_with_it(world: World) -> None:
