@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 
 from streamgate.errors import FieldError, Invalid
+
+_PLACE = re.compile(r"([0-9]{1,18}):([!-~]{1,40})")
+"""What the columns hold: 63 bits, and an id."""
 
 
 def write_cursor(at_ms: int, job_id: str) -> str:
@@ -21,8 +25,11 @@ def read_cursor(text: str) -> tuple[int, str] | None:
     if not text:
         return None
     try:
-        at_ms, job_id = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)).decode().split(":", 1)
-        return int(at_ms), job_id
-    except (ValueError, binascii.Error) as fault:
+        place = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)).decode()
+    except (ValueError, binascii.Error):
+        place = ""
+    found = _PLACE.fullmatch(place)
+    if found is None:
         error = FieldError("cursor", "is not one of this list")
-        raise Invalid("The cursor is not one of this list", errors=(error,)) from fault
+        raise Invalid("The cursor is not one of this list", errors=(error,))
+    return int(found[1]), found[2]

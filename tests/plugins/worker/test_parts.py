@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 from pathlib import Path
 
@@ -37,12 +38,22 @@ def test_pauses_double_to_their_limit_and_vary_by_half() -> None:
         assert whole_ms / 2 <= min(found) < max(found) <= whole_ms
 
 
+def encoded(place: str) -> str:
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
 def test_cursor_comes_back() -> None:
     assert read_cursor(write_cursor(123, "a:b")) == (123, "a:b")
     assert read_cursor("") is None
-    for text in ("x", "é", "bm9jb2xvbg"):
-        with pytest.raises(Invalid):
-            read_cursor(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "é", "bm9jb2xvbg", encoded(f"{10**18}:x"), encoded("-1:x"), encoded("1:a\0b"), encoded("٣:x")]
+)
+def test_cursor_that_no_row_could_have_is_refused(text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_cursor(text)
+    assert [error.field for error in refused.value.errors] == ["cursor"]
 
 
 @pytest.mark.parametrize(("subject", "word"), [("c_1", "c_1"), ("", "_"), ("../x", "_"), ("a/b", "a_b")])
