@@ -1,8 +1,8 @@
 """The media plan (version 1) and what the transcoder answers.
 
-Streaming stores the plan, the transcoder makes and obeys it. All times are integers: video in ticks of
-`timescale` (the source's own video time scale, so that 30000/1001 is exact), audio in samples of its
-rate. Grids have one entry more than there are segments: the last one is the end.
+The transcoder makes the plan and obeys it; streaming stores it, once, and jobs name it by its key. All times
+are integers: video in ticks of `timescale` (the source's own video time scale, so that 30000/1001 is exact),
+audio in samples of its rate. Grids have one entry more than there are segments: the last one is the end.
 """
 
 from __future__ import annotations
@@ -117,15 +117,28 @@ class ProbeResult:
     plan: MediaPlan
 
 
+MAX_PLAN_BYTES = 4 << 20
+"""Of a stored plan, far above one of a source of twelve hours (about 0.4 MB)."""
+
+
 @attrs.frozen(kw_only=True)
 class ChunkPayload:
-    plan: MediaPlan
+    """`plan_key`: the version's MediaPlan as JSON in the blob store, written once before its jobs are asked for. It is
+    there while the version is made; a job that finds it gone has nothing to do."""
+
+    content_id: str
+    media_version: int
+    plan_key: str
     chunk_n: int
 
 
 @attrs.frozen(kw_only=True)
 class AudioPayload:
-    plan: MediaPlan
+    """`plan_key`: see ChunkPayload."""
+
+    content_id: str
+    media_version: int
+    plan_key: str
     rendition_id: str
 
 

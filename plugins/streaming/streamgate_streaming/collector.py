@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from loguru import logger
@@ -39,21 +40,32 @@ class Collector:
         while await self._db.write(drop_replaced):
             pass
         count = 0
-        while due := await self._db.read(partial(_due, now_ms=now_ms)):
-            keys, used = due
-            for key in keys:
-                if key not in used:
-                    await self._blobs.delete(key)
-            await self._db.write(partial(garbage.forget_garbage, keys=keys))
-            count += len(keys) - len(used)
+        while noted := await self._db.read(lambda session: garbage.due_garbage(session, now_ms, _BLOBS)):
+            count += await self._delete_unnamed([key for key in noted if not key.endswith("/")])
+            for prefix in noted:
+                if prefix.endswith("/"):
+                    count += await self._sweep(prefix)
+            await self._db.write(partial(garbage.forget_garbage, keys=noted))
         if count:
             logger.bind(blobs=count).info("garbage collected")
 
+    async def _sweep(self, prefix: str) -> int:
+        """Deletes what is below a prefix, a page at a time; returns how many there were."""
+        count, page = 0, list[str]()
+        try:
+            async for found in self._blobs.list(prefix):
+                page.append(found.key)
+                if len(page) == _BLOBS:
+                    count += await self._delete_unnamed(page)
+                    page = []
+        except ValueError:  # it can have nothing below it
+            logger.bind(prefix=prefix).warning("prefix of garbage is none")
+        return count + await self._delete_unnamed(page)
 
-def _due(session: Session, *, now_ms: int) -> tuple[list[str], set[str]] | None:
-    """A page of what is due, and what of it is in use after all; None when nothing is."""
-    keys = garbage.due_garbage(session, now_ms, _BLOBS)
-    used = garbage.named_among(session, keys)
-    if used:
-        logger.bind(blobs=len(used)).warning("garbage that is in use was kept")
-    return (keys, used) if keys else None
+    async def _delete_unnamed(self, keys: Sequence[str]) -> int:
+        """Deletes those that the index does not name, and returns how many that were."""
+        named = await self._db.read(partial(garbage.named_among, keys=keys)) if keys else set()
+        for key in keys:
+            if key not in named:
+                await self._blobs.delete(key)
+        return len(keys) - len(named)

@@ -1,6 +1,7 @@
 """Blobs that nothing names any more, in the database: noted here, deleted by the collector.
 
-A key that the index names is never garbage: that is looked at when it is noted, and again before it is deleted.
+A key that the index names is never garbage: that is looked at when it is noted, and again before it is deleted. A
+note that ends in `/` is a prefix: of what is below, all goes that the index does not name.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from streamgate.sdk.db import insert_into
 
+from .plans import plans_prefix
 from .tables import GarbageRow, MediaRow, RenditionRow, SegmentRow
 
 GARBAGE_AFTER_MS = 60_000
@@ -31,7 +33,7 @@ def throw_away(session: Session, keys: Iterable[str], now_ms: int) -> None:
 
 
 def throw_away_made(session: Session, media: MediaRow, now_ms: int) -> None:
-    """Everything made for a version: its blobs become garbage and leave the index."""
+    """Everything made for a version: its blobs become garbage and leave the index; its plan goes too."""
     session.flush()
     segments = (SegmentRow.content_id == media.content_id, SegmentRow.media_version == media.media_version)
     renditions = (
@@ -50,6 +52,14 @@ def throw_away_made(session: Session, media: MediaRow, now_ms: int) -> None:
     session.execute(insert(GarbageRow).from_select(["key", "due_at_ms"], due))
     session.execute(delete(SegmentRow).where(*segments))
     session.execute(update(RenditionRow).where(*renditions).values(init_key=""))
+    throw_away_below(session, plans_prefix(media.content_id, media.media_version), now_ms)
+
+
+def throw_away_below(session: Session, prefix: str, now_ms: int, *, after_ms: int = GARBAGE_AFTER_MS) -> None:
+    """Notes everything below a prefix, also what comes there until then. Noting it again puts it off."""
+    due_at_ms = now_ms + after_ms
+    note = insert_into(session, GarbageRow).values(key=prefix, due_at_ms=due_at_ms)
+    session.execute(note.on_conflict_do_update(index_elements=["key"], set_={"due_at_ms": due_at_ms}))
 
 
 def keep(session: Session, keys: Sequence[str]) -> None:

@@ -33,6 +33,7 @@ from . import garbage, making
 from . import media_repository as repository
 from . import session_repository as sessions
 from .cancelling import Cancellations, cancel_later
+from .plans import plan_blob, plans_prefix
 from .tables import ContentRow, MediaRow, WorkRow
 
 GROUP = "streaming"
@@ -166,17 +167,21 @@ class Orchestration:
         if work is None:
             return
         if work.kind == PROBE_KIND:
-            await self._on_probe_finished(event)
+            await self._on_probe_finished(event, work)
         else:
             await self._on_parts_finished(event, work)
 
-    async def _on_probe_finished(self, event: Received[JobFinished]) -> None:
+    async def _on_probe_finished(self, event: Received[JobFinished], work: WorkRow) -> None:
         body, now_ms = event.body, self._clock.now_ms()
         code, detail = _fault_of(body)
         probed = None if code else _structured(ProbeResult, body.result)
+        if probed is not None:  # its jobs may begin as soon as they are asked for
+            blob = plan_blob(work.content_id, work.media_version, probed.plan)
+            await self._blobs.put_bytes(blob.key, blob.data)
 
         def take(session: Session, content: ContentRow, media: MediaRow, work: WorkRow) -> None:
             if media.state != "planning":
+                forget_plan(session)
                 return
             if probed is not None:
                 making.try_plan(session, content, media, probed.plan, now_ms=now_ms)
@@ -184,7 +189,10 @@ class Orchestration:
                 fault = (code, detail) if code else (RESULT_INVALID, "the probe's answer cannot be read")
                 making.fail_version(session, content, media, *fault, now_ms=now_ms)
 
-        await self._handle(event.event_id, body.job_id, take, is_over=True)
+        def forget_plan(session: Session) -> None:
+            garbage.throw_away_below(session, plans_prefix(work.content_id, work.media_version), now_ms)
+
+        await self._handle(event.event_id, body.job_id, take, is_over=True, too_late=forget_plan)
 
     async def _on_parts_finished(self, event: Received[JobFinished], work: WorkRow) -> None:
         body, now_ms = event.body, self._clock.now_ms()

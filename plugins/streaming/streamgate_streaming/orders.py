@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 import orjson
@@ -25,10 +26,11 @@ from streamgate.sdk.db import emit
 from streamgate.sdk.ids import uuid7
 from streamgate.wire import to_plain
 
+from .plans import plan_blob
 from .tables import ContentRow, MediaRow, WorkRow
 
 _EVENT_BYTES = 262_144
-"""Jobs of one `jobs.requested` at most: each carries the whole plan, and a message has its limit."""
+"""Jobs of one `jobs.requested` at most: a message has its limit."""
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +63,8 @@ def order_plan(session: Session, content: ContentRow, media: MediaRow) -> None:
 
 
 def order_parts(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan) -> None:
-    """Asks for everything eager, sound first: it is quick, and nothing plays without it."""
+    """Asks for everything eager, sound first: it is quick, and nothing plays without it. The plan's blob must be
+    there."""
     _request(session, content, media, _children(content, media, plan))
 
 
@@ -95,13 +98,18 @@ def _job(
 
 
 def _children(content: ContentRow, media: MediaRow, plan: MediaPlan) -> Iterable[_Order]:
+    of_plan: dict[str, Any] = {
+        "content_id": media.content_id,
+        "media_version": media.media_version,
+        "plan_key": plan_blob(media.content_id, media.media_version, plan).key,
+    }
     for rendition in plan.renditions:
         if rendition.kind == "audio" and rendition.policy == "eager":
-            sound = to_plain(AudioPayload(plan=plan, rendition_id=rendition.id))
+            sound = to_plain(AudioPayload(**of_plan, rendition_id=rendition.id))
             job = _job(content, media, AUDIO_KIND, sound, rendition.id, root_id=media.root_id)
             yield _Order(job=job, rendition_id=rendition.id)
     for chunk in plan.chunks:
-        payload = to_plain(ChunkPayload(plan=plan, chunk_n=chunk.n))
+        payload = to_plain(ChunkPayload(**of_plan, chunk_n=chunk.n))
         job = _job(content, media, CHUNK_KIND, payload, f"chunk:{chunk.n}", root_id=media.root_id)
         yield _Order(job=job, chunk_n=chunk.n)
 

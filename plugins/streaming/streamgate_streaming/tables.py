@@ -120,7 +120,8 @@ class WorkRow(Base):
 
 
 class GarbageRow(Base):
-    """A blob that nothing names any more; the collector deletes it after `due_at_ms`, then the row."""
+    """A blob that nothing names any more, or a prefix (it ends in `/`) below which everything is garbage that nothing
+    names; the collector deletes after `due_at_ms`, then the row."""
 
     __tablename__ = "streaming_garbage"
 

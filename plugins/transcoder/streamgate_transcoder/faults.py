@@ -11,3 +11,7 @@ class UnknownProfile(Invalid):
 
 class NotInPlan(Invalid):
     code, title = "transcode.not_in_plan", "The plan has no such chunk or rendition"
+
+
+class PlanUnreadable(Invalid):
+    code, title = "transcode.plan_unreadable", "The plan that a job names cannot be used"

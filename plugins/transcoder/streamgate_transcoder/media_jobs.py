@@ -27,7 +27,8 @@ from .config import TranscoderConfig
 from .faults import NotInPlan, UnknownProfile
 from .media.channel import Frame
 from .media.profiles import PROFILES
-from .media.task import ChildTask
+from .media.task import AudioTask, ChildTask, ChunkTask
+from .plans import Plans
 from .pool import ChildPool
 
 
@@ -37,6 +38,7 @@ class MediaJobs:
     def __init__(self, pool: ChildPool, blobs: BlobStore, config: TranscoderConfig) -> None:
         self._pool = pool
         self._blobs = blobs
+        self._plans = Plans(blobs)
         self._config = config
 
     def kinds(self) -> Sequence[JobKind]:
@@ -82,24 +84,24 @@ class MediaJobs:
         return made
 
     async def encode_chunk(self, payload: ChunkPayload, run: JobRun) -> MadeResult:
-        plan = payload.plan
+        plan = await self._plans.of(payload)
         if not 0 <= payload.chunk_n < len(plan.chunks):
             raise NotInPlan(f"the plan has no chunk {payload.chunk_n}")
         chunk = plan.chunks[payload.chunk_n]
         ids = [item.id for item in plan.renditions if item.kind == "video" and item.mode == "encode"]
         collector = Collector(self._blobs, run, ids, plan.video_grid, chunk.seg_from, chunk.seg_to)
-        return await self._make(CHUNK_KIND, payload, plan, collector)
+        return await self._make(CHUNK_KIND, ChunkTask(plan=plan, chunk_n=chunk.n), plan, collector)
 
     async def encode_audio(self, payload: AudioPayload, run: JobRun) -> MadeResult:
-        plan = payload.plan
+        plan = await self._plans.of(payload)
         if not any(item.id == payload.rendition_id and item.kind == "audio" for item in plan.renditions):
             raise NotInPlan(f"the plan has no audio rendition {payload.rendition_id!r}")
         collector = Collector(self._blobs, run, [payload.rendition_id], plan.audio_grid, 0, len(plan.audio_grid) - 1)
-        return await self._make(AUDIO_KIND, payload, plan, collector)
+        return await self._make(AUDIO_KIND, AudioTask(plan=plan, rendition_id=payload.rendition_id), plan, collector)
 
-    async def _make(self, kind: str, payload: Any, plan: MediaPlan, collector: Collector) -> MadeResult:
+    async def _make(self, kind: str, work: ChunkTask | AudioTask, plan: MediaPlan, collector: Collector) -> MadeResult:
         async with open_blob_source(self._blobs, plan.source.key) as source:
-            task = self._task(kind, payload, source)
+            task = self._task(kind, work, source)
             await self._pool.run(task, source, collector.take, self._config.encode_wall_s)
         return collector.result()
 

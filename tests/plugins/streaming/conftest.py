@@ -331,11 +331,13 @@ class Theatre:
 
         return await eventually(enough, timeout_s=10, every_s=0.005, what=f"{count} jobs")
 
+    def plan_for(self, probe: NewJob, **shape: Any) -> MediaPlan:
+        source = from_plain(MediaSource, probe.payload["source"])
+        return make_plan(probe.payload["content_id"], probe.payload["media_version"], source, **shape)
+
     async def planned(self, probe: NewJob, plan: MediaPlan | None = None, **shape: Any) -> list[NewJob]:
         """The probe is done; returns the jobs that its plan causes, if it causes any."""
-        payload = probe.payload
-        source = from_plain(MediaSource, payload["source"])
-        plan = plan or make_plan(payload["content_id"], payload["media_version"], source, **shape)
+        plan = plan or self.plan_for(probe, **shape)
         before = len(self.orders())
         await self.done(probe, ProbeResult(plan=plan))
         count = len(plan.chunks) + sum(1 for each in plan.renditions if each.kind == "audio")
@@ -361,9 +363,13 @@ class Theatre:
         )
         return await self.say(events.JOB_CHECKPOINT, body)
 
+    async def plan_of(self, job: NewJob) -> MediaPlan:
+        """What a transcoder reads before it makes anything."""
+        return from_plain(MediaPlan, json.loads(await self.blobs.read(job.payload["plan_key"])))
+
     async def make(self, job: NewJob, attempt: int = 1) -> MadeResult:
         """What a transcoder answers, with the bytes in the blob store."""
-        plan = from_plain(MediaPlan, job.payload["plan"])
+        plan = await self.plan_of(job)
         parts = []
         if job.kind == CHUNK_KIND:
             chunk = plan.chunks[job.payload["chunk_n"]]
@@ -422,11 +428,11 @@ class Theatre:
         await unit._act()
 
     async def collected(self, *, but: tuple[str, ...] = ()) -> None:
-        """Lets time pass until nothing made is left in the blob store, but what is below these prefixes."""
+        """Lets time pass until nothing made or planned is left in the blob store, but what is below these prefixes."""
 
         async def is_gone() -> bool | None:
             await self.clock.advance(30)
-            left = [each.key async for each in self.blobs.list("leases/") if not each.key.startswith(but or ("-",))]
+            left = [each.key async for each in self.blobs.list() if not each.key.startswith(but or ("-",))]
             return None if left else True
 
         await eventually(is_gone, timeout_s=10, every_s=0.01, what="the collector")

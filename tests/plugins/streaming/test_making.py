@@ -12,10 +12,9 @@ from streamgate.bus.base import MAX_PAYLOAD_BYTES
 from streamgate.context import Actor
 from streamgate.contracts import events
 from streamgate.contracts.jobs import JobNotFound, NewJob
-from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, PROBE_KIND, MadeResult, MediaPlan, ProbeResult
+from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, PROBE_KIND, MadeResult, ProbeResult
 from streamgate.contracts.streaming import STREAMING, MediaQuery, MediaState, NotPlayable, TaskQuery, Transcode
 from streamgate.testing.wait import eventually
-from streamgate.wire import from_plain
 
 if TYPE_CHECKING:
     from .conftest import Theatre
@@ -170,8 +169,9 @@ async def test_sound_alone_and_picture_alone_are_playable(
 
 
 async def test_a_long_plan_is_asked_for_in_messages_that_fit(theatre: Theatre) -> None:
-    probe, parts = await begin(theatre, segments=300)
-    assert len(parts) == 151
+    probe, parts = await begin(theatre, segments=1_600)  # 107 minutes
+    assert len(parts) == 801
+    assert max(len(orjson.dumps(job.payload)) for job in parts) < 200  # whatever the length of the film
     told = theatre.told(events.JOBS_REQUESTED)
     assert len(told) > 2
     assert max(len(orjson.dumps(each.jobs)) for each in told) < MAX_PAYLOAD_BYTES / 2
@@ -200,7 +200,7 @@ async def test_a_probe_whose_answer_cannot_be_read_fails(theatre: Theatre, resul
 async def test_a_plan_for_something_else_fails(theatre: Theatre) -> None:
     _, parts = await begin(theatre)
     other = await theatre.upload("c_other")
-    await theatre.done(other, ProbeResult(plan=from_plain(MediaPlan, parts[0].payload["plan"])))
+    await theatre.done(other, ProbeResult(plan=await theatre.plan_of(parts[0])))
     [failed] = await theatre.hear(events.MEDIA_FAILED)
     assert (failed.subject_id, failed.code) == ("c_other", "media.plan_invalid")
 
@@ -288,6 +288,24 @@ async def test_a_chunk_that_is_not_made_fails_the_version(theatre: Theatre, how:
     await theatre.over(first, **how)
     [failed] = await theatre.hear(events.MEDIA_FAILED)
     assert failed.code == code
+
+
+async def test_a_plan_that_is_refused_is_collected(theatre: Theatre) -> None:
+    probe = await theatre.upload("c_film")
+    await theatre.done(probe, ProbeResult(plan=attrs.evolve(theatre.plan_for(probe), content_id="c_other")))
+    await theatre.hear(events.MEDIA_FAILED)
+    assert [each.key async for each in theatre.blobs.list("plans/")]
+    await theatre.collected()
+
+
+async def test_a_plan_that_comes_after_the_deletion_is_collected(theatre: Theatre) -> None:
+    probe = await theatre.upload("c_film")
+    gone = events.ContentDeleted(subject_id="c_film", revision=9, owner="creator")
+    await theatre.say(events.CONTENT_DELETED, gone)
+    await theatre.collected()
+    await theatre.done(probe, ProbeResult(plan=theatre.plan_for(probe)))
+    assert len(theatre.orders()) == 1
+    await theatre.collected()
 
 
 async def test_parts_that_come_after_the_failure_are_collected(theatre: Theatre) -> None:
@@ -425,7 +443,7 @@ async def test_the_old_version_plays_on_until_nobody_watches_it(theatre: Theatre
     [ended] = await theatre.hear(events.SESSION_ENDED)
     assert (ended.subject_id, ended.reason) == (old["session_id"], "version_changed")
     assert (await theatre.fetch(old)).status_code == 410
-    await theatre.collected(but=tuple(f"leases/{job.job_id}" for job in parts))
+    await theatre.collected(but=("plans/c_film/2/", *(f"leases/{job.job_id}" for job in parts)))
     assert (await theatre.fetch(new, "v360/0.m4s")).status_code == 200
 
 

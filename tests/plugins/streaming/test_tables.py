@@ -56,7 +56,7 @@ async def test_a_film_is_made_watched_replaced_and_collected_on_postgresql(
             await theatre.done(job, await theatre.make(job))
         await theatre.hear(events.MEDIA_READY, 2)
         new = await theatre.watch("c_film")
-        await theatre.collected(but=tuple(f"leases/{job.job_id}" for job in parts))
+        await theatre.collected(but=("plans/c_film/2/", *(f"leases/{job.job_id}" for job in parts)))
         await theatre.hear(events.SESSION_ENDED)
         assert (await theatre.fetch(old)).status_code == 410
         assert (await theatre.fetch(new, "v360/0.m4s")).status_code == 200

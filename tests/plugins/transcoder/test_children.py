@@ -15,7 +15,6 @@ import pytest
 from streamgate.contracts.media import (
     CHUNK_KIND,
     PROBE_KIND,
-    ChunkPayload,
     MediaChildFailed,
     MediaPlan,
     MediaSource,
@@ -28,7 +27,7 @@ from streamgate.testing.clips import ClipSpec, big_buck_bunny
 from streamgate.wire import from_plain, to_plain
 from streamgate_transcoder.media.channel import Frame
 from streamgate_transcoder.media.limits import MediaLimits
-from streamgate_transcoder.media.task import ChildTask, SandboxLimits
+from streamgate_transcoder.media.task import ChildTask, ChunkTask, SandboxLimits
 from streamgate_transcoder.pool import ChildPool
 
 PLAIN = ClipSpec(frames=260, key_frames=(0, 60, 110, 200), audio_codec="aac", audio_s=10.4)
@@ -137,7 +136,7 @@ async def test_a_chunk_made_in_a_child_equals_one_made_here(
     async def keep(frame: Frame) -> None:
         frames.append(frame)
 
-    payload = ChunkPayload(plan=here.plan, chunk_n=0)
+    payload = ChunkTask(plan=here.plan, chunk_n=0)
     await pool.run(task_of(CHUNK_KIND, payload, source), source, keep, 30)
     inits = {frame.head["rendition_id"]: frame.data for frame in frames if frame.kind == "init"}
     assert {rendition_id: here.inits[rendition_id] for rendition_id in here.video_ids} == inits
@@ -166,7 +165,7 @@ async def test_a_killed_child_is_a_fault_worth_a_retry(
         if frame.kind == "segment":
             os.kill(pool.busy_pids[0], signal.SIGKILL)
 
-    payload = ChunkPayload(plan=plan_of(path), chunk_n=0)
+    payload = ChunkTask(plan=plan_of(path), chunk_n=0)
     with pytest.raises(MediaChildFailed, match="SIGKILL") as caught:
         await pool.run(task_of(CHUNK_KIND, payload, source), source, kill_at_first_segment, 30)
     assert caught.value.retryable

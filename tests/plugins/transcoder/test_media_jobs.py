@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 
 import attrs
 import av
+import orjson
 import pytest
 
 from streamgate.contracts.media import (
@@ -29,6 +31,7 @@ from streamgate.contracts.media import (
 from streamgate.sdk.blobs import BlobMissing, BlobStore, open_blobs
 from streamgate.testing.clips import ClipSpec
 from streamgate.testing.context import bus_unit, plugin_context, running
+from streamgate.wire import to_plain
 from streamgate_transcoder.collecting import Collector
 from streamgate_transcoder.config import TranscoderConfig
 from streamgate_transcoder.faults import NotInPlan, UnknownProfile
@@ -75,6 +78,19 @@ class Bench:
         wanted = ProbePayload(content_id="c_1", media_version=1, source=await self.stored(path))
         return (await self.jobs.probe(wanted, Run())).plan
 
+    async def kept(self, plan: MediaPlan) -> dict[str, Any]:
+        """Stores a plan as streaming does; what jobs then say of it."""
+        data = orjson.dumps(to_plain(plan))
+        key = f"plans/{hashlib.sha256(data).hexdigest()}.json"
+        await self.blobs.put_bytes(key, data)
+        return {"content_id": plan.content_id, "media_version": plan.media_version, "plan_key": key}
+
+    async def chunk(self, plan: MediaPlan, chunk_n: int) -> ChunkPayload:
+        return ChunkPayload(**await self.kept(plan), chunk_n=chunk_n)
+
+    async def audio(self, plan: MediaPlan, rendition_id: str) -> AudioPayload:
+        return AudioPayload(**await self.kept(plan), rendition_id=rendition_id)
+
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
@@ -91,7 +107,7 @@ async def test_from_source_to_segments_below_the_leases_prefix(bench: Bench, cli
     inits: dict[str, set[str]] = {}
     for number, chunk in enumerate(plan.chunks):
         run = Run(blob_prefix=f"jobs/l_{number}")
-        result = await bench.jobs.encode_chunk(ChunkPayload(plan=plan, chunk_n=chunk.n), run)
+        result = await bench.jobs.encode_chunk(await bench.chunk(plan, chunk.n), run)
         for part in result.parts:
             assert part.init_key == f"jobs/l_{number}/{part.rendition_id}/init.mp4"
             inits.setdefault(part.rendition_id, set()).add(part.init_sha256)
@@ -110,7 +126,7 @@ async def test_from_source_to_segments_below_the_leases_prefix(bench: Bench, cli
 
 async def test_the_sound_is_one_job(bench: Bench, clips: Callable[..., Path]) -> None:
     plan = await bench.plan(clips("job.mp4", CLIP))
-    result = await bench.jobs.encode_audio(AudioPayload(plan=plan, rendition_id="a128"), Run())
+    result = await bench.jobs.encode_audio(await bench.audio(plan, "a128"), Run())
     (part,) = result.parts
     assert [segment.decode_time_ticks for segment in part.segments] == list(plan.audio_grid[:-1])
     assert sum(segment.duration_ticks for segment in part.segments) == plan.audio_grid[-1]
@@ -148,9 +164,9 @@ async def test_a_source_that_is_gone_is_named(bench: Bench) -> None:
 async def test_what_the_plan_does_not_have_is_refused(bench: Bench, clips: Callable[..., Path]) -> None:
     plan = await bench.plan(clips("job.mp4", CLIP))
     with pytest.raises(NotInPlan):
-        await bench.jobs.encode_chunk(ChunkPayload(plan=plan, chunk_n=len(plan.chunks)), Run())
+        await bench.jobs.encode_chunk(await bench.chunk(plan, len(plan.chunks)), Run())
     with pytest.raises(NotInPlan):
-        await bench.jobs.encode_audio(AudioPayload(plan=plan, rendition_id="v72"), Run())
+        await bench.jobs.encode_audio(await bench.audio(plan, "v72"), Run())
     wanted = ProbePayload(content_id="c_1", media_version=1, source=plan.source, profile="cinema")
     with pytest.raises(UnknownProfile):
         await bench.jobs.probe(wanted, Run())
@@ -167,9 +183,9 @@ async def test_kill_9_of_the_child_costs_an_attempt_and_the_next_one_succeeds(
                 os.kill(bench.pool.busy_pids[0], signal.SIGKILL)
 
     with pytest.raises(MediaChildFailed) as caught:
-        await bench.jobs.encode_chunk(ChunkPayload(plan=plan, chunk_n=0), KillAtFirstReport())
+        await bench.jobs.encode_chunk(await bench.chunk(plan, 0), KillAtFirstReport())
     assert caught.value.retryable
-    again = await bench.jobs.encode_chunk(ChunkPayload(plan=plan, chunk_n=0), Run(blob_prefix="jobs/l_2"))
+    again = await bench.jobs.encode_chunk(await bench.chunk(plan, 0), Run(blob_prefix="jobs/l_2"))
     assert len(again.parts[0].segments) == plan.chunks[0].seg_to
 
 
@@ -181,7 +197,7 @@ async def test_cancelling_the_job_ends_its_child(bench: Bench, clips: Callable[.
         def report(self, progress: float, stage: str = "") -> None:
             reported.set()
 
-    working = asyncio.create_task(bench.jobs.encode_chunk(ChunkPayload(plan=plan, chunk_n=0), Signalling()))
+    working = asyncio.create_task(bench.jobs.encode_chunk(await bench.chunk(plan, 0), Signalling()))
     await reported.wait()
     (pid,) = bench.pool.busy_pids
     working.cancel()

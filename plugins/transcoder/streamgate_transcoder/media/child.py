@@ -25,8 +25,6 @@ from streamgate.contracts.media import (
     AUDIO_KIND,
     CHUNK_KIND,
     PROBE_KIND,
-    AudioPayload,
-    ChunkPayload,
     MediaCorrupt,
     MediaError,
     MediaTooLarge,
@@ -45,7 +43,7 @@ from .planning import make_plan
 from .probe import probe
 from .profiles import PROFILES
 from .source import AskedBytes, DescriptorBytes, RangedBytes
-from .task import ChildTask, SandboxLimits
+from .task import AudioTask, ChildTask, ChunkTask, SandboxLimits
 from .video import encode_chunk
 
 _PROGRESS_EVERY_S = 0.25
@@ -113,11 +111,11 @@ def run_task(task: ChildTask, source: RangedBytes, sink: LineSink) -> dict[str, 
         result: dict[str, Any] = to_plain(ProbeResult(plan=plan))
         return result
     if task.task == CHUNK_KIND:
-        chunk = from_plain(ChunkPayload, task.payload)
+        chunk = from_plain(ChunkTask, task.payload)
         encode_chunk(source, chunk.plan, chunk.chunk_n, task.limits, sink)
         return {}
     if task.task == AUDIO_KIND:
-        audio = from_plain(AudioPayload, task.payload)
+        audio = from_plain(AudioTask, task.payload)
         encode_audio(source, audio.plan, audio.rendition_id, task.limits, sink)
         return {}
     raise ValueError(f"unknown task {task.task!r}")
@@ -141,7 +139,7 @@ def _rehearse() -> None:
         if not module.name.endswith(("__main__", "datasets")):
             importlib.import_module(module.name)
     from_plain(ChildTask, to_plain(_EXAMPLE))
-    for kind in (ProbePayload, ChunkPayload, AudioPayload):
+    for kind in (ProbePayload, ChunkTask, AudioTask):
         tolerant.get_structure_hook(kind)
     traceback.format_exception(ValueError("rehearsal"))
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import attrs
 
+from streamgate.contracts.media import MediaPlan
+
 from .limits import MediaLimits
 
 
@@ -19,11 +21,27 @@ class SandboxLimits:
 
 
 @attrs.frozen(kw_only=True)
+class ChunkTask:
+    """A ChunkPayload with its plan: a child reaches no blob store."""
+
+    plan: MediaPlan
+    chunk_n: int
+
+
+@attrs.frozen(kw_only=True)
+class AudioTask:
+    """An AudioPayload with its plan."""
+
+    plan: MediaPlan
+    rendition_id: str
+
+
+@attrs.frozen(kw_only=True)
 class ChildTask:
     """One piece of work. `source_by`: a 'descriptor' follows the frame, or ranges are asked for ('reads')."""
 
     task: str  # a job kind of contracts.media
-    payload: dict[str, Any]  # JSON of that kind's payload
+    payload: dict[str, Any]  # JSON of a ProbePayload, ChunkTask or AudioTask
     source_by: str
     source_size_bytes: int
     limits: MediaLimits
