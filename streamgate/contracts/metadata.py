@@ -68,13 +68,12 @@ class NewContent:
 
 
 @attrs.frozen(kw_only=True)
-class EnsureContent:
-    """For an upload that begins: the given content (the actor's own), or a new one titled `title`; its state
-    becomes `uploading` unless something is playable already."""
+class BeginUpload:
+    """An upload into this content of the actor's own is stored: its state becomes `uploading` unless something is
+    playable already."""
 
     actor: Actor
-    content_id: str | None
-    title: str
+    content_id: str
 
 
 @attrs.frozen(kw_only=True)
@@ -157,9 +156,10 @@ class Metadata(Protocol):
     @method()
     async def create(self, new: NewContent) -> Content: ...
 
-    @method()
-    async def ensure_content(self, wanted: EnsureContent) -> Content:
-        """Raises ContentNotFound (also for somebody else's)."""
+    @method(idempotent=True)
+    async def begin_upload(self, wanted: BeginUpload) -> Content:
+        """Called when the upload is stored and no earlier, so that there is always one whose end moves the content
+        on, and whose bytes `content.deleted` removes. Raises ContentNotFound (also for somebody else's)."""
 
     @method(idempotent=True)
     async def get(self, query: AccessQuery) -> Content:

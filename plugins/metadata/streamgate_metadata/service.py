@@ -10,6 +10,7 @@ from streamgate.context import Actor
 from streamgate.contracts.events import CONTENT_DELETED, ContentDeleted
 from streamgate.contracts.metadata import (
     AccessQuery,
+    BeginUpload,
     Content,
     ContentDelete,
     ContentNotFound,
@@ -17,7 +18,6 @@ from streamgate.contracts.metadata import (
     ContentQuery,
     ContentSearch,
     ContentUpdate,
-    EnsureContent,
     Facts,
     NewContent,
     Publish,
@@ -30,7 +30,7 @@ from streamgate_metadata import repository
 from streamgate_metadata.cursor import read_cursor, write_cursor
 from streamgate_metadata.states import Course, upload_begins
 from streamgate_metadata.tables import ContentRow
-from streamgate_metadata.texts import TITLE_MAX_CHARS, tidy_texts
+from streamgate_metadata.texts import tidy_texts
 
 LIMIT_MAX = 200
 QUERY_MAX_CHARS = 500
@@ -63,10 +63,7 @@ class MetadataService:
 
         return await self._db.write(run)
 
-    async def ensure_content(self, wanted: EnsureContent) -> Content:
-        _check_signed_in(wanted.actor)
-        if wanted.content_id is None:
-            return await self._create_uploading(wanted)
+    async def begin_upload(self, wanted: BeginUpload) -> Content:
         content_id = wanted.content_id
 
         def run(session: Session) -> Content:
@@ -78,25 +75,6 @@ class MetadataService:
             if upload_begins(course) != course:
                 repository.set_course(row, upload_begins(course))
                 repository.touch(row, self._clock.now_ms())
-            return repository.to_content(row)
-
-        return await self._db.write(run)
-
-    async def _create_uploading(self, wanted: EnsureContent) -> Content:
-        texts = tidy_texts(title=wanted.title[:TITLE_MAX_CHARS], description="", tags=(), category="")
-        content_id = new_id("c")
-
-        def run(session: Session) -> Content:
-            row = repository.add(
-                session,
-                content_id=content_id,
-                owner=wanted.actor.user_id,
-                texts=texts,
-                visibility="unlisted",
-                protection="none",
-                course=upload_begins(Course()),
-                now_ms=self._clock.now_ms(),
-            )
             return repository.to_content(row)
 
         return await self._db.write(run)

@@ -12,9 +12,16 @@ from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
 from streamgate.contracts.events import ContentDeleted
-from streamgate.contracts.metadata import ContentDelete, EnsureContent, Metadata
+from streamgate.contracts.metadata import (
+    BeginUpload,
+    ContentDelete,
+    ContentNotFound,
+    ContentQuery,
+    Metadata,
+    NewContent,
+)
 from streamgate.contracts.uploads import StorageFull, TooManyUploads, UploadClosed, UploadTooLarge
-from streamgate.errors import FieldError, Invalid, Unauthorized
+from streamgate.errors import FieldError, Invalid, StreamgateError, Unauthorized
 from streamgate.events import Received
 from streamgate.sdk import blobs as blob_store
 from streamgate.sdk.blobs import BlobStore
@@ -142,11 +149,9 @@ class Uploads:
         )
 
     async def _open(self, actor: Actor, new: NewUpload, upload: Upload) -> Upload:
-        """Its content first: whoever may not upload into it never opens anything."""
-        title = title_of(upload.filename) if new.title is None else new.title
-        wanted = EnsureContent(actor=actor, content_id=new.content_id, title=title)
-        content = await self._metadata.ensure_content(wanted)
-        upload = attrs.evolve(upload, content_id=content.content_id)
+        """Its content, then its row, then the content's state: a crash between leaves a content as it was, or a row
+        that expires; and a deletion meets the row, or the upload meets the deletion."""
+        upload = attrs.evolve(upload, content_id=await self._content_for(actor, new, upload.filename))
 
         def run(session: Session) -> None:
             repository.take_turn(session, upload.owner)
@@ -155,12 +160,39 @@ class Uploads:
 
         try:
             await self._db.write(run)
+            await self._metadata.begin_upload(BeginUpload(actor=actor, content_id=upload.content_id))
         except BaseException:
-            if new.content_id is None:
-                await self._metadata.delete(ContentDelete(content_id=content.content_id, actor=actor))
+            await self._take_back(actor, upload, with_content=new.content_id is None)
             raise
         logger.bind(upload_id=upload.upload_id, content_id=upload.content_id, form=upload.form).info("upload begins")
         return upload
+
+    async def _content_for(self, actor: Actor, new: NewUpload, filename: str) -> str:
+        """A new one, or the given one where it is the actor's own. Raises ContentNotFound."""
+        if new.content_id is None:
+            title = title_of(filename) if new.title is None else new.title
+            return (await self._metadata.create(NewContent(actor=actor, title=title))).content_id
+        facts = await self._metadata.facts(ContentQuery(content_id=new.content_id))
+        if facts.owner != actor.user_id:
+            raise ContentNotFound(f"You have no content {new.content_id[:40]!r}")
+        return facts.content_id
+
+    async def _take_back(self, actor: Actor, upload: Upload, *, with_content: bool) -> None:
+        """As far as it goes: a row that stays expires, a content that stays is a draft."""
+
+        def run(session: Session) -> None:
+            row = repository.lock(session, upload.upload_id)
+            if row is not None and row.status == "receiving":
+                detail = "The upload could not begin"
+                ending.give_up(session, row, "failed", self._clock.now_ms(), code=ending.INTERRUPTED, detail=detail)
+
+        try:
+            await self._db.write(run)
+            if with_content:
+                await self._metadata.delete(ContentDelete(content_id=upload.content_id, actor=actor))
+        except StreamgateError as second:
+            logger.bind(upload_id=upload.upload_id, error=second.code).warning("upload left to expire")
+        self._wake_sweeper()
 
     def _check_open(self, session: Session, owner: str) -> None:
         if repository.count_open(session, owner) >= self._config.max_open_uploads:

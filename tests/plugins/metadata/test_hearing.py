@@ -24,11 +24,12 @@ from streamgate.contracts.events import (
 from streamgate.contracts.metadata import (
     METADATA,
     AccessQuery,
+    BeginUpload,
     Content,
     ContentDelete,
     ContentNotFound,
-    EnsureContent,
     Metadata,
+    NewContent,
     Publish,
 )
 from streamgate.events import Received, on_group
@@ -42,7 +43,9 @@ def metadata(home: House) -> Metadata:
 
 @pytest.fixture
 async def content_id(metadata: Metadata, alice: Actor) -> str:
-    return (await metadata.ensure_content(EnsureContent(actor=alice, content_id=None, title="clip"))).content_id
+    content = await metadata.create(NewContent(actor=alice, title="clip"))
+    await metadata.begin_upload(BeginUpload(actor=alice, content_id=content.content_id))
+    return content.content_id
 
 
 def finished(content_id: str, revision: int = 1) -> UploadFinished:
@@ -136,7 +139,7 @@ async def test_deletion_is_told_once(tmp_path_factory: pytest.TempPathFactory, a
     folder = tmp_path_factory.mktemp("told")
     async with house(folder, ["metadata"], subscriptions=[on_group(CONTENT_DELETED, hear, group="test")]) as home:
         metadata = home.services.get(METADATA)
-        content = await metadata.ensure_content(EnsureContent(actor=alice, content_id=None, title="clip"))
+        content = await metadata.create(NewContent(actor=alice, title="clip"))
         for _ in range(2):
             await metadata.delete(ContentDelete(content_id=content.content_id, actor=alice))
     # Stopping flushes the outbox.

@@ -13,11 +13,11 @@ from streamgate.contracts.events import MEDIA_READY, MediaReady
 from streamgate.contracts.metadata import (
     METADATA,
     AccessQuery,
+    BeginUpload,
     ContentDelete,
     ContentNotFound,
     ContentSearch,
     ContentUpdate,
-    EnsureContent,
     NewContent,
 )
 from streamgate.settings import DatabaseSettings, KernelSettings, Secret
@@ -63,7 +63,8 @@ async def test_changes_at_once_are_all_counted(home: House, alice: Actor) -> Non
 
 async def test_events_and_deletion(home: House, alice: Actor) -> None:
     metadata = home.services.get(METADATA)
-    content = await metadata.ensure_content(EnsureContent(actor=alice, content_id=None, title="clip"))
+    content = await metadata.create(NewContent(actor=alice, title="clip"))
+    await metadata.begin_upload(BeginUpload(actor=alice, content_id=content.content_id))
     for revision, duration_s in ((2, 60.0), (1, 5.0)):
         body = MediaReady(
             subject_id=content.content_id, revision=revision, media_version=1, duration_s=duration_s, kind="video"

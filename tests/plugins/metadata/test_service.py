@@ -8,12 +8,12 @@ from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts.metadata import (
     METADATA,
     AccessQuery,
+    BeginUpload,
     Content,
     ContentDelete,
     ContentNotFound,
     ContentQuery,
     ContentUpdate,
-    EnsureContent,
     Metadata,
     NewContent,
     Publish,
@@ -132,12 +132,11 @@ async def test_facts_tell_services_what_a_decision_needs(metadata: Metadata, ali
     assert (facts.owner, facts.published, facts.playable, facts.media_version) == ("alice", True, False, 0)
 
 
-async def test_an_upload_makes_a_content_or_takes_ones_own(metadata: Metadata, alice: Actor) -> None:
-    made = await metadata.ensure_content(EnsureContent(actor=alice, content_id=None, title="clip"))
-    assert (made.title, made.state) == ("clip", "uploading")
+async def test_an_upload_begins_in_ones_own_content(metadata: Metadata, alice: Actor) -> None:
     own = await create(metadata, alice)
-    found = await metadata.ensure_content(EnsureContent(actor=alice, content_id=own.content_id, title="clip"))
-    assert (found.title, found.state) == ("Big Buck Bunny", "uploading")
+    begun = [await metadata.begin_upload(BeginUpload(actor=alice, content_id=own.content_id)) for _ in range(2)]
+    assert [content.state for content in begun] == ["uploading", "uploading"]
+    assert begun[0] == begun[1]
 
 
 @pytest.mark.parametrize("published", [True, False])
@@ -145,13 +144,13 @@ async def test_nobody_uploads_into_the_content_of_another(
     metadata: Metadata, alice: Actor, bob: Actor, moderator: Actor, published: bool
 ) -> None:
     content = await create(metadata, alice, published=published)
-    for actor in (bob, moderator):
+    for actor in (bob, moderator, ANONYMOUS):
         with pytest.raises(ContentNotFound):
-            await metadata.ensure_content(EnsureContent(actor=actor, content_id=content.content_id, title="x"))
+            await metadata.begin_upload(BeginUpload(actor=actor, content_id=content.content_id))
 
 
 async def test_nothing_is_uploaded_into_a_deleted_content(metadata: Metadata, alice: Actor) -> None:
     content = await create(metadata, alice)
     await metadata.delete(ContentDelete(content_id=content.content_id, actor=alice))
     with pytest.raises(ContentNotFound):
-        await metadata.ensure_content(EnsureContent(actor=alice, content_id=content.content_id, title="x"))
+        await metadata.begin_upload(BeginUpload(actor=alice, content_id=content.content_id))
