@@ -27,13 +27,12 @@ class JobRun(Protocol):
     owner: str
     subject_id: str
     blob_prefix: str
-    checkpoint_found: Mapping[str, Any] | None
 
     def report(self, progress: float, stage: str = "") -> None:
         """Noted now, sent with the next heartbeat."""
 
     async def checkpoint(self, result: Any, progress: float) -> None:
-        """Keeps a partial result (an attrs value). Raises LeaseLost."""
+        """Tells a partial result (an attrs value) to whoever hears `job.checkpoint`. Raises LeaseLost."""
 
 
 @attrs.frozen(kw_only=True)

@@ -83,11 +83,8 @@ class RegisterKinds:
 
 @attrs.frozen(kw_only=True)
 class LeaseQuery:
-    """`wait_s`: how long the answer may be held back while there is nothing to do (≤ 5)."""
-
     kinds: tuple[str, ...]
     runner: str
-    wait_s: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
@@ -104,7 +101,6 @@ class Lease:
     subject_id: str
     blob_prefix: str
     lease_s: float = LEASE_S
-    checkpoint: dict[str, Any] | None = None  # what an earlier attempt left
 
 
 @attrs.frozen(kw_only=True)
@@ -129,7 +125,7 @@ class HeartbeatAnswer:
 
 @attrs.frozen(kw_only=True)
 class Checkpoint:
-    """Partial result, kept with the job and told on as `job.checkpoint`."""
+    """Partial result, told on as `job.checkpoint`; who hears it keeps it."""
 
     lease_id: str
     job_id: str

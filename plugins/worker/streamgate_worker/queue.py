@@ -56,7 +56,6 @@ class Queue:
             session,
             kept.job_id,
             now_ms,
-            checkpoint=kept.result,
             progress=min(1.0, max(0.0, kept.progress)),
             lease_until_ms=now_ms + self.lease_ms,
         )

@@ -108,7 +108,6 @@ def _new_row(job: NewJob, now_ms: int) -> dict[str, Any]:
         "runner": "",
         "progress": 0.0,
         "stage": "",
-        "checkpoint": None,
         "error_code": "",
         "error_detail": "",
         "is_task_cancelled": False,

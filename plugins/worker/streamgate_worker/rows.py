@@ -52,7 +52,6 @@ def to_lease(row: Row[Any], lease_s: float) -> Lease:
         subject_id=row.subject_id,
         blob_prefix=blob_prefix(row.subject_id, row.job_id, row.lease_id),
         lease_s=lease_s,
-        checkpoint=row.checkpoint,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import cast, get_args
 
@@ -47,7 +46,6 @@ from streamgate_worker.queue import Queue
 from streamgate_worker.repository import JobRow
 from streamgate_worker.rows import WAITING, to_job, to_lease, to_task
 
-MAX_WAIT_S = 5.0
 MAX_PAGE = 200
 GROUP = "worker"
 
@@ -60,7 +58,6 @@ class WorkerService:
         self._events = events
         self._clock = clock
         self._queue = queue
-        self._queued = asyncio.Event()
 
     # --- asking for work -------------------------------------------------------------------------------
 
@@ -112,18 +109,8 @@ class WorkerService:
     # --- doing work ------------------------------------------------------------------------------------
 
     async def lease(self, query: LeaseQuery) -> LeaseAnswer:
-        ends_at_s = self._clock.monotonic_s() + min(query.wait_s, MAX_WAIT_S)
-        while True:
-            self._queued.clear()
-            row = await self._take(query)
-            rest_s = ends_at_s - self._clock.monotonic_s()
-            if row is not None or rest_s <= 0:
-                return LeaseAnswer(lease=None if row is None else to_lease(row, self._queue.config.lease_s))
-            try:
-                async with asyncio.timeout(rest_s):
-                    await self._queued.wait()
-            except TimeoutError:
-                pass
+        row = await self._take(query)
+        return LeaseAnswer(lease=None if row is None else to_lease(row, self._queue.config.lease_s))
 
     async def _take(self, query: LeaseQuery) -> JobRow | None:
         """Looks before it writes: most asking finds nothing."""
@@ -222,7 +209,6 @@ class WorkerService:
         return now_ms
 
     async def _tell_available(self, kinds: Iterable[str]) -> None:
-        self._queued.set()
         await self._events.broadcast(JOBS_AVAILABLE, JobsAvailable(kinds=tuple(sorted(set(kinds)))))
 
 

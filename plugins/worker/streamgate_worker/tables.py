@@ -30,7 +30,6 @@ jobs = Table(
     Column("runner", String(200), nullable=False),
     Column("progress", Float, nullable=False),
     Column("stage", String(200), nullable=False),
-    Column("checkpoint", Json),
     Column("error_code", String(100), nullable=False),
     Column("error_detail", Text, nullable=False),
     Column("is_task_cancelled", Boolean, nullable=False),  # of a root: children that come later are cancelled too

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from loguru import logger
@@ -49,7 +49,6 @@ class LeasedRun:
         self.owner = lease.owner
         self.subject_id = lease.subject_id
         self.blob_prefix = lease.blob_prefix
-        self.checkpoint_found: Mapping[str, Any] | None = lease.checkpoint
         self._jobs = jobs
         self._kind = kind
         self._lease = lease
