@@ -19,6 +19,9 @@ from .tables import GarbageRow, MediaRow, RenditionRow, SegmentRow
 GARBAGE_AFTER_MS = 60_000
 """A response that is running when its blob becomes garbage may finish."""
 
+LOST_AFTER_MS = 600_000
+"""A runner that was cut off may write on until it hears that its lease is lost."""
+
 _PAGE = 500  # keys in one statement
 
 
@@ -60,6 +63,13 @@ def throw_away_below(session: Session, prefix: str, now_ms: int, *, after_ms: in
     due_at_ms = now_ms + after_ms
     note = insert_into(session, GarbageRow).values(key=prefix, due_at_ms=due_at_ms)
     session.execute(note.on_conflict_do_update(index_elements=["key"], set_={"due_at_ms": due_at_ms}))
+
+
+def throw_away_lost(session: Session, content_id: str, now_ms: int, *, job_id: str = "") -> None:
+    """What attempts left that do not count, of a job that is over or of all jobs of a content: worker gives each
+    lease of a job a prefix of its own, `jobs/<content>/<job>/<lease>`."""
+    prefix = f"jobs/{content_id}/{job_id}/" if job_id else f"jobs/{content_id}/"
+    throw_away_below(session, prefix, now_ms, after_ms=LOST_AFTER_MS)
 
 
 def keep(session: Session, keys: Sequence[str]) -> None:

@@ -114,6 +114,7 @@ class Orchestration:
                 if media.state in IN_THE_MAKING:
                     stopped.append(cancel_later(session, media, now_ms))
                 repository.drop_version(session, media, now_ms)
+            garbage.throw_away_lost(session, content_id, now_ms)
             return stopped
 
         await self._cancellations.cancel(await self._db.write(forget))
@@ -224,8 +225,9 @@ class Orchestration:
         is_over: bool,
         too_late: Callable[[Session], None] | None = None,
     ) -> None:
-        """Runs `take` once for the event, or `too_late` where the version is gone. The job's note goes when the job
-        is over."""
+        """Runs `take` once for the event, or `too_late` where the version is gone. When the job is over, its note goes,
+        and so does what its lost leases left."""
+        now_ms = self._clock.now_ms()
 
         def handle(session: Session) -> None:
             known = repository.find_work(session, job_id)
@@ -241,6 +243,7 @@ class Orchestration:
             elif too_late is not None:
                 too_late(session)
             if is_over:
+                garbage.throw_away_lost(session, work.content_id, now_ms, job_id=work.job_id)
                 session.delete(work)
 
         await self._db.write(handle)

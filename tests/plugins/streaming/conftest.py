@@ -379,7 +379,7 @@ class Theatre:
             assert job.kind == AUDIO_KIND
             numbers = range(len(plan.audio_grid) - 1)
             wanted = [(job.payload["rendition_id"], plan.audio_grid)]
-        prefix = f"leases/{job.job_id}-{attempt}"
+        prefix = f"jobs/{job.subject_id}/{job.job_id}/l_{attempt}"
         for rendition_id, grid in wanted:
             init = f"init of {rendition_id}".encode() * 40
             await self._put(f"{prefix}/{rendition_id}/init.mp4", init)

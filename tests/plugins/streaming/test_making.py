@@ -443,7 +443,7 @@ async def test_the_old_version_plays_on_until_nobody_watches_it(theatre: Theatre
     [ended] = await theatre.hear(events.SESSION_ENDED)
     assert (ended.subject_id, ended.reason) == (old["session_id"], "version_changed")
     assert (await theatre.fetch(old)).status_code == 410
-    await theatre.collected(but=("plans/c_film/2/", *(f"leases/{job.job_id}" for job in parts)))
+    await theatre.collected(but=("plans/c_film/2/", *(f"jobs/c_film/{job.job_id}/" for job in parts)))
     assert (await theatre.fetch(new, "v360/0.m4s")).status_code == 200
 
 

@@ -56,13 +56,15 @@ async def test_a_film_is_made_watched_replaced_and_collected_on_postgresql(
             await theatre.done(job, await theatre.make(job))
         await theatre.hear(events.MEDIA_READY, 2)
         new = await theatre.watch("c_film")
-        await theatre.collected(but=("plans/c_film/2/", *(f"leases/{job.job_id}" for job in parts)))
+        await theatre.collected(but=("plans/c_film/2/", *(f"jobs/c_film/{job.job_id}/" for job in parts)))
         await theatre.hear(events.SESSION_ENDED)
         assert (await theatre.fetch(old)).status_code == 410
         assert (await theatre.fetch(new, "v360/0.m4s")).status_code == 200
         gone = events.ContentDeleted(subject_id="c_film", revision=9, owner="creator")
         await theatre.say(events.CONTENT_DELETED, gone)
         await theatre.collected()
+        theatre.clock.jump(600)
+        await theatre.collect()
         for table in (SegmentRow, GarbageRow):
             assert await theatre.db.read(lambda session, table=table: session.query(table).count()) == 0
 
