@@ -101,7 +101,7 @@ class DiskStore:
 
     def _prepare(self) -> None:
         for folder in (self.root, self._incoming, self._parts):
-            folder.mkdir(parents=True, exist_ok=True)
+            files.make_folder(folder)
         if not os.access(self._incoming, os.W_OK | os.X_OK):
             raise PermissionError(13, "it cannot be written")
         for left in self._incoming.iterdir():

@@ -80,7 +80,7 @@ def publish(temporary: Path, final: Path) -> None:
     taken = BlobExists("an object never gets other bytes; use another key")
     while True:
         try:
-            final.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(final.parent)
         except (FileExistsError, NotADirectoryError):
             if any(above.is_file() for above in final.parents):
                 raise taken from None
@@ -98,6 +98,25 @@ def publish(temporary: Path, final: Path) -> None:
     temporary.unlink(missing_ok=True)
     with contextlib.suppress(FileNotFoundError):  # deleted already
         _sync_folder(final.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes it with what is missing above it; what it made survives a power cut.
+
+    Raises:
+        FileExistsError, NotADirectoryError: a file has the name, or one above it.
+    """
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    except FileNotFoundError:
+        make_folder(folder.parent)
+        make_folder(folder)
+    else:
+        with contextlib.suppress(FileNotFoundError):  # removed already, being empty
+            _sync_folder(folder.parent)
 
 
 def _link(temporary: Path, final: Path) -> None:

@@ -79,6 +79,32 @@ async def test_empty_folders_go_with_their_last_object(disk: DiskStore) -> None:
     assert not (disk.root / "a").exists()
 
 
+async def test_new_folders_survive_a_power_cut_with_their_object(
+    disk: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that is on the disk is lost all the same while its parent does not say so there."""
+    synced: list[str] = []
+    sync = os.fsync
+
+    def note(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").resolve()
+        if path.is_dir():
+            synced.append(str(path.relative_to(disk.root.resolve())))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    await disk.put_bytes("a/b/first", b"1")
+    assert synced == [".", "a", "a/b"]
+    synced.clear()
+    token = await disk.begin_multipart("a/c/second")
+    await disk.write_part("a/c/second", token, 1, 0, pieces(b"2"))
+    await disk.finish_multipart("a/c/second", token, 1)
+    assert synced == ["a", "a/c"]
+    synced.clear()
+    await disk.put_bytes("a/b/third", b"3")
+    assert synced == ["a/b"]
+
+
 async def test_writer_and_deleter_of_one_folder_get_along(disk: DiskStore) -> None:
     async def write_and_delete(name: str) -> None:
         for number in range(30):
