@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import attrs
 
@@ -54,17 +54,22 @@ class Content:
 
 
 @attrs.frozen(kw_only=True)
-class NewContent:
-    """`content_id` empty: metadata makes one. `actor` owns it."""
+class ContentDraft:
+    """Text limits: title 1–200, description ≤ 10,000, 32 tags of ≤ 50, category ≤ 50."""
 
-    actor: Actor
     title: str
     description: str = ""
     tags: tuple[str, ...] = ()
     category: str = ""
     visibility: Visibility = "unlisted"
     protection: Protection = "none"
-    state: ContentState = "draft"
+
+
+@attrs.frozen(kw_only=True)
+class NewContent(ContentDraft):
+    """`actor` owns it."""
+
+    actor: Actor
 
 
 @attrs.frozen(kw_only=True)
@@ -91,16 +96,20 @@ class AccessQuery:
 
 
 @attrs.frozen(kw_only=True)
-class ContentUpdate:
-    """Fields left None stay. Text limits: title 1–200, description ≤ 10,000, 32 tags of ≤ 50, category ≤ 50."""
+class ContentChanges:
+    """Fields left out, or null, stay as they are. Limits as in `ContentDraft`."""
 
-    content_id: str
-    actor: Actor
     title: str | None = None
     description: str | None = None
     tags: tuple[str, ...] | None = None
     category: str | None = None
     visibility: Visibility | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ContentUpdate(ContentChanges):
+    content_id: str
+    actor: Actor
 
 
 @attrs.frozen(kw_only=True)
@@ -120,18 +129,24 @@ class Publish:
 
 
 @attrs.frozen(kw_only=True)
-class ContentSearch:
-    """Only what `actor` may see: listed and published, and one's own. `q` empty lists the newest first."""
+class ContentFilter:
+    """Every word of `q` must occur; empty it lists everything by `sort`. `limit` 1 to 200."""
 
-    actor: Actor
     q: str = ""
     tag: str = ""
     category: str = ""
     owner: str = ""
     state: str = ""
     sort: Literal["newest", "oldest", "title"] = "newest"
-    limit: int = 50  # 1 to 200
+    limit: int = 50
     cursor: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ContentSearch(ContentFilter):
+    """Only what `actor` may see: listed and published, and one's own."""
+
+    actor: Actor
 
 
 @attrs.frozen(kw_only=True)
@@ -150,6 +165,26 @@ class Facts:
     playable: bool
     published: bool
     media_version: int
+
+
+# --- what comes from a person, and who that is ------------------------------------------------------
+
+
+def new_content(draft: ContentDraft, actor: Actor) -> NewContent:
+    return NewContent(actor=actor, **_values(ContentDraft, draft))
+
+
+def content_update(changes: ContentChanges, content_id: str, actor: Actor) -> ContentUpdate:
+    return ContentUpdate(content_id=content_id, actor=actor, **_values(ContentChanges, changes))
+
+
+def content_search(wanted: ContentFilter, actor: Actor) -> ContentSearch:
+    return ContentSearch(actor=actor, **_values(ContentFilter, wanted))
+
+
+def _values(kind: type[attrs.AttrsInstance], value: object) -> dict[str, Any]:
+    """The fields of `kind`; a body may have more of its own."""
+    return {field.name: getattr(value, field.name) for field in attrs.fields(kind)}
 
 
 class Metadata(Protocol):

@@ -13,15 +13,16 @@ from streamgate.contracts.gate import GateInvalid, Rule
 from streamgate.contracts.metadata import (
     AccessQuery,
     Content,
+    ContentChanges,
     ContentDelete,
+    ContentDraft,
+    ContentFilter,
     ContentNotFound,
     ContentPage,
-    ContentSearch,
-    ContentUpdate,
     Metadata,
-    NewContent,
-    Protection,
-    Visibility,
+    content_search,
+    content_update,
+    new_content,
 )
 from streamgate.errors import Forbidden, StreamgateError
 from streamgate.web.routes import CREATOR, PUBLIC, SIGNED_IN, Call, Route, owner
@@ -35,41 +36,10 @@ class ContentPath:
 
 
 @attrs.frozen(kw_only=True)
-class CreateBody:
+class CreateBody(ContentDraft):
     """`gate` in the JSON of gates; setting one publishes."""
 
-    title: str
-    description: str = ""
-    tags: tuple[str, ...] = ()
-    category: str = ""
     gate: dict[str, Any] | None = None
-    visibility: Visibility = "unlisted"
-    protection: Protection = "none"
-
-
-@attrs.frozen(kw_only=True)
-class UpdateBody:
-    """Fields left out, or null, stay as they are."""
-
-    title: str | None = None
-    description: str | None = None
-    tags: tuple[str, ...] | None = None
-    category: str | None = None
-    visibility: Visibility | None = None
-
-
-@attrs.frozen(kw_only=True)
-class ListQuery:
-    """`q` empty lists by `sort`; `limit` 1 to 200."""
-
-    q: str = ""
-    tag: str = ""
-    category: str = ""
-    owner: str = ""
-    state: str = ""
-    sort: Literal["newest", "oldest", "title"] = "newest"
-    limit: int = 50
-    cursor: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -106,7 +76,7 @@ class ContentRoutes:
                 PREFIX,
                 self._list,
                 policy=PUBLIC,
-                query=ListQuery,
+                query=ContentFilter,
                 answer=ContentPage,
                 summary="The catalogue",
                 description="Listed and published contents, and one's own.",
@@ -129,7 +99,7 @@ class ContentRoutes:
                 policy=owned,
                 guard=self._may_change,
                 query=ContentPath,
-                body=UpdateBody,
+                body=ContentChanges,
                 answer=Content,
                 summary="Change a content",
                 errors=hidden,
@@ -200,60 +170,25 @@ class ContentRoutes:
     # --- contents -----------------------------------------------------------------------------
 
     async def _create(self, call: Call[CreateBody, None]) -> Content:
-        body = call.body
-        content = await self._metadata.create(
-            NewContent(
-                actor=call.actor,
-                title=body.title,
-                description=body.description,
-                tags=body.tags,
-                category=body.category,
-                visibility=body.visibility,
-                protection=body.protection,
-            )
-        )
-        if body.gate is None:
+        content = await self._metadata.create(new_content(call.body, call.actor))
+        if call.body.gate is None:
             return content
         try:
-            await self._store_gate(call, content.content_id, body.gate)
+            await self._store_gate(call, content.content_id, call.body.gate)
         except StreamgateError:
             # A content without the gate it was asked with is not what was asked for.
             await self._metadata.delete(ContentDelete(content_id=content.content_id, actor=call.actor))
             raise
         return await self._access(call.actor, content.content_id, "see")
 
-    async def _list(self, call: Call[None, ListQuery]) -> ContentPage:
-        query = call.query
-        return await self._metadata.search(
-            ContentSearch(
-                actor=call.actor,
-                q=query.q,
-                tag=query.tag,
-                category=query.category,
-                owner=query.owner,
-                state=query.state,
-                sort=query.sort,
-                limit=query.limit,
-                cursor=query.cursor,
-            )
-        )
+    async def _list(self, call: Call[None, ContentFilter]) -> ContentPage:
+        return await self._metadata.search(content_search(call.query, call.actor))
 
     async def _get(self, call: Call[None, ContentPath]) -> Content:
         return await self._access(call.actor, call.query.content_id, "see")
 
-    async def _update(self, call: Call[UpdateBody, ContentPath]) -> Content:
-        body = call.body
-        return await self._metadata.update(
-            ContentUpdate(
-                content_id=call.query.content_id,
-                actor=call.actor,
-                title=body.title,
-                description=body.description,
-                tags=body.tags,
-                category=body.category,
-                visibility=body.visibility,
-            )
-        )
+    async def _update(self, call: Call[ContentChanges, ContentPath]) -> Content:
+        return await self._metadata.update(content_update(call.body, call.query.content_id, call.actor))
 
     async def _delete(self, call: Call[None, ContentPath]) -> None:
         await self._metadata.delete(ContentDelete(content_id=call.query.content_id, actor=call.actor))

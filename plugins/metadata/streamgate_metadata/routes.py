@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import attrs
 
 from streamgate.contracts.metadata import (
     AccessQuery,
     Content,
+    ContentChanges,
     ContentDelete,
+    ContentDraft,
+    ContentFilter,
     ContentNotFound,
     ContentPage,
-    ContentSearch,
-    ContentUpdate,
     Metadata,
-    NewContent,
-    Protection,
-    Visibility,
+    content_search,
+    content_update,
+    new_content,
 )
 from streamgate.errors import Forbidden
 from streamgate.web.routes import CREATOR, PUBLIC, Call, Route, owner
@@ -31,35 +30,10 @@ class ContentId:
 
 
 @attrs.frozen(kw_only=True)
-class CreateBody:
-    title: str
-    description: str = ""
-    tags: tuple[str, ...] = ()
-    category: str = ""
-    visibility: Visibility = "unlisted"
-    protection: Protection = "none"
-
-
-@attrs.frozen(kw_only=True)
-class UpdateBody:
+class UpdateBody(ContentChanges):
     """Fields left out, or null, stay as they are."""
 
     content_id: str
-    title: str | None = None
-    description: str | None = None
-    tags: tuple[str, ...] | None = None
-    category: str | None = None
-    visibility: Visibility | None = None
-
-
-@attrs.frozen(kw_only=True)
-class SearchQuery:
-    q: str = ""
-    tag: str = ""
-    category: str = ""
-    sort: Literal["newest", "oldest", "title"] = "newest"
-    limit: int = 50
-    cursor: str = ""
 
 
 class MetadataRoutes:
@@ -86,7 +60,7 @@ class MetadataRoutes:
                 f"{PREFIX}/create",
                 self._create,
                 policy=CREATOR,
-                body=CreateBody,
+                body=ContentDraft,
                 answer=Content,
                 status=201,
                 summary="Create a content",
@@ -117,7 +91,7 @@ class MetadataRoutes:
                 f"{PREFIX}/search",
                 self._search,
                 policy=PUBLIC,
-                query=SearchQuery,
+                query=ContentFilter,
                 answer=ContentPage,
                 summary="Search contents",
                 description="Listed and published contents, and one's own; every word of `q` must occur.",
@@ -128,47 +102,14 @@ class MetadataRoutes:
         query = AccessQuery(content_id=call.query.content_id, actor=call.actor, want="see")
         return await self._metadata.get(query)
 
-    async def _create(self, call: Call[CreateBody, None]) -> Content:
-        body = call.body
-        return await self._metadata.create(
-            NewContent(
-                actor=call.actor,
-                title=body.title,
-                description=body.description,
-                tags=body.tags,
-                category=body.category,
-                visibility=body.visibility,
-                protection=body.protection,
-            )
-        )
+    async def _create(self, call: Call[ContentDraft, None]) -> Content:
+        return await self._metadata.create(new_content(call.body, call.actor))
 
     async def _update(self, call: Call[UpdateBody, None]) -> Content:
-        body = call.body
-        return await self._metadata.update(
-            ContentUpdate(
-                content_id=body.content_id,
-                actor=call.actor,
-                title=body.title,
-                description=body.description,
-                tags=body.tags,
-                category=body.category,
-                visibility=body.visibility,
-            )
-        )
+        return await self._metadata.update(content_update(call.body, call.body.content_id, call.actor))
 
     async def _delete(self, call: Call[None, ContentId]) -> None:
         await self._metadata.delete(ContentDelete(content_id=call.query.content_id, actor=call.actor))
 
-    async def _search(self, call: Call[None, SearchQuery]) -> ContentPage:
-        query = call.query
-        return await self._metadata.search(
-            ContentSearch(
-                actor=call.actor,
-                q=query.q,
-                tag=query.tag,
-                category=query.category,
-                sort=query.sort,
-                limit=query.limit,
-                cursor=query.cursor,
-            )
-        )
+    async def _search(self, call: Call[None, ContentFilter]) -> ContentPage:
+        return await self._metadata.search(content_search(call.query, call.actor))

@@ -56,7 +56,7 @@ class MetadataService:
                 texts=texts,
                 visibility=new.visibility,
                 protection=new.protection,
-                course=Course(state=new.state),
+                course=Course(),
                 now_ms=self._clock.now_ms(),
             )
             return repository.to_content(row)

@@ -81,5 +81,7 @@ async def test_search_is_public_and_paged(home: House, alice: Actor) -> None:
     ).json()
     assert {content["title"] for content in first["items"] + rest["items"]} == {"film 0", "film 1", "film 2"}
     assert rest["next_cursor"] is None
+    of_bob = await call(home, ANONYMOUS, "GET", "/search", params={"q": "film", "owner": "bob"})
+    assert of_bob.json()["items"] == []
     bad = await call(home, ANONYMOUS, "GET", "/search", params={"cursor": "???"})
     assert (bad.status_code, bad.json()["errors"][0]["field"]) == (422, "cursor")
