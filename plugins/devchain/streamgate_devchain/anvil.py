@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from streamgate.sdk.http import OutgoingFault
 from streamgate_devchain.rpc import Rpc, RpcFault
 
 CHAIN_NUMBER = 31337
@@ -113,7 +114,7 @@ class Anvil:
                 if int(await rpc.call("eth_chainId"), 16) == CHAIN_NUMBER:
                     return
                 raise AnvilFault(f"something else answers on {self.rpc_url}")
-            except (httpx.TransportError, RpcFault):
+            except (OutgoingFault, RpcFault):
                 await asyncio.sleep(POLL_S)
 
     @property

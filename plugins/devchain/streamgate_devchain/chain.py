@@ -8,6 +8,7 @@ import attrs
 import httpx
 
 from streamgate.contracts.devchain import DevchainInfo
+from streamgate.sdk.http import outgoing_client
 from streamgate_devchain.anvil import CHAIN_NUMBER, Anvil, find_anvil
 from streamgate_devchain.collection import NAME, DemoCollection
 
@@ -28,7 +29,7 @@ class LocalChain:
     async def open(cls, folder: Path, *, program: str = "", port: int = 0, keeps_state: bool = True) -> LocalChain:
         """Raises AnvilFault: it cannot be had; nothing is left running."""
         node = Anvil(find_anvil(program), folder, port=port, keeps_state=keeps_state)
-        client = httpx.AsyncClient(trust_env=False, timeout=HTTP_TIMEOUT_S, verify=False)  # noqa: S501 (plain loopback)
+        client = outgoing_client(timeout_s=HTTP_TIMEOUT_S, verify=False)
         try:
             rpc = await node.start(client)
             collection = await DemoCollection.deploy(rpc)

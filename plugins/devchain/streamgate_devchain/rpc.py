@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import orjson
+
+from streamgate.sdk.http import post_json
 
 
 class RpcFault(Exception):
@@ -20,10 +23,10 @@ class Rpc:
         """The result.
 
         Raises:
-            RpcFault: the node's own error. httpx.TransportError: it does not answer.
+            RpcFault: the node's own error. OutgoingFault: it does not answer.
         """
         question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        answer = (await self._client.post(self._url, json=question)).json()
+        answer = orjson.loads(await post_json(self._client, self._url, orjson.dumps(question)))
         if "error" in answer:
             raise RpcFault(f"{method}: {answer['error'].get('message', '')}")
         return answer["result"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import httpx
 from loguru import logger
 
 from streamgate.contracts.auth import Auth
 from streamgate.contracts.devchain import DevchainInfo, DevchainUnavailable, FaucetRequest, Funded, Minted
 from streamgate.errors import StreamgateError
 from streamgate.sdk.evm import parse_address
+from streamgate.sdk.http import OutgoingFault
 from streamgate_devchain.anvil import AnvilFault
 from streamgate_devchain.chain import CHAIN, LocalChain
 from streamgate_devchain.config import DevchainConfig
@@ -54,7 +54,7 @@ class DevchainService:
             raise DevchainUnavailable(f"the local chain is not running: {CHAIN} is configured, and that one is used")
         try:
             chain = await LocalChain.open(self._folder, program=self._config.anvil, port=self._config.port)
-        except (AnvilFault, RpcFault, httpx.HTTPError, OSError) as fault:
+        except (AnvilFault, RpcFault, OutgoingFault, OSError) as fault:
             logger.bind(error=str(fault)).warning("local chain not started")
             raise DevchainUnavailable(f"the local chain is not running: {fault}") from fault
         logger.bind(rpc_url=chain.info.rpc_url, contract=chain.info.contract).info("local chain started")
@@ -83,7 +83,7 @@ class DevchainService:
         chain, address = await self._chain(), parse_address(request.address)
         try:
             balance_wei, transaction_hash = await chain.collection.fund(address)
-        except (RpcFault, httpx.HTTPError) as fault:
+        except (RpcFault, OutgoingFault) as fault:
             raise DevchainUnavailable(f"the faucet did not give: {fault}") from fault
         return Funded(address=address, balance_wei=str(balance_wei), transaction_hash=transaction_hash)
 
@@ -91,7 +91,7 @@ class DevchainService:
         chain, address = await self._chain(), parse_address(request.address)
         try:
             token = await chain.collection.mint(address)
-        except (RpcFault, httpx.HTTPError) as fault:
+        except (RpcFault, OutgoingFault) as fault:
             raise DevchainUnavailable(f"nothing was minted: {fault}") from fault
         return Minted(
             address=address,

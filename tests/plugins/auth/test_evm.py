@@ -15,6 +15,7 @@ from streamgate.contracts.gate import Reading
 from streamgate.contracts.hooks import Leaf
 from streamgate.sdk.clock import SYSTEM_CLOCK
 from streamgate.sdk.evm import ChainId
+from streamgate.sdk.http import MAX_ANSWER_BYTES
 from streamgate.settings import Secret
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.wallets import Wallet
@@ -22,7 +23,7 @@ from streamgate_auth.config import ChainSettings
 from streamgate_auth.evm.chain import CALL_GAS, Chain, EthCall, Read, Returned, Reverted, Unread
 from streamgate_auth.evm.chains import Chains
 from streamgate_auth.evm.erc721 import Erc721, Erc721Reader
-from streamgate_auth.evm.rpc import MAX_ANSWER_BYTES, Endpoint, RpcError
+from streamgate_auth.evm.rpc import Endpoint, RpcError
 
 CONTRACT = "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"
 ALICE, BOB = Wallet.named("alice").address, Wallet.named("bob").address

@@ -9,6 +9,7 @@ from streamgate.contracts.devchain import Devchain, DevchainInfo
 from streamgate.errors import StreamgateError
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.evm import ChainId, parse_chain
+from streamgate.sdk.http import outgoing_client
 from streamgate.settings import Secret
 from streamgate_auth.config import ChainSettings
 from streamgate_auth.evm.chain import Chain
@@ -87,14 +88,6 @@ class Chains:
         )
 
     def _http(self) -> httpx.AsyncClient:
-        """No redirects and no proxies from the environment: an endpoint is what was configured, nothing else."""
         if self._client is None:
-            import httpx
-
-            self._client = httpx.AsyncClient(
-                follow_redirects=False,
-                trust_env=False,
-                timeout=HTTP_TIMEOUT_S,
-                limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
-            )
+            self._client = outgoing_client(timeout_s=HTTP_TIMEOUT_S)
         return self._client

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import orjson
 
+from streamgate.sdk.http import OutgoingFault, post_json
 from streamgate.settings import Secret
 
 if TYPE_CHECKING:
     import httpx
-
-MAX_ANSWER_BYTES = 1_048_576
 
 
 class EndpointFault(Exception):
@@ -68,7 +67,9 @@ class Endpoint:
         ]
         try:
             async with asyncio.timeout(self._timeout_s):
-                body = await self._post(orjson.dumps(batch))
+                body = await post_json(self._client(), self._url.reveal(), orjson.dumps(batch))
+        except OutgoingFault as fault:
+            raise EndpointFault(str(fault)) from None
         except TimeoutError as fault:
             raise EndpointFault(f"no answer within {self._timeout_s:g} s") from fault
         try:
@@ -76,23 +77,6 @@ class Endpoint:
         except orjson.JSONDecodeError as fault:
             raise EndpointFault("the answer is not JSON") from fault
         return _in_order(answers, len(batch))
-
-    async def _post(self, body: bytes) -> bytes:
-        import httpx
-
-        headers = {"Content-Type": "application/json"}
-        try:
-            async with self._client().stream("POST", self._url.reveal(), content=body, headers=headers) as response:
-                if response.status_code != 200:
-                    raise EndpointFault(f"HTTP status {response.status_code}")
-                received = bytearray()
-                async for piece in response.aiter_bytes():
-                    received += piece
-                    if len(received) > MAX_ANSWER_BYTES:
-                        raise EndpointFault(f"more than {MAX_ANSWER_BYTES} bytes of answer")
-                return bytes(received)
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as fault:
-            raise EndpointFault(f"not reached ({type(fault).__name__})") from None  # its text may hold the URL
 
 
 def _in_order(answers: object, count: int) -> list[Answer | RpcError]:

@@ -1,0 +1,55 @@
+"""Requests of ours to others: no redirects, no proxies from the environment, a bound on time and on the answer.
+
+httpx is imported at the first client, as most processes never make one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_ANSWER_BYTES = 1_048_576
+
+
+class OutgoingFault(Exception):
+    """No usable answer. The text is for people and names no address: it may hold an API key."""
+
+
+def outgoing_client(*, timeout_s: float, max_connections: int = 64, verify: bool = True) -> httpx.AsyncClient:
+    """A client whose owner closes it. `verify` False: for plain loopback, where no certificates are read."""
+    import httpx
+
+    return httpx.AsyncClient(
+        follow_redirects=False,
+        trust_env=False,
+        verify=verify,
+        timeout=timeout_s,
+        limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections // 4),
+    )
+
+
+async def post_json(
+    client: httpx.AsyncClient, url: str, body: bytes, *, max_answer_bytes: int = MAX_ANSWER_BYTES
+) -> bytes:
+    """The body of a 200 answer, read as it comes and never past the limit.
+
+    Raises:
+        OutgoingFault: not reached, another status, or too large an answer.
+    """
+    import httpx
+
+    headers = {"Content-Type": "application/json"}
+    try:
+        async with client.stream("POST", url, content=body, headers=headers) as response:
+            if response.status_code != 200:
+                raise OutgoingFault(f"HTTP status {response.status_code}")
+            received = bytearray()
+            async for piece in response.aiter_bytes():
+                received += piece
+                if len(received) > max_answer_bytes:
+                    raise OutgoingFault(f"more than {max_answer_bytes} bytes of answer")
+            return bytes(received)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as fault:
+        raise OutgoingFault(f"not reached ({type(fault).__name__})") from None
