@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,7 @@ from streamgate.web.system import cached_json
 from streamgate_api.targets import Targets
 
 FETCH_TIMEOUT_S = 3.0
+RETRY_AFTER_S = 10.0  # a service that did not describe itself is left out for so long
 _REF = "#/components/schemas/"
 
 Document = Mapping[str, Any]
@@ -26,14 +28,21 @@ Document = Mapping[str, Any]
 class MergedDescription:
     """An ASGI application: the document of all services that are there, the gateway's own first.
 
+    Anybody may ask for it, so services are asked for theirs by one request at a time, and not again and again.
+
     Args:
         own: the gateway's own document.
     """
 
-    def __init__(self, targets: Targets, own: Callable[[], Description]) -> None:
+    def __init__(
+        self, targets: Targets, own: Callable[[], Description], *, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._targets = targets
         self._own = own
+        self._now_s = now_s
+        self._fetching = asyncio.Lock()
         self._fetched: dict[str, Document] = {}  # by hash
+        self._failed_at_s: dict[tuple[str, str], float] = {}  # by address and hash
         self._merged: tuple[tuple[tuple[str, str], ...], Description] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +52,9 @@ class MergedDescription:
 
     async def current(self) -> Description:
         wanted = self._targets.described()
-        await self._fetch([(url, sha) for url, sha in wanted.values() if sha not in self._fetched])
+        if self._missing(wanted.values()):
+            async with self._fetching:
+                await self._fetch(self._missing(wanted.values()))
         there = tuple((name, sha) for name, (_, sha) in wanted.items() if sha in self._fetched)
         if self._merged is None or self._merged[0] != there:
             self._fetched = {sha: self._fetched[sha] for _, sha in there}
@@ -51,9 +62,15 @@ class MergedDescription:
             self._merged = (there, Description.of(merge(orjson.loads(self._own().document), documents)))
         return self._merged[1]
 
+    def _missing(self, wanted: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Addresses and hashes of documents to fetch; not those that could not be had a moment ago."""
+        since_s = self._now_s() - RETRY_AFTER_S
+        self._failed_at_s = {each: at_s for each, at_s in self._failed_at_s.items() if at_s > since_s}
+        return [each for each in wanted if each[1] not in self._fetched and each not in self._failed_at_s]
+
     async def _fetch(self, missing: list[tuple[str, str]]) -> None:
-        """One that does not answer is left out this time."""
-        if not missing:
+        """One that does not answer is left out."""
+        if not missing:  # fetched by another request meanwhile
             return
         timeout = aiohttp.ClientTimeout(total=FETCH_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout) as http:
@@ -64,6 +81,7 @@ class MergedDescription:
                         answer.raise_for_status()
                         self._fetched[sha256] = orjson.loads(await answer.read())
                 except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as fault:
+                    self._failed_at_s[base_url, sha256] = self._now_s()
                     logger.bind(base_url=base_url, error=repr(fault)).warning("service is not described")
 
             await asyncio.gather(*(fetch(*each) for each in missing))
