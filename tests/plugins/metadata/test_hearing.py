@@ -126,8 +126,13 @@ async def test_a_deleted_content_stays_deleted(home: House, metadata: Metadata, 
         await get(metadata, alice, content_id)
 
 
-async def test_an_event_of_an_unknown_content_is_taken(home: House) -> None:
+async def test_an_event_of_an_unknown_content_is_taken(home: House, metadata: Metadata, alice: Actor) -> None:
+    """Taken means handled: neither tried again nor put away as undeliverable."""
     await home.events.publish(MEDIA_READY, ready("c_unknown", 1), event_id="e1")
+    await say_gate(home, "c_unknown", 1, has_gate=True)
+    assert await home.bus.dead_letters() == {}
+    with pytest.raises(ContentNotFound):
+        await get(metadata, alice, "c_unknown")
 
 
 async def test_deletion_is_told_once(tmp_path_factory: pytest.TempPathFactory, alice: Actor) -> None:
