@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -52,10 +52,6 @@ class RefreshReused(Unauthorized):
 
 class AuthUnavailable(Unavailable):
     code, title = "auth.unavailable", "Sign-in cannot be checked now"
-
-
-class ChainUnavailable(Unavailable):
-    code, title = "auth.chain_unavailable", "The chain cannot be read now"
 
 
 class AddressInvalid(Invalid):
@@ -193,5 +189,3 @@ class Auth(Protocol):
 
 
 AUTH = ServiceRef("auth", Auth)
-
-Scheme = Literal["siwe", "eip191", "eip712", "siws", "solana"]

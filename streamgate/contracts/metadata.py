@@ -157,14 +157,10 @@ class ContentPage:
 
 @attrs.frozen(kw_only=True)
 class Facts:
-    """What a gate decision needs to know of a content."""
+    """What a gate decision needs to know of a content: that it is there, and whose it is."""
 
     content_id: str
     owner: str
-    state: ContentState
-    playable: bool
-    published: bool
-    media_version: int
 
 
 # --- what comes from a person, and who that is ------------------------------------------------------

@@ -95,15 +95,7 @@ class MetadataService:
             row = repository.find(session, query.content_id)
             if row is None or row.state == "deleted":
                 raise _unknown(query.content_id)
-            content = repository.to_content(row)
-            return Facts(
-                content_id=content.content_id,
-                owner=content.owner,
-                state=content.state,
-                playable=content.playable,
-                published=content.published_at is not None,
-                media_version=content.media_version,
-            )
+            return Facts(content_id=row.content_id, owner=row.owner)
 
         return await self._db.read(run)
 
