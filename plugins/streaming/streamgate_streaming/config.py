@@ -29,6 +29,11 @@ class StreamingConfig:
         help="Playback sessions one signed-in person may have; beyond, the longest idle one ends.",
         validator=_at_least(1),
     )
+    max_anonymous_sessions: int = config_field(
+        5_000,
+        help="Playback sessions one public content may have without sign-in; beyond, the longest idle one ends.",
+        validator=_at_least(1),
+    )
     idle_after_s: float = config_field(
         120.0, help="A session without traffic for so long is idle and may be replaced.", validator=_at_least(61.0)
     )

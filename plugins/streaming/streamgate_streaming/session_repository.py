@@ -52,15 +52,18 @@ class NewSession:
     now_ms: int
 
 
-def open_session(session: Session, wanted: NewSession, *, limit: int, idle_before_ms: int) -> StoredSession:
+def open_session(
+    session: Session, wanted: NewSession, *, limit: int, anonymous_limit: int, idle_before_ms: int
+) -> StoredSession:
     """The running session of the same person, client, content and media version, or a new one.
 
-    One of an older media version ends. Where a person has `limit` sessions, the one that was idle longest ends.
+    One of an older media version ends. Where a person has `limit` sessions, the one that was idle longest ends; so
+    where a content has `anonymous_limit` of nobody known.
 
     Raises:
         TooManySessions: all of them are in use.
     """
-    _lock_whose(session, wanted.actor.user_id or wanted.client_id)
+    _lock_whose(session, wanted.actor.user_id or f"nobody on {wanted.content_id}")
     found = _same(session, wanted)
     if found is not None and found.media_version == wanted.media_version:
         found.roles, found.address = list(wanted.actor.roles), wanted.actor.address
@@ -70,8 +73,7 @@ def open_session(session: Session, wanted: NewSession, *, limit: int, idle_befor
         return _stored(found)
     if found is not None:
         end_sessions(session, [found.session_id], "version_changed", wanted.now_ms)
-    if wanted.actor.user_id:
-        _make_room(session, wanted, limit, idle_before_ms)
+    _make_room(session, wanted, limit if wanted.actor.user_id else anonymous_limit, idle_before_ms)
     row = SessionRow(
         session_id=wanted.session_id,
         content_id=wanted.content_id,
@@ -185,7 +187,7 @@ def forget_ended(session: Session, *, ended_before_ms: int) -> None:
 
 
 def _lock_whose(session: Session, whose: str) -> None:
-    """One viewer's sessions are opened one after another, or two requests at once would both find room. SQLite
+    """Sessions under one limit are opened one after another, or two requests at once would both find room. SQLite
     writes one after another anyway."""
     if session.get_bind().dialect.name == "postgresql":
         lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:whose, 0))")
@@ -207,7 +209,9 @@ def _same(session: Session, wanted: NewSession) -> SessionRow | None:
 
 
 def _make_room(session: Session, wanted: NewSession, limit: int, idle_before_ms: int) -> None:
-    running = (SessionRow.user_id == wanted.actor.user_id, SessionRow.state != "ended")
+    running = [SessionRow.user_id == wanted.actor.user_id, SessionRow.state != "ended"]
+    if not wanted.actor.user_id:
+        running.append(SessionRow.content_id == wanted.content_id)
     count = session.execute(select(func.count()).select_from(SessionRow).where(*running)).scalar_one()
     surplus = count + 1 - limit
     if surplus <= 0:

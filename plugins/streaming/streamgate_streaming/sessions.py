@@ -105,7 +105,11 @@ class Sessions:
                 now_ms=now_ms,
             )
             return repository.open_session(
-                session, wanted, limit=self._config.max_sessions, idle_before_ms=idle_before_ms
+                session,
+                wanted,
+                limit=self._config.max_sessions,
+                anonymous_limit=self._config.max_anonymous_sessions,
+                idle_before_ms=idle_before_ms,
             )
 
         stored = await self._db.write(store)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import httpx
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamgate.context import Actor
+from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts import events
 from streamgate.contracts.auth import AuthUnavailable
 from streamgate.contracts.metadata import ContentNotFound
@@ -508,3 +509,23 @@ async def test_a_session_does_not_live_for_ever(film: Theatre, used: bool, reaso
     assert (await row(film, session["session_id"])).reason == reason
     await film.hear(events.SESSION_ENDED)
     assert (await film.fetch(session, SEGMENT)).status_code == 410
+
+
+# --- nobody known -------------------------------------------------------------------------------------
+
+
+async def test_sessions_without_sign_in_are_bounded_and_idle_ones_give_way(film: Theatre) -> None:
+    film.auth.public.add("c_film")
+    sessions = film.home.plugins["streaming"]._sessions
+    sessions._config = attrs.evolve(sessions._config, max_anonymous_sessions=3)
+    first = await film.watch("c_film", ANONYMOUS)
+    for _ in range(2):
+        await film.watch("c_film", ANONYMOUS)
+    async with film.client() as http:
+        full = await http.post("/api/v1/stream/session", json={"content_id": "c_film"})
+    assert code(full) == (409, "stream.too_many")
+    await film.watch("c_film")  # who signs in has a bound of their own
+    film.clock.jump(121)
+    await film.watch("c_film", ANONYMOUS)
+    [ended] = await film.hear(events.SESSION_ENDED)
+    assert (ended.subject_id, ended.reason) == (first["session_id"], "replaced")
