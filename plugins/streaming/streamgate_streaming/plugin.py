@@ -37,6 +37,7 @@ GROUP = "streaming"
 FLUSH_EVERY_S = 30.0
 SWEEP_EVERY_S = 60.0
 CANCEL_EVERY_S = 30.0
+RECONCILE_EVERY_S = 300.0
 COLLECT_EVERY_S = 60.0
 
 
@@ -59,6 +60,7 @@ class StreamingPlugin:
         from .keys import PathKeys
         from .orchestration import Orchestration
         from .periodic import Periodic
+        from .reconciler import Reconciler
         from .routes import StreamRoutes
         from .service import StreamingService
         from .sessions import Sessions
@@ -80,11 +82,13 @@ class StreamingPlugin:
         delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs)
         self._mount = Mount(prefix=PREFIX, app=delivery, policy=TOKEN, summary="Playlists, manifests and media bytes")
         stores = ("streaming.db", "streaming.blobs")
+        reconciler = Reconciler(self._db, ctx.services.get(JOBS), self._orchestration, clock)
         collector = Collector(self._db, self._blobs, clock)
         self._periodic = [
             Periodic("streaming.flush", FLUSH_EVERY_S, self._keeper.flush, clock, needs=stores, acts_at_stop=True),
             Periodic("streaming.sweep", SWEEP_EVERY_S, self._keeper.sweep, clock, needs=stores),
             Periodic("streaming.cancel", CANCEL_EVERY_S, cancellations.carry_out, clock, needs=stores),
+            Periodic("streaming.reconcile", RECONCILE_EVERY_S, reconciler.reconcile, clock, needs=stores),
             Periodic("streaming.collect", COLLECT_EVERY_S, collector.collect, clock, needs=stores),
         ]
 

@@ -66,7 +66,10 @@ class MediaRow(Base):
     error_detail: Mapped[str]
     created_at_ms: Mapped[int]
 
-    __table_args__ = (Index("ix_streaming_media_root_id", "root_id", unique=True),)
+    __table_args__ = (
+        Index("ix_streaming_media_root_id", "root_id", unique=True),
+        Index("ix_streaming_media_state", "state"),
+    )
 
 
 class RenditionRow(Base):
@@ -117,6 +120,8 @@ class WorkRow(Base):
     kind: Mapped[str] = mapped_column(String(64))
     chunk_n: Mapped[int | None] = mapped_column(Integer)
     rendition_id: Mapped[str] = mapped_column(String(32))
+
+    __table_args__ = (Index("ix_streaming_work_content_id", "content_id", "media_version"),)
 
 
 class GarbageRow(Base):

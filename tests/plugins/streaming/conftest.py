@@ -24,7 +24,7 @@ from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts import events
 from streamgate.contracts.auth import AUTH, Auth, DecideMany, DecideQuery, Decision, Decisions
 from streamgate.contracts.gate import Explanation, Outcome
-from streamgate.contracts.jobs import JOBS, Cancel, Job, JobNotFound, Jobs, NewJob
+from streamgate.contracts.jobs import JOBS, Cancel, Job, JobNotFound, JobQuery, Jobs, JobState, NewJob, Task
 from streamgate.contracts.media import (
     AUDIO_KIND,
     CHUNK_KIND,
@@ -163,6 +163,7 @@ class FakeJobs(Partial):
         self.fault: Exception | None = None
         self.known: set[str] = set()
         self.cancelled: list[str] = []
+        self.tasks: dict[str, tuple[Job, ...]] = {}  # by root
 
     async def cancel(self, wanted: Cancel) -> Job:
         if self.fault is not None:
@@ -170,18 +171,37 @@ class FakeJobs(Partial):
         if wanted.job_id not in self.known:
             raise JobNotFound(f"no job {wanted.job_id}")
         self.cancelled.append(wanted.job_id)
-        return Job(
-            job_id=wanted.job_id,
-            root_id=wanted.job_id,
-            kind="media.probe",
-            status="cancelled",
-            owner="",
-            subject_id="",
-            progress=0.0,
-            stage="",
-            attempts=1,
-            max_attempts=3,
-        )
+        return job_of(wanted.job_id, wanted.job_id, "cancelled")
+
+    async def task(self, query: JobQuery) -> Task:
+        if self.fault is not None:
+            raise self.fault
+        if query.job_id not in self.tasks:
+            raise JobNotFound(f"no job {query.job_id}")
+        jobs = self.tasks[query.job_id]
+        return Task(root=jobs[0], jobs=jobs, status="running", progress=0.0)
+
+    def queued(self, *jobs: NewJob, **states: JobState) -> None:
+        """What the queue tells of a task, root first; `states` by kind without its prefix, else running."""
+        root_id = jobs[0].job_id
+        told = (job_of(job.job_id, root_id, states.get(job.kind.removeprefix("media."), "running")) for job in jobs)
+        self.tasks[root_id] = tuple(told)
+
+
+def job_of(job_id: str, root_id: str, status: JobState) -> Job:
+    return Job(
+        job_id=job_id,
+        root_id=root_id,
+        kind="media.probe",
+        status=status,
+        owner="",
+        subject_id="",
+        progress=0.0,
+        stage="",
+        attempts=1,
+        max_attempts=3,
+        error_code="media.corrupt" if status in ("failed", "dead") else "",
+    )
 
 
 # --- plans and what is made of them -----------------------------------------------------------------

@@ -1,0 +1,104 @@
+"""Ends of jobs that were never heard: the queue is asked, and believed after a while."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from streamgate.contracts import events
+from streamgate.contracts.jobs import JobState
+from streamgate.contracts.streaming import STREAMING, MediaQuery, MediaState
+from streamgate.errors import Unavailable
+
+if TYPE_CHECKING:
+    from .conftest import Theatre
+else:
+    Theatre = Any
+
+LATE_S = 600
+
+
+async def media(theatre: Theatre) -> MediaState:
+    return await theatre.home.services.get(STREAMING).media(MediaQuery(content_id="c_film"))
+
+
+async def turns(theatre: Theatre, count: int = 3) -> None:
+    """Of the reconciler, ten minutes apart; the first one is too early for a version that is new."""
+    for _ in range(count):
+        theatre.clock.jump(LATE_S + 1)
+        await theatre.turn("streaming.reconcile")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ("failed", "media.corrupt"),
+        ("dead", "media.corrupt"),
+        ("cancelled", "media.cancelled"),
+        ("done", "media.result_invalid"),
+    ],
+)
+async def test_a_probe_whose_end_was_lost_ends_its_version(theatre: Theatre, status: JobState, code: str) -> None:
+    theatre.jobs.queued(await theatre.upload("c_film"), probe=status)
+    await turns(theatre)
+    [failed] = await theatre.hear(events.MEDIA_FAILED)
+    assert failed.code == code
+
+
+async def test_an_end_that_may_be_on_its_way_is_waited_for(theatre: Theatre) -> None:
+    probe = await theatre.upload("c_film")
+    theatre.jobs.queued(probe, probe="done")
+    theatre.clock.jump(86_400)  # this process was away
+    await theatre.turn("streaming.reconcile")
+    theatre.clock.jump(LATE_S - 1)
+    await theatre.turn("streaming.reconcile")
+    assert (await media(theatre)).state == "planning"
+    await theatre.planned(probe)
+    assert (await media(theatre)).state == "encoding"
+
+
+async def test_parts_whose_end_was_lost_count_by_their_checkpoints(theatre: Theatre) -> None:
+    probe = await theatre.upload("c_film")
+    sound, first, second = parts = await theatre.planned(probe)
+    for job in (sound, first):
+        await theatre.done(job, await theatre.make(job))
+    await theatre.checkpoint(second, await theatre.make(second))
+    theatre.jobs.queued(probe, *parts, probe="done", encode_chunk="done", encode_audio="done")
+    await turns(theatre)
+    assert (await media(theatre)).state == "ready"
+
+
+async def test_a_chunk_whose_parts_were_never_told_fails_the_version(theatre: Theatre) -> None:
+    probe = await theatre.upload("c_film")
+    parts = await theatre.planned(probe)
+    theatre.jobs.queued(probe, *parts, probe="done", encode_chunk="done")
+    await turns(theatre)
+    assert ((await media(theatre)).state, (await media(theatre)).error_code) == ("failed", "media.part_missing")
+
+
+async def test_a_task_the_queue_does_not_know_fails(theatre: Theatre) -> None:
+    await theatre.upload("c_film")
+    await turns(theatre)
+    assert ((await media(theatre)).state, (await media(theatre)).error_code) == ("failed", "media.task_lost")
+
+
+async def test_work_that_goes_on_may_take_its_time(theatre: Theatre) -> None:
+    probe = await theatre.upload("c_film")
+    theatre.jobs.queued(probe, *(await theatre.planned(probe)), probe="done")
+    await turns(theatre, 6)
+    assert (await media(theatre)).state == "encoding"
+
+
+async def test_a_worker_that_is_away_says_nothing(theatre: Theatre) -> None:
+    await theatre.upload("c_film")
+    theatre.jobs.fault = Unavailable("nobody serves worker")
+    await turns(theatre, 6)
+    assert (await media(theatre)).state == "planning"
+
+
+async def test_more_versions_than_one_turn_asks_about(theatre: Theatre) -> None:
+    for n in range(21):
+        theatre.jobs.queued(await theatre.upload(f"c_{n:02}"), probe="dead")
+    await turns(theatre, 6)
+    await theatre.hear(events.MEDIA_FAILED, 21)
