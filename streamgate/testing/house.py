@@ -80,12 +80,17 @@ async def house(
     offers: Sequence[Offer[Any]] = (),
     subscriptions: Sequence[EventSubscription] = (),
     settings: KernelSettings | None = None,
+    may_give_up: bool = False,
 ) -> AsyncIterator[House]:
     """The installed plugins of these names, running.
 
     Args:
         configs: their sections; by default each has its class' defaults.
         offers, subscriptions: what stands in for services that are not in the house.
+        may_give_up: the test means some events to become dead letters.
+
+    Raises:
+        AssertionError: at the end, when a group has given up on an event.
     """
     bus = MemoryBus()
     services = Services(bus, source="house@test", wire_local=True)
@@ -143,6 +148,8 @@ async def house(
         EventsUnit(bus, [*heard, *subscriptions], needs=("bus", "services", *before)),
     ):
         yield House(app=app, services=services, bus=bus, events=Events(bus, source="house@test"), plugins=plugins)
+    given_up = await bus.dead_letters()
+    assert may_give_up or not given_up, f"events that ended as dead letters, by group: {given_up}"
 
 
 def _usable(found: Found) -> PluginInfo:
