@@ -9,6 +9,7 @@ from streamgate.contracts.auth import AUTH
 from streamgate.contracts.devchain import DEVCHAIN
 from streamgate.contracts.hooks import PlaybackQuestion, RequirementKind
 from streamgate.contracts.metadata import METADATA
+from streamgate.contracts.prefixes import SERVICES
 from streamgate.health import Check
 from streamgate.hooks import Verdict, hookimpl
 from streamgate.lifecycle import SimpleUnit, Unit
@@ -116,8 +117,8 @@ PLUGIN = PluginInfo(
     offers=(AUTH,),
     needs=(METADATA,),
     config=AuthConfig,
-    port=9007,
-    prefixes=("/api/v1/auth", "/.well-known/jwks.json"),
+    port=SERVICES["auth"].port,
+    prefixes=SERVICES["auth"].prefixes,
     uses_database=True,
     needs_master_key=True,
 )

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from streamgate.contracts.cache import CACHE
+from streamgate.contracts.prefixes import SERVICES
 from streamgate.hooks import hookimpl
 from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.services import Offer
 from streamgate.web.routes import Route
 from streamgate_cache.config import CacheConfig
-
-PREFIXES = ("/api/v1/cache",)
 
 
 class CachePlugin:
@@ -42,6 +41,6 @@ PLUGIN = PluginInfo(
     build=CachePlugin,
     offers=(CACHE,),
     config=CacheConfig,
-    port=9006,
-    prefixes=PREFIXES,
+    port=SERVICES["cache"].port,
+    prefixes=SERVICES["cache"].prefixes,
 )

@@ -18,6 +18,7 @@ from streamgate.contracts.events import (
 )
 from streamgate.contracts.jobs import JOBS
 from streamgate.contracts.metadata import METADATA
+from streamgate.contracts.prefixes import SERVICES
 from streamgate.contracts.streaming import STREAMING
 from streamgate.events import EventSubscription, on_everyone, on_group
 from streamgate.health import Check
@@ -32,7 +33,6 @@ from .config import StreamingConfig
 if TYPE_CHECKING:
     from streamgate.sdk.clock import Clock
 
-PREFIXES = ("/api/v1/stream",)
 GROUP = "streaming"
 FLUSH_EVERY_S = 30.0
 SWEEP_EVERY_S = 60.0
@@ -135,8 +135,8 @@ PLUGIN = PluginInfo(
     offers=(STREAMING,),
     needs=(AUTH, METADATA, JOBS),
     config=StreamingConfig,
-    port=9093,
-    prefixes=PREFIXES,
+    port=SERVICES["streaming"].port,
+    prefixes=SERVICES["streaming"].prefixes,
     uses_database=True,
     uses_blobs=True,
     needs_master_key=True,

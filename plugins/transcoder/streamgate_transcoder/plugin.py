@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from streamgate.contracts.hooks import JobKind
 from streamgate.contracts.jobs import JOBS
 from streamgate.contracts.metadata import METADATA
+from streamgate.contracts.prefixes import SERVICES
 from streamgate.contracts.streaming import STREAMING
 from streamgate.health import Check
 from streamgate.hooks import hookimpl
@@ -15,8 +16,6 @@ from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.web.routes import Route
 
 from .config import TranscoderConfig
-
-PREFIXES = ("/api/v1/transcode",)
 
 
 class TranscoderPlugin:
@@ -62,7 +61,7 @@ PLUGIN = PluginInfo(
     build=TranscoderPlugin,
     needs=(JOBS, METADATA, STREAMING),
     config=TranscoderConfig,
-    port=9092,
-    prefixes=PREFIXES,
+    port=SERVICES["transcoder"].port,
+    prefixes=SERVICES["transcoder"].prefixes,
     uses_blobs=True,
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from streamgate.contracts.jobs import JOBS
+from streamgate.contracts.prefixes import SERVICES
 from streamgate.events import EventSubscription
 from streamgate.health import Check
 from streamgate.hooks import hookimpl
@@ -61,7 +62,7 @@ PLUGIN = PluginInfo(
     build=WorkerPlugin,
     offers=(JOBS,),
     config=WorkerConfig,
-    port=9008,
-    prefixes=("/api/v1/jobs",),
+    port=SERVICES["worker"].port,
+    prefixes=SERVICES["worker"].prefixes,
     uses_database=True,
 )
