@@ -8,7 +8,6 @@ one, or is undone by one that is away.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
 
 import attrs
 from loguru import logger
@@ -21,29 +20,26 @@ from streamgate.contracts.events import (
     UploadFailed,
     UploadFinished,
 )
-from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, PROBE_KIND, MadePart, MadeResult, ProbeResult
+from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, PROBE_KIND, MadePart, ProbeResult
 from streamgate.contracts.streaming import NotPlayable, Transcode
 from streamgate.events import Received
 from streamgate.sdk.blobs import BlobMissing, BlobStore
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database, first_time
-from streamgate.wire import from_plain
 
 from . import garbage, making
 from . import media_repository as repository
 from . import session_repository as sessions
 from .cancelling import Cancellations, cancel_later
 from .plans import plan_blob, plans_prefix
+from .results import RESULT_INVALID, fault_of, keys_of, parts_of, structured
 from .tables import ContentRow, MediaRow, WorkRow
 
 GROUP = "streaming"
 KINDS_OF_PARTS = frozenset({CHUNK_KIND, AUDIO_KIND})
-RESULT_INVALID = "media.result_invalid"
-JOB_FAILED = "media.job_failed"
 IN_THE_MAKING = ("planning", "encoding")
 DEFAULT_PROFILE, DEFAULT_PRIORITY = "web", 5
 
-T = TypeVar("T")
 Take = Callable[[Session, ContentRow, MediaRow, WorkRow], None]
 
 
@@ -153,7 +149,7 @@ class Orchestration:
         work = await self._work(body.job_id) if body.kind in KINDS_OF_PARTS else None
         if work is None:
             return
-        parts = await self._new(work, _parts(body.result) or ())
+        parts = await self._new(work, parts_of(body.result) or ())
         now_ms = self._clock.now_ms()
 
         def take(session: Session, content: ContentRow, media: MediaRow, work: WorkRow) -> None:
@@ -174,8 +170,8 @@ class Orchestration:
 
     async def _on_probe_finished(self, event: Received[JobFinished], work: WorkRow) -> None:
         body, now_ms = event.body, self._clock.now_ms()
-        code, detail = _fault_of(body)
-        probed = None if code else _structured(ProbeResult, body.result)
+        code, detail = fault_of(body)
+        probed = None if code else structured(ProbeResult, body.result)
         if probed is not None:  # its jobs may begin as soon as they are asked for
             blob = plan_blob(work.content_id, work.media_version, probed.plan)
             await self._blobs.put_bytes(blob.key, blob.data)
@@ -197,22 +193,22 @@ class Orchestration:
 
     async def _on_parts_finished(self, event: Received[JobFinished], work: WorkRow) -> None:
         body, now_ms = event.body, self._clock.now_ms()
-        code, detail = _fault_of(body)
-        said = None if code else _parts(body.result)
+        code, detail = fault_of(body)
+        said = None if code else parts_of(body.result)
         if said is None and not code:
             code, detail = RESULT_INVALID, "the job's answer cannot be read"
         parts = await self._new(work, said or ())
 
         def take(session: Session, content: ContentRow, media: MediaRow, work: WorkRow) -> None:
             if media.state != "encoding":
-                garbage.throw_away(session, _keys(parts), now_ms)
+                garbage.throw_away(session, keys_of(parts), now_ms)
                 return
             making.accept_parts(session, content, media, parts, is_final=True, now_ms=now_ms)
             making.accept_end(session, media, work, code, detail)
             making.settle(session, content, media, now_ms=now_ms)
 
         def too_late(session: Session) -> None:
-            garbage.throw_away(session, _keys(parts), now_ms)
+            garbage.throw_away(session, keys_of(parts), now_ms)
 
         await self._handle(event.event_id, body.job_id, take, is_over=True, too_late=too_late)
 
@@ -275,30 +271,3 @@ class Orchestration:
         if not is_there:
             logger.bind(key=key, size_bytes=size_bytes).warning("made blob is not there as told")
         return is_there
-
-
-def _fault_of(body: JobFinished) -> tuple[str, str]:
-    """Code and words for a job that did not do its work; two empty strings for one that did."""
-    if body.status == "done":
-        return "", ""
-    if body.status == "cancelled":
-        return making.CANCELLED, "the task was cancelled"
-    return body.error_code or JOB_FAILED, body.error_detail or "the job failed"
-
-
-def _parts(result: dict[str, Any] | None) -> tuple[MadePart, ...] | None:
-    made = _structured(MadeResult, result)
-    return None if made is None else made.parts
-
-
-def _structured(kind: type[T], result: dict[str, Any] | None) -> T | None:
-    """The value; None when it cannot be read."""
-    try:
-        return from_plain(kind, result)
-    except Exception as fault:  # cattrs raises many kinds
-        logger.bind(kind=kind.__name__, fault=repr(fault)).warning("job result cannot be read")
-        return None
-
-
-def _keys(parts: tuple[MadePart, ...]) -> list[str]:
-    return [key for part in parts for key in making.keys_of(part)]

@@ -189,18 +189,10 @@ class FakeJobs(Partial):
 
 
 def job_of(job_id: str, root_id: str, status: JobState) -> Job:
+    dull: dict[str, Any] = {"owner": "", "subject_id": "", "progress": 0.0, "stage": "", "attempts": 1}
+    code = "media.corrupt" if status in ("failed", "dead") else ""
     return Job(
-        job_id=job_id,
-        root_id=root_id,
-        kind="media.probe",
-        status=status,
-        owner="",
-        subject_id="",
-        progress=0.0,
-        stage="",
-        attempts=1,
-        max_attempts=3,
-        error_code="media.corrupt" if status in ("failed", "dead") else "",
+        job_id=job_id, root_id=root_id, kind="media.probe", status=status, max_attempts=3, error_code=code, **dull
     )
 
 
