@@ -120,7 +120,9 @@ def _missing_required(settings: KernelSettings, found: Sequence[Found]) -> list[
     faults = dict.fromkeys(settings.plugins.required, "is not installed")
     faults |= {f.name: f"cannot be loaded: {f.fault}" for f in found if f.name in faults}
     usable = {f.name for f in found if f.info is not None}
-    return [f"plugins.required: {name} {fault}" for name, fault in faults.items() if name not in usable]
+    missing = [f"plugins.required: {name} {fault}" for name, fault in faults.items() if name not in usable]
+    unknown = set(settings.plugins.disabled).difference(f.name for f in found)
+    return missing + [f"plugins.disabled: no plugin is named {name!r}" for name in sorted(unknown)]
 
 
 class Process:

@@ -143,10 +143,6 @@ class Services:
     def is_local(self, ref: ServiceRef[Any]) -> bool:
         return ref.name in self._local
 
-    @property
-    def local_names(self) -> tuple[str, ...]:
-        return tuple(sorted(self._local))
-
     # --- life ---------------------------------------------------------------------------------
 
     def settle(self) -> None:

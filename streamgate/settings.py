@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -79,6 +81,27 @@ def config_field(
 POSITIVE = attrs.validators.gt(0)
 
 
+def url_of(*schemes: str) -> Callable[[Any, Any, Any], None]:
+    """Validator: empty, or a URL (for NATS several, with commas) of one of these schemes, with a port that is one."""
+
+    def check(_: Any, __: Any, value: Any) -> None:
+        url = value.reveal() if isinstance(value, Secret) else value
+        for parts in map(urlsplit, url.split(",") if url.startswith(("nats:", "tls:")) else [url]):
+            if url and parts.scheme.partition("+")[0] not in schemes:
+                raise ValueError(f"must begin with {' or '.join(f'{scheme}:' for scheme in schemes)}")
+            if parts.scheme in ("nats", "tls", "http", "https") and not parts.hostname:
+                raise ValueError("has no host")
+            _ = parts.port  # raises ValueError when it is none
+
+    return check
+
+
+def _is_origin(_: Any, __: Any, url: str) -> None:
+    parts = urlsplit(url)
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("is an origin: scheme://host[:port] and nothing else")
+
+
 @attrs.frozen(kw_only=True)
 class ServerSettings:
     """HTTP: where it listens and how long it waits."""
@@ -91,7 +114,9 @@ class ServerSettings:
         validator=attrs.validators.optional(attrs.validators.and_(attrs.validators.ge(0), attrs.validators.le(65535))),
     )
     public_url: str = config_field(
-        "", help="Origin people use (https://video.example). Sign-in domains and links use it; required in prod."
+        "",
+        help="Origin people use (https://video.example). Sign-in domains and links use it; required in prod.",
+        validator=attrs.validators.and_(url_of("http", "https"), _is_origin),
     )
     read_timeout_s: float = config_field(
         30.0, help="Longest wait for a request's next bytes.", env="SERVER_READ_TIMEOUT", validator=POSITIVE
@@ -112,6 +137,7 @@ class DatabaseSettings:
     url: Secret = config_field(
         Secret(""),
         help="sqlite:///path or postgresql://user:password@host:port/name. Default: sqlite in the data directory.",
+        validator=url_of("sqlite", "postgresql"),
         url_parts=UrlParts(
             scheme="postgresql",
             host="DB_HOST",
@@ -130,7 +156,11 @@ class DatabaseSettings:
 class BlobSettings:
     """Big bytes: sources, segments, pictures."""
 
-    url: str = config_field("", help="file:///path (shared by all processes). Default: blobs/ in the data directory.")
+    url: str = config_field(
+        "",
+        help="file:///path (shared by all processes). Default: blobs/ in the data directory.",
+        validator=url_of("file"),
+    )
     reserve_bytes: int = config_field(
         536_870_912, help="Free space on the disk that is left alone: writing is refused (503 blobs.full) before that."
     )
@@ -141,7 +171,10 @@ class BusSettings:
     """How processes reach each other."""
 
     url: Secret = config_field(
-        Secret("memory:"), help="memory: (one process) or nats://[user:password@]host:port.", env="NATS_URL"
+        Secret("memory:"),
+        help="memory: (one process) or nats://[user:password@]host:port.",
+        env="NATS_URL",
+        validator=url_of("memory", "nats", "tls"),
     )
 
 

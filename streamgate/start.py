@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from streamgate.plugins import PluginInfo
 from streamgate.settings import KernelSettings
@@ -43,21 +42,9 @@ def check_start(settings: KernelSettings, chosen: Sequence[PluginInfo], *, run_a
             f"{', '.join(with_keys)} need the master key: set STREAMGATE_SECRETS__MASTER_KEY "
             "(32 bytes, base64: `openssl rand -base64 32`) or STREAMGATE_SECRETS__MASTER_KEY_FILE"
         )
-    faults.extend(_check_public_url(settings))
+    if settings.profile == "prod" and not settings.server.public_url:
+        faults.append(
+            "profile prod: set STREAMGATE_SERVER__PUBLIC_URL to the origin people use (https://video.example); "
+            "sign-in is bound to it and the Host header is never believed"
+        )
     return faults
-
-
-def _check_public_url(settings: KernelSettings) -> list[str]:
-    url = settings.server.public_url
-    if not url:
-        if settings.profile == "prod":
-            fault = (
-                "profile prod: set STREAMGATE_SERVER__PUBLIC_URL to the origin people use (https://video.example); "
-                "sign-in is bound to it and the Host header is never believed"
-            )
-            return [fault]
-        return []
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/") or parts.query:
-        return [f"server.public_url: {url!r} is not an origin; write scheme://host[:port] and nothing else"]
-    return []

@@ -186,3 +186,14 @@ async def test_a_broken_or_foreign_token_is_refused_everywhere(people: People) -
                 continue
             response = await answer(api, people, operation)
             assert response.status_code == 401, f"{operation} took {token!r}: {response.status_code}"
+
+
+@pytest.mark.parametrize("token", ["garbage", "A" * 43, "%2e%2e", "a/b"])
+async def test_media_bytes_are_behind_their_path_token(people: People, token: str) -> None:
+    """The raw mount, which no OpenAPI document lists: no file of any kind without a token of this server's."""
+    names = ("master.m3u8", "manifest.mpd", "v360/playlist.m3u8", "v360/init.mp4", "v360/1.m4s", "../../content", "")
+    for name in names:
+        for api in (people.nobody, people.creator, people.admin):
+            answer = await api.send("GET", f"/api/v1/stream/s/{token}/{name}")
+            assert answer.status_code in (403, 404), f"{name} → {answer.status_code}"
+            assert answer.headers["content-type"] == "application/problem+json"

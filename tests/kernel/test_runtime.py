@@ -166,6 +166,12 @@ def test_a_required_plugin_that_is_not_installed_stops_the_start(
         prepare(options(tmp_path))
 
 
+def test_a_misspelt_plugin_among_the_disabled_ones_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMGATE_PLUGINS__DISABLED", "greeeter")
+    with pytest.raises(StartFault, match="no plugin is named 'greeeter'"):
+        prepare(options(tmp_path))
+
+
 def test_every_fault_of_the_start_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMGATE_PLUGINS__REQUIRED", "absent")
     with pytest.raises(StartFault) as caught:

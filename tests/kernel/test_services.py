@@ -533,7 +533,6 @@ def test_a_service_is_offered_once() -> None:
 
     with pytest.raises(ValueError, match="twice"):
         services.offer(Offer(THINGS, Implementation()))
-    assert services.local_names == ("things",)
     assert services.is_local(THINGS)
 
 

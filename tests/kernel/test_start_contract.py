@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streamgate.config import ConfigFaults, load_config
 from streamgate.plugins import PluginInfo
 from streamgate.ports import ALL_PORT, plan_listeners
-from streamgate.settings import BusSettings, DatabaseSettings, KernelSettings, Secret, SecretSettings, ServerSettings
+from streamgate.settings import BusSettings, DatabaseSettings, KernelSettings, Secret, SecretSettings
 from streamgate.start import check_start
 
 
 def service(name: str, port: int = 9100, **more: Any) -> PluginInfo:
     return PluginInfo(name=name, summary=name, port=port, build=lambda ctx: object(), **more)
+
+
+def empty(folder: Path) -> Path:
+    file = folder / "config.yaml"
+    file.write_text("{}\n")
+    return file
 
 
 NATS = BusSettings(url=Secret("nats://127.0.0.1:4222"))
@@ -60,10 +68,42 @@ def test_prod_needs_a_public_url() -> None:
     assert "STREAMGATE_SERVER__PUBLIC_URL" in faults[0]
 
 
-@pytest.mark.parametrize("url", ["video.example", "ftp://video.example", "https://video.example/path", "https://"])
-def test_a_public_url_is_an_origin(url: str) -> None:
-    settings = KernelSettings(server=ServerSettings(public_url=url))
-    assert ["server.public_url" in fault for fault in check_start(settings, [service("a")], run_all=True)] == [True]
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("SERVER__PUBLIC_URL", "video.example", "must begin with http: or https:"),
+        ("SERVER__PUBLIC_URL", "ftp://video.example", "must begin with http: or https:"),
+        ("SERVER__PUBLIC_URL", "https://video.example/path", "is an origin"),
+        ("SERVER__PUBLIC_URL", "https://", "has no host"),
+        ("BUS__URL", "foo://x", "must begin with memory: or nats: or tls:"),
+        ("BUS__URL", "nats://", "has no host"),
+        ("BUS__URL", "nats://a:4222x", "Port"),
+        ("BUS__URL", "nats://a:4222,redis://b", "must begin with"),
+        ("DATABASE__URL", "mysql://x", "must begin with sqlite: or postgresql:"),
+        ("BLOBS__URL", "s3://x", "must begin with file:"),
+    ],
+)
+def test_an_address_that_cannot_be_one_is_a_fault_of_its_variable(
+    tmp_path: Path, variable: str, value: str, words: str
+) -> None:
+    with pytest.raises(ConfigFaults) as caught:
+        load_config(sections={}, file=empty(tmp_path), environment={f"STREAMGATE_{variable}": value})
+    (fault,) = caught.value.faults
+    assert str(fault).startswith(f"STREAMGATE_{variable}: ")
+    assert words in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SERVER__PUBLIC_URL", "https://video.example:8443/"),
+        ("BUS__URL", "nats://user:p@ss@a:4222,nats://b"),
+        ("DATABASE__URL", "postgresql://u:p@127.0.0.1:5432/x"),
+        ("BLOBS__URL", "file:///srv/blobs"),
+    ],
+)
+def test_an_address_that_can_be_one_is_taken(tmp_path: Path, variable: str, value: str) -> None:
+    load_config(sections={}, file=empty(tmp_path), environment={f"STREAMGATE_{variable}": value})
 
 
 def test_nothing_selected_is_a_fault() -> None:

@@ -92,5 +92,5 @@ class TranscodeRoutes:
         return await self._transcodes.status(call.actor, call.query.task_id)
 
     async def cancel(self, call: Call[CancelBody, None]) -> TaskAnswer:
-        job = await self._transcodes.cancel(call.actor, call.body.task_id)
-        return TaskAnswer(task_id=job.job_id, status=job.status)
+        task = await self._transcodes.cancel(call.actor, call.body.task_id)
+        return TaskAnswer(task_id=task.root.job_id, status=task.status)

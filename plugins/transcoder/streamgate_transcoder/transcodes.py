@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from streamgate.context import Actor
-from streamgate.contracts.jobs import JOBS, Cancel, Job, JobNotFound, JobQuery, JobState, Task
+from streamgate.contracts.jobs import JOBS, Cancel, JobNotFound, JobQuery, JobState, Task
 from streamgate.contracts.metadata import METADATA, AccessQuery, ContentNotFound
 from streamgate.contracts.streaming import STREAMING, MediaState, TaskQuery, Transcode
 from streamgate.contracts.transcode import TranscodeStatus
@@ -50,10 +50,15 @@ class Transcodes:
             return not_heard_of(task_id, media)
         return describe(task, media, self._clock.now_s())
 
-    async def cancel(self, actor: Actor, task_id: str) -> Job:
-        """Stops the whole task; what has ended stays as it is. Raises JobNotFound, Forbidden."""
+    async def cancel(self, actor: Actor, task_id: str) -> Task:
+        """Stops the whole task; how it stands then. What has ended stays as it is.
+
+        Raises:
+            JobNotFound, Forbidden.
+        """
         await self._find(actor, task_id)
-        return await self._jobs.cancel(Cancel(job_id=task_id))
+        await self._jobs.cancel(Cancel(job_id=task_id))
+        return await self._jobs.task(JobQuery(job_id=task_id))
 
     async def _find(self, actor: Actor, task_id: str) -> MediaState:
         media = await self._streaming.media_of_task(TaskQuery(task_id=task_id))
