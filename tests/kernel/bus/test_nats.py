@@ -192,7 +192,7 @@ async def test_a_message_that_waits_is_kept_from_other_members(
     nats_bus: MakeNats, running: Any, subject: str, recorder: Any
 ) -> None:
     """Longer than the acknowledgement time: its holder tells the server that it lives."""
-    holder, other = nats_bus(retry=RetryPolicy(pauses_s=(1.0,)), ack_wait_s=0.3), nats_bus(ack_wait_s=0.3)
+    holder, other = nats_bus(retry=RetryPolicy(pauses_s=(1.5,)), ack_wait_s=0.6), nats_bus(ack_wait_s=0.6)
     waits, unused = recorder(failures=1, fault=Unavailable("away")), recorder()
     async with running(holder, other):
         await holder.subscribe_group(subject, "group", waits)
