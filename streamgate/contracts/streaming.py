@@ -51,7 +51,10 @@ class RenditionState:
 
 @attrs.frozen(kw_only=True)
 class MediaQuery:
+    """`playing`: the version that plays, where one does; otherwise the newest, which may be in the making or failed."""
+
     content_id: str
+    playing: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -68,7 +68,8 @@ class InfoQuery:
 
 @attrs.frozen(kw_only=True)
 class InfoAnswer:
-    """The newest media version. Task, warnings and error are told to the content's owner and to moderators."""
+    """What plays, or where nothing does the newest attempt. Task, warnings and error are the newest attempt's, told to
+    the content's owner and to moderators."""
 
     content_id: str
     media_version: int
@@ -171,7 +172,8 @@ class StreamRoutes:
     async def info(self, call: Call[None, InfoQuery]) -> InfoAnswer:
         content_id = call.query.content_id
         content = await self._metadata.get(AccessQuery(content_id=content_id, actor=call.actor, want="see"))
-        media = await self._streaming.media(MediaQuery(content_id=content_id))
+        media = await self._streaming.media(MediaQuery(content_id=content_id, playing=True))
+        newest = await self._streaming.media(MediaQuery(content_id=content_id))
         is_owner = call.actor.is_moderator or (call.actor.is_signed_in and call.actor.user_id == content.owner)
         return InfoAnswer(
             content_id=content_id,
@@ -181,8 +183,8 @@ class StreamRoutes:
             kind=content.kind,
             duration_s=media.duration_s,
             renditions=media.renditions,
-            task_id=media.root_id or None if is_owner else None,
-            warnings=media.warnings if is_owner else (),
-            error_code=media.error_code or None if is_owner else None,
-            error_detail=media.error_detail or None if is_owner else None,
+            task_id=newest.root_id or None if is_owner else None,
+            warnings=newest.warnings if is_owner else (),
+            error_code=newest.error_code or None if is_owner else None,
+            error_detail=newest.error_detail or None if is_owner else None,
         )

@@ -23,8 +23,10 @@ class StreamingService:
 
     async def media(self, query: MediaQuery) -> MediaState:
         def read(session: Session) -> MediaState:
-            newest = next(iter(repository.media_versions(session, query.content_id)), None)
-            return no_media(query.content_id) if newest is None else _state(session, newest)
+            versions = repository.media_versions(session, query.content_id)
+            playing = next((version for version in versions if version.playable), None) if query.playing else None
+            found = playing or next(iter(versions), None)
+            return no_media(query.content_id) if found is None else _state(session, found)
 
         return await self._db.read(read)
 

@@ -15,6 +15,7 @@ from loguru import logger
 from streamgate.context import Actor
 from streamgate.contracts import events
 from streamgate.contracts.media import MadeResult
+from streamgate.contracts.streaming import STREAMING, Transcode
 from streamgate_streaming.hls import MEDIA_TYPE
 
 if TYPE_CHECKING:
@@ -308,3 +309,21 @@ async def test_info_tells_a_viewer_what_can_be_played_and_the_owner_how_it_is_ma
     theatre.metadata.private.add("c_film")
     async with theatre.client(HOLDER) as http:
         assert (await http.get("/api/v1/stream/info", params={"content_id": "c_film"})).status_code == 404
+
+
+async def test_info_describes_what_plays_beside_a_later_attempt_that_failed(theatre: Theatre) -> None:
+    creator = Actor(kind="user", user_id="creator", roles=("creator",))
+
+    async def info(actor: Actor) -> Any:
+        async with theatre.client(actor) as http:
+            return (await http.get("/api/v1/stream/info", params={"content_id": "c_film"})).json()
+
+    await theatre.play("c_film")
+    before = await info(HOLDER)
+    await theatre.home.services.get(STREAMING).transcode(Transcode(content_id="c_film", actor=creator))
+    probe = (await theatre.ordered(5))[4]
+    await theatre.over(probe, status="failed", error_code="media.not_media", error_detail="no moov")
+    assert await info(HOLDER) == before
+    owner = await info(creator)
+    assert (owner["media_version"], owner["state"]) == (1, "ready")
+    assert (owner["task_id"], owner["error_code"]) == (probe.job_id, "media.not_media")
