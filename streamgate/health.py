@@ -18,11 +18,11 @@ PROBE_TIMEOUT_S = 2.0
 
 @attrs.frozen
 class Check:
-    """A dependency. `probe` returns a short detail for people (or "") and raises when it is not well.
+    """A dependency. `probe` returns a short detail for people (or None) and raises when it is not well.
     A check that is not `critical` is shown but does not make the process unready."""
 
     name: str
-    probe: Callable[[], Awaitable[str]]
+    probe: Callable[[], Awaitable[str | None]]
     critical: bool = attrs.field(default=True, kw_only=True)
 
 
@@ -77,7 +77,7 @@ async def probe_all(checks: Sequence[Check]) -> dict[str, CheckResult]:
         ok, detail = True, ""
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
-                detail = await check.probe()
+                detail = await check.probe() or ""
         except TimeoutError:
             ok, detail = False, f"no answer within {PROBE_TIMEOUT_S:g} s"
         except Exception as fault:

@@ -299,7 +299,7 @@ class Process:
     async def readiness(self, services: Sequence[str]) -> Readiness:
         """What these services of this process depend on, probed now. An absent remote service is shown,
         but only those routes fail that need it, so it does not make the process unready."""
-        checks: dict[str, Check] = {}
+        checks = {} if self.bus.is_local else {"bus": Check("bus", self.bus.ping)}
         for info in self.prepared.chosen:
             if self._home(info.name) not in services:
                 continue

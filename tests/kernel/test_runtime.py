@@ -95,6 +95,7 @@ async def test_split_processes_meet_over_nats(
         assert (alone.status_code, alone.json()["code"]) == (503, "service.unavailable")
         ready = (await door.get("/ready")).json()
         assert ready["ready"] is True
+        assert ready["checks"]["bus"]["ok"] is True
         assert ready["checks"]["service:greeter"]["ok"] is False
         async with running(options(tmp_path, "greeter")) as (_, greeter):
             assert (await door.get("/api/v1/door", params={"name": "Ada"})).json() == {"text": "hello Ada"}
