@@ -24,4 +24,5 @@ if __name__ == "__main__":
     config = Config()
     config.bind = [f"127.0.0.1:{sys.argv[1]}"]
     config.accesslog = None
+    config.errorlog = None
     uvloop.run(serve(Starlette(routes=[Route("/health", health), Route("/ready", health)]), config))  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from typing import Protocol
 import attrs
 
 from streamgate.bus import open_bus
+from streamgate.context import CallContext, use_call
 from streamgate.services import Offer, ServiceRef, Services, method
 from streamgate.testing.servers import NatsServer
 from tests.bench.figures import Figure
@@ -63,7 +64,8 @@ async def _local(*, wire: bool) -> tuple[float, ...]:
     await services.start()
     echo = services.get(ECHO)
     question = Question("k")
-    took = await _time(lambda: echo.ask(question), LOCAL_CALLS)
+    with use_call(CallContext(request_id="bench")):  # as inside a request
+        took = await _time(lambda: echo.ask(question), LOCAL_CALLS)
     await services.stop()
     await bus.stop()
     return took
