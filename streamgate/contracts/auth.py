@@ -147,6 +147,13 @@ class SetGate:
 
 
 @attrs.frozen(kw_only=True)
+class GateDraft:
+    """A rule that nobody has stored."""
+
+    gate: Rule
+
+
+@attrs.frozen(kw_only=True)
 class GateCheck:
     """Explains, deciding nothing: for the actor's own wallets, or for `address` (owner only)."""
 
@@ -179,6 +186,11 @@ class Auth(Protocol):
 
     @method(idempotent=True)
     async def get_gate(self, query: GateQuery) -> StoredGate: ...
+
+    @method(idempotent=True)
+    async def validate_gate(self, draft: GateDraft) -> None:
+        """What `set_gate` would say of the rule itself: raises GateInvalid with the path of each fault. Stores
+        nothing, and asks nothing of a content."""
 
     @method()
     async def set_gate(self, wanted: SetGate) -> StoredGate:

@@ -10,6 +10,7 @@ from streamgate.contracts.auth import (
     Decisions,
     GateCheck,
     GateCheckAnswer,
+    GateDraft,
     GateQuery,
     KeySet,
     SetGate,
@@ -51,6 +52,9 @@ class AuthService:
 
     async def get_gate(self, query: GateQuery) -> StoredGate:
         return await self._gates.get(query)
+
+    async def validate_gate(self, draft: GateDraft) -> None:
+        await self._gates.validate(draft)
 
     async def set_gate(self, wanted: SetGate) -> StoredGate:
         return await self._gates.set(wanted)

@@ -131,6 +131,11 @@ def add(session: Session, upload: Upload) -> None:
     session.flush()
 
 
+def forget(session: Session, upload_id: str) -> None:
+    """For an upload with nothing left in the blob store."""
+    session.execute(delete(UploadRow).where(UploadRow.upload_id == upload_id))
+
+
 def next_revision(session: Session, content_id: str) -> int:
     statement = insert_into(session, SubjectRow).values(content_id=content_id, revision=1)
     counted = session.execute(

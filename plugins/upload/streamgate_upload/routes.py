@@ -73,7 +73,7 @@ class UploadRoutes:
                 summary="Upload a file in one request",
                 description=(
                     "A form with the part `file`, and `content_id` (before it), `title`, `gate` (JSON) as wanted. "
-                    "The transcode starts by itself."
+                    "The transcode starts by itself. A request that is refused changes neither title nor gate."
                 ),
                 errors=(
                     UploadTooLarge,

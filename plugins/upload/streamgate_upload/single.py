@@ -1,7 +1,8 @@
 """A whole file in one request: multipart/form-data, streamed into the blob store and hashed on the way.
 
 `content_id` comes before the file, because the content is known before its first byte is taken; `title` and `gate`
-may come on either side.
+may come on either side. A request that is refused changes nothing: both are applied when the whole form has been read
+and every byte is stored, and a content that the request made goes with it.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
-import orjson
 from loguru import logger
 from sqlalchemy.orm import Session
 from starlette.requests import Request
 
 from streamgate.context import Actor
-from streamgate.contracts.auth import Auth, SetGate
-from streamgate.contracts.metadata import ContentUpdate, Metadata
+from streamgate.contracts.auth import Auth
+from streamgate.contracts.gate import Rule
+from streamgate.contracts.metadata import ContentDelete, Metadata
 from streamgate.contracts.uploads import StorageFull
 from streamgate.errors import BadRequest, FieldError, Invalid, StreamgateError, UnsupportedMediaType
 from streamgate.sdk import blobs as blob_store
@@ -24,6 +25,7 @@ from streamgate.sdk.blobs import BlobInfo, BlobStore
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate_upload import ending, repository
+from streamgate_upload.details import Details, read_gate
 from streamgate_upload.forms import FormEvent, PartBegins, PartData, PartEnds, boundary_of, read_form
 from streamgate_upload.names import is_content_type
 from streamgate_upload.receiving import closed
@@ -38,7 +40,8 @@ RENEW_S = 30.0
 
 
 class SingleReceiver:
-    """Takes such requests. One that breaks off fails its upload; there is nothing to resume."""
+    """Takes such requests. There is nothing to resume in one that breaks off: its upload fails, or is forgotten
+    with the content it made."""
 
     def __init__(
         self, db: Database, blobs: BlobStore, clock: Clock, uploads: Uploads, metadata: Metadata, auth: Auth
@@ -74,8 +77,7 @@ class SingleReceiver:
                             await taking.take_field(form, name)
             return await taking.end()
         except BaseException as fault:
-            if taking.upload is not None:
-                await self._fail(taking.upload, fault)
+            await self._take_back(taking, fault)
             raise
 
     async def open(self, actor: Actor, new: NewUpload) -> Upload:
@@ -98,14 +100,16 @@ class SingleReceiver:
                     self._uploads.check_size(size_bytes)
                     if self._clock.monotonic_s() >= renew_at_s:
                         renew_at_s += RENEW_S
-                        await self._renew(upload.upload_id, size_bytes)
+                        await self.renew(upload.upload_id, size_bytes)
                     yield data
                 case PartEnds():
                     break
         if size_bytes == 0:
             raise Invalid("The file is empty", errors=(FieldError("file", "is empty"),))
 
-    async def _renew(self, upload_id: str, received_bytes: int) -> None:
+    async def renew(self, upload_id: str, received_bytes: int) -> None:
+        """Raises BadRequest when it was aborted or given up."""
+
         def run(session: Session) -> None:
             row = repository.lock(session, upload_id)
             if row is None or row.status != "receiving":
@@ -115,17 +119,11 @@ class SingleReceiver:
 
         await self._db.write(run)
 
-    async def set_title(self, actor: Actor, content_id: str, title: str) -> None:
-        await self._metadata.update(ContentUpdate(content_id=content_id, actor=actor, title=title))
+    async def read_gate(self, text: str) -> Rule:
+        return await read_gate(self._auth, text)
 
-    async def set_gate(self, actor: Actor, content_id: str, gate: str) -> None:
-        try:
-            rule = orjson.loads(gate)
-        except orjson.JSONDecodeError:
-            rule = None
-        if not isinstance(rule, dict):
-            raise Invalid("The gate is not a JSON object", errors=(FieldError("gate", "is not a JSON object"),))
-        await self._auth.set_gate(SetGate(content_id=content_id, actor=actor, gate=rule))
+    def details_of(self, upload: Upload, actor: Actor) -> Details:
+        return Details(self._metadata, self._auth, actor, upload.content_id)
 
     async def finish(self, upload: Upload, stored: BlobInfo) -> Upload:
         def run(session: Session) -> Upload:
@@ -142,36 +140,67 @@ class SingleReceiver:
         )
         return finished
 
-    async def _fail(self, upload: Upload, fault: BaseException) -> None:
+    async def _take_back(self, taking: _Taking, fault: BaseException) -> None:
+        """As far as it goes: a row that stays expires, a content that stays has failed. Only what was finished stays
+        as it is, where just the answer was lost."""
+        upload = taking.upload
+        if upload is None:
+            return
+        log = logger.bind(upload_id=upload.upload_id, content_id=upload.content_id)
+        try:
+            is_finished, is_alone = await self._fail(upload, fault)
+        except Exception as second:
+            is_finished = is_alone = False
+            log.bind(error=repr(second)).warning("upload left to expire")
+        if is_finished:
+            return
+        try:
+            if not taking.made_content:
+                await taking.undo()
+            elif is_alone:
+                await self._metadata.delete(ContentDelete(content_id=upload.content_id, actor=taking.actor))
+                await self._blobs.delete(upload.source_key)
+                await self._db.write(lambda session: repository.forget(session, upload.upload_id))
+        except Exception as second:
+            log.bind(error=repr(second)).warning("a refused upload's traces stay")
+
+    async def _fail(self, upload: Upload, fault: BaseException) -> tuple[bool, bool]:
+        """Whether it had been finished after all, and whether it is its content's only upload."""
         code, detail = ending.INTERRUPTED, "The request broke off"
         if isinstance(fault, StreamgateError):
             code, detail = fault.code, fault.detail
 
-        def run(session: Session) -> None:
-            row = repository.lock(session, upload.upload_id)
+        def run(session: Session) -> tuple[bool, bool]:
+            rows = {row.upload_id: row for row in repository.of_content(session, upload.content_id)}
+            row = rows.get(upload.upload_id)
             if row is None:
-                return
+                return False, False
+            if row.status == "complete":
+                return True, False
             row.to_sweep = True
             if row.status == "receiving":
                 ending.give_up(session, row, "failed", self._clock.now_ms(), code=code, detail=detail)
+            return False, len(rows) == 1
 
-        try:
-            await self._db.write(run)
-        except Exception as second:
-            logger.bind(upload_id=upload.upload_id, error=repr(second)).warning("upload left to expire")
+        return await self._db.write(run)
 
 
 class _Taking:
-    """One request on its way."""
+    """One request on its way. `made_content`: the content is there by this request."""
 
     def __init__(self, receiver: SingleReceiver, actor: Actor) -> None:
         self._receiver = receiver
-        self._actor = actor
         self._fields: dict[str, str] = {}
+        self._title: str | None = None
+        self._gate: Rule | None = None
         self._stored: BlobInfo | None = None
+        self._details: Details | None = None
+        self.actor = actor
         self.upload: Upload | None = None
+        self.made_content = False
 
     async def take_field(self, form: AsyncIterator[FormEvent], name: str) -> None:
+        """Checks what can be checked of it."""
         if name not in FIELDS:
             raise _wrong(name, "is not a known field")
         if name in self._fields:
@@ -180,34 +209,42 @@ class _Taking:
             raise _wrong(name, "must come before the file")
         value = await _read_field(form, name)
         self._fields[name] = value
-        if self.upload is not None and name == "title":
-            await self._receiver.set_title(self._actor, self.upload.content_id, value)
-        if self.upload is not None and name == "gate":
-            await self._receiver.set_gate(self._actor, self.upload.content_id, value)
+        if name == "title":
+            self._title = value
+        elif name == "gate":
+            self._gate = await self._receiver.read_gate(value)
 
     async def take_file(self, form: AsyncIterator[FormEvent], part: PartBegins) -> None:
+        """A new content begins with its title; one that is there keeps its own until the end."""
         if self.upload is not None:
             raise _wrong("file", "is given more than once")
-        content_id, title = self._fields.get("content_id") or None, self._fields.get("title")
+        content_id = self._fields.get("content_id") or None
         content_type = part.headers.get("content-type", "")
         new = NewUpload(
             filename=part.filename or "",
             size_bytes=0,
             content_type=content_type if is_content_type(content_type) else "",
             content_id=content_id,
-            title=title,
+            title=self._title,
         )
-        self.upload = await self._receiver.open(self._actor, new)
-        if content_id is not None and title is not None:
-            await self._receiver.set_title(self._actor, content_id, title)
-        if "gate" in self._fields:
-            await self._receiver.set_gate(self._actor, self.upload.content_id, self._fields["gate"])
+        self.upload = await self._receiver.open(self.actor, new)
+        if content_id is None:
+            self.made_content, self._title = True, None
         self._stored = await self._receiver.store(self.upload, form)
 
     async def end(self) -> Upload:
+        """An upload that was aborted meanwhile does not come to change its content."""
         if self.upload is None or self._stored is None:
             raise _wrong("file", "is required")
+        if self._title is not None or self._gate is not None:
+            await self._receiver.renew(self.upload.upload_id, self._stored.size_bytes)
+            self._details = self._receiver.details_of(self.upload, self.actor)
+            await self._details.apply(self._title, self._gate)
         return await self._receiver.finish(self.upload, self._stored)
+
+    async def undo(self) -> None:
+        if self._details is not None:
+            await self._details.undo()
 
 
 async def _read_field(form: AsyncIterator[FormEvent], name: str) -> str:

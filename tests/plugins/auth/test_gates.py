@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from streamgate.context import ANONYMOUS, Actor
-from streamgate.contracts.auth import AUTH, DecideMany, DecideQuery, GateCheck, GateQuery
+from streamgate.contracts.auth import AUTH, DecideMany, DecideQuery, GateCheck, GateDraft, GateQuery
 from streamgate.contracts.events import GATE_CHANGED, GateChanged
 from streamgate.contracts.gate import GateInvalid, Rule
 from streamgate.contracts.metadata import METADATA, AccessQuery, ContentDelete, ContentNotFound, ContentQuery, Publish
@@ -251,6 +251,16 @@ async def test_a_chain_that_is_not_configured_is_refused_at_its_path(
         await set_gate(chained, owner.actor, content_id, {"any": [holds_one(devchain), elsewhere]})
     assert [error.field for error in caught.value.errors] == ["gate.any[1].erc721"]
     assert (await chained.services.get(AUTH).get_gate(GateQuery(content_id=content_id))).gate is None
+
+
+async def test_a_rule_is_validated_without_a_content(chained: House, devchain: ChainClient) -> None:
+    auth = chained.services.get(AUTH)
+    await auth.validate_gate(GateDraft(gate=holds_one(devchain)))
+    elsewhere = {"erc721": {"chain": "eip155:5", "contract": devchain.contract}}
+    for rule, path in (({"any": [elsewhere]}, "gate.any[0].erc721"), ({"bad": 1}, "gate.bad")):
+        with pytest.raises(GateInvalid) as caught:
+            await auth.validate_gate(GateDraft(gate=rule))
+        assert [error.field for error in caught.value.errors] == [path]
 
 
 async def test_a_rule_that_opens_to_empty_wallets_is_warned_of(

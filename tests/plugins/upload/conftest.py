@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from streamgate.context import Actor
-from streamgate.contracts.auth import AUTH, Auth, SetGate, StoredGate
+from streamgate.contracts.auth import AUTH, Auth, GateDraft, GateQuery, SetGate, StoredGate
 from streamgate.contracts.events import (
     UPLOAD_FAILED,
     UPLOAD_FINISHED,
@@ -38,9 +38,15 @@ class Gates:
     def __init__(self) -> None:
         self.kept: dict[str, Any] = {}
 
-    async def set_gate(self, wanted: SetGate) -> StoredGate:
-        if wanted.gate is not None and set(wanted.gate) != {"public"}:
+    async def validate_gate(self, draft: GateDraft) -> None:
+        if set(draft.gate) != {"public"}:
             raise GateInvalid("not a gate of this test")
+
+    async def get_gate(self, query: GateQuery) -> StoredGate:
+        gate = self.kept.get(query.content_id)
+        return StoredGate(content_id=query.content_id, gate=gate, revision=len(self.kept))
+
+    async def set_gate(self, wanted: SetGate) -> StoredGate:
         self.kept[wanted.content_id] = wanted.gate
         return StoredGate(content_id=wanted.content_id, gate=wanted.gate, revision=1)
 

@@ -100,14 +100,6 @@ async def test_faults_of_the_form_are_named(
     assert await harbour.blob_keys() == []
 
 
-async def test_a_gate_that_is_refused_fails_the_upload(harbour: Harbour, alice: Actor, clip: bytes) -> None:
-    answer = await post(harbour, alice, ("file", clip), ("gate", '{"nonsense": {}}'))
-    assert (answer.status_code, answer.json()["code"]) == (422, "gate.invalid")
-    [item] = (await harbour.call(alice, "GET", "/list")).json()["items"]
-    assert item["status"] == "failed"
-    assert (await harbour.until_state(alice, item["content_id"], "failed")).failure == "gate.invalid"
-
-
 async def test_no_form_is_415_and_a_broken_one_400(harbour: Harbour, alice: Actor, clip: bytes) -> None:
     assert (await harbour.call(alice, "POST", "", content=clip)).status_code == 415
     whole = form(("file", clip))
@@ -137,7 +129,9 @@ async def test_too_large_is_413_announced_or_not(open_harbour: OpenHarbour, alic
 
 
 async def test_a_client_that_leaves_fails_the_upload(harbour: Harbour, alice: Actor, clip: bytes) -> None:
-    whole = form(("file", clip))
+    new = NewContent(actor=alice, title="Mine")
+    content_id = (await harbour.home.services.get(METADATA).create(new)).content_id
+    whole = form(("content_id", content_id), ("file", clip))
     is_half_way = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:

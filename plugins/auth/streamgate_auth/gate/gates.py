@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from loguru import logger
 from sqlalchemy.orm import Session
 
-from streamgate.contracts.auth import GateCheck, GateCheckAnswer, GateQuery, SetGate, StoredGate
+from streamgate.contracts.auth import GateCheck, GateCheckAnswer, GateDraft, GateQuery, SetGate, StoredGate
 from streamgate.contracts.events import GATE_CHANGED, GateChanged
-from streamgate.contracts.gate import Explanation, GateInvalid, Reading
+from streamgate.contracts.gate import Explanation, GateInvalid, Reading, Rule
 from streamgate.contracts.metadata import ContentNotFound, ContentQuery, Metadata, Publish
 from streamgate.errors import FieldError, Forbidden, Unavailable
 from streamgate.sdk.clock import Clock
@@ -40,6 +40,10 @@ class Gates:
             return StoredGate(content_id=query.content_id, gate=None, revision=0)
         return self._show(record)
 
+    async def validate(self, draft: GateDraft) -> None:
+        """Raises GateInvalid: 422."""
+        await self._parse(draft.gate)
+
     async def set(self, wanted: SetGate) -> StoredGate:
         """Stores the rule, tells who must know, and has metadata publish (or withdraw) the content.
 
@@ -49,11 +53,7 @@ class Gates:
         facts = await self._metadata.facts(ContentQuery(content_id=wanted.content_id))
         if not owns(wanted.actor, facts):
             raise Forbidden("only the content's owner may set its gate")
-        rule = None
-        if wanted.gate is not None:
-            node = parse_rule(wanted.gate, self._kinds.by_name())
-            await _check_leaves(node)
-            rule = to_rule(node)
+        rule = None if wanted.gate is None else to_rule(await self._parse(wanted.gate))
 
         def save(session: Session) -> GateRecord:
             before = load_gates(session, [wanted.content_id]).get(wanted.content_id)
@@ -72,6 +72,12 @@ class Gates:
         record = await self._db.write(save)
         await self._publish(record)
         return self._show(record)
+
+    async def _parse(self, rule: Rule) -> Node:
+        """Raises GateInvalid."""
+        node = parse_rule(rule, self._kinds.by_name())
+        await _check_leaves(node)
+        return node
 
     async def _publish(self, record: GateRecord) -> None:
         """At once, so that whoever has set a gate sees it; where metadata is away it hears `gate.changed` later."""
