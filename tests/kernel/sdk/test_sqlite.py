@@ -173,10 +173,9 @@ async def test_file_that_is_no_database_is_a_start_fault(sample: ModuleType, tmp
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("mysql://localhost/x", "not supported"),
         ("sqlite://", "not supported"),
         ("sqlite:///:memory:", "not supported"),
-        ("what is this", "cannot be read"),
+        ("postgresql:what is this", "cannot be read"),
     ],
 )
 def test_other_databases_are_refused(text: str, fault: str) -> None:
