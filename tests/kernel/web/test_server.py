@@ -11,6 +11,7 @@ import httpx
 import pytest
 import uvloop
 from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from streamgate.errors import Forbidden
 from streamgate.settings import ServerSettings
@@ -220,21 +221,24 @@ async def test_a_head_that_does_not_come_is_cut(serve: Serve) -> None:
 async def test_a_client_that_takes_no_bytes_is_cut(serve: Serve) -> None:
     ended = asyncio.Event()
 
+    class Endless(StreamingResponse):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                ended.set()
+
     async def parts() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"x" * 1_000_000
-        finally:
-            ended.set()
+        while True:
+            yield b"x" * 1_000_000
 
     async def stream(call: Call[None, None]) -> StreamingResponse:
-        return StreamingResponse(parts())
+        return Endless(parts())
 
     server, _ = await serve([Route("GET", "/big", stream, policy=PUBLIC, summary="Big")])
-    stalled = socket.create_connection(("127.0.0.1", server.port))
-    stalled.sendall(b"GET /big HTTP/1.1\r\nhost: toy\r\n\r\n")
-    await asyncio.wait_for(ended.wait(), 15)
-    stalled.close()
+    with socket.create_connection(("127.0.0.1", server.port)) as stalled:
+        stalled.sendall(b"GET /big HTTP/1.1\r\nhost: toy\r\n\r\n")
+        await asyncio.wait_for(ended.wait(), 15)
 
 
 async def test_an_answer_that_fails_midway_is_cut_visibly(serve: Serve) -> None:

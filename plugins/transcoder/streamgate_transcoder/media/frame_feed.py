@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import Generic, TypeVar
 
 import attrs
@@ -71,7 +72,8 @@ def decoded_frames(
             stream = main_video(container)
             if stream is None or stream.time_base is None:
                 return
-            clock = Clock(stream.time_base, plan.timescale)
+            time_base = Fraction(stream.time_base.numerator, stream.time_base.denominator)
+            clock = Clock(time_base, plan.timescale)
             if landing > 0 and not _seek(container, stream, clock.stamp(plan.origin_ticks + landing)):
                 continue
             frames = _decode(container, stream, clock, plan.origin_ticks)

@@ -89,7 +89,7 @@ def index_from_scan(
     key_pts: list[int] = []
     cut_pts: list[int] = []
     last_shown, last_duration = None, 0
-    size_bytes = max(1, container.size)
+    size_bytes = max(1, container.size or 0)
     for packet in packets(container, stream):
         shown_at = packet.pts if packet.pts is not None else packet.dts
         if packet.size == 0 or shown_at is None or packet.is_discard:

@@ -100,7 +100,8 @@ def _read_opening(container: InputContainer, video: VideoStream | None, audio: A
 def _video_track(
     stream: VideoStream, first: VideoFrame, index: FrameIndex, limits: MediaLimits, warnings: list[str]
 ) -> VideoTrack:
-    time_base = stream.time_base or Fraction(1, 1000)
+    said = stream.time_base  # PyAV 18 has a Fraction, 19 a rational of its own
+    time_base = Fraction(said.numerator, said.denominator) if said else Fraction(1, 1000)
     origin = first.pts or 0
     # A file may begin with frames that refer to others before its beginning: they cannot be shown.
     shown = sorted({stamp for stamp in index.pts if stamp >= origin}) or [origin]
@@ -178,7 +179,8 @@ def _audio_track(stream: AudioStream, first: AudioFrame | None, end_s: Fraction)
 def _audio_end(container: InputContainer, stream: AudioStream, limits: MediaLimits) -> Fraction:
     """When the sound ends, from its packets: headers of audio files often only estimate it."""
     select_only(container, stream)
-    time_base = stream.time_base or Fraction(1, 1000)
+    said = stream.time_base  # PyAV 18 has a Fraction, 19 a rational of its own
+    time_base = Fraction(said.numerator, said.denominator) if said else Fraction(1, 1000)
     end = 0
     for packet in packets(container, stream):
         if packet.size and packet.pts is not None:
