@@ -39,7 +39,7 @@ def check_start(settings: KernelSettings, chosen: Sequence[PluginInfo], *, run_a
     has_key = bool(settings.secrets.master_key) or bool(settings.secrets.master_key_file)
     if with_keys and not has_key and not (settings.is_embedded and run_all):
         faults.append(
-            f"{', '.join(with_keys)} need the master key: set STREAMGATE_SECRETS__MASTER_KEY "
+            f"the master key is missing, for {', '.join(with_keys)}: set STREAMGATE_SECRETS__MASTER_KEY "
             "(32 bytes, base64: `openssl rand -base64 32`) or STREAMGATE_SECRETS__MASTER_KEY_FILE"
         )
     if settings.profile == "prod" and not settings.server.public_url:
