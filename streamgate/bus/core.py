@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from loguru import logger
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as ClientSubscription
@@ -16,7 +18,7 @@ FAULT_HEADER = "Streamgate-Fault"
 """On an answer without bytes: the code of what kept the responder's answer from being sent."""
 
 
-class CoreSubscription:
+class CoreSubscription(ABC):
     """What the two kinds share: attaching again, and leaving without losing what has already come."""
 
     def __init__(self, connection: Connection, subject: str, group: str = "") -> None:
@@ -31,11 +33,11 @@ class CoreSubscription:
         await client.flush(timeout=FLUSH_TIMEOUT_S)  # whoever sends after this is heard
         self.reconnected()
 
-    def reconnected(self) -> None:
+    def reconnected(self) -> None:  # noqa: B027 - who keeps something says so
         """Nothing to do where nothing was kept."""
 
-    async def _on_message(self, message: Msg) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _on_message(self, message: Msg) -> None: ...
 
     async def stop(self) -> None:
         self._connection.detach(self)

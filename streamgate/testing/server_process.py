@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +89,7 @@ class Guard:
 _guard = Guard()
 
 
-class ServerProcess:
+class ServerProcess(ABC):
     """A server with a folder. Subclasses say how it is begun and when it is ready.
 
     Args:
@@ -107,15 +108,16 @@ class ServerProcess:
 
     # --- what a subclass says -----------------------------------------------------------------------
 
+    @abstractmethod
     def command(self) -> Sequence[str]:
-        raise NotImplementedError
+        """What is executed, with its arguments."""
 
     def is_ready(self) -> bool:
         """Whether it takes connections."""
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - who needs files makes them
         """Runs once, in the new folder, before the first start."""
 
     def popen_options(self) -> dict[str, int | list[int]]:

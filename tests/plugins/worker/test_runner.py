@@ -26,6 +26,7 @@ from streamgate.contracts.jobs import (
     JobQuery,
     LeaseLost,
     NewJob,
+    UnknownKind,
 )
 from streamgate.errors import Conflict, Unavailable
 from streamgate.events import Events
@@ -101,7 +102,7 @@ async def until_registered(world: World, name: str = "test.work") -> None:
     async def probe() -> bool | None:
         try:
             await world.service.find_kind(name)
-        except Exception:
+        except UnknownKind:
             return None
         return True
 
