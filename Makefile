@@ -80,8 +80,8 @@ NO_LOCAL := --no-emit-package streamgate-kernel $(foreach d,$(PLUGIN_DIRS),--no-
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --custom-compile-command "make lock" $(NO_LOCAL)
 
 lock: $(STAMPS)/uv  ## the lock files anew; UPGRADE=1 takes newer versions
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements.lock pyproject.toml $(PLUGINS)
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements.lock --group dev -o requirements-dev.lock pyproject.toml $(PLUGINS)
+	@$(COMPILE) --all-extras $(if $(UPGRADE),--upgrade) -o requirements.lock pyproject.toml $(PLUGINS)
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras -c requirements.lock --group dev -o requirements-dev.lock pyproject.toml $(PLUGINS)
 	@for tool in uv node; do $(COMPILE) $(if $(UPGRADE),--upgrade) -o deploy/setup/$$tool.lock deploy/setup/$$tool.in; done
 
 clean:  ## remove .venv and everything built; ./data stays

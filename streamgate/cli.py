@@ -63,7 +63,8 @@ def run(
         raise click.UsageError("say either --all or --only NAME[,NAME]")
     gc.disable()  # what is imported stays; collecting among it would take a tenth of the start
     from streamgate.banner import render_banner
-    from streamgate.runtime import Process, RunOptions
+    from streamgate.prepare import RunOptions
+    from streamgate.runtime import Process
     from streamgate.runtime import run as run_process
     from streamgate.start import StartFault
 

@@ -1,6 +1,6 @@
-"""One process: what to load → build → run → drain. `--all` and `--only` differ in nothing else.
+"""One process: build → run → drain. `--all` and `--only` differ in nothing else.
 
-discover → select → configure → check the start contract → build plugins → collect their hooks
+prepare (`prepare.py`) → build plugins → collect their hooks
 → start units (bus · plugins · services, events · HTTP · announcements) → wait → drain in reverse
 """
 
@@ -15,8 +15,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 from loguru import logger
@@ -24,105 +23,22 @@ from loguru import logger
 from streamgate import __version__, hooks
 from streamgate.announce import Announcement, Announcer
 from streamgate.bus import Bus, open_bus
-from streamgate.config import Config, ConfigFaults, load_config
+from streamgate.engine.server import PortBusy, Server, bind
 from streamgate.events import Events, EventsUnit
 from streamgate.health import Check, Readiness, introspection_of, probe_all
 from streamgate.hooks import Hooks, Tagged
 from streamgate.lifecycle import Lifecycle, SimpleUnit, StartFailed, Unit
-from streamgate.plugins import (
-    Found,
-    PluginContext,
-    PluginInfo,
-    SelectionFault,
-    discover,
-    discover_specs,
-    load_authenticator,
-    select,
-)
-from streamgate.ports import Listener, plan_listeners
+from streamgate.plugins import PluginContext, PluginInfo, discover_specs, load_authenticator
+from streamgate.ports import Listener
+from streamgate.prepare import Prepared, RunOptions, prepare
 from streamgate.services import Offer, Services
-from streamgate.settings import KernelSettings
-from streamgate.start import StartFault, check_start
+from streamgate.start import StartFault
 from streamgate.telemetry import setup_telemetry
 from streamgate.web.access import AccessLog, line_writer
 from streamgate.web.app import build_app
 from streamgate.web.routes import Route
-from streamgate.web.server import PortBusy, Server, bind
 
 V = TypeVar("V")
-
-
-@attrs.frozen(kw_only=True)
-class RunOptions:
-    """What the command line says. `only` None means all."""
-
-    only: tuple[str, ...] | None = None
-    profile: str = ""
-    config_file: Path | None = None
-    host: str | None = None
-    port: int | None = None
-
-    @property
-    def mode(self) -> Literal["all", "only"]:
-        return "all" if self.only is None else "only"
-
-
-@attrs.frozen
-class Prepared:
-    """A process that may start: chosen, configured, checked; nothing is bound or built yet."""
-
-    options: RunOptions
-    found: tuple[Found, ...]
-    chosen: tuple[PluginInfo, ...]
-    config: Config
-    listeners: tuple[Listener, ...]
-
-
-def prepare(options: RunOptions) -> Prepared:
-    """Everything that can be wrong is said here, all at once.
-
-    Raises:
-        StartFault: with one line a fault.
-    """
-    try:
-        found = discover()
-        sections = {f.info.name: f.info.config for f in found if f.info is not None and f.info.config is not None}
-        flags = {"server.host": options.host, "server.port": options.port}
-        config = load_config(
-            profile=options.profile,
-            file=options.config_file,
-            flags={key: value for key, value in flags.items() if value is not None},
-            sections=sections,
-            is_partial=options.only is not None,
-        )
-        settings = config.settings
-        chosen = select(found, options.only, profile=settings.profile, disabled=settings.plugins.disabled)
-    except SelectionFault as fault:
-        raise StartFault([str(fault)]) from fault
-    except ConfigFaults as fault:
-        raise StartFault([str(line) for line in fault.faults]) from fault
-    run_all = options.only is None
-    faults = check_start(settings, chosen, run_all=run_all) + _missing_required(settings, found)
-    listeners, port_faults = plan_listeners(
-        [info for info in chosen if info.kind == "service"],
-        run_all=run_all,
-        host=settings.server.host,
-        port=settings.server.port,
-        port_origin=str(config.origin("server.port")),
-    )
-    faults += port_faults
-    if faults:
-        raise StartFault(faults)
-    return Prepared(options, tuple(found), tuple(chosen), config, tuple(listeners))
-
-
-def _missing_required(settings: KernelSettings, found: Sequence[Found]) -> list[str]:
-    faults = dict.fromkeys(settings.plugins.required, "is not installed")
-    faults |= {f.name: f"cannot be loaded: {f.fault}" for f in found if f.name in faults}
-    usable = {f.name for f in found if f.info is not None}
-    missing = [f"plugins.required: {name} {fault}" for name, fault in faults.items() if name not in usable]
-    unknown = set(settings.plugins.disabled).difference(f.name for f in found)
-    return missing + [f"plugins.disabled: no plugin is named {name!r}" for name in sorted(unknown)]
 
 
 class Process:

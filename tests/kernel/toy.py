@@ -119,5 +119,5 @@ if __name__ == "__main__":
 
     from streamgate.cli import main
 
-    with mock.patch("streamgate.plugins.discover", toys), mock.patch("streamgate.runtime.discover", toys):
+    with mock.patch("streamgate.plugins.discover", toys), mock.patch("streamgate.prepare.discover", toys):
         main(sys.argv[1:])

@@ -13,12 +13,12 @@ import uvloop
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from streamgate.engine.server import PortBusy, Server, bind
 from streamgate.errors import Forbidden
 from streamgate.settings import ServerSettings
 from streamgate.web.access import AccessLog
 from streamgate.web.app import App
 from streamgate.web.routes import CREATOR, PUBLIC, Call, Mount, Route
-from streamgate.web.server import PortBusy, Server, bind
 
 MakeApp = Callable[..., App]
 SETTINGS = ServerSettings(read_timeout_s=0.3, write_timeout_s=1.0, drain_timeout_s=5.0)

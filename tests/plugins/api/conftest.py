@@ -12,13 +12,13 @@ import pytest
 from streamgate.announce import Announcement
 from streamgate.bus.memory import MemoryBus
 from streamgate.context import ANONYMOUS, Actor
+from streamgate.engine.server import Server, bind
 from streamgate.health import Readiness
 from streamgate.settings import ServerSettings
 from streamgate.web.access import AccessLog
 from streamgate.web.app import App, build_app
 from streamgate.web.openapi import describe
 from streamgate.web.routes import PUBLIC, Mount, Route
-from streamgate.web.server import Server, bind
 from streamgate_api.config import ApiConfig
 from streamgate_api.directory import Directory
 from streamgate_api.forwarder import Forwarder

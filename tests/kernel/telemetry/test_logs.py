@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from streamgate.settings import LogSettings, Secret
-from streamgate.telemetry import LogWriter, console_renderer, redact, render_json, setup_telemetry
+from streamgate.telemetry.logs import LogWriter, console_renderer, redact, render_json, setup_telemetry
 
 JWT = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1MSJ9.c2lnbmF0dXJlLWJ5dGVz"
 
@@ -53,7 +53,7 @@ def test_a_line_is_one_json_object_with_its_fields() -> None:
     assert (line["event"], line["level"]) == ("rendition ready", "INFO")
     assert (line["video_id"], line["size_bytes"]) == ("v1", 3)
     assert line["time"].endswith("Z")
-    assert "test_telemetry" in line["at"]
+    assert "test_logs" in line["at"]
 
 
 def test_fields_cannot_take_the_place_of_the_lines_own() -> None:
@@ -155,7 +155,7 @@ def test_the_standard_library_comes_the_same_way_with_its_place() -> None:
 
     found = json_lines(JSON, log)
     assert [line["event"] for line in found] == ["3 left"]
-    assert "test_telemetry" in found[0]["at"]
+    assert "test_logs" in found[0]["at"]
 
 
 def test_braces_in_a_foreign_message_are_only_braces() -> None:

@@ -1,0 +1,54 @@
+"""The kernel's own sections of the configuration. Plugins bring theirs; `streamgate.config` reads them all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+
+from streamgate.settings.fields import POSITIVE, Secret, UrlParts, config_field, url_of
+from streamgate.settings.process import LogSettings, PluginSettings, ServicesSettings
+from streamgate.settings.server import ServerSettings
+from streamgate.settings.stores import BlobSettings, BusSettings, DatabaseSettings, SecretSettings
+
+__all__ = [
+    "POSITIVE",
+    "BlobSettings",
+    "BusSettings",
+    "DatabaseSettings",
+    "KernelSettings",
+    "LogSettings",
+    "PluginSettings",
+    "Secret",
+    "SecretSettings",
+    "ServerSettings",
+    "ServicesSettings",
+    "UrlParts",
+    "config_field",
+    "url_of",
+]
+
+
+@attrs.frozen(kw_only=True)
+class KernelSettings:
+    """All kernel sections. `profile` is '' (none), dev, prod or test; the start decides it, no file does."""
+
+    profile: str = ""
+    data_dir: Path = config_field(Path("data"), help="Folder of everything the embedded default writes.")
+    server: ServerSettings = attrs.field(factory=ServerSettings)
+    database: DatabaseSettings = attrs.field(factory=DatabaseSettings)
+    blobs: BlobSettings = attrs.field(factory=BlobSettings)
+    bus: BusSettings = attrs.field(factory=BusSettings)
+    secrets: SecretSettings = attrs.field(factory=SecretSettings)
+    log: LogSettings = attrs.field(factory=LogSettings)
+    services: ServicesSettings = attrs.field(factory=ServicesSettings)
+    plugins: PluginSettings = attrs.field(factory=PluginSettings)
+
+    @property
+    def public_url(self) -> str:
+        return self.server.public_url
+
+    @property
+    def is_embedded(self) -> bool:
+        """The embedded default: SQLite and local files, one process."""
+        return self.database.url.reveal() in ("",) or self.database.url.reveal().startswith("sqlite")
