@@ -53,6 +53,7 @@ class NewJob:
     priority: int = 5
     max_attempts: int = 3
     run_at_ms: int = 0
+    traceparent: str = ""  # W3C, of who asked; kept with the job and given to its runner
 
 
 @attrs.frozen(kw_only=True)
@@ -101,6 +102,7 @@ class Lease:
     subject_id: str
     blob_prefix: str
     lease_s: float = LEASE_S
+    traceparent: str = ""  # as the job was enqueued with
 
 
 @attrs.frozen(kw_only=True)
