@@ -6,6 +6,7 @@ Importing it must not import drivers; `build` does that, and only in processes t
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import importlib.metadata
 from collections.abc import Callable, Iterable, Sequence
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import attrs
+from starlette.types import ASGIApp
 
 from streamgate.bus.base import Bus
 from streamgate.events import Events
 from streamgate.hooks import Hooks
+from streamgate.reload import Reloads
 from streamgate.services import ServiceRef, Services
 from streamgate.settings import KernelSettings
 from streamgate.web.routes import Authenticator
@@ -33,7 +36,11 @@ class PluginContext:
     """What the kernel gives a plugin to build itself from.
 
     `config` is the plugin's own frozen section. `shared(key, factory)` is one object for the process
-    (a database engine, a blob store) however many plugins ask. `mode` is how the process was started.
+    (a database engine, a blob store) however many plugins ask. `mode` is how the process was started. Keys of the
+    section that reload are heard by `reloads.subscribe(name, taker)`.
+    `apps`: the application of the listener each service of this process is on, there when units start: who speaks
+    another protocol than HTTP asks it in process. `draining` is set when the process begins to stop, before its
+    servers wait for what runs: whatever would not end by itself ends then.
     """
 
     name: str
@@ -46,6 +53,9 @@ class PluginContext:
     mode: Literal["all", "only"]
     selected: tuple[str, ...]  # names of all plugins in this process
     base_urls: dict[str, str] = attrs.field(factory=dict)  # service -> its HTTP base in this process
+    apps: dict[str, ASGIApp] = attrs.field(factory=dict, repr=False)
+    draining: asyncio.Event = attrs.field(factory=asyncio.Event, repr=False)
+    reloads: Reloads = attrs.field(factory=Reloads)
     shared_values: dict[object, Any] = attrs.field(factory=dict, repr=False)
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +39,7 @@ class Prepared:
     found: tuple[Found, ...]
     chosen: tuple[PluginInfo, ...]
     config: Config
+    read_config: Callable[[], Config]  # the layers as they are now
     listeners: tuple[Listener, ...]
 
 
@@ -51,13 +53,15 @@ def prepare(options: RunOptions) -> Prepared:
         found = discover()
         sections = {f.info.name: f.info.config for f in found if f.info is not None and f.info.config is not None}
         flags = {"server.host": options.host, "server.port": options.port}
-        config = load_config(
+        read_config = functools.partial(
+            load_config,
             profile=options.profile,
             file=options.config_file,
             flags={key: value for key, value in flags.items() if value is not None},
             sections=sections,
             is_partial=options.only is not None,
         )
+        config = read_config()
         settings = config.settings
         chosen = select(found, options.only, profile=settings.profile, disabled=settings.plugins.disabled)
     except SelectionFault as fault:
@@ -76,7 +80,7 @@ def prepare(options: RunOptions) -> Prepared:
     faults += port_faults
     if faults:
         raise StartFault(faults)
-    return Prepared(options, tuple(found), tuple(chosen), config, tuple(listeners))
+    return Prepared(options, tuple(found), tuple(chosen), config, read_config, tuple(listeners))
 
 
 def _missing_required(settings: KernelSettings, found: Sequence[Found]) -> list[str]:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import attrs
 from loguru import logger
+from starlette.types import ASGIApp
 
 from streamgate import __version__, hooks
 from streamgate.announce import Announcement, Announcer
@@ -31,6 +32,7 @@ from streamgate.lifecycle import Lifecycle, SimpleUnit, StartFailed, Unit
 from streamgate.plugins import PluginContext, PluginInfo, discover_specs, load_authenticator
 from streamgate.ports import Listener
 from streamgate.prepare import Prepared, RunOptions, prepare
+from streamgate.reload import Reloader, Reloads
 from streamgate.services import Offer, Services
 from streamgate.start import StartFault
 from streamgate.telemetry import setup_telemetry
@@ -56,7 +58,11 @@ class Process:
         self.hooks = Hooks()
         self.hooks.add_specs(discover_specs())
         self.lifecycle = Lifecycle()
+        self.reloads = Reloads()
+        self.reloads.subscribe("log", setup_telemetry)
         self.base_urls: dict[str, str] = {}
+        self.apps: dict[str, ASGIApp] = {}
+        self.draining = asyncio.Event()
         self.left_out: dict[str, str] = {f.name: f.fault for f in prepared.found if f.fault}
         builtin = {f.name for f in prepared.found if f.is_builtin}
         self.required = builtin.union(self.settings.plugins.required)
@@ -103,6 +109,9 @@ class Process:
             mode=self.prepared.options.mode,
             selected=tuple(chosen.name for chosen in self.prepared.chosen),
             base_urls=self.base_urls,
+            reloads=self.reloads,
+            apps=self.apps,
+            draining=self.draining,
             shared_values=shared,
         )
 
@@ -155,6 +164,7 @@ class Process:
                 began_s=self.began_s,
                 access_log=AccessLog(line_writer(self.settings.log)),
             )
+            self.apps.update(dict.fromkeys(listener.services, app))
             servers.append(Server(f"http:{listener.name}", app, bound, self.settings.server))
             announcements += self._announcements(listener, app.description.sha256)
         found_units = self.hooks.collect(hooks.collect_units)
@@ -170,6 +180,7 @@ class Process:
             optional=[tagged.value.name for tagged in found_units if tagged.plugin not in self.required],
         )
         self.lifecycle.add(servers)
+        self.lifecycle.add([Reloader(self.prepared.config, self.prepared.read_config, self.reloads)])
         if not self.bus.is_local:
             self.lifecycle.add([Announcer(self.bus, announcements)])
 
@@ -241,6 +252,7 @@ class Process:
         self.left_out |= {fault.plugin: str(fault) for fault in self.hooks.faults}
 
     async def stop(self) -> list[str]:
+        self.draining.set()
         return await self.lifecycle.stop(deadline_s=self.settings.server.drain_timeout_s)
 
 

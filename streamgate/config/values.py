@@ -42,6 +42,7 @@ class Key:
     env: str = ""
     url_parts: UrlParts | None = None
     validator: Any = None
+    reload: bool = False
 
     @property
     def is_section(self) -> bool:
@@ -86,6 +87,7 @@ def keys_of(section: type[Any]) -> Mapping[str, Key]:
             env=field.metadata.get("env", ""),
             url_parts=field.metadata.get("url_parts"),
             validator=field.validator,
+            reload=field.metadata.get("reload", False),
         )
         _require_supported(section, key)
         found[key.name] = key

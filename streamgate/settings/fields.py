@@ -60,6 +60,7 @@ def config_field(
     validator: Any = None,
     env: str = "",
     url_parts: UrlParts | None = None,
+    reload: bool = False,
 ) -> Any:
     """A field of a config section, with a sentence of help (shown by `config show --help` and the reference).
 
@@ -70,8 +71,10 @@ def config_field(
         validator: attrs validator; its ValueError is shown beside the offending value's origin.
         env: a second variable name for it, beside `STREAMGATE_<SECTION>__<KEY>`.
         url_parts: variables that make it up when no URL is given.
+        reload: a running process takes a new value (SIGHUP, or the file changed). Whoever owns the section hears of it
+            by `PluginContext.reloads`; without that the declaration is a fault.
     """
-    metadata = {"help": help, "env": env, "url_parts": url_parts}
+    metadata = {"help": help, "env": env, "url_parts": url_parts, "reload": reload}
     if factory is not None:
         return attrs.field(factory=factory, metadata=metadata, validator=validator)
     return attrs.field(default=default, metadata=metadata, validator=validator)

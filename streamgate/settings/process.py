@@ -13,8 +13,12 @@ from streamgate.settings.fields import config_field
 class LogSettings:
     """What is written to standard error, and how."""
 
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = config_field("INFO", help="The least that is written.")
-    format: Literal["console", "json"] = config_field("console", help="console for people, json for machines.")
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = config_field(
+        "INFO", help="The least that is written.", reload=True
+    )
+    format: Literal["console", "json"] = config_field(
+        "console", help="console for people, json for machines.", reload=True
+    )
 
 
 @attrs.frozen(kw_only=True)

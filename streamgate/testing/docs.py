@@ -84,6 +84,8 @@ def _table(rows: list[tuple[KeyPath, Key]]) -> list[str]:
         variables = [f"`{own.replace('KEY_OF_MAP', '<KEY>')}`", *(f"`{name}`" for name in _also(key))]
         default = "required" if key.default is attrs.NOTHING else f"`{show_value(key.default)}`"
         cells = [f"`{'.'.join(path)}`", describe(key.type), default, "<br>".join(variables), key.help]
+        if key.reload:
+            cells[-1] += " *Reloads.*"
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return lines
 
