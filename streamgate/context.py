@@ -20,10 +20,17 @@ class Actor:
     user_id: str = ""  # opaque; never a wallet address (people link several)
     roles: tuple[str, ...] = ()  # of: viewer, creator, moderator, admin
     address: str = ""  # the wallet that signed in, CAIP-10 account without the chain part
+    credential: str = ""  # the sign-in (`a_…`) or API key (`k_…`) behind it; for revocation, never a secret
+    scopes: tuple[str, ...] | None = None  # of an API key, what it may do; None: a person's own sign-in
 
     @property
     def is_signed_in(self) -> bool:
         return self.kind != "anonymous"
+
+    @property
+    def may_change(self) -> bool:
+        """False for an API key that may only read."""
+        return self.scopes is None or not {"upload", "admin"}.isdisjoint(self.scopes)
 
     @property
     def is_moderator(self) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import hashlib
+from typing import Any, Literal, Protocol
 
 import attrs
 
 from streamgate.context import Actor
 from streamgate.contracts.gate import Explanation, Outcome, Rule
-from streamgate.errors import Invalid, Unauthorized, Unavailable
+from streamgate.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized, Unavailable
+from streamgate.events import Topic
 from streamgate.services import ServiceRef, method
 
 ACCESS_AUDIENCE = "streamgate:access"
@@ -48,6 +50,46 @@ class RefreshReused(Unauthorized):
     """The whole family of tokens is revoked with it."""
 
     code, title = "auth.refresh_reused", "The refresh token was used before"
+
+
+class KeyInvalid(Unauthorized):
+    code, title = "auth.key_invalid", "The API key is not valid"
+
+
+class KeyNotAllowed(Forbidden):
+    """API keys never manage keys, wallets or sign-ins, and do no more than their scopes say."""
+
+    code, title = "auth.key_not_allowed", "An API key may not do this"
+
+
+class WalletTaken(Conflict):
+    code, title = "auth.wallet_taken", "The wallet belongs to another account"
+
+
+class LastWallet(Conflict):
+    code, title = "auth.last_wallet", "The only wallet of an account stays"
+
+
+class WalletNotFound(NotFound):
+    code, title = "auth.wallet_not_found", "No such wallet of yours"
+
+
+class SignInNotFound(NotFound):
+    code, title = "auth.session_not_found", "No such sign-in of yours"
+
+
+class KeyNotFound(NotFound):
+    code, title = "auth.key_not_found", "No such API key of yours"
+
+
+class TooManyOfYours(Conflict):
+    """Wallets or API keys of one account."""
+
+    code, title = "auth.too_many", "The account has as many as it may"
+
+
+class SchemeUnknown(Invalid):
+    code, title = "auth.scheme_unknown", "No such way to sign for this kind of address"
 
 
 class AuthUnavailable(Unavailable):
@@ -168,6 +210,88 @@ class GateCheckAnswer:
     explanation: Explanation
 
 
+# --- API keys, revocation, wallets ----------------------------------------------------------------------
+
+KeyScope = Literal["read", "upload", "admin"]
+"""What an API key may do of what its person may:
+
+read     ask: GET, and POSTs that change nothing
+upload   besides, change what is theirs to change, as a creator where they are one
+admin    everything that person's roles allow
+"""
+
+API_KEY_PREFIX = "sgk_"
+
+
+def api_key_digest(api_key: str) -> str:
+    """What is kept and sent of a key: SHA-256, hex. The key has 256 random bits, so no salt and no slow hash."""
+    return hashlib.sha256(api_key.encode()).hexdigest()
+
+
+@attrs.frozen(kw_only=True)
+class ApiKeyQuery:
+    """`digest`: of the key (`api_key_digest`); the key itself travels no further than to who was shown it."""
+
+    digest: str
+
+
+@attrs.frozen(kw_only=True)
+class VerifiedApiKey:
+    """`actor` None: unknown, revoked or expired. `expires_at_ms`: 0 for never."""
+
+    actor: Actor | None
+    expires_at_ms: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Revoked:
+    """Sign-ins (`a_…`) and API keys (`k_…`) that are over; forget them after `until_ms`, when no access token of
+    theirs lives any more."""
+
+    credentials: tuple[str, ...]
+    until_ms: int
+
+
+AUTH_REVOKED = Topic("auth.revoked", Revoked)
+"""Told right after the commit; who missed it asks `recently_revoked`."""
+
+
+@attrs.frozen(kw_only=True)
+class WalletsQuery:
+    user_ids: tuple[str, ...]  # at most 200
+
+
+@attrs.frozen(kw_only=True)
+class LinkedWallets:
+    """Of one person, the primary one first, then the oldest. Checksummed (EVM) or base58 (Solana)."""
+
+    user_id: str
+    addresses: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class WalletsAnswer:
+    """In the order of the question; who is unknown has none."""
+
+    people: tuple[LinkedWallets, ...]
+
+
+class Accounts(Protocol):
+    """What every process asks of people's accounts, beside the key set."""
+
+    @method(timeout_s=3, idempotent=True)
+    async def verify_api_key(self, query: ApiKeyQuery) -> VerifiedApiKey:
+        """Who acts with this key, with what its scopes leave of their roles. Callers keep a yes for 10 s at most."""
+
+    @method(timeout_s=3, idempotent=True)
+    async def recently_revoked(self) -> Revoked:
+        """Every credential revoked within the life of an access token."""
+
+    @method(timeout_s=3, idempotent=True)
+    async def wallets_of(self, query: WalletsQuery) -> WalletsAnswer:
+        """For `owner_address`, the first of each, shown to those who are signed in."""
+
+
 class Auth(Protocol):
     @method(timeout_s=3, idempotent=True)
     async def jwks(self) -> KeySet: ...
@@ -201,3 +325,4 @@ class Auth(Protocol):
 
 
 AUTH = ServiceRef("auth", Auth)
+ACCOUNTS = ServiceRef("accounts", Accounts)

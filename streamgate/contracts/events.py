@@ -157,6 +157,20 @@ class SessionEndedEvent:
     reason: str
 
 
+@attrs.frozen(kw_only=True)
+class SignInEnded:
+    """A sign-in is over (auth): log-out, revocation, a refresh token that came twice. What was opened with it ends.
+
+    `subject_id`: the person; `everywhere`: all their sign-ins are over, so all their playback ends; otherwise that
+    of `session_ids` (an actor's `credential`)."""
+
+    subject_id: str
+    revision: int
+    session_ids: tuple[str, ...]
+    everywhere: bool
+    reason: Literal["logged_out", "revoked", "refresh_reused"]
+
+
 UPLOAD_FINISHED = EventType("upload.finished", UploadFinished)
 UPLOAD_FAILED = EventType("upload.failed", UploadFailed)
 JOBS_REQUESTED = EventType("jobs.requested", JobsRequested)
@@ -170,3 +184,4 @@ MEDIA_FAILED = EventType("media.failed", MediaFailed)
 CONTENT_DELETED = EventType("content.deleted", ContentDeleted)
 GATE_CHANGED = EventType("gate.changed", GateChanged)
 SESSION_ENDED = EventType("session.ended", SessionEndedEvent)
+AUTH_SESSION_ENDED = EventType("auth.session_ended", SignInEnded)

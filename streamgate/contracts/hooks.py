@@ -102,6 +102,73 @@ def collect_requirement_kinds() -> Sequence[RequirementKind]:
     """Kinds of leaf that gates may use. A name may be offered once."""
 
 
+# --- signing in -------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class SigningFacts:
+    """What a person is asked to sign, whatever the form. Made by auth from a challenge, the same each time.
+
+    Args:
+        address: checksummed (EVM) or base58 (Solana).
+        chain: CAIP-2 (`eip155:1`, `solana:mainnet`).
+        origin: `https://video.example`; `domain` is its host, with the port unless it is the scheme's own.
+        statement: one line for people, without a line break.
+        issued_at, expires_at: RFC 3339, whole seconds, UTC.
+    """
+
+    address: str
+    chain: str
+    origin: str
+    domain: str
+    statement: str
+    nonce: str
+    issued_at: str
+    expires_at: str
+
+
+@attrs.frozen(kw_only=True)
+class ToSign:
+    """What goes to the wallet: a `message`, or EIP-712 `typed_data`. `input`: the same, field by field, for wallets
+    that write the message themselves."""
+
+    message: str | None = None
+    typed_data: dict[str, Any] | None = None
+    input: dict[str, str] | None = None
+
+
+class SignatureScheme(Protocol):
+    """A way to prove that a wallet is one's own. `namespace` is the first half of its chains' CAIP-2 ids.
+
+    Neither method stores or remembers anything: that a challenge is ours, in time, of this browser and used once
+    is auth's affair, the same for every scheme.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def namespace(self) -> str: ...
+
+    def ask(self, facts: SigningFacts) -> ToSign: ...
+
+    async def verify(self, facts: SigningFacts, signature: str, message: str | None) -> None:
+        """Returns where `facts.address` signed exactly what these facts ask.
+
+        Args:
+            message: the text as the wallet signed it, where the caller sent one.
+
+        Raises:
+            MessageMismatch: the text asks for something else. SignatureInvalid: another signer, or malformed.
+            Anything else is no sign-in, too.
+        """
+
+
+@hookspec
+def collect_signature_schemes() -> Sequence[SignatureScheme]:
+    """Ways to sign in. A name may be offered once; of a namespace, the first offered is the default."""
+
+
 @attrs.frozen(kw_only=True)
 class PlaybackQuestion:
     content_id: str
@@ -115,4 +182,4 @@ async def decide_playback(question: PlaybackQuestion) -> Verdict:
     is a refusal, allow and abstain change nothing: it cannot open what the gate refused."""
 
 
-SPECS = (collect_job_kinds, collect_requirement_kinds, decide_playback)
+SPECS = (collect_job_kinds, collect_requirement_kinds, collect_signature_schemes, decide_playback)
