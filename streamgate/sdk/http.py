@@ -1,5 +1,6 @@
 """Requests of ours to others: no redirects, no proxies from the environment, a bound on time and on the answer.
 
+For addresses that the operator configures. Those that users give go through `sdk.outgoing.guarded_client`.
 httpx is imported at the first client, as most processes never make one.
 """
 

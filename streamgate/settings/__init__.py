@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 
 from streamgate.settings.fields import POSITIVE, Secret, UrlParts, config_field, url_of
+from streamgate.settings.outgoing import OutgoingSettings
 from streamgate.settings.process import LogSettings, PluginSettings, ServicesSettings
 from streamgate.settings.server import ServerSettings
 from streamgate.settings.stores import BlobSettings, BusSettings, DatabaseSettings, SecretSettings
@@ -18,6 +19,7 @@ __all__ = [
     "DatabaseSettings",
     "KernelSettings",
     "LogSettings",
+    "OutgoingSettings",
     "PluginSettings",
     "Secret",
     "SecretSettings",
@@ -42,6 +44,7 @@ class KernelSettings:
     secrets: SecretSettings = attrs.field(factory=SecretSettings)
     log: LogSettings = attrs.field(factory=LogSettings)
     services: ServicesSettings = attrs.field(factory=ServicesSettings)
+    outgoing: OutgoingSettings = attrs.field(factory=OutgoingSettings)
     plugins: PluginSettings = attrs.field(factory=PluginSettings)
 
     @property
