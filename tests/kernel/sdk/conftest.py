@@ -20,8 +20,10 @@ from streamgate.testing.servers import PostgresServer
 TABLES = """
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, String, Table
 from streamgate.sdk.db import Json, plugin_tables
+from streamgate.sdk.lease import leader_table
 
 TABLES = plugin_tables("sample")
+leaders = leader_table(TABLES)
 things = Table(
     "sample_things", TABLES,
     Column("thing_id", String(40), primary_key=True),
