@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, Protocol, TypeVar, overload
@@ -24,7 +25,16 @@ import attrs
 from streamgate.bus.base import MAX_PAYLOAD_BYTES, Bus, Handler, Reject, Resync, Subscription, check_size
 from streamgate.context import Actor, CallContext, current_call, use_call
 from streamgate.envelope import Envelope
+from streamgate.telemetry.measures import Counts, Timings
+from streamgate.telemetry.tracing import note_span, spanned
 from streamgate.wire import from_plain, to_plain
+
+PUBLISHED = Counts("streamgate_events_published_total", "Events that the bus has taken.", ("event",))
+HANDLED = Timings(
+    "streamgate_event_handling_duration_seconds",
+    "Deliveries of events to a group, or to everyone; outcome: done, failed (tried again), rejected (dead letter).",
+    ("event", "group", "outcome"),
+)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 
@@ -179,11 +189,20 @@ def make_envelope(
 
 
 def _enclose(subject: str, body: Any, message_id: str, source: str, call: CallContext) -> bytes:
+    began_ns = time.time_ns()
+    plain = to_plain(body)
+    told = note_span(
+        f"publish {subject}",
+        "producer",
+        call.traceparent,
+        start_ns=began_ns,
+        attributes={"messaging.message.id": message_id},
+    )
     envelope = Envelope(  # no deadline: what has happened is not late
         id=message_id,
-        body=to_plain(body),
+        body=plain,
         request_id=call.request_id,
-        traceparent=call.traceparent,
+        traceparent=told,
         actor=call.actor,
         source=source,
     ).to_bytes()
@@ -219,6 +238,7 @@ class Events:
             BusUnavailable: keep the row and try again.
         """
         await self._bus.publish(subject, envelope, message_id=event_id)
+        PUBLISHED.of(subject).add()
 
     async def broadcast(self, topic: Topic[T], body: T) -> None:
         """Tells whoever listens now; never fails for want of listeners or of a connection."""
@@ -258,24 +278,41 @@ class EventsUnit:
 
     async def _subscribe(self, declared: EventSubscription) -> Subscription:
         subject = declared.event.subject
-        handler = _opened(declared.event, declared.handler)
+        group = declared.group if isinstance(declared, GroupSubscription) else "everyone"
+        handler = _opened(declared.event, declared.handler, group)
         if isinstance(declared, GroupSubscription):
             return await self._bus.subscribe_group(subject, declared.group, handler, concurrency=declared.concurrency)
         return await self._bus.subscribe_everyone(subject, handler, resync=declared.resync)
 
 
-def _opened(event: EventType[Any] | Topic[Any], handler: Callable[[Received[Any]], Awaitable[None]]) -> Handler:
+def _opened(
+    event: EventType[Any] | Topic[Any], handler: Callable[[Received[Any]], Awaitable[None]], group: str
+) -> Handler:
+    async def run(received: Received[Any], call: CallContext) -> None:
+        began_s = time.perf_counter()
+        outcome = "failed"
+        try:
+            with use_call(call):
+                await handler(received)
+            outcome = "done"
+        except Reject:
+            outcome = "rejected"
+            raise
+        finally:
+            HANDLED.of(event.subject, group, outcome).observe(time.perf_counter() - began_s)
+
     async def handle(payload: bytes) -> None:
         try:
             envelope = Envelope.from_bytes(payload)
             body = from_plain(event.body, envelope.body)
         except Exception as fault:  # cattrs and orjson raise many kinds
+            HANDLED.of(event.subject, group, "rejected").observe(0.0)
             raise Reject(f"{event.subject} cannot be read: {fault}") from fault
         call = CallContext(request_id=envelope.request_id, actor=envelope.actor, traceparent=envelope.traceparent)
         received = Received(
             event_id=envelope.id, body=body, actor=envelope.actor, request_id=envelope.request_id, name=event.name
         )
-        with use_call(call):
-            await handler(received)
+        about = {"messaging.message.id": envelope.id, "messaging.consumer.group.name": group}
+        await spanned(f"handle {event.subject}", "consumer", call, lambda step: run(received, step), about)
 
     return handle

@@ -20,9 +20,20 @@ from streamgate.bus.base import Bus
 from streamgate.context import CallContext, current_call, enter_call, leave_call
 from streamgate.envelope import Envelope
 from streamgate.errors import BadRequest, DeadlineExceeded, Internal, StreamgateError, Unavailable, error_from_wire
+from streamgate.telemetry.measures import Counts, Timings
+from streamgate.telemetry.tracing import is_traced, spanned
 from streamgate.wire import from_plain, to_plain
 
 RETRY_PAUSE_S = 0.1
+
+CALLS = Timings(
+    "streamgate_service_call_duration_seconds",
+    "Service calls; road: local, served (for another process) or remote (in another process).",
+    ("method", "road"),
+)
+FAILED_CALLS = Counts(
+    "streamgate_service_call_errors_total", "Service calls that ended with an error.", ("method", "road", "code")
+)
 
 Call = Callable[..., Awaitable[Any]]
 
@@ -39,11 +50,29 @@ class MethodInfo:
     is_idempotent: bool
 
 
+class Seen:
+    """What is measured of one method on one road."""
+
+    __slots__ = ("_labels", "observe")
+
+    def __init__(self, what: str, road: str) -> None:
+        self._labels = (what, road)
+        self.observe = CALLS.of(what, road).observe
+
+    def failed(self, code: str) -> None:
+        FAILED_CALLS.of(*self._labels, code).add()
+
+
 def direct_road(info: MethodInfo, function: Call) -> Call:
     """A plain call, under a deadline."""
 
+    seen = Seen(info.what, "local")
+
     async def call(*request: Any) -> Any:
-        return await _bounded(info, _with_deadline(info, current_call()), function, request)
+        context = _with_deadline(info, current_call())
+        if not is_traced(context.traceparent):
+            return await _bounded(info, context, function, request, seen)
+        return await spanned(info.what, "internal", context, lambda step: _bounded(info, step, function, request, seen))
 
     return call
 
@@ -68,13 +97,25 @@ def remote_road(info: MethodInfo, bus: Bus, subject: str, source: str) -> Call:
         except (DeadlineExceeded, Unavailable) as fault:
             raise type(fault)(f"{info.what}: {fault.detail}", retry_after_s=fault.retry_after_s) from fault
 
+    seen = Seen(info.what, "remote")
+
+    async def ask_and_read(request: tuple[Any, ...], context: CallContext) -> Any:
+        began_s = time.perf_counter()
+        try:
+            if info.is_idempotent:
+                payload = await _ask_twice(lambda: ask(request, context), context)
+            else:
+                payload = await ask(request, context)
+            return _unwrap(info, payload)
+        except StreamgateError as fault:
+            seen.failed(fault.code)
+            raise
+        finally:
+            seen.observe(time.perf_counter() - began_s)
+
     async def call(*request: Any) -> Any:
         context = _with_deadline(info, current_call())
-        if info.is_idempotent:
-            payload = await _ask_twice(lambda: ask(request, context), context)
-        else:
-            payload = await ask(request, context)
-        return _unwrap(info, payload)
+        return await spanned(info.what, "client", context, lambda step: ask_and_read(request, step))
 
     return call
 
@@ -108,6 +149,8 @@ async def _ask_twice(ask: Callable[[], Awaitable[bytes]], context: CallContext) 
 def responder(info: MethodInfo, function: Call) -> Callable[[bytes], Awaitable[bytes]]:
     """Answers questions in wire form; never raises."""
 
+    seen = Seen(info.what, "served")
+
     async def respond(payload: bytes) -> bytes:
         try:
             question = Envelope.from_bytes(payload)
@@ -115,7 +158,7 @@ def responder(info: MethodInfo, function: Call) -> Callable[[bytes], Awaitable[b
             logger.bind(method=info.what, error=repr(fault)).warning("question without an envelope")
             return _answer(Envelope(id=""), error=BadRequest(f"{info.what} was asked without an envelope"))
         try:
-            return _answer(question, body=to_plain(await _serve(info, function, question)))
+            return _answer(question, body=to_plain(await _serve(info, function, question, seen)))
         except StreamgateError as fault:
             return _answer(question, error=fault)
         except Exception:
@@ -125,7 +168,7 @@ def responder(info: MethodInfo, function: Call) -> Callable[[bytes], Awaitable[b
     return respond
 
 
-async def _serve(info: MethodInfo, function: Call, question: Envelope) -> Any:
+async def _serve(info: MethodInfo, function: Call, question: Envelope, seen: Seen) -> Any:
     context = CallContext(
         request_id=question.request_id,
         actor=question.actor,
@@ -133,7 +176,13 @@ async def _serve(info: MethodInfo, function: Call, question: Envelope) -> Any:
         traceparent=question.traceparent,
     )
     request = () if info.request is None else (from_plain(info.request, question.body),)
-    return await _bounded(info, context, function, request)
+    return await spanned(
+        info.what,
+        "server",
+        context,
+        lambda step: _bounded(info, step, function, request, seen),
+        {"streamgate.caller": question.source},
+    )
 
 
 def _answer(question: Envelope, *, body: Any = None, error: StreamgateError | None = None) -> bytes:
@@ -141,7 +190,7 @@ def _answer(question: Envelope, *, body: Any = None, error: StreamgateError | No
     return Envelope(id=question.id, request_id=question.request_id, body=body, error=wire).to_bytes()
 
 
-async def _bounded(info: MethodInfo, context: CallContext, function: Call, request: tuple[Any, ...]) -> Any:
+async def _bounded(info: MethodInfo, context: CallContext, function: Call, request: tuple[Any, ...], seen: Seen) -> Any:
     """Runs the method as part of that call, until its deadline; what it raises leaves as a StreamgateError.
 
     By hand what `use_call` and `asyncio.timeout` do: they would be two thirds of a local call's cost.
@@ -159,18 +208,23 @@ async def _bounded(info: MethodInfo, context: CallContext, function: Call, reque
     remaining_s = context.remaining_s()
     timer = None if remaining_s is None else asyncio.get_running_loop().call_later(remaining_s, expire)
     token = enter_call(context)
+    began_s = time.perf_counter()
     try:
         return await function(*request)
     except asyncio.CancelledError as fault:
         if has_expired and task.cancelling() - 1 <= cancellations:  # nobody else has cancelled us as well
+            seen.failed(DeadlineExceeded.code)
             raise DeadlineExceeded(f"{info.what} did not answer in time") from fault
         raise
-    except StreamgateError:
+    except StreamgateError as fault:
+        seen.failed(fault.code)
         raise
     except Exception as fault:
+        seen.failed(Internal.code)
         logger.bind(method=info.what, request_id=context.request_id).exception("service call failed")
         raise Internal() from fault
     finally:
+        seen.observe(time.perf_counter() - began_s)
         leave_call(token)
         if timer is not None:
             timer.cancel()

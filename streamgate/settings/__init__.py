@@ -8,7 +8,7 @@ import attrs
 
 from streamgate.settings.fields import POSITIVE, Secret, UrlParts, config_field, url_of
 from streamgate.settings.outgoing import OutgoingSettings
-from streamgate.settings.process import LogSettings, PluginSettings, ServicesSettings
+from streamgate.settings.process import LogSettings, PluginSettings, ServicesSettings, TelemetrySettings
 from streamgate.settings.server import ServerSettings
 from streamgate.settings.stores import BlobSettings, BusSettings, DatabaseSettings, SecretSettings
 
@@ -25,6 +25,7 @@ __all__ = [
     "SecretSettings",
     "ServerSettings",
     "ServicesSettings",
+    "TelemetrySettings",
     "UrlParts",
     "config_field",
     "url_of",
@@ -43,6 +44,7 @@ class KernelSettings:
     bus: BusSettings = attrs.field(factory=BusSettings)
     secrets: SecretSettings = attrs.field(factory=SecretSettings)
     log: LogSettings = attrs.field(factory=LogSettings)
+    telemetry: TelemetrySettings = attrs.field(factory=TelemetrySettings)
     services: ServicesSettings = attrs.field(factory=ServicesSettings)
     outgoing: OutgoingSettings = attrs.field(factory=OutgoingSettings)
     plugins: PluginSettings = attrs.field(factory=PluginSettings)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import attrs
 
-from streamgate.settings.fields import config_field
+from streamgate.settings.fields import config_field, url_of
 
 
 @attrs.frozen(kw_only=True)
@@ -18,6 +18,31 @@ class LogSettings:
     )
     format: Literal["console", "json"] = config_field(
         "console", help="console for people, json for machines.", reload=True
+    )
+
+
+@attrs.frozen(kw_only=True)
+class TelemetrySettings:
+    """What a process tells machines: traces, and its log for the monitor."""
+
+    otlp_url: str = config_field(
+        "",
+        help="Collector that spans are sent to, OTLP over HTTP (http://collector:4318); empty: none are made.",
+        validator=url_of("http", "https"),
+    )
+    sample_ratio: float = config_field(
+        0.01,
+        help="Share of the requests that are traced, 0 to 1; decided where a request comes in.",
+        validator=attrs.validators.and_(attrs.validators.ge(0.0), attrs.validators.le(1.0)),
+    )
+    trust_traceparent: Literal["proxies", "everybody", "nobody"] = config_field(
+        "proxies", help="Whose traceparent header is believed; proxies: server.trusted_proxies, and this machine."
+    )
+    service_name: str = config_field(
+        "", help="service.name of its spans and log records; empty: streamgate, or the service's own with --only."
+    )
+    ship_logs: Literal["DEBUG", "INFO", "WARNING", "ERROR", "NOTHING"] = config_field(
+        "INFO", help="The least of the log that is sent to the monitor, whatever log.level shows."
     )
 
 
