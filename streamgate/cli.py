@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -14,6 +14,7 @@ from streamgate import __version__
 
 if TYPE_CHECKING:
     from streamgate.config import Config
+    from streamgate.prepare import RunOptions
 
 PROFILES = click.Choice(["dev", "prod", "test"])
 profile_option = click.option("--profile", type=PROFILES, default=None, help="Adds config.<profile>.yaml.")
@@ -63,13 +64,11 @@ def run(
         raise click.UsageError("say either --all or --only NAME[,NAME]")
     gc.disable()  # what is imported stays; collecting among it would take a tenth of the start
     from streamgate.banner import render_banner
-    from streamgate.prepare import RunOptions
     from streamgate.runtime import Process
     from streamgate.runtime import run as run_process
     from streamgate.start import StartFault
 
-    names = None if only is None else tuple(name.strip() for name in only.split(",") if name.strip())
-    options = RunOptions(only=names, profile=profile or "", config_file=config_file, host=host, port=port)
+    options = _options(only=only, profile=profile, config_file=config_file, host=host, port=port)
 
     def on_ready(process: Process) -> None:
         gc.freeze()
@@ -81,6 +80,13 @@ def run(
     except StartFault as fault:
         _stop(fault.faults)
     sys.exit(code)
+
+
+def _options(*, only: str | None, profile: str | None, config_file: Path | None, **server: Any) -> RunOptions:
+    from streamgate.prepare import RunOptions
+
+    names = None if only is None else tuple(name.strip() for name in only.split(",") if name.strip())
+    return RunOptions(only=names, profile=profile or "", config_file=config_file, **server)
 
 
 @main.command()
@@ -108,6 +114,17 @@ def _print_plugins() -> None:
         offers = ", ".join(ref.name for ref in info.offers) or "-"
         needs = ", ".join(ref.name for ref in info.needs) or "-"
         click.echo(f"{'':<12} {'':<8} offers {offers}; needs {needs}")
+
+
+@main.command()
+@click.option("--only", default=None, metavar="A[,B]", help="As `run --only` would start them.")
+@profile_option
+@config_option
+def doctor(*, only: str | None, profile: str | None, config_file: Path | None) -> None:
+    """Say what is wrong here and how to mend it; changes nothing."""
+    from streamgate.commands.doctor import main as examine
+
+    sys.exit(examine(_options(only=only, profile=profile, config_file=config_file)))
 
 
 @main.group()

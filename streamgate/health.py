@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import attrs
 from loguru import logger
@@ -24,6 +24,16 @@ class Check:
     name: str
     probe: Callable[[], Awaitable[str | None]]
     critical: bool = attrs.field(default=True, kw_only=True)
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """One thing `streamgate doctor` looked at: how it is, and where it is not well, how to mend it."""
+
+    level: Literal["good", "warning", "fault"]
+    subject: str
+    said: str
+    remedy: str = ""
 
 
 @attrs.frozen(kw_only=True)

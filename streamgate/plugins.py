@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import importlib.metadata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from streamgate.bus.base import Bus
 from streamgate.events import Events
+from streamgate.health import Finding
 from streamgate.hooks import Hooks
 from streamgate.reload import Reloads
 from streamgate.services import ServiceRef, Services
@@ -81,6 +82,8 @@ class PluginInfo:
         profiles: profiles it is loaded in by `--all`; empty means always. Naming it in `--only` overrides
             nothing: a plugin outside its profile is a start fault.
         uses_database, uses_blobs: stores it opens (the start contract checks them).
+        diagnose: what `streamgate doctor` asks, with the kernel's settings and the plugin's section; it changes
+            nothing, waits a few seconds at most and imports its drivers itself.
     """
 
     name: str
@@ -97,6 +100,7 @@ class PluginInfo:
     uses_database: bool = False
     uses_blobs: bool = False
     needs_master_key: bool = False
+    diagnose: Callable[[KernelSettings, Any], Awaitable[Sequence[Finding]]] | None = None
 
 
 @attrs.frozen(kw_only=True)

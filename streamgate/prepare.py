@@ -43,6 +43,20 @@ class Prepared:
     listeners: tuple[Listener, ...]
 
 
+def read_configuration(options: RunOptions, found: Sequence[Found] | None = None) -> Callable[[], Config]:
+    """Reads the layers each time it is called; then it raises ConfigFaults."""
+    found = discover() if found is None else found
+    flags = {"server.host": options.host, "server.port": options.port}
+    return functools.partial(
+        load_config,
+        profile=options.profile,
+        file=options.config_file,
+        flags={key: value for key, value in flags.items() if value is not None},
+        sections={f.info.name: f.info.config for f in found if f.info is not None and f.info.config is not None},
+        is_partial=options.only is not None,
+    )
+
+
 def prepare(options: RunOptions) -> Prepared:
     """Everything that can be wrong is said here, all at once.
 
@@ -51,16 +65,7 @@ def prepare(options: RunOptions) -> Prepared:
     """
     try:
         found = discover()
-        sections = {f.info.name: f.info.config for f in found if f.info is not None and f.info.config is not None}
-        flags = {"server.host": options.host, "server.port": options.port}
-        read_config = functools.partial(
-            load_config,
-            profile=options.profile,
-            file=options.config_file,
-            flags={key: value for key, value in flags.items() if value is not None},
-            sections=sections,
-            is_partial=options.only is not None,
-        )
+        read_config = read_configuration(options, found)
         config = read_config()
         settings = config.settings
         chosen = select(found, options.only, profile=settings.profile, disabled=settings.plugins.disabled)

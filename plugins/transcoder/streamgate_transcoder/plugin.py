@@ -14,6 +14,7 @@ from streamgate.hooks import hookimpl
 from streamgate.lifecycle import Unit
 from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.web.routes import Route
+from streamgate_transcoder.diagnose import diagnose
 
 from .config import TranscoderConfig
 
@@ -64,4 +65,5 @@ PLUGIN = PluginInfo(
     port=SERVICES["transcoder"].port,
     prefixes=SERVICES["transcoder"].prefixes,
     uses_blobs=True,
+    diagnose=diagnose,
 )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from streamgate.hooks import hookimpl
 from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.web.routes import Route
+from streamgate_web.diagnose import diagnose
 
 
 class WebPlugin:
@@ -27,4 +28,5 @@ PLUGIN = PluginInfo(
     build=WebPlugin,
     port=9011,
     prefixes=("/", "/assets"),
+    diagnose=diagnose,
 )

@@ -147,3 +147,23 @@ async def upgrade_all(settings: KernelSettings, plugins: Sequence[PluginInfo]) -
             finally:
                 await engine.close()
     return done
+
+
+async def behind(settings: KernelSettings, plugins: Sequence[PluginInfo]) -> list[str]:
+    """Plugins whose tables are not at their last revision; nothing is changed.
+
+    Raises:
+        DatabaseFault: as `upgrade_all`.
+    """
+    return [info.name for info in plugins if info.uses_database and not await _is_current(settings, info)]
+
+
+async def _is_current(settings: KernelSettings, info: PluginInfo) -> bool:
+    migrations = migrations_of(info)
+    own_file = tables_of(migrations.package.rpartition(".")[0]).info[OWN_FILE]
+    engine = open_engine(database_url(settings, own_file), pool_size=1)
+    await engine.open()
+    try:
+        return await engine.read(lambda session: migrations.is_current(session.connection()))
+    finally:
+        await engine.close()
