@@ -110,5 +110,8 @@ class Levels(_Series):
         if values in self.values or len(self.values) < MAX_SERIES:
             self.values[values] = value
 
+    def add(self, more: float, *values: str) -> None:
+        self.set(self.values.get(values, 0.0) + more, *values)
+
     def now(self) -> dict[tuple[str, ...], float]:
         return {**self.values, **self.read()}

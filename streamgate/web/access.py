@@ -6,6 +6,8 @@ lines costs next to nothing. They look like those of `telemetry.py` and go to th
 
 A line has the path without its query (queries may carry tokens) and the user's opaque id. When lines come
 faster than they are written, the newest are dropped and counted.
+
+`on_finished` hears of each request as it ends, in the event loop: it may count or queue, not wait.
 """
 
 from __future__ import annotations
@@ -20,17 +22,23 @@ import attrs
 import orjson
 from loguru import logger
 
+from streamgate.context import ANONYMOUS, Actor
 from streamgate.settings import LogSettings
 from streamgate.telemetry import redact
+from streamgate.telemetry.measures import Counts
+from streamgate.telemetry.tap import LogRecord, offer_to_taps
+from streamgate.web.routes import Route
 
 FLUSH_AFTER_S = 0.05  # short, so that no batch keeps the event loop waiting for the interpreter's lock
 MAX_WAITING = 20_000
+
+LINES_DROPPED = Counts("streamgate_access_log_dropped_total", "Lines of requests that found no room in the log.")
 
 
 @attrs.frozen(slots=True)
 class Access:
     """One request that was answered. `at_s`: Unix time of the answer. `status` 499: the client left before it.
-    Sizes are of the body."""
+    Sizes are of the body. `code`: of the problem that was the answer. `route`: None where none was reached."""
 
     at_s: float
     method: str
@@ -41,6 +49,10 @@ class Access:
     request_id: str
     user_id: str
     client: str
+    trace_id: str = ""
+    code: str = ""
+    route: Route | None = None
+    actor: Actor = ANONYMOUS
 
     @property
     def level(self) -> str:
@@ -49,9 +61,12 @@ class Access:
 
 # Hiding costs more than the rest of a line: only where a path has the look of it (ids have at most 40 characters).
 _SUSPECT = re.compile(r"/s/|eyJ|:/|[^/]{41}")
-_SHOWN = tuple(field.name for field in attrs.fields(Access) if field.name != "at_s")
+_SHOWN = tuple(field.name for field in attrs.fields(Access) if field.name not in ("at_s", "route", "actor"))
+
+_ONLY_WHERE_THERE = ("trace_id", "code")
 
 Writer = Callable[[Sequence[Access]], None]
+Observer = Callable[[Access], None]
 
 
 class AccessLog:
@@ -59,13 +74,15 @@ class AccessLog:
 
     Args:
         write: takes a batch; never two at once.
+        on_finished: called with each request that has ended.
     """
 
     name = "web.access-log"
     needs: tuple[str, ...] = ()
 
-    def __init__(self, write: Writer) -> None:
+    def __init__(self, write: Writer, on_finished: Sequence[Observer] = ()) -> None:
         self._write = write
+        self._on_finished = tuple(on_finished)
         self._waiting: list[Access] = []
         self._dropped = 0
         self._writer: asyncio.Task[None] | None = None
@@ -77,6 +94,11 @@ class AccessLog:
             self._has_lines.set()
         else:
             self._dropped += 1
+        for observe in self._on_finished:
+            try:
+                observe(line)
+            except Exception:  # the request has been answered; nothing of it may fail here
+                logger.exception("observer of requests failed")
 
     async def start(self) -> None:
         self._writer = asyncio.create_task(self._write_on(), name=self.name)
@@ -93,6 +115,7 @@ class AccessLog:
         batch, self._waiting = self._waiting, []
         dropped, self._dropped = self._dropped, 0
         if dropped:
+            LINES_DROPPED.of().add(dropped)
             logger.bind(dropped=dropped).warning("access log lines dropped")
         if batch:
             self._write(batch)
@@ -116,8 +139,21 @@ def line_writer(settings: LogSettings) -> Writer:
     def write(batch: Sequence[Access]) -> None:
         sys.stderr.write("".join(render(line) for line in batch if logger.level(line.level).no >= least))
         sys.stderr.flush()
+        offer_to_taps(_as_record(line) for line in batch)
 
     return write
+
+
+def _as_record(line: Access) -> LogRecord:
+    fields = {name: str(value) for name, value in _fields(line).items() if name not in ("request_id", "trace_id")}
+    return LogRecord(
+        at_ms=int(line.at_s * 1000),
+        level=line.level,
+        event="request",
+        request_id=line.request_id,
+        trace_id=line.trace_id,
+        fields=fields,
+    )
 
 
 def _json_line(line: Access) -> str:
@@ -133,12 +169,14 @@ def _console_line(line: Access) -> str:
 
 
 def _fields(line: Access) -> dict[str, object]:
-    return {name: _path(line) if name == "path" else getattr(line, name) for name in _SHOWN}
+    shown = {name: getattr(line, name) for name in _SHOWN}
+    shown["path"] = shown_path(line.path)
+    return {name: value for name, value in shown.items() if value != "" or name not in _ONLY_WHERE_THERE}
 
 
-def _path(line: Access) -> str:
+def shown_path(path: str) -> str:
     """The path without what opens something, and without characters that forge a line or move the cursor."""
-    path = redact(line.path) if _SUSPECT.search(line.path) else line.path
+    path = redact(path) if _SUSPECT.search(path) else path
     return path if path.isprintable() else path.encode("unicode_escape").decode()
 
 

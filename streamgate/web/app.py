@@ -17,7 +17,7 @@ from streamgate import __version__
 from streamgate.health import Liveness, Readiness
 from streamgate.settings import LogSettings, ServerSettings
 from streamgate.web.access import AccessLog, line_writer
-from streamgate.web.edge import Edge
+from streamgate.web.edge import ROUTE_KEY, Edge
 from streamgate.web.intake import has_body, take_in
 from streamgate.web.openapi import Description, describe
 from streamgate.web.problems import MethodNotAllowed, RouteNotFound
@@ -74,6 +74,7 @@ class App:
         if app is None:
             raise RouteNotFound(f"nothing is served at {path}")
         scope["path_params"] = found.path_params
+        scope[ROUTE_KEY] = getattr(app, "route", None)
         await app(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:

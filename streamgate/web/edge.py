@@ -1,4 +1,4 @@
-"""The one middleware: request id out, recovery, access log, two cheap security headers. Pure ASGI.
+"""The one middleware: request id out, trace in, recovery, access log, measures, two security headers. Pure ASGI.
 
 One layer that wraps `send` once, where a stack of five would wrap it five times.
 """
@@ -12,14 +12,29 @@ from loguru import logger
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streamgate.context import ANONYMOUS
+from streamgate.context import ANONYMOUS, CallContext, enter_call, leave_call
 from streamgate.errors import StreamgateError, Unavailable
-from streamgate.web.access import Access, AccessLog
+from streamgate.telemetry.measures import Levels, Timings
+from streamgate.telemetry.tracing import TRACING, child_of, is_traced, note_span, trace_id_of
+from streamgate.web.access import Access, AccessLog, shown_path
+from streamgate.web.client import client_address
 from streamgate.web.problems import ProblemResponse, error_from
-from streamgate.web.request_id import request_id_of
+from streamgate.web.request_id import request_id_of, traceparent_of
 from streamgate.web.typed import ACTOR_KEY
 
 CLIENT_LEFT = 499
+ROUTE_KEY = "streamgate.route"
+"""Where the scope keeps the Route that answers; None where it is a mount behind the routes."""
+
+REQUESTS = Timings(
+    "streamgate_http_request_duration_seconds",
+    "Requests behind the edge, by route template (none: nothing is there; mounted: forwarded) and class of status.",
+    ("route", "method", "status"),
+)
+IN_FLIGHT = Levels("streamgate_http_requests_in_flight", "Requests that are being answered.")
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_TRACEPARENT = b"traceparent"
 _SECURITY = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
 
@@ -33,6 +48,9 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began_s = time.perf_counter()
         exchange = _Exchange(request_id_of(scope), send)
+        _enter_trace(scope, exchange)
+        token = enter_call(CallContext(request_id=exchange.request_id, traceparent=exchange.traceparent))
+        IN_FLIGHT.add(1)
         try:
             await self._app(scope, receive, exchange.send)
         except asyncio.CancelledError:  # the server stops, and has waited
@@ -43,6 +61,8 @@ class Edge:
         except Exception as fault:
             await self._recover(fault, exchange, scope, receive)
         finally:
+            IN_FLIGHT.add(-1)
+            leave_call(token)
             self._note(scope, exchange, began_s)
 
     async def _recover(self, fault: Exception, exchange: _Exchange, scope: Scope, receive: Receive) -> None:
@@ -50,6 +70,7 @@ class Edge:
             exchange.status = CLIENT_LEFT  # nobody is there to be answered
             return
         error = fault if isinstance(fault, StreamgateError) else error_from(fault)
+        exchange.code = error.code
         if error.status >= 500 and error is not fault:
             bound = logger.bind(request_id=exchange.request_id, method=scope["method"], path=scope["path"])
             bound.opt(exception=fault).error("request failed")
@@ -61,17 +82,68 @@ class Edge:
         await ProblemResponse(error, exchange.request_id)(scope, receive, exchange.send)
 
     def _note(self, scope: Scope, exchange: _Exchange, began_s: float) -> None:
-        took_ms = round((time.perf_counter() - began_s) * 1000, 3)
-        user_id = scope.get(ACTOR_KEY, ANONYMOUS).user_id
-        client = (scope.get("client") or ("",))[0]
-        done = (exchange.status, took_ms, exchange.sent_bytes, exchange.request_id, user_id, client)
-        self._access_log.add(Access(time.time(), scope["method"], scope["path"], *done))
+        took_s = time.perf_counter() - began_s
+        method, path, status = scope["method"], scope["path"], exchange.status
+        route = scope.get(ROUTE_KEY)
+        label = route.path if route is not None else "mounted" if ROUTE_KEY in scope else "none"
+        REQUESTS.of(label, method if method in _METHODS else "other", f"{status // 100}xx").observe(took_s)
+        actor = scope.get(ACTOR_KEY, ANONYMOUS)
+        done = (status, round(took_s * 1000, 3), exchange.sent_bytes, exchange.request_id, actor.user_id)
+        told = (trace_id_of(exchange.traceparent), exchange.code, route, actor)
+        self._access_log.add(Access(time.time(), method, path, *done, client_address(scope), *told))
+        if exchange.parent:
+            _note_request(exchange, f"{method} {label}", path)
+
+
+def _enter_trace(scope: Scope, exchange: _Exchange) -> None:
+    """What follows belongs to this request's trace: its header says so to everybody behind the edge, a service that
+    it is forwarded to among them."""
+    sent = traceparent_of(scope)
+    parent = TRACING.root(sent, (scope.get("client") or ("",))[0])
+    if is_traced(parent):
+        exchange.parent, exchange.traceparent = parent, child_of(parent)
+        exchange.is_root = parent[:35] != sent[:35]
+        exchange.began_ns = time.time_ns()
+    else:
+        exchange.traceparent = parent
+    headers = [pair for pair in scope["headers"] if pair[0] != _TRACEPARENT]
+    headers.append((_TRACEPARENT, exchange.traceparent.encode()))
+    scope["headers"] = headers
+
+
+def _note_request(exchange: _Exchange, name: str, path: str) -> None:
+    status = exchange.status
+    note_span(
+        name,
+        "server",
+        exchange.parent,
+        start_ns=exchange.began_ns,
+        traceparent=exchange.traceparent,
+        is_root=exchange.is_root,
+        attributes={
+            "http.response.status_code": status,
+            "url.path": shown_path(path),
+            "streamgate.request_id": exchange.request_id,
+        },
+        error=(exchange.code or str(status)) if status >= 500 else "",
+    )
 
 
 class _Exchange:
     """The answer on its way out: marked with the request id, measured."""
 
-    __slots__ = ("_send", "has_started", "request_id", "sent_bytes", "status")
+    __slots__ = (
+        "_send",
+        "began_ns",
+        "code",
+        "has_started",
+        "is_root",
+        "parent",
+        "request_id",
+        "sent_bytes",
+        "status",
+        "traceparent",
+    )
 
     def __init__(self, request_id: str, send: Send) -> None:
         self.request_id = request_id
@@ -79,6 +151,11 @@ class _Exchange:
         self.has_started = False
         self.status = CLIENT_LEFT  # until something is answered
         self.sent_bytes = 0
+        self.code = ""  # of the problem that is the answer
+        self.traceparent = ""
+        self.parent = ""  # the step above this one, where it is recorded
+        self.is_root = False
+        self.began_ns = 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.body":

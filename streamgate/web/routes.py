@@ -97,6 +97,8 @@ class Route:
             Elsewhere a bad credential is 401 on a public route too: nobody becomes anonymous unawares.
         accepts: media types of a raw body, for the documentation.
         headers_doc: request header names the handler reads, with a sentence each.
+        audited: False where a request that changes state is too frequent and too harmless for the audit trail
+            (the parts of an upload, the renewals of a session).
     """
 
     method: Method
@@ -118,6 +120,7 @@ class Route:
     accepts: tuple[str, ...] = attrs.field(default=(), kw_only=True)
     produces: tuple[str, ...] = attrs.field(default=("application/json",), kw_only=True)
     headers_doc: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
+    audited: bool = attrs.field(default=True, kw_only=True)
 
 
 @attrs.frozen(kw_only=True)
