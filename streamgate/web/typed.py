@@ -7,6 +7,7 @@ rendered by the edge.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ from streamgate.wire import tolerant
 
 ACTOR_KEY = "streamgate.actor"
 """Where the scope keeps the actor, for the access log."""
+DEADLINE_KEY = "streamgate.deadline_s"
+"""Where whoever asks in this process (gRPC) says until when an answer is of use, by `time.monotonic()`."""
 
 _ROLES = {"creator": frozenset({"creator", "moderator", "admin"}), "admin": frozenset({"admin"})}
 _MAX_QUERY_FIELDS = 100
@@ -58,7 +61,9 @@ class Endpoint:
 
     async def _respond(self, request: Request) -> Response | bytes | None:
         route = self.route
-        ends_at_s = None if route.timeout_s is None else time.monotonic() + route.timeout_s
+        ends_at_s = request.scope.get(DEADLINE_KEY)
+        if route.timeout_s is not None:
+            ends_at_s = min(time.monotonic() + route.timeout_s, ends_at_s or math.inf)
         actor = ANONYMOUS
         if route.policy.level != "token" and route.reads_bearer:
             actor = await self._authenticator.authenticate(request.headers)
@@ -92,8 +97,7 @@ class Endpoint:
         except TimeoutError as fault:
             if not limit.expired():
                 raise
-            said = f"{self.route.method} {self.route.path} did not finish within {self.route.timeout_s:g} s"
-            raise DeadlineExceeded(said) from fault
+            raise DeadlineExceeded(f"{self.route.method} {self.route.path} did not finish in time") from fault
 
     def _render(self, answer: Any) -> Response | bytes | None:
         if answer is None or isinstance(answer, Response):
