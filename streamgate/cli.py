@@ -127,6 +127,22 @@ def doctor(*, only: str | None, profile: str | None, config_file: Path | None) -
     sys.exit(examine(_options(only=only, profile=profile, config_file=config_file)))
 
 
+@main.command("new-plugin")
+@click.argument("name")
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Instead of here.")
+def new_plugin(*, name: str, into: Path) -> None:
+    """Write a plugin that works and is tested, to begin from."""
+    from streamgate.commands.new_plugin import NotMade, make
+
+    try:
+        written = make(name, into)
+    except NotMade as fault:
+        _stop([str(fault)])
+    for path in written:
+        click.echo(f"  {path}")
+    click.echo(f"\nnext: cd {written[0].parent}, then see README.md")
+
+
 @main.group()
 def config() -> None:
     """Look at the configuration."""
