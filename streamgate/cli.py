@@ -44,6 +44,7 @@ def main() -> None:
 @click.option("--list", "list_only", is_flag=True, help="What could be run, and what each offers and needs.")
 @click.option("--host", default=None, help="Address to bind (default 127.0.0.1).")
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="HTTP port (0: any free one).")
+@click.option("--engine", type=click.Choice(["hypercorn", "uvicorn"]), default=None, help="HTTP server (hypercorn).")
 @profile_option
 @config_option
 def run(
@@ -53,6 +54,7 @@ def run(
     list_only: bool,
     host: str | None,
     port: int | None,
+    engine: str | None,
     profile: str | None,
     config_file: Path | None,
 ) -> None:
@@ -68,7 +70,7 @@ def run(
     from streamgate.runtime import run as run_process
     from streamgate.start import StartFault
 
-    options = _options(only=only, profile=profile, config_file=config_file, host=host, port=port)
+    options = _options(only=only, profile=profile, config_file=config_file, host=host, port=port, engine=engine)
 
     def on_ready(process: Process) -> None:
         gc.freeze()

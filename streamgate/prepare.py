@@ -25,6 +25,7 @@ class RunOptions:
     config_file: Path | None = None
     host: str | None = None
     port: int | None = None
+    engine: str | None = None
 
     @property
     def mode(self) -> Literal["all", "only"]:
@@ -46,7 +47,7 @@ class Prepared:
 def read_configuration(options: RunOptions, found: Sequence[Found] | None = None) -> Callable[[], Config]:
     """Reads the layers each time it is called; then it raises ConfigFaults."""
     found = discover() if found is None else found
-    flags = {"server.host": options.host, "server.port": options.port}
+    flags = {"server.host": options.host, "server.port": options.port, "server.engine": options.engine}
     return functools.partial(
         load_config,
         profile=options.profile,

@@ -1,1 +1,1 @@
-"""The HTTP servers: one adapter, so that configuration may choose."""
+"""The HTTP servers: one adapter, so that configuration may choose (`server.engine`)."""

@@ -1,4 +1,4 @@
-"""The server on real sockets: start and stop, draining, refused bodies, clients that stall or leave."""
+"""Clients that stall, leave, send what nobody reads, or heads that never end: either server stays well."""
 
 from __future__ import annotations
 
@@ -9,38 +9,14 @@ from typing import Any
 
 import httpx
 import pytest
-import uvloop
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from streamgate.engine.server import PortBusy, Server, bind
 from streamgate.errors import Forbidden
-from streamgate.settings import ServerSettings
 from streamgate.web.access import AccessLog
-from streamgate.web.app import App
 from streamgate.web.routes import CREATOR, PUBLIC, Call, Mount, Route
 
-MakeApp = Callable[..., App]
-SETTINGS = ServerSettings(read_timeout_s=0.3, write_timeout_s=1.0, drain_timeout_s=5.0)
-
 Serve = Callable[..., Any]
-
-
-@pytest.fixture
-async def serve(make_app: MakeApp) -> AsyncIterator[Serve]:
-    """Starts a server on a free port; gives it and a client."""
-    running: list[Any] = []
-
-    async def start(routes: list[Route], mounts: tuple[Mount, ...] = (), settings: ServerSettings = SETTINGS) -> Any:
-        server = Server("http:toy", make_app(routes, mounts, settings=settings), bind("127.0.0.1", 0), settings)
-        await server.start()
-        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=10)
-        running.extend([client, server])
-        return server, client
-
-    yield start
-    for each in running:
-        await (each.aclose() if isinstance(each, httpx.AsyncClient) else each.stop())
 
 
 async def take(call: Call[None, None]) -> PlainTextResponse:
@@ -52,83 +28,6 @@ async def take(call: Call[None, None]) -> PlainTextResponse:
 
 UPLOAD = Route("POST", "/upload", take, policy=PUBLIC, summary="Counts", raw_body=True, timeout_s=None)
 REFUSED = Route("POST", "/refused", take, policy=CREATOR, summary="Refuses", raw_body=True, timeout_s=None)
-
-
-async def test_start_returns_when_requests_are_answered_and_stop_refuses_new_ones(serve: Serve) -> None:
-    server, client = await serve([])
-    assert (await client.get("/health")).status_code == 200
-    await server.stop()
-    with pytest.raises(httpx.ConnectError):
-        await client.get("/health")
-    await server.stop()
-
-
-async def test_a_server_that_never_started_lets_its_port_go(make_app: MakeApp) -> None:
-    bound = bind("127.0.0.1", 0)
-    port = bound.getsockname()[1]
-    await Server("http:toy", make_app([]), bound, SETTINGS).stop()
-    bind("127.0.0.1", port).close()
-
-
-def test_a_busy_port_is_named() -> None:
-    holder = bind("127.0.0.1", 0)
-    holder.listen()
-    port = holder.getsockname()[1]
-    with pytest.raises(PortBusy, match=rf"127\.0\.0\.1:{port}: Address already in use"):
-        bind("127.0.0.1", port)
-    holder.close()
-
-
-def test_an_address_of_another_machine_is_named() -> None:
-    with pytest.raises(PortBusy, match=r"192\.0\.2\.1:1234"):
-        bind("192.0.2.1", 1234)
-
-
-async def test_a_running_request_is_finished_while_new_connections_are_refused(serve: Serve) -> None:
-    entered, may_end = asyncio.Event(), asyncio.Event()
-
-    async def slow(call: Call[None, None]) -> PlainTextResponse:
-        entered.set()
-        await may_end.wait()
-        return PlainTextResponse("done")
-
-    server, client = await serve([Route("GET", "/slow", slow, policy=PUBLIC, summary="Slow")])
-    running = asyncio.create_task(client.get("/slow"))
-    await entered.wait()
-    stopping = asyncio.create_task(server.stop())
-    is_refused = False
-    while not is_refused:
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            await reader.read()  # one that came just before is closed as idle
-            writer.close()
-        except ConnectionError:
-            is_refused = True
-    assert not stopping.done()
-    may_end.set()
-    assert (await running).text == "done"
-    await stopping
-
-
-async def test_what_does_not_end_within_the_drain_is_cut(serve: Serve) -> None:
-    entered, cut = asyncio.Event(), asyncio.Event()
-
-    async def never(call: Call[None, None]) -> None:
-        entered.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            cut.set()
-
-    settings = ServerSettings(drain_timeout_s=0.2)
-    route = Route("GET", "/never", never, policy=PUBLIC, summary="Never ends", timeout_s=None)
-    server, client = await serve([route], settings=settings)
-    running = asyncio.create_task(client.get("/never"))
-    await entered.wait()
-    await asyncio.wait_for(server.stop(), 2)
-    assert cut.is_set()
-    answer = await running
-    assert (answer.status_code, answer.json()["code"]) == (503, "service.unavailable")
 
 
 @pytest.mark.parametrize("size_bytes", [1_000, 2_000_000])
@@ -164,9 +63,9 @@ async def test_an_upload_refused_late_gets_its_answer_and_leaves_nothing_behind(
     await asyncio.wait_for(server.stop(), 2)
 
 
-async def _flood(writer: asyncio.StreamWriter) -> None:
+async def _flood(writer: asyncio.StreamWriter, what: bytes = b"x" * 65536) -> None:
     while True:
-        writer.write(b"x" * 65536)
+        writer.write(what)
         await writer.drain()
 
 
@@ -218,22 +117,29 @@ async def test_a_head_that_does_not_come_is_cut(serve: Serve) -> None:
     writer.close()
 
 
+class Endless(StreamingResponse):
+    """Says when it has ended."""
+
+    def __init__(self, parts: AsyncIterator[bytes], ended: asyncio.Event) -> None:
+        super().__init__(parts)
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._ended.set()
+
+
 async def test_a_client_that_takes_no_bytes_is_cut(serve: Serve) -> None:
     ended = asyncio.Event()
-
-    class Endless(StreamingResponse):
-        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-            try:
-                await super().__call__(scope, receive, send)
-            finally:
-                ended.set()
 
     async def parts() -> AsyncIterator[bytes]:
         while True:
             yield b"x" * 1_000_000
 
     async def stream(call: Call[None, None]) -> StreamingResponse:
-        return Endless(parts())
+        return Endless(parts(), ended)
 
     server, _ = await serve([Route("GET", "/big", stream, policy=PUBLIC, summary="Big")])
     with socket.create_connection(("127.0.0.1", server.port)) as stalled:
@@ -269,31 +175,77 @@ async def test_an_upload_whose_client_leaves_is_noted_as_left(serve: Serve, acce
     assert [line.status for line in lines.lines if line.path == "/upload"] == [499]
 
 
-async def test_the_access_log_is_written_by_the_time_the_server_has_stopped(serve: Serve, lines: Any) -> None:
+@pytest.mark.parametrize("sent", ["a", "GET / HTTP/1.1\r\nhost: to"])
+async def test_a_head_that_comes_drop_by_drop_has_one_time_limit(serve: Serve, sent: str) -> None:
     server, client = await serve([])
-    await client.get("/health")
-    await server.stop()
-    assert [line.path for line in lines.lines] == ["/health"]
+    assert (await client.get("/health")).status_code == 200
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    closed = asyncio.create_task(reader.read())
+    began = asyncio.get_running_loop().time()
+    writer.write(sent.encode())
+    while not closed.done() and asyncio.get_running_loop().time() - began < 10:
+        writer.write(b"x")
+        await asyncio.wait([closed], timeout=0.05)
+    assert closed.done()
+    assert b"200" not in (b"" if closed.exception() else closed.result())
+    writer.close()
 
 
-def test_serving_draining_and_cutting_hold_on_uvloop_too(make_app: MakeApp) -> None:
-    entered = asyncio.Event()
+async def test_a_second_head_on_a_kept_connection_has_the_time_limit_too(serve: Serve) -> None:
+    server, _ = await serve([])
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /health HTTP/1.1\r\nhost: toy\r\n\r\n")
+    assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"GET /health HTTP/1.1\r\nhost: to")
+    assert b"200" not in await asyncio.wait_for(reader.read(), 5)
+    writer.close()
 
-    async def never(call: Call[None, None]) -> None:
-        entered.set()
-        await asyncio.Event().wait()
 
-    async def story() -> int:
-        routes = [UPLOAD, Route("GET", "/never", never, policy=PUBLIC, summary="Never ends", timeout_s=None)]
-        server = Server("http:toy", make_app(routes), bind("127.0.0.1", 0), ServerSettings(drain_timeout_s=0.2))
-        await server.start()
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=5) as client:
-            assert (await client.post("/upload", content=b"x" * 2_000_000)).text == "2000000"
-            running = asyncio.create_task(client.get("/never"))
-            await entered.wait()
-            await asyncio.wait_for(server.stop(), 2)
-            with pytest.raises(httpx.ConnectError):
-                await client.get("/health")
-            return (await running).status_code
+async def test_a_head_that_grows_without_end_is_cut(serve: Serve) -> None:
+    server, client = await serve([], read_timeout_s=30.0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET / HTTP/1.1\r\nhost: toy\r\n")
+    flooding = asyncio.create_task(_flood(writer, b"x-more: " + b"x" * 4000 + b"\r\n"))
+    answer = await asyncio.wait_for(_all_of(reader), 10)
+    assert answer == b"" or answer.split(b" ", 2)[1] in (b"400", b"431")
+    await asyncio.wait([flooding], timeout=10)
+    assert isinstance(flooding.exception(), ConnectionError)
+    assert (await client.get("/health")).status_code == 200
+    writer.close()
 
-    assert uvloop.run(story()) == 503
+
+async def _all_of(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+
+
+async def test_what_is_not_http_is_refused_and_closed(serve: Serve) -> None:
+    server, client = await serve([])
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"\x16\x03\x01 no words of ours\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"uvicorn" not in answer.lower()
+    assert b"hypercorn" not in answer.lower()
+    assert (await client.get("/health")).status_code == 200
+    writer.close()
+
+
+async def test_a_client_that_leaves_while_it_is_answered_ends_the_answer(serve: Serve) -> None:
+    ended = asyncio.Event()
+
+    async def parts() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 1000
+            await asyncio.sleep(0)
+
+    async def stream(call: Call[None, None]) -> StreamingResponse:
+        return Endless(parts(), ended)
+
+    server, client = await serve([Route("GET", "/endless", stream, policy=PUBLIC, summary="Endless", timeout_s=None)])
+    async with client.stream("GET", "/endless") as answer:
+        await anext(answer.aiter_bytes())
+    await asyncio.wait_for(ended.wait(), 10)
+    await asyncio.wait_for(server.stop(), 2)

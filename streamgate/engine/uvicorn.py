@@ -1,0 +1,143 @@
+"""uvicorn, with the two things it leaves open: how long the head of a request may take, and how large it may be."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from asyncio.events import TimerHandle
+from collections.abc import Generator
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from streamgate.engine.base import BACKLOG, MAX_HEAD_BYTES, MAX_WEBSOCKET_MESSAGE_BYTES
+from streamgate.settings import ServerSettings
+
+DATE_EVERY_S = 1.0
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_MALFORMED = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+async def serve(
+    app: ASGIApp,
+    bound: socket.socket,
+    settings: ServerSettings,
+    *,
+    accepting: asyncio.Event,
+    stopping: asyncio.Event,
+) -> None:
+    """An `Engine`."""
+    application: Any = app  # uvicorn types ASGI applications by its own TypedDicts
+    idle_s: Any = settings.read_timeout_s  # uvicorn types whole seconds, and hands them to call_later
+    config = uvicorn.Config(
+        application,
+        loop="none",
+        interface="asgi3",  # ours is a bound method, which uvicorn takes for the old form
+        http=_Protocol,
+        ws="wsproto",  # which hypercorn brings
+        ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
+        lifespan="on",
+        backlog=BACKLOG,
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # whom to believe is the edge's to decide
+        timeout_keep_alive=idle_s,
+    )
+    try:
+        await _Server(config, accepting, stopping).serve(sockets=[socket.socket(fileno=bound.detach())])
+    except SystemExit as fault:  # of the process, where uvicorn is the whole of it
+        raise RuntimeError("uvicorn could not start the application") from fault
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, accepting: asyncio.Event, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._accepting = accepting
+        self._stopping = stopping
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._accepting.set()
+
+    async def main_loop(self) -> None:
+        """uvicorn's own looks ten times a second whether to end."""
+        while not self._stopping.is_set():
+            await self.on_tick(0)  # the Date header
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DATE_EVERY_S):
+                    await self._stopping.wait()
+
+
+class _Cycle(RequestResponseCycle):
+    """One request and its answer."""
+
+    async def send(self, message: Any) -> None:
+        """uvicorn returns at once where the client has left: an application that never waits would hold the event
+        loop for ever, and never hear of it."""
+        if self.disconnected:
+            await asyncio.sleep(0)
+        else:
+            await super().send(message)
+
+
+class _Protocol(HttpToolsProtocol):
+    """One connection. A head that comes at once, as nearly all do, costs no timer."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._awaits_head = True
+        self._head_bytes = 0
+        self._head_timer: TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._limit_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_limit()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._awaits_head and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(_TOO_LARGE)
+            elif self._head_timer is None:
+                self._limit_head()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._awaits_head = True
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        self._awaits_head = False
+        self._end_limit()
+        super().on_headers_complete()
+        if self.cycle is not None:  # made a moment ago by uvicorn, which has no other place to say its class
+            self.cycle.__class__ = _Cycle
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(_MALFORMED)
+
+    def _refuse(self, answer: bytes) -> None:
+        self.transport.write(answer)
+        self.transport.close()
+
+    def _limit_head(self) -> None:
+        self._head_timer = self.loop.call_later(self.timeout_keep_alive, self.transport.close)
+
+    def _end_limit(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
