@@ -66,6 +66,11 @@ def current_call() -> CallContext:
     return _current.get() or CallContext(request_id=new_request_id())
 
 
+def call_in_progress() -> CallContext | None:
+    """The call being served, where there is one."""
+    return _current.get()
+
+
 def enter_call(call: CallContext) -> Token[CallContext | None]:
     """Makes it the current call until `leave_call`; for the kernel's hot paths, others take `use_call`."""
     return _current.set(call)

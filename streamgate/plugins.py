@@ -20,6 +20,7 @@ from streamgate.bus.base import Bus
 from streamgate.events import Events
 from streamgate.health import Finding
 from streamgate.hooks import Hooks
+from streamgate.lifecycle import Unit
 from streamgate.reload import Reloads
 from streamgate.services import ServiceRef, Services
 from streamgate.settings import KernelSettings
@@ -28,6 +29,7 @@ from streamgate.web.routes import Authenticator
 PLUGIN_GROUP = "streamgate.plugins"
 SPEC_GROUP = "streamgate.hookspecs"
 AUTHENTICATOR_GROUP = "streamgate.authenticator"
+PROCESS_UNIT_GROUP = "streamgate.process_units"
 
 T = TypeVar("T")
 
@@ -205,6 +207,15 @@ def _named(name: str, found: Sequence[Found], usable: dict[str, PluginInfo], pro
     info = usable.get(name)
     if info is None:
         broken = next((f for f in found if f.name == name and f.fault), None)
+def load_process_units(ctx: PluginContext) -> list[Unit]:
+    """Units that every process runs, whatever its plugins (what the SDK ships to other services: logs, the audit
+    trail). An entry is a function of the kernel's own context."""
+    units: list[Unit] = []
+    for entry in importlib.metadata.entry_points(group=PROCESS_UNIT_GROUP):
+        units.extend(entry.load()(ctx))
+    return units
+
+
         if broken is not None:
             raise SelectionFault(f"plugin {name!r} ({broken.distribution}) cannot be loaded: {broken.fault}")
         near = difflib.get_close_matches(name, usable, n=1)

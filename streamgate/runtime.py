@@ -29,14 +29,16 @@ from streamgate.events import Events, EventsUnit
 from streamgate.health import Check, Readiness, introspection_of, probe_all
 from streamgate.hooks import Hooks, Tagged
 from streamgate.lifecycle import Lifecycle, SimpleUnit, StartFailed, Unit
-from streamgate.plugins import PluginContext, PluginInfo, discover_specs, load_authenticator
+from streamgate.plugins import PluginContext, PluginInfo, discover_specs, load_authenticator, load_process_units
 from streamgate.ports import Listener
 from streamgate.prepare import Prepared, RunOptions, prepare
 from streamgate.reload import Reloader, Reloads
 from streamgate.services import Offer, Services
 from streamgate.start import StartFault
 from streamgate.telemetry import setup_telemetry
-from streamgate.web.access import AccessLog, line_writer
+from streamgate.telemetry.exposition import Exposition
+from streamgate.telemetry.process import internal_app, service_name, telemetry_units
+from streamgate.web.access import AccessLog, RequestObserver, line_writer
 from streamgate.web.app import build_app
 from streamgate.web.routes import Route
 
@@ -74,7 +76,7 @@ class Process:
         listeners: list[Listener] = []
         try:
             busy: list[str] = []
-            for planned in self.prepared.listeners:
+            for planned in (*self.prepared.listeners, *self._internal()):
                 try:
                     sockets.append(bind(planned.host, planned.port))
                     listeners.append(attrs.evolve(planned, port=sockets[-1].getsockname()[1]))
@@ -154,21 +156,31 @@ class Process:
         announcements: list[Announcement] = []
         for listener, bound in zip(listeners, sockets, strict=True):
             app = build_app(
-                routes=self._for_listener(routes, listener),
+                routes=[*self._for_listener(routes, listener), measures],
                 mounts=self._for_listener(mounts, listener),
+        who = service_name(self.settings, self.prepared.options.only)
+        exposition = Exposition(self.bus, mode=self.prepared.options.mode, service=who, began_s=self.began_s)
+        process_units = load_process_units(self.context_for(kernel, shared))
+        observers = [unit.on_request for unit in process_units if isinstance(unit, RequestObserver)]
                 authenticator=authenticator,
                 settings=self.settings.server,
+        measures = exposition.route(is_open_to_loopback=self.settings.profile == "dev")
                 service=listener.name if listener.name != "all" else "streamgate",
+            if not listener.services:
+                internal = internal_app(exposition, authenticator, self.settings.server, self.began_s, self.readiness)
+                servers.append(Server("http:internal", internal, bound, self.settings.server))
+                logger.bind(url=listener.base_url).info("internal listener")
+                continue
                 mode=self.prepared.options.mode,
                 readiness=functools.partial(self.readiness, listener.services),
                 began_s=self.began_s,
-                access_log=AccessLog(line_writer(self.settings.log)),
+                access_log=AccessLog(line_writer(self.settings.log), observers),
             )
             self.apps.update(dict.fromkeys(listener.services, app))
             servers.append(Server(f"http:{listener.name}", app, bound, self.settings.server))
             announcements += self._announcements(listener, app.description.sha256)
         found_units = self.hooks.collect(hooks.collect_units)
-        plugin_units = [tagged.value for tagged in found_units]
+        plugin_units = [*(tagged.value for tagged in found_units), *process_units]
         before = _names_before_events(plugin_units)
         self.lifecycle.add([SimpleUnit("bus", self.bus.start, self.bus.stop)])
         self.lifecycle.add(
@@ -176,6 +188,7 @@ class Process:
                 *plugin_units,
                 SimpleUnit("services", self.services.start, self.services.stop, needs=before),
                 EventsUnit(self.bus, subscriptions, needs=(*before, "services")),
+        self.lifecycle.add(telemetry_units(self.settings, service=who, instance=self.source))
             ],
             optional=[tagged.value.name for tagged in found_units if tagged.plugin not in self.required],
         )
@@ -190,6 +203,14 @@ class Process:
             Announcement(
                 service=name,
                 instance=self.source,
+    def _internal(self) -> list[Listener]:
+        """The listener for machines of the operator, where one is wanted."""
+        server = self.settings.server
+        if server.internal_port is None:
+            return []
+        origin = "server.internal_port"
+        return [Listener(services=(), host=server.internal_host, port=server.internal_port, origin=origin)]
+
                 base_url=listener.advertised_url,
                 prefixes=tuple(
                     p for info in self.prepared.chosen if self._home(info.name) == name for p in info.prefixes
@@ -223,12 +244,12 @@ class Process:
 
     # --- readiness ----------------------------------------------------------------------------
 
-    async def readiness(self, services: Sequence[str]) -> Readiness:
-        """What these services of this process depend on, probed now. An absent remote service is shown,
-        but only those routes fail that need it, so it does not make the process unready."""
+    async def readiness(self, services: Sequence[str] = ()) -> Readiness:
+        """What these services of this process (all, where none is named) depend on, probed now. An absent remote
+        service is shown, but only those routes fail that need it, so it does not make the process unready."""
         checks = {} if self.bus.is_local else {"bus": Check("bus", self.bus.ping)}
         for info in self.prepared.chosen:
-            if self._home(info.name) not in services:
+            if services and self._home(info.name) not in services:
                 continue
             for check in self.checks.get(info.name, ()):
                 checks.setdefault(check.name, check)
@@ -322,7 +343,8 @@ def run(options: RunOptions, *, on_ready: Callable[[Process], None]) -> int:
     import uvloop
 
     prepared = prepare(options)
-    setup_telemetry(prepared.config.settings.log)
+    settings = prepared.config.settings
+    setup_telemetry(settings.log, service=service_name(settings, options.only), tapped=settings.telemetry.tapped_from)
     for note in prepared.config.notes:
         logger.warning(note)
     return uvloop.run(serve(prepared, on_ready=on_ready))

@@ -45,6 +45,11 @@ class TelemetrySettings:
         "INFO", help="The least of the log that is sent to the monitor, whatever log.level shows."
     )
 
+    @property
+    def tapped_from(self) -> str:
+        """The least level the log must make, beside what is shown; "" where none of it is sent."""
+        return "" if self.ship_logs == "NOTHING" else self.ship_logs
+
 
 @attrs.frozen(kw_only=True)
 class ServicesSettings:

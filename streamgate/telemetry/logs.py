@@ -2,7 +2,8 @@
 
 A call only puts its record on a queue; a thread renders, hides what must not be read, and writes. So a
 request never waits for a terminal or a full pipe. Everything that logs by the standard library comes the
-same way.
+same way. Each line has the request id and the trace id of the call it was written in; `tap.py` hands the same
+records to machines.
 """
 
 from __future__ import annotations
@@ -21,13 +22,19 @@ from typing import TYPE_CHECKING, Any, TextIO
 import orjson
 from loguru import logger
 
+from streamgate.context import call_in_progress
 from streamgate.settings import LogSettings
+from streamgate.telemetry.measures import Counts
+from streamgate.telemetry.tap import LEVELS, LogRecord, offer_to_taps, shown_text
+from streamgate.telemetry.tracing import trace_id_of
 
 if TYPE_CHECKING:
     from loguru import Message, Record
 
 MAX_WAITING = 20_000
 """Lines kept while the writer is behind; below WARNING, more are dropped and counted."""
+
+LINES_DROPPED = Counts("streamgate_log_dropped_total", "Log lines that found no room while the writer was behind.")
 
 HIDDEN = "…"
 
@@ -49,18 +56,35 @@ _RESERVED = frozenset({"time", "level", "event", "at", "exception", "exception_t
 _CHATTY = ("aiobotocore", "asyncio", "botocore", "httpcore", "httpx", "hypercorn", "nats", "sqlalchemy", "alembic")
 
 
-def setup_telemetry(settings: LogSettings, *, stream: TextIO | None = None) -> None:
-    """Sends all logs of this process to `stream` (standard error). A second call replaces the first."""
+def setup_telemetry(
+    settings: LogSettings, *, stream: TextIO | None = None, service: str = "", tapped: str = ""
+) -> None:
+    """Sends all logs of this process to `stream` (standard error). A second call replaces the first.
+
+    Args:
+        service: what this process is called in lines for machines.
+        tapped: the least level that taps are given, where that is below what is shown.
+    """
     out = sys.stderr if stream is None else stream
-    render = render_json if settings.format == "json" else console_renderer(colours=out.isatty())
+    render = json_renderer(service) if settings.format == "json" else console_renderer(colours=out.isatty())
+    least = min((settings.level, tapped or settings.level), key=LEVELS.__getitem__)
+    writer = LogWriter(out, render, shown_from=LEVELS[settings.level])
     logger.remove()
+    logger.configure(patcher=_add_call)
     # `format` as a function keeps loguru from rendering; `diagnose` would print the values of variables.
-    logger.add(
-        LogWriter(out, render), level=settings.level, format=lambda _: "{message}", backtrace=False, diagnose=False
-    )
-    logging.basicConfig(handlers=[_FromStandardLibrary()], level=settings.level, force=True)
+    logger.add(writer, level=least, format=lambda _: "{message}", backtrace=False, diagnose=False)
+    logging.basicConfig(handlers=[_FromStandardLibrary()], level=least, force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _add_call(record: Record) -> None:
+    call = call_in_progress()
+    if call is not None:
+        extra = record["extra"]
+        extra.setdefault("request_id", call.request_id)
+        if call.traceparent:
+            extra.setdefault("trace_id", trace_id_of(call.traceparent))
 
 
 def redact(text: str) -> str:
@@ -77,9 +101,12 @@ class LogWriter:
     are spawned, and write their own lines.
     """
 
-    def __init__(self, out: TextIO, render: Callable[[Record], str], *, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(
+        self, out: TextIO, render: Callable[[Record], str], *, max_waiting: int = MAX_WAITING, shown_from: int = 0
+    ) -> None:
         self._out = out
         self._render = render
+        self._shown_from = shown_from
         self._max_waiting = max_waiting
         self._waiting: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
         self._dropped = 0
@@ -99,7 +126,9 @@ class LogWriter:
 
     def _write_on(self) -> None:
         while (record := self._waiting.get()) is not None:
-            self._write_line(record)
+            if record["level"].no >= self._shown_from:
+                self._write_line(record)
+            offer_to_taps(map(_as_record, (record,)))
             if self._waiting.empty():
                 self._tell_dropped()
                 self._flush()
@@ -116,6 +145,7 @@ class LogWriter:
     def _tell_dropped(self) -> None:
         dropped, self._dropped = self._dropped, 0
         if dropped:
+            LINES_DROPPED.of().add(dropped)
             self._put(orjson.dumps({"level": "WARNING", "event": "log lines dropped", "dropped": dropped}).decode())
 
     def _put(self, line: str) -> None:
@@ -134,20 +164,54 @@ class LogWriter:
 # --- rendering ------------------------------------------------------------------------------------
 
 
-def render_json(record: Record) -> str:
-    """One JSON object: time (UTC), level, event, at (module:line), the bound fields, an exception if there is one."""
-    line: dict[str, Any] = {
-        "time": _utc(record),
-        "level": record["level"].name,
-        "event": record["message"],
-        "at": f"{record['name']}:{record['line']}",
-    }
-    for name, value in _fields(record).items():
-        line[f"{name}_" if name in _RESERVED else name] = value
-    if record["exception"] is not None and record["exception"].value is not None:
-        fault = record["exception"].value
-        line |= {"exception_type": type(fault).__name__, "exception": str(fault), "stack": _stack(record)}
-    return orjson.dumps(line, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+def json_renderer(service: str) -> Callable[[Record], str]:
+    """One JSON object: time (UTC), level, event, at (module:line), service, the bound fields, an exception if there
+    is one."""
+
+    def render(record: Record) -> str:
+        line: dict[str, Any] = {
+            "time": _utc(record),
+            "level": record["level"].name,
+            "event": record["message"],
+            "at": f"{record['name']}:{record['line']}",
+            **({"service": service} if service else {}),
+        }
+        for name, value in _fields(record).items():
+            line[f"{name}_" if name in _RESERVED else name] = value
+        line |= _exception(record)
+        return orjson.dumps(line, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+
+    return render
+
+
+def _exception(record: Record) -> dict[str, str]:
+    if record["exception"] is None or record["exception"].value is None:
+        return {}
+    fault = record["exception"].value
+    return {"exception_type": type(fault).__name__, "exception": str(fault), "stack": _stack(record)}
+
+
+def _as_record(record: Record) -> LogRecord:
+    """For taps: as a line for machines, every text without what must not be read."""
+    fields = {"at": f"{record['name']}:{record['line']}", **_fields(record), **_exception(record)}
+    texts = {str(name): _safe_text(value) for name, value in fields.items()}
+    plugin = (record["name"] or "").partition(".")[0].partition("streamgate_")[2]
+    return LogRecord(
+        at_ms=int(record["time"].timestamp() * 1000),
+        level=record["level"].name,
+        event=_safe_text(record["message"]),
+        service=plugin,
+        request_id=texts.pop("request_id", ""),
+        trace_id=texts.pop("trace_id", ""),
+        fields=texts,
+    )
+
+
+def _safe_text(value: object) -> str:
+    try:
+        return redact(shown_text(value))
+    except Exception as fault:  # a field that cannot be shown must not end the log
+        return f"could not be shown ({type(fault).__name__})"
 
 
 def console_renderer(*, colours: bool) -> Callable[[Record], str]:

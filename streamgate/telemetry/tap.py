@@ -28,11 +28,13 @@ RECORDS_DROPPED = Counts("streamgate_telemetry_log_records_dropped_total", "Reco
 
 @attrs.frozen(kw_only=True)
 class LogRecord:
-    """One fact of the log. `at_ms`: milliseconds since 1970. `fields` are texts, as a line shows them."""
+    """One fact of the log. `at_ms`: milliseconds since 1970. `service`: the plugin that says it, "" for the process as
+    a whole. `fields` are texts, as a line shows them."""
 
     at_ms: int
     level: str
     event: str
+    service: str = ""
     request_id: str = ""
     trace_id: str = ""
     fields: Mapping[str, str] = attrs.field(factory=dict)

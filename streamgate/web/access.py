@@ -17,6 +17,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import attrs
 import orjson
@@ -67,6 +68,14 @@ _ONLY_WHERE_THERE = ("trace_id", "code")
 
 Writer = Callable[[Sequence[Access]], None]
 Observer = Callable[[Access], None]
+
+
+@runtime_checkable
+class RequestObserver(Protocol):
+    """A unit of `streamgate.process_units` that wants to hear of each request that has ended."""
+
+    def on_request(self, request: Access) -> None:
+        """Called in the event loop, while others wait: it counts or queues."""
 
 
 class AccessLog:

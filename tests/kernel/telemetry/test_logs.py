@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from streamgate.settings import LogSettings, Secret
-from streamgate.telemetry.logs import LogWriter, console_renderer, redact, render_json, setup_telemetry
+from streamgate.telemetry.logs import LogWriter, console_renderer, json_renderer, redact, setup_telemetry
 
 JWT = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1MSJ9.c2lnbmF0dXJlLWJ5dGVz"
 
@@ -188,7 +188,7 @@ class Stuck(io.StringIO):
 def test_a_stuck_reader_delays_nobody_and_drops_the_small_things_first() -> None:
     out = Stuck()
     logger.remove()
-    logger.add(LogWriter(out, render_json, max_waiting=2), format=lambda _: "{message}", level="INFO")
+    logger.add(LogWriter(out, json_renderer(""), max_waiting=2), format=lambda _: "{message}", level="INFO")
     logger.info("being written")
     assert out.entered.wait(30)
     for number in range(4):
