@@ -152,25 +152,25 @@ class Process:
         mounts = self._without_clashes(self.hooks.collect(hooks.collect_mounts), lambda mount: mount.prefix)
         kernel = PluginInfo(name="kernel", summary="", build=lambda ctx: ctx)
         authenticator = load_authenticator(self.context_for(kernel, shared))
-        servers: list[Server] = []
-        announcements: list[Announcement] = []
-        for listener, bound in zip(listeners, sockets, strict=True):
-            app = build_app(
-                routes=[*self._for_listener(routes, listener), measures],
-                mounts=self._for_listener(mounts, listener),
         who = service_name(self.settings, self.prepared.options.only)
         exposition = Exposition(self.bus, mode=self.prepared.options.mode, service=who, began_s=self.began_s)
         process_units = load_process_units(self.context_for(kernel, shared))
         observers = [unit.on_request for unit in process_units if isinstance(unit, RequestObserver)]
-                authenticator=authenticator,
-                settings=self.settings.server,
+        servers: list[Server] = []
+        announcements: list[Announcement] = []
         measures = exposition.route(is_open_to_loopback=self.settings.profile == "dev")
-                service=listener.name if listener.name != "all" else "streamgate",
+        for listener, bound in zip(listeners, sockets, strict=True):
             if not listener.services:
                 internal = internal_app(exposition, authenticator, self.settings.server, self.began_s, self.readiness)
                 servers.append(Server("http:internal", internal, bound, self.settings.server))
                 logger.bind(url=listener.base_url).info("internal listener")
                 continue
+            app = build_app(
+                routes=[*self._for_listener(routes, listener), measures],
+                mounts=self._for_listener(mounts, listener),
+                authenticator=authenticator,
+                settings=self.settings.server,
+                service=listener.name if listener.name != "all" else "streamgate",
                 mode=self.prepared.options.mode,
                 readiness=functools.partial(self.readiness, listener.services),
                 began_s=self.began_s,
@@ -182,13 +182,13 @@ class Process:
         found_units = self.hooks.collect(hooks.collect_units)
         plugin_units = [*(tagged.value for tagged in found_units), *process_units]
         before = _names_before_events(plugin_units)
+        self.lifecycle.add(telemetry_units(self.settings, service=who, instance=self.source))
         self.lifecycle.add([SimpleUnit("bus", self.bus.start, self.bus.stop)])
         self.lifecycle.add(
             [
                 *plugin_units,
                 SimpleUnit("services", self.services.start, self.services.stop, needs=before),
                 EventsUnit(self.bus, subscriptions, needs=(*before, "services")),
-        self.lifecycle.add(telemetry_units(self.settings, service=who, instance=self.source))
             ],
             optional=[tagged.value.name for tagged in found_units if tagged.plugin not in self.required],
         )
@@ -197,12 +197,6 @@ class Process:
         if not self.bus.is_local:
             self.lifecycle.add([Announcer(self.bus, announcements)])
 
-    def _announcements(self, listener: Listener, openapi_sha256: str) -> list[Announcement]:
-        """What the gateway is told: each service with its own prefixes and those of its extensions."""
-        return [
-            Announcement(
-                service=name,
-                instance=self.source,
     def _internal(self) -> list[Listener]:
         """The listener for machines of the operator, where one is wanted."""
         server = self.settings.server
@@ -211,6 +205,12 @@ class Process:
         origin = "server.internal_port"
         return [Listener(services=(), host=server.internal_host, port=server.internal_port, origin=origin)]
 
+    def _announcements(self, listener: Listener, openapi_sha256: str) -> list[Announcement]:
+        """What the gateway is told: each service with its own prefixes and those of its extensions."""
+        return [
+            Announcement(
+                service=name,
+                instance=self.source,
                 base_url=listener.advertised_url,
                 prefixes=tuple(
                     p for info in self.prepared.chosen if self._home(info.name) == name for p in info.prefixes
