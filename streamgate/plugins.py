@@ -178,6 +178,15 @@ def load_authenticator(ctx: PluginContext) -> Authenticator:
     return made
 
 
+def load_process_units(ctx: PluginContext) -> list[Unit]:
+    """Units that every process runs, whatever its plugins (what the SDK ships to other services: logs, the audit
+    trail). An entry is a function of the kernel's own context."""
+    units: list[Unit] = []
+    for entry in importlib.metadata.entry_points(group=PROCESS_UNIT_GROUP):
+        units.extend(entry.load()(ctx))
+    return units
+
+
 def select(
     found: Sequence[Found], only: Sequence[str] | None, *, profile: str, disabled: Sequence[str] = ()
 ) -> list[PluginInfo]:
@@ -207,15 +216,6 @@ def _named(name: str, found: Sequence[Found], usable: dict[str, PluginInfo], pro
     info = usable.get(name)
     if info is None:
         broken = next((f for f in found if f.name == name and f.fault), None)
-def load_process_units(ctx: PluginContext) -> list[Unit]:
-    """Units that every process runs, whatever its plugins (what the SDK ships to other services: logs, the audit
-    trail). An entry is a function of the kernel's own context."""
-    units: list[Unit] = []
-    for entry in importlib.metadata.entry_points(group=PROCESS_UNIT_GROUP):
-        units.extend(entry.load()(ctx))
-    return units
-
-
         if broken is not None:
             raise SelectionFault(f"plugin {name!r} ({broken.distribution}) cannot be loaded: {broken.fault}")
         near = difflib.get_close_matches(name, usable, n=1)
