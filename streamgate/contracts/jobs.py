@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import attrs
 
 from streamgate.context import Actor
-from streamgate.errors import Conflict, Invalid, NotFound
+from streamgate.errors import Conflict, Invalid, NotFound, TooMany
 from streamgate.events import Topic
 from streamgate.services import ServiceRef, method
 
@@ -35,6 +35,22 @@ class UnknownKind(Invalid):
 
 class PayloadInvalid(Invalid):
     code, title = "jobs.payload_invalid", "The payload does not fit the kind"
+
+
+class TooManyJobs(TooMany):
+    code, title = "jobs.too_many", "Too many jobs of yours wait already"
+
+
+class JobNotDead(Conflict):
+    code, title = "jobs.not_dead", "The job is not a dead letter"
+
+
+class ScheduleNotFound(NotFound):
+    code, title = "jobs.schedule_not_found", "No such schedule"
+
+
+class ScheduleInvalid(Invalid):
+    code, title = "jobs.schedule_invalid", "The schedule cannot be kept"
 
 
 @attrs.frozen(kw_only=True)
@@ -197,7 +213,23 @@ class JobList:
 
 
 @attrs.frozen(kw_only=True)
+class Attempt:
+    """One attempt that ended without success: it failed, or nothing was heard of its runner any more."""
+
+    attempt: int
+    runner: str
+    began_at: str
+    ended_at: str
+    code: str
+    detail: str
+
+
+@attrs.frozen(kw_only=True)
 class Job:
+    """A job as others see it. `result` and `history` (the last 20 attempts that ended without success, oldest first)
+    are told of a single job only, by `get`. `result` is None while there is none, and where it was larger than
+    256 KiB. `run_at`: not before."""
+
     job_id: str
     root_id: str
     kind: str
@@ -214,6 +246,10 @@ class Job:
     updated_at: str = ""
     started_at: str | None = None
     finished_at: str | None = None
+    run_at: str = ""
+    priority: int = 5
+    result: dict[str, Any] | None = None
+    history: tuple[Attempt, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

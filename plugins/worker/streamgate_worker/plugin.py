@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from streamgate.contracts.jobs import JOBS
+from streamgate.contracts.events import JOB_CHECKPOINT, JOB_FINISHED, JOBS_REQUESTED
+from streamgate.contracts.jobs import JOBS, JOBS_AVAILABLE, JOBS_CANCELLED
+from streamgate.contracts.live import LIVE
 from streamgate.contracts.prefixes import SERVICES
 from streamgate.events import EventSubscription
 from streamgate.health import Check
@@ -61,6 +63,9 @@ PLUGIN = PluginInfo(
     summary="The durable queue: jobs, leases, cancelling.",
     build=WorkerPlugin,
     offers=(JOBS,),
+    tells=(JOB_CHECKPOINT, JOB_FINISHED, JOBS_AVAILABLE, JOBS_CANCELLED, LIVE),
+    hears=(JOBS_REQUESTED, JOBS_AVAILABLE, JOBS_CANCELLED),
+    acts_as_service=True,
     config=WorkerConfig,
     port=SERVICES["worker"].port,
     prefixes=SERVICES["worker"].prefixes,

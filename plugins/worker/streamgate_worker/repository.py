@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, func, literal, or_, select, update
+from sqlalchemy import Row, Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamgate.contracts.jobs import JobList, JobState, Kind, NewJob
 from streamgate.errors import Conflict
 from streamgate.sdk.db import insert_into
-from streamgate.sdk.ids import new_id, uuid7
+from streamgate.sdk.ids import uuid7
 from streamgate_worker.rows import UNFINISHED, WAITING
 from streamgate_worker.tables import jobs, kinds
 
 JobRow = Row[Any]
-SHOWN = [column for column in jobs.c if column is not jobs.c.payload]
-"""What everybody but the runner needs of a row: a payload may be large (a plan of a whole film)."""
+SHOWN = [column for column in jobs.c if column.name not in ("payload", "result")]
+"""What most need of a row: payload and result may be large (a plan of a whole film)."""
+TRACEPARENT_CHARS = 100
 BATCH = 400
 """Values in one statement: SQLite allows 32,766 variables, PostgreSQL 32,767."""
 
@@ -73,7 +74,7 @@ def add(session: Session, wanted: Sequence[NewJob], now_ms: int) -> tuple[list[s
     cancelled_roots = _cancelled_roots(session, {row["root_id"] for row in values})
     for row in values:
         if row["root_id"] in cancelled_roots:
-            row.update(status="cancelled", finished_at_ms=now_ms)
+            row.update(status="cancelled", place="", finished_at_ms=now_ms)
     for start in range(0, len(values), BATCH):
         session.execute(insert_into(session, jobs).on_conflict_do_nothing(), values[start : start + BATCH])
     found = _by_keys(session, [job.idempotency_key for job in wanted])
@@ -97,7 +98,9 @@ def _new_row(job: NewJob, now_ms: int) -> dict[str, Any]:
         "idempotency_key": job.idempotency_key,
         "owner": job.owner,
         "subject_id": job.subject_id,
+        "traceparent": job.traceparent[:TRACEPARENT_CHARS],
         "status": "scheduled" if job.run_at_ms > now_ms else "queued",
+        "place": _place(job.run_at_ms, now_ms),
         "priority": job.priority,
         "run_at_ms": max(job.run_at_ms, now_ms),
         "attempts": 0,
@@ -105,6 +108,8 @@ def _new_row(job: NewJob, now_ms: int) -> dict[str, Any]:
         "revision": 1,
         "lease_id": "",
         "lease_until_ms": 0,
+        "leased_at_ms": 0,
+        "has_told": False,
         "runner": "",
         "progress": 0.0,
         "stage": "",
@@ -136,42 +141,9 @@ def _by_keys(session: Session, keys: Sequence[str]) -> dict[str, JobRow]:
 # --- leasing ---------------------------------------------------------------------------------------------
 
 
-def may_take(session: Session, kind_names: Sequence[str], now_ms: int) -> bool:
-    """Whether a lease might be given: something waits, or a lease has run out. Reads only."""
-    is_due = jobs.c.status.in_(WAITING) & (jobs.c.run_at_ms <= now_ms)
-    statement = select(jobs.c.job_id).where(jobs.c.kind.in_(kind_names), is_due).limit(1)
-    return session.execute(statement).first() is not None or has_expired(session, now_ms)
-
-
 def has_expired(session: Session, now_ms: int) -> bool:
     statement = select(jobs.c.job_id).where(jobs.c.status == "running", jobs.c.lease_until_ms <= now_ms).limit(1)
     return session.execute(statement).first() is not None
-
-
-def take(session: Session, kind_names: Sequence[str], runner: str, now_ms: int, lease_ms: int) -> JobRow | None:
-    """Leases the job that is next among these kinds. Rows another replica holds are passed over."""
-    candidate = session.scalar(
-        select(jobs.c.job_id)
-        .where(jobs.c.status.in_(WAITING), jobs.c.run_at_ms <= now_ms, jobs.c.kind.in_(kind_names))
-        .order_by(jobs.c.priority, jobs.c.run_at_ms, jobs.c.job_id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    if candidate is None:
-        return None
-    return change(
-        session,
-        candidate,
-        now_ms,
-        status="running",
-        lease_id=new_id("l"),
-        lease_until_ms=now_ms + lease_ms,
-        runner=runner,
-        attempts=jobs.c.attempts + 1,
-        started_at_ms=func.coalesce(jobs.c.started_at_ms, literal(now_ms)),
-        progress=0.0,
-        stage="",
-    )
 
 
 def lock(session: Session, job_id: str) -> JobRow | None:
@@ -203,7 +175,10 @@ def unfinished(session: Session, job_id: str) -> list[JobRow]:
 
 
 def change(session: Session, job_id: str, now_ms: int, **values: Any) -> JobRow:
-    """Changes one row and counts its revision; the row as it is now."""
+    """Changes one row and counts its revision; the row as it is now, with its payload. Whoever makes it wait again
+    says since when (`run_at_ms`)."""
+    if "status" in values:
+        values["place"] = "" if values["status"] not in WAITING else _place(values["run_at_ms"], now_ms)
     statement = (
         update(jobs)
         .where(jobs.c.job_id == job_id)
@@ -213,15 +188,21 @@ def change(session: Session, job_id: str, now_ms: int, **values: Any) -> JobRow:
     return session.execute(statement).one()
 
 
-def touch(session: Session, job_id: str, lease_id: str, lease_until_ms: int, progress: float, stage: str) -> bool:
-    """A heartbeat, without a revision. False: the lease does not count any more."""
+def _place(run_at_ms: int, now_ms: int) -> str:
+    return "ready" if run_at_ms <= now_ms else "rests"
+
+
+def touch(
+    session: Session, job_id: str, lease_id: str, lease_until_ms: int, progress: float, stage: str
+) -> JobRow | None:
+    """A heartbeat, without a revision. None: the lease does not count any more."""
     statement = (
         update(jobs)
         .where(jobs.c.job_id == job_id, jobs.c.lease_id == lease_id, jobs.c.status == "running")
         .values(lease_until_ms=lease_until_ms, progress=progress, stage=stage)
-        .returning(jobs.c.job_id)
+        .returning(jobs)
     )
-    return session.execute(statement).first() is not None
+    return session.execute(statement).first()
 
 
 # --- reading ---------------------------------------------------------------------------------------------
@@ -229,6 +210,10 @@ def touch(session: Session, job_id: str, lease_id: str, lease_until_ms: int, pro
 
 def find(session: Session, job_id: str) -> JobRow | None:
     return session.execute(select(*SHOWN).where(jobs.c.job_id == job_id)).first()
+
+
+def find_with_result(session: Session, job_id: str) -> JobRow | None:
+    return session.execute(select(*[*SHOWN, jobs.c.result]).where(jobs.c.job_id == job_id)).first()
 
 
 def children(session: Session, root_id: str) -> list[JobRow]:
@@ -263,13 +248,3 @@ def _with_status(statement: Select[Any], status: JobState | str, now_ms: int) ->
     if status == "queued":
         return statement.where(or_(jobs.c.status == "queued", (jobs.c.status == "scheduled") & is_due))
     return statement.where(jobs.c.status == status)
-
-
-def newly_due(session: Session, after_ms: int, until_ms: int) -> list[str]:
-    """Kinds of jobs whose time has come in between."""
-    statement = (
-        select(jobs.c.kind)
-        .where(jobs.c.status.in_(WAITING), jobs.c.run_at_ms > after_ms, jobs.c.run_at_ms <= until_ms)
-        .distinct()
-    )
-    return sorted(session.scalars(statement))

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from streamgate.contracts.jobs import Job, JobState, Lease, Task
+from streamgate.contracts.jobs import Attempt, Job, JobState, Lease, Task
 from streamgate.sdk.blobs.base import check_key
 from streamgate.sdk.clock import rfc3339
 
@@ -15,7 +15,9 @@ WAITING: tuple[JobState, ...] = ("scheduled", "queued")
 UNFINISHED: tuple[JobState, ...] = (*WAITING, "running")
 
 
-def to_job(row: Row[Any], now_ms: int) -> Job:
+def to_job(
+    row: Row[Any], now_ms: int, *, result: dict[str, Any] | None = None, history: tuple[Attempt, ...] = ()
+) -> Job:
     """A scheduled job whose time has come is shown as queued: nothing more must happen for it to run."""
     status: JobState = row.status
     if status == "scheduled" and row.run_at_ms <= now_ms:
@@ -37,6 +39,10 @@ def to_job(row: Row[Any], now_ms: int) -> Job:
         updated_at=rfc3339(row.updated_at_ms),
         started_at=None if row.started_at_ms is None else rfc3339(row.started_at_ms),
         finished_at=None if row.finished_at_ms is None else rfc3339(row.finished_at_ms),
+        run_at=rfc3339(row.run_at_ms),
+        priority=row.priority,
+        result=result,
+        history=history,
     )
 
 
@@ -52,6 +58,7 @@ def to_lease(row: Row[Any], lease_s: float) -> Lease:
         subject_id=row.subject_id,
         blob_prefix=blob_prefix(row.subject_id, row.job_id, row.lease_id),
         lease_s=lease_s,
+        traceparent=row.traceparent,
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from streamgate.contracts.jobs import (
     JOBS_AVAILABLE,
     JOBS_CANCELLED,
+    Attempt,
     Bump,
     Cancel,
     Checkpoint,
@@ -40,9 +41,10 @@ from streamgate.errors import FieldError, Invalid
 from streamgate.events import Events
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database, first_time
-from streamgate_worker import repository
+from streamgate_worker import history, measures, picking, repository
 from streamgate_worker.cursor import read_cursor, write_cursor
-from streamgate_worker.queue import Queue
+from streamgate_worker.live import Live
+from streamgate_worker.queue import Expired, Queue
 from streamgate_worker.repository import JobRow
 from streamgate_worker.rows import WAITING, to_job, to_lease, to_task
 
@@ -58,6 +60,7 @@ class WorkerService:
         self._events = events
         self._clock = clock
         self._queue = queue
+        self._live = Live(events, clock)
 
     # --- asking for work -------------------------------------------------------------------------------
 
@@ -78,70 +81,82 @@ class WorkerService:
     async def enqueue(self, wanted: Enqueue) -> Enqueued:
         now_ms = self._clock.now_ms()
 
-        def work(session: Session) -> list[str]:
+        def work(session: Session) -> tuple[list[str], list[JobRow]]:
             unknown = repository.unknown_kinds(session, (job.kind for job in wanted.jobs))
             if unknown:
                 raise UnknownKind(f"no plugin offers jobs of kind {', '.join(unknown)}")
-            return self._add(session, wanted.jobs, now_ms)
+            return self.add(session, wanted.jobs, now_ms)
 
-        _check_jobs(wanted.jobs)
-        job_ids = await self._db.write(work)
-        await self._tell_available(job.kind for job in wanted.jobs)
+        check_jobs(wanted.jobs)
+        job_ids, cancelled = await self._db.write(work)
+        await self.tell_available(job.kind for job in wanted.jobs)
+        await self._live.ended(cancelled)
         return Enqueued(job_ids=tuple(job_ids))
 
     async def enqueue_requested(self, event_id: str, wanted: Sequence[NewJob]) -> None:
         """By event. A kind that nobody has registered yet is taken all the same: its owner may start later."""
         now_ms = self._clock.now_ms()
 
-        def work(session: Session) -> None:
-            if first_time(session, event_id, group=GROUP):
-                self._add(session, wanted, now_ms)
+        def work(session: Session) -> list[JobRow]:
+            return self.add(session, wanted, now_ms)[1] if first_time(session, event_id, group=GROUP) else []
 
-        _check_jobs(wanted)
-        await self._db.write(work)
-        await self._tell_available(job.kind for job in wanted)
+        check_jobs(wanted)
+        cancelled = await self._db.write(work)
+        await self.tell_available(job.kind for job in wanted)
+        await self._live.ended(cancelled)
 
-    def _add(self, session: Session, wanted: Sequence[NewJob], now_ms: int) -> list[str]:
+    def add(self, session: Session, wanted: Sequence[NewJob], now_ms: int) -> tuple[list[str], list[JobRow]]:
+        """In a transaction: the ids, and the rows that are cancelled from the start. Whoever calls it does
+        `tell_available` after the commit."""
         job_ids, cancelled = repository.add(session, wanted, now_ms)
         self._queue.say_cancelled(session, cancelled)
-        return job_ids
+        return job_ids, cancelled
 
     # --- doing work ------------------------------------------------------------------------------------
 
     async def lease(self, query: LeaseQuery) -> LeaseAnswer:
-        row = await self._take(query)
-        return LeaseAnswer(lease=None if row is None else to_lease(row, self._queue.config.lease_s))
+        row, expired = await self._take(query)
+        await self._told_expired(expired)
+        if row is None:
+            return LeaseAnswer(lease=None)
+        await self._live.progress(row)
+        return LeaseAnswer(lease=to_lease(row, self._queue.config.lease_s))
 
-    async def _take(self, query: LeaseQuery) -> JobRow | None:
+    async def _take(self, query: LeaseQuery) -> tuple[JobRow | None, Expired]:
         """Looks before it writes: most asking finds nothing."""
         if not query.kinds:
-            return None
+            return None, Expired()
         now_ms = self._clock.now_ms()
-        if not await self._db.read(lambda session: repository.may_take(session, query.kinds, now_ms)):
-            return None
+        if not await self._db.read(lambda session: picking.may_take(session, query.kinds, now_ms)):
+            return None, Expired()
         return await self._db.write(lambda session: self._queue.take(session, query.kinds, query.runner[:200], now_ms))
 
     async def heartbeat(self, beat: Heartbeat) -> HeartbeatAnswer:
         now_ms = self._clock.now_ms()
-        is_cancelled = await self._db.write(lambda session: self._queue.beat(session, beat, now_ms))
-        return HeartbeatAnswer(cancelled=is_cancelled)
+        row = await self._db.write(lambda session: self._queue.beat(session, beat, now_ms))
+        if row is not None:
+            await self._live.progress(row)
+        return HeartbeatAnswer(cancelled=row is None)
 
     async def checkpoint(self, checkpoint: Checkpoint) -> None:
         now_ms = self._clock.now_ms()
-        await self._db.write(lambda session: self._queue.checkpoint(session, checkpoint, now_ms))
+        row = await self._db.write(lambda session: self._queue.checkpoint(session, checkpoint, now_ms))
+        await self._live.progress(row)
 
     async def complete(self, done: Complete) -> None:
         now_ms = self._clock.now_ms()
-        await self._db.write(lambda session: self._queue.complete(session, done, now_ms))
+        row = await self._db.write(lambda session: self._queue.complete(session, done, now_ms))
+        await self._live.ended(() if row is None else (row,))
 
     async def fail(self, failed: Fail) -> None:
         now_ms = self._clock.now_ms()
-        await self._db.write(lambda session: self._queue.fail(session, failed, now_ms))
+        row = await self._db.write(lambda session: self._queue.fail(session, failed, now_ms))
+        await self._live.ended(() if row is None else (row,))
 
     async def release(self, wanted: Release) -> None:
         now_ms = self._clock.now_ms()
-        kind = await self._db.write(lambda session: self._queue.release(session, wanted, now_ms))
-        await self._tell_available([kind])
+        row = await self._db.write(lambda session: self._queue.release(session, wanted, now_ms))
+        await self.tell_available([row.kind])
 
     # --- steering ----------------------------------------------------------------------------------------
 
@@ -159,18 +174,22 @@ class WorkerService:
 
     async def cancel(self, wanted: Cancel) -> Job:
         now_ms = self._clock.now_ms()
-        row, running = await self._db.write(lambda session: self._queue.cancel(session, wanted, now_ms))
-        if running:
-            await self._events.broadcast(JOBS_CANCELLED, JobsCancelled(job_ids=tuple(running)))
-        return to_job(row, now_ms)
+        cancelled = await self._db.write(lambda session: self._queue.cancel(session, wanted, now_ms))
+        if cancelled.running:
+            await self._events.broadcast(JOBS_CANCELLED, JobsCancelled(job_ids=cancelled.running))
+        await self._live.ended(cancelled.ended)
+        return to_job(cancelled.found, now_ms)
 
     # --- looking -----------------------------------------------------------------------------------------
 
     async def get(self, query: JobQuery) -> Job:
-        row = await self._db.read(lambda session: repository.find(session, query.job_id))
+        def work(session: Session) -> tuple[JobRow | None, tuple[Attempt, ...]]:
+            return repository.find_with_result(session, query.job_id), history.of_job(session, query.job_id)
+
+        row, attempts = await self._db.read(work)
         if row is None:
             raise JobNotFound(f"there is no job {query.job_id}")
-        return to_job(row, self._clock.now_ms())
+        return to_job(row, self._clock.now_ms(), result=row.result, history=attempts)
 
     async def task(self, query: JobQuery) -> Task:
         def work(session: Session) -> tuple[JobRow | None, list[JobRow]]:
@@ -196,23 +215,32 @@ class WorkerService:
 
     # --- for the sweeper -----------------------------------------------------------------------------------
 
-    async def sweep(self, since_ms: int, limit: int) -> int:
-        """Takes back leases that ran out, and wakes runners for what has become due after `since_ms`; now."""
+    async def sweep(self, limit: int) -> None:
+        """Takes back leases that ran out, makes ready what has become due, and wakes runners for both."""
         now_ms = self._clock.now_ms()
-        due = await self._db.read(lambda session: repository.newly_due(session, since_ms, now_ms))
-        has_expired = await self._db.read(lambda session: repository.has_expired(session, now_ms))
-        again = []
-        if has_expired:
-            again = await self._db.write(lambda session: self._queue.expire(session, now_ms, limit))
-        if due or again:
-            await self._tell_available([*due, *again])
-        return now_ms
+        if not await self._db.read(lambda session: picking.has_work(session, now_ms)):
+            return
 
-    async def _tell_available(self, kinds: Iterable[str]) -> None:
+        def work(session: Session) -> tuple[Expired, list[str]]:
+            return self._queue.expire(session, now_ms, limit), picking.promote(session, now_ms, limit)
+
+        expired, due = await self._db.write(work)
+        await self._told_expired(expired)
+        if due:
+            await self.tell_available(due)
+
+    async def _told_expired(self, expired: Expired) -> None:
+        for row in (*expired.again, *expired.dead):
+            measures.LEASES_LOST.labels(row.kind).inc()
+        await self._live.ended(expired.dead)
+        if expired.again:
+            await self.tell_available(row.kind for row in expired.again)
+
+    async def tell_available(self, kinds: Iterable[str]) -> None:
         await self._events.broadcast(JOBS_AVAILABLE, JobsAvailable(kinds=tuple(sorted(set(kinds)))))
 
 
-def _check_jobs(wanted: Sequence[NewJob]) -> None:
+def check_jobs(wanted: Sequence[NewJob]) -> None:
     """Raises Invalid: what no row could hold, or what would never run."""
     for job in wanted:
         errors = [

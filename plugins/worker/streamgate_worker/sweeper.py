@@ -36,10 +36,9 @@ class Sweeper:
             await asyncio.wait({task})
 
     async def _run(self) -> None:
-        since_ms = 0
         while True:
             try:
-                since_ms = await self._service.sweep(since_ms, EXPIRE_AT_SWEEP)
+                await self._service.sweep(EXPIRE_AT_SWEEP)
             except StreamgateError as fault:
                 logger.bind(unit=self.name, code=fault.code).warning("sweep failed; again later")
             except Exception:

@@ -30,7 +30,7 @@ from streamgate.contracts.jobs import (
 )
 from streamgate.errors import Conflict, Invalid
 from streamgate.wire import to_plain
-from streamgate_worker import repository
+from streamgate_worker import picking
 from tests.plugins.worker.world import World
 
 ADMIN = Actor(kind="user", user_id="root", roles=("admin",))
@@ -182,13 +182,13 @@ async def test_scheduled_job_waits_for_its_time(world: World) -> None:
 
 
 async def test_sweep_wakes_runners_when_a_time_has_come(world: World) -> None:
-    since_ms = await world.service.sweep(0, 100)
+    await world.service.sweep(100)
     await world.add("k", run_at_ms=world.clock.now_ms() + 60_000)
     await world.until(world.woken, 1)
-    since_ms = await world.service.sweep(since_ms, 100)
+    await world.service.sweep(100)
     world.clock.jump(61)
-    since_ms = await world.service.sweep(since_ms, 100)
-    await world.service.sweep(since_ms, 100)
+    await world.service.sweep(100)
+    await world.service.sweep(100)
     await world.add("other", kind="media.chunk")
     assert await world.until(world.woken, 3) == [("media.probe",), ("media.probe",), ("media.chunk",)]
 
@@ -284,10 +284,10 @@ async def test_lease_of_another_job_opens_nothing(world: World) -> None:
 async def test_sweep_takes_back_what_ran_out(world: World) -> None:
     await world.add("k")
     lease = await world.must_lease(runner="gone@host")
-    await world.service.sweep(world.clock.now_ms(), 100)
+    await world.service.sweep(100)
     assert await status_of(world, lease.job_id) == "running"
     world.clock.jump(31)
-    await world.service.sweep(world.clock.now_ms(), 100)
+    await world.service.sweep(100)
     found = await world.service.get(JobQuery(job_id=lease.job_id))
     assert (found.status, found.error_code) == ("queued", "jobs.lease_expired")
     assert "gone@host" in found.error_detail
@@ -339,7 +339,7 @@ async def test_failed_attempt_rests_and_comes_back(world: World) -> None:
 async def _is_due(world: World, job_id: str) -> bool:
     """Looks without leasing."""
     now_ms = world.clock.now_ms()
-    return await world.db.read(lambda session: repository.may_take(session, ["media.probe"], now_ms))
+    return await world.db.read(lambda session: picking.may_take(session, ["media.probe"], now_ms))
 
 
 async def test_fault_that_repeating_cannot_mend_ends_the_job(world: World) -> None:

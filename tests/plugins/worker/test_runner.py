@@ -307,7 +307,7 @@ async def test_long_job_keeps_its_lease(migrated_sqlite: Path, tmp_path: Path, l
                 return True if await _lease_until(world) > before else None
 
             await eventually(beaten, every_s=0.005)
-            await world.service.sweep(0, 10)
+            await world.service.sweep(10)
         gate.set()
         (event,) = await world.until_finished(1)
         assert event.status == "done"
