@@ -20,6 +20,7 @@ FOLDERS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 NAMES = [path.name for path in FOLDERS]
 # Distribution → what is imported, where the names differ.
 IMPORTED_AS = {
+    "googleapis_common_protos": "google",
     "grpcio": "grpc",
     "grpcio_health_checking": "grpc_health",
     "grpcio_reflection": "grpc_reflection",

@@ -11,8 +11,14 @@ POSITIVE = attrs.validators.gt(0)
 
 @attrs.frozen(kw_only=True)
 class ApiConfig:
-    """Forwarding, when services run in processes of their own. With `--all` nothing is forwarded."""
+    """The gateway's own doors, and forwarding when services run in processes of their own (with `--all` nothing is
+    forwarded)."""
 
+    grpc_port: int | None = config_field(
+        None,
+        help="gRPC port; without one, the HTTP port + 100 if that is free. 0 takes any free one.",
+        validator=attrs.validators.optional(attrs.validators.and_(attrs.validators.ge(0), attrs.validators.le(65535))),
+    )
     services: dict[str, str] = config_field(
         factory=dict,
         help="Where a service is, by name: {upload: http://upload:9091}. Those not named here are found by what they "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from streamgate import __version__
 from streamgate.contracts.auth import AUTH
@@ -15,6 +15,7 @@ from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.web.openapi import Description, describe
 from streamgate.web.routes import PUBLIC, Mount, Route
 from streamgate_api.config import ApiConfig
+from streamgate_api.targets import SELF
 
 LAST = 100  # asked when no route of this process answers
 
@@ -28,8 +29,11 @@ class ApiPlugin:
         self._units: list[Unit] = []
         self._mounts: list[Mount] = []
         self._checks: list[Check] = []
+        self._is_there: Callable[[str], bool] = lambda service: True
         if ctx.mode == "only":
             self._forward(ctx.config)
+        if SELF in ctx.base_urls:  # it has a listener: not where a test puts plugins together
+            self._serve_grpc(ctx.config)
 
     def _forward(self, config: ApiConfig) -> None:
         """With all services in one process there is nothing to forward, and no client for it is loaded."""
@@ -39,15 +43,23 @@ class ApiPlugin:
         from streamgate_api.targets import Targets
 
         targets = Targets(config.services)
+        self._is_there = lambda service: bool(targets.addresses_of(service))
         forwarder = Forwarder(targets, config)
         directory = Directory(self._ctx.bus, targets, forwarder)
         merged = MergedDescription(targets, self._own_description)
-        self._units = [directory]
+        self._units.append(directory)
         self._checks = [Check("forwarding", directory.probe, critical=False)]
         self._mounts = [
             Mount(prefix="/", app=forwarder, policy=PUBLIC, order=LAST, summary="What other processes serve"),
             Mount(prefix="/openapi.json", app=merged, policy=PUBLIC, summary="All services, described as one"),
         ]
+
+    def _serve_grpc(self, config: ApiConfig) -> None:
+        from streamgate_api.rpc.server import RpcServer, address_beside
+
+        ctx = self._ctx
+        address = address_beside(ctx.base_urls[SELF], ctx.settings.server, config.grpc_port)
+        self._units.append(RpcServer(lambda: ctx.apps[SELF], address, ctx.draining, is_there=self._is_there))
 
     def _own_description(self) -> Description:
         routes = [tagged.value for tagged in self._ctx.hooks.collect(collect_routes)]

@@ -1,0 +1,110 @@
+"""grpc.health.v1: SERVING follows `/ready`, and for one service whether anybody serves it now."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Collection
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+from streamgate.errors import NotFound
+from streamgate_api.rpc.asgi import Ask
+from streamgate_api.rpc.calls import Caller, Calls, Context, Refused, caller_of, parse, told
+
+FRESH_S = 1.0  # anybody may ask, so dependencies are probed no more often than this
+_SERVES = {
+    "streamgate.v1.AuthService": "auth",
+    "streamgate.v1.ContentService": "metadata",
+    "streamgate.v1.NftService": "auth",
+    "streamgate.v1.StreamingService": "streaming",
+    "streamgate.v1.TranscodeService": "transcoder",
+    "streamgate.v1.UploadService": "upload",
+}
+_STATUS = health_pb2.HealthCheckResponse
+
+
+class Health:
+    """Args:
+    services: full names that may be asked about; the empty name is the whole.
+    is_there: whether a service of the nine is served anywhere now.
+    """
+
+    def __init__(
+        self, calls: Calls, services: Collection[str], draining: asyncio.Event, is_there: Callable[[str], bool]
+    ) -> None:
+        self._calls = calls
+        self._services = frozenset(services)
+        self._draining = draining
+        self._is_there = is_there
+        self._ready: tuple[float, bool] | None = None
+
+    def handler(self) -> grpc.GenericRpcHandler[Any, Any]:
+        return grpc.method_handlers_generic_handler(
+            health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+            {
+                "Check": grpc.unary_unary_rpc_method_handler(
+                    self._check, response_serializer=_STATUS.SerializeToString
+                ),
+                "Watch": grpc.unary_stream_rpc_method_handler(
+                    self._watch, response_serializer=_STATUS.SerializeToString
+                ),
+            },
+        )
+
+    async def _check(self, payload: bytes, context: Context) -> health_pb2.HealthCheckResponse:
+        caller = caller_of(context)
+
+        async def work() -> health_pb2.HealthCheckResponse:
+            name = parse(health_pb2.HealthCheckRequest, payload).service
+            if name and name not in self._services:
+                raise NotFound(f"no service is named {name}")
+            return _STATUS(status=await self._status(caller, name))
+
+        return await told(context, caller, "health", work)
+
+    async def _watch(self, payload: bytes, context: Context) -> AsyncIterator[health_pb2.HealthCheckResponse]:
+        """Never ends by itself; a name that is not known may become one (as the protocol wants it)."""
+        caller = caller_of(context)
+
+        async def read() -> health_pb2.HealthCheckRequest:
+            return parse(health_pb2.HealthCheckRequest, payload)
+
+        name = (await told(context, caller, "health", read)).service
+        said: int | None = None
+        while True:
+            is_known = not name or name in self._services
+            status = await self._status(caller, name) if is_known else _STATUS.SERVICE_UNKNOWN
+            if status != said:
+                said = status
+                yield _STATUS(status=status)
+            if self._draining.is_set():
+                return
+            await wait_for(self._draining, FRESH_S)
+
+    async def _status(self, caller: Caller, name: str) -> health_pb2.HealthCheckResponse.ServingStatus:
+        is_well = not self._draining.is_set() and await self._is_ready(caller)
+        if is_well and (not name or self._is_there(_SERVES[name])):
+            return _STATUS.SERVING
+        return _STATUS.NOT_SERVING
+
+    async def _is_ready(self, caller: Caller) -> bool:
+        now_s = time.monotonic()
+        if self._ready is None or now_s - self._ready[0] > FRESH_S:
+            try:
+                await self._calls.ask(caller, Ask(method="GET", path="/ready"))
+                self._ready = (now_s, True)
+            except Refused:
+                self._ready = (now_s, False)
+        return self._ready[1]
+
+
+async def wait_for(event: asyncio.Event, longest_s: float) -> None:
+    """Until the event, or for so long."""
+    try:
+        async with asyncio.timeout(longest_s):
+            await event.wait()
+    except TimeoutError:
+        return
