@@ -1,0 +1,139 @@
+"""The audit trail of requests: every one that changes state is told, so that no route can be forgotten.
+
+A unit of every process (`streamgate.process_units`). The web layer calls `on_request` when a request has ended; the
+entry waits in a bounded queue and never holds up a request. What must not be lost is audited in the transaction that
+does it (`sdk/audit.py`). `Route.audited` exempts what is frequent and harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from loguru import logger
+
+from streamgate.context import CallContext, use_call
+from streamgate.contracts.audit import AUDITED, AuditEntry, AuditOutcome
+from streamgate.errors import StreamgateError
+from streamgate.events import Events
+from streamgate.plugins import PluginContext
+from streamgate.sdk.clock import SYSTEM_CLOCK, Clock
+from streamgate.sdk.ids import uuid7
+from streamgate.telemetry.measures import Counts
+from streamgate.web.access import Access, shown_path
+
+CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+MAX_WAITING = 10_000
+AT_ONCE = 32
+AGAIN_S = 1.0
+DRAIN_S = 5.0
+PATH_CHARS = 500
+
+DROPPED = Counts("streamgate_audit_requests_dropped_total", "Audit entries of requests that found no room.")
+
+
+def process_units(ctx: PluginContext) -> list[RequestAudit]:
+    return [RequestAudit(ctx.events)]
+
+
+class RequestAudit:
+    """A unit; `on_request` may be called before its start and counts from then on."""
+
+    name = "audit.requests"
+    needs = ("bus", "events")
+
+    def __init__(self, events: Events, *, clock: Clock = SYSTEM_CLOCK, max_waiting: int = MAX_WAITING) -> None:
+        self._events = events
+        self._clock = clock
+        self._max_waiting = max_waiting
+        self._waiting: deque[tuple[str, Access]] = deque()
+        self._dropped = 0
+        self._has_some = asyncio.Event()
+        self._is_stopping = False
+        self._sending: asyncio.Task[None] | None = None
+
+    def on_request(self, request: Access) -> None:
+        """Notes it, if it was to change something and reached a route."""
+        if request.method not in CHANGING or request.route is None or not request.route.audited:
+            return
+        if len(self._waiting) >= self._max_waiting:
+            self._dropped += 1
+            DROPPED.of().add()
+            return
+        self._waiting.append((uuid7(), request))
+        self._has_some.set()
+
+    async def start(self) -> None:
+        self._is_stopping = False
+        self._sending = asyncio.create_task(self._send_on(), name=self.name)
+
+    async def stop(self) -> None:
+        """Tells what waits, for at most `DRAIN_S`."""
+        sending, self._sending = self._sending, None
+        if sending is None:
+            return
+        self._is_stopping = True
+        self._has_some.set()
+        _, late = await asyncio.wait({sending}, timeout=DRAIN_S)
+        for task in late:
+            task.cancel()
+            await asyncio.wait({task})
+        if self._waiting:
+            logger.bind(unit=self.name, lost=len(self._waiting)).warning("audit entries of requests were lost")
+
+    async def _send_on(self) -> None:
+        while True:
+            await self._has_some.wait()
+            self._has_some.clear()
+            while self._waiting:
+                batch = [self._waiting[n] for n in range(min(AT_ONCE, len(self._waiting)))]
+                told = await asyncio.gather(*(self._tell(*each) for each in batch))
+                for _ in batch:
+                    self._waiting.popleft()
+                again = [each for each, was_told in zip(batch, told, strict=True) if not was_told]
+                self._waiting.extendleft(reversed(again))
+                if again:
+                    await self._clock.sleep(AGAIN_S)
+            self._tell_dropped()
+            if self._is_stopping:
+                return
+
+    async def _tell(self, event_id: str, request: Access) -> bool:
+        call = CallContext(request_id=request.request_id, actor=request.actor)
+        try:
+            with use_call(call):
+                await self._events.publish(AUDITED, entry_of(request), event_id=event_id)
+        except StreamgateError as fault:
+            if fault.retryable:
+                return False
+            logger.bind(unit=self.name, code=fault.code).error("audit entry cannot be told")
+        return True
+
+    def _tell_dropped(self) -> None:
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            logger.bind(unit=self.name, dropped=dropped).warning("audit entries of requests were dropped")
+
+
+def entry_of(request: Access) -> AuditEntry:
+    """The entry of a request that has ended and reached a route."""
+    assert request.route is not None
+    return AuditEntry(
+        subject_id=shown_path(request.path)[:PATH_CHARS],
+        at_ms=int(request.at_s * 1000),
+        act="http",
+        outcome=_outcome(request.status),
+        who=request.actor.user_id,
+        who_kind=request.actor.kind,
+        address=request.actor.address,
+        client=request.client,
+        request_id=request.request_id,
+        code=request.code,
+        detail={"method": request.method, "route": request.route.path, "status": str(request.status)},
+    )
+
+
+def _outcome(status: int) -> AuditOutcome:
+    if status < 400:
+        return "done"
+    return "refused" if status < 500 else "failed"

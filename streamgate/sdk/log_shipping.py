@@ -1,0 +1,105 @@
+"""Tells the log of this process to whoever keeps logs: a unit of every process (`streamgate.process_units`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from loguru import logger
+
+from streamgate.bus.base import PayloadTooLarge
+from streamgate.context import CallContext, new_request_id, use_call
+from streamgate.contracts.logs import LOGS, LogBatch, LogLine
+from streamgate.events import Events
+from streamgate.plugins import PluginContext
+from streamgate.sdk.clock import SYSTEM_CLOCK, Clock
+from streamgate.telemetry.tap import LogRecord, LogTap, open_tap
+
+EVERY_S = 1.0
+LINES_A_ROUND = 2_000
+LINES_A_BATCH = 500
+CHARS_A_BATCH = 200_000
+"""At most four bytes each, and a message has a million."""
+
+
+def process_units(ctx: PluginContext) -> list[LogShipping]:
+    least = ctx.settings.telemetry.ship_logs
+    if least == "NOTHING":
+        return []
+    return [LogShipping(ctx.events, open_tap(least), service="+".join(ctx.selected) if ctx.mode == "only" else "all")]
+
+
+class LogShipping:
+    """A unit. What is said after it has stopped is on standard error only.
+
+    Args:
+        tap: closed at the stop.
+        service: of lines that no plugin says (requests, the kernel).
+    """
+
+    name = "telemetry.log-shipping"
+    needs = ("bus", "events")
+
+    def __init__(self, events: Events, tap: LogTap, *, service: str, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._events = events
+        self._tap = tap
+        self._service = service
+        self._clock = clock
+        self._telling: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._telling = asyncio.create_task(self._tell_on(), name=self.name)
+
+    async def stop(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+            await asyncio.wait([self._telling])
+            self._telling = None
+        await self.tell()
+        self._tap.close()
+
+    async def _tell_on(self) -> None:
+        while True:
+            await self._clock.sleep(EVERY_S)
+            try:
+                await self.tell()
+            except Exception:
+                logger.exception("log was not told")  # and will be, with the next second's
+
+    async def tell(self) -> None:
+        """What has come since the last time, at most `LINES_A_ROUND` lines."""
+        records, dropped = self._tap.take(LINES_A_ROUND)
+        with use_call(CallContext(request_id=new_request_id())):
+            for lines in _parcels([self._as_line(record) for record in records]):
+                batch = LogBatch(instance=self._events.source, lines=lines, dropped=dropped)
+                dropped = 0
+                try:
+                    await self._events.broadcast(LOGS, batch)
+                except PayloadTooLarge:  # a line with very many fields
+                    dropped = len(lines)
+
+    def _as_line(self, record: LogRecord) -> LogLine:
+        return LogLine(
+            at_ms=record.at_ms,
+            level=record.level,
+            event=record.event,
+            service=record.service or self._service,
+            request_id=record.request_id,
+            trace_id=record.trace_id,
+            fields=dict(record.fields),
+        )
+
+
+def _parcels(lines: Sequence[LogLine]) -> Iterator[tuple[LogLine, ...]]:
+    """In order, none with more than a message can carry."""
+    parcel: list[LogLine] = []
+    chars = 0
+    for line in lines:
+        size = len(line.event) + sum(len(name) + len(value) for name, value in line.fields.items())
+        if parcel and (len(parcel) >= LINES_A_BATCH or chars + size > CHARS_A_BATCH):
+            yield tuple(parcel)
+            parcel, chars = [], 0
+        parcel.append(line)
+        chars += size
+    if parcel:
+        yield tuple(parcel)
