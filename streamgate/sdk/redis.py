@@ -16,6 +16,7 @@ TIMEOUT_S = 0.5
 
 def open_redis(url: str, *, timeout_s: float = TIMEOUT_S, max_connections: int = 64) -> Redis:
     """A client with a pool of its own; its owner awaits `aclose()`. Nothing is connected before the first command.
+    Commands beyond `max_connections` at once wait for their turn, at most `timeout_s`.
 
     Args:
         url: `redis://[:password@]host[:port][/db]`, or `rediss://` for TLS.
@@ -27,10 +28,13 @@ def open_redis(url: str, *, timeout_s: float = TIMEOUT_S, max_connections: int =
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
-    return Redis.from_url(
+    from streamgate.sdk.redis_pool import WaitingPool
+
+    pool = WaitingPool.from_url(
         url,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         max_connections=max_connections,
         retry=Retry(NoBackoff(), 1),
     )
+    return Redis.from_pool(pool)

@@ -7,23 +7,26 @@ from typing import Any
 
 from streamgate.contracts.cache import CACHE
 from streamgate.contracts.prefixes import SERVICES
+from streamgate.health import Check
 from streamgate.hooks import hookimpl
+from streamgate.lifecycle import SimpleUnit, Unit
 from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.services import Offer
 from streamgate.web.routes import Route
 from streamgate_cache.config import CacheConfig
+from streamgate_cache.engines import Engine
 
 
 class CachePlugin:
     def __init__(self, ctx: PluginContext) -> None:
-        from streamgate.sdk.clock import SYSTEM_CLOCK
-        from streamgate_cache.memory import MemoryCache
         from streamgate_cache.routes import CacheRoutes
         from streamgate_cache.service import CacheService
 
         config: CacheConfig = ctx.config
-        memory = MemoryCache(max_bytes=config.max_bytes, max_entries=config.max_entries, clock=SYSTEM_CLOCK)
-        self.service = CacheService(memory, max_value_bytes=config.max_value_bytes)
+        self._engine = _open_engine(config)
+        self.service = CacheService(
+            self._engine, max_value_bytes=config.max_value_bytes, default_ttl_s=config.default_ttl_s
+        )
         self._routes = CacheRoutes(self.service)
 
     @hookimpl
@@ -33,6 +36,28 @@ class CachePlugin:
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
         return self._routes.routes()
+
+    @hookimpl
+    def collect_units(self) -> Sequence[Unit]:
+        return [SimpleUnit("cache.engine", on_stop=self._engine.close)]
+
+    @hookimpl
+    def collect_checks(self) -> Sequence[Check]:
+        """Without its store the cache answers that it has nothing: slower for others, and no reason to be unready."""
+        return [Check("cache", self._engine.probe, critical=False)]
+
+
+def _open_engine(config: CacheConfig) -> Engine:
+    """Nothing is connected yet."""
+    url = config.url.reveal()
+    if url.startswith("redis"):
+        from streamgate_cache.redis_engine import RedisCache
+
+        return RedisCache(url)
+    from streamgate.sdk.clock import SYSTEM_CLOCK
+    from streamgate_cache.memory import MemoryCache
+
+    return MemoryCache(max_bytes=config.max_bytes, max_entries=config.max_entries, clock=SYSTEM_CLOCK)
 
 
 PLUGIN = PluginInfo(

@@ -23,7 +23,7 @@ async def home(tmp_path: Path) -> AsyncIterator[House]:
 async def test_value_is_set_read_counted_and_deleted(home: House) -> None:
     async with home.client(ADMIN) as client:
         wanted = {"key": "k", "value": {"deep": [1, None]}, "ttl_s": 60}
-        assert (await client.post("/api/v1/cache/set", json=wanted)).json() == {"key": "k"}
+        assert (await client.post("/api/v1/cache/set", json=wanted)).json() == {"key": "k", "stored": True}
         found = (await client.get("/api/v1/cache/get", params={"key": "k"})).json()
         assert (found["key"], found["value"]) == ("k", {"deep": [1, None]})
         assert 59 < found["ttl_s"] <= 60
@@ -34,6 +34,21 @@ async def test_value_is_set_read_counted_and_deleted(home: House) -> None:
             assert answer.json() == {"deleted": expected}
         missing = await client.get("/api/v1/cache/get", params={"key": "k"})
         assert (missing.status_code, missing.json()["code"]) == (404, "cache.missing")
+
+
+async def test_a_namespace_is_cleared(home: House) -> None:
+    async with home.client(ADMIN) as client:
+        for namespace in ("one", "two"):
+            await client.post("/api/v1/cache/set", json={"key": "k", "value": 1, "namespace": namespace})
+        assert (await client.delete("/api/v1/cache/clear", params={"namespace": "one"})).status_code == 204
+        for namespace, status in (("one", 404), ("two", 200)):
+            answer = await client.get("/api/v1/cache/get", params={"key": "k", "namespace": namespace})
+            assert answer.status_code == status
+
+
+async def test_our_services_may(home: House) -> None:
+    async with home.client(Actor(kind="service", user_id="metadata")) as client:
+        assert (await client.get("/api/v1/cache/stats")).status_code == 200
 
 
 async def test_value_that_is_too_large_is_refused(home: House) -> None:
@@ -55,6 +70,7 @@ async def test_nobody_else_may(home: House, actor: Actor, status: int) -> None:
             await client.get("/api/v1/cache/get", params={"key": "k"}),
             await client.post("/api/v1/cache/set", json={"key": "k", "value": 1}),
             await client.delete("/api/v1/cache/delete", params={"key": "k"}),
+            await client.delete("/api/v1/cache/clear"),
             await client.get("/api/v1/cache/stats"),
         ):
             assert answer.status_code == status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamgate.contracts.cache import CacheKey, CacheSet
+from streamgate.contracts.cache import CacheKey, CacheNamespace, CacheSet, NamespaceStats
 from streamgate.errors import Invalid, StreamgateError, TooLarge
 from streamgate.testing.clock import FakeClock
 from streamgate_cache.memory import MemoryCache
@@ -13,7 +13,7 @@ from streamgate_cache.service import CacheService
 
 def service(max_value_bytes: int = 100) -> CacheService:
     memory = MemoryCache(max_bytes=10_000, max_entries=10, clock=FakeClock())
-    return CacheService(memory, max_value_bytes=max_value_bytes)
+    return CacheService(memory, max_value_bytes=max_value_bytes, default_ttl_s=50)
 
 
 async def test_a_value_comes_back_as_it_was_and_later_changes_do_not_reach_it() -> None:
@@ -31,6 +31,21 @@ async def test_namespaces_are_apart() -> None:
     assert (await cache.get(CacheKey(key="k", namespace="two"))).found is False
 
 
+async def test_what_has_no_time_to_live_is_given_one() -> None:
+    cache = service()
+    await cache.set(CacheSet(key="k", value=1))
+    assert (await cache.get(CacheKey(key="k"))).ttl_s == 50
+
+
+async def test_a_namespace_is_cleared() -> None:
+    cache = service()
+    await cache.set(CacheSet(key="k", value=1, namespace="one"))
+    await cache.clear(CacheNamespace(namespace="one"))
+    assert (await cache.get(CacheKey(key="k", namespace="one"))).found is False
+    with pytest.raises(Invalid):
+        await cache.clear(CacheNamespace(namespace=""))
+
+
 async def test_stats_count_hits_and_misses() -> None:
     cache = service()
     await cache.set(CacheSet(key="k", value=1))
@@ -39,6 +54,7 @@ async def test_stats_count_hits_and_misses() -> None:
     stats = await cache.stats()
     assert (stats.hits, stats.misses, stats.hit_ratio, stats.entries, stats.engine) == (1, 1, 0.5, 1, "memory")
     assert stats.bytes == len("default") + len("k") + len("1")
+    assert stats.namespaces == (NamespaceStats(namespace="default", hits=1, misses=1, entries=1, bytes=stats.bytes),)
 
 
 @pytest.mark.parametrize(
