@@ -35,11 +35,17 @@ class BlobSettings:
 
     url: str = config_field(
         "",
-        help="file:///path (shared by all processes). Default: blobs/ in the data directory.",
-        validator=url_of("file"),
+        help="file:///path (shared by all processes), or s3://bucket?endpoint=https://host&region=…&prefix=… "
+        "Default: blobs/ in the data directory.",
+        validator=url_of("file", "s3"),
     )
+    access_key: Secret = config_field(
+        Secret(""), help="S3 access key. Without one: AWS_ACCESS_KEY_ID and AWS's other usual places."
+    )
+    secret_key: Secret = config_field(Secret(""), help="S3 secret key, with access_key.")
     reserve_bytes: int = config_field(
-        536_870_912, help="Free space on the disk that is left alone: writing is refused (503 blobs.full) before that."
+        536_870_912,
+        help="Free space on the disk that is left alone: writing is refused (503 blobs.full) before that. Files only.",
     )
 
 
@@ -52,6 +58,11 @@ class BusSettings:
         help="memory: (one process) or nats://[user:password@]host:port.",
         env="NATS_URL",
         validator=url_of("memory", "nats", "tls"),
+    )
+    identity: str = config_field(
+        "",
+        help="File with this process' identity, from `streamgate identity issue`. NATS does not start without one; "
+        "`none` does without: then whoever reaches the bus may do everything.",
     )
 
 

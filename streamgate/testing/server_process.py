@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -120,7 +120,7 @@ class ServerProcess(ABC):
     def prepare(self) -> None:  # noqa: B027 - who needs files makes them
         """Runs once, in the new folder, before the first start."""
 
-    def popen_options(self) -> dict[str, int | list[int]]:
+    def popen_options(self) -> Mapping[str, object]:
         """More arguments for Popen."""
         return {}
 
@@ -178,7 +178,7 @@ class ServerProcess(ABC):
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **self.popen_options(),  # type: ignore[call-overload]  # user, group, extra_groups
+                **self.popen_options(),  # type: ignore[call-overload]  # env, user, group, extra_groups
             )
         _guard.add(self.pid)
         ends_at = time.monotonic() + START_TIMEOUT_S

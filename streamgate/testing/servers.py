@@ -52,7 +52,7 @@ class NatsServer(ServerProcess):
     def command(self) -> Sequence[str]:
         files = str(self.directory)
         address = ["-a", "127.0.0.1", "-p", str(self.port)]
-        return [_find_program("nats-server"), *address, "-js", "-sd", files, "-c", f"{files}/nats.conf"]
+        return [find_program("nats-server"), *address, "-js", "-sd", files, "-c", f"{files}/nats.conf"]
 
     def is_ready(self) -> bool:
         # The port opens before JetStream has recovered its streams; this line comes after.
@@ -206,7 +206,7 @@ def _may_enter(folder: Path) -> bool:
     return bool(folder.stat().st_mode & stat.S_IXOTH)
 
 
-def _find_program(name: str) -> str:
+def find_program(name: str) -> str:
     """Beside the interpreter (a virtual environment need not be on PATH), else on PATH."""
     found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     if found is None:

@@ -1,7 +1,7 @@
-"""Whether all processes of a split mean the same folder: a container without the mount has one of its own.
+"""Whether all processes of a split mean the same store: a container without the mount has a folder of its own.
 
-The folder holds a file with a random id. A process that starts tells the others its id and hears theirs; where they
-differ it refuses to start.
+The store holds a file (or object) with a random id. A process that starts tells the others its id and hears theirs;
+where they differ it refuses to start.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import orjson
@@ -38,11 +39,17 @@ def store_id(root: Path) -> str:
 
 
 class Agreement:
-    """Says our id, and answers those who ask."""
+    """Says our id, and answers those who ask.
 
-    def __init__(self, bus: Bus, root: Path, source: str) -> None:
+    Args:
+        place: how a person calls the store.
+        identify: reads its id.
+    """
+
+    def __init__(self, bus: Bus, place: str, source: str, identify: Callable[[], Awaitable[str]]) -> None:
         self._bus = bus
-        self._root = root
+        self._place = place
+        self._identify = identify
         self._source = source
         self._id = ""
         self._other = ""
@@ -50,8 +57,8 @@ class Agreement:
         self._subscription: Subscription | None = None
 
     async def start(self) -> None:
-        """Raises StoreFault: another process has another folder."""
-        self._id = await asyncio.to_thread(store_id, self._root)
+        """Raises StoreFault: another process has another store."""
+        self._id = await self._identify()
         self._subscription = await self._bus.subscribe_everyone(SUBJECT, self._heard, resync=self._ask)
         try:
             async with asyncio.timeout(WAIT_S):
@@ -60,8 +67,8 @@ class Agreement:
             return
         await self.stop()
         raise StoreFault(
-            f"blobs: {self._root} is another folder here than in {self._other}: mount the same one into every "
-            "process (STREAMGATE_BLOBS__URL=file:///path)"
+            f"blobs: {self._place} is another store here than in {self._other}: give every process the same "
+            "(STREAMGATE_BLOBS__URL; of a folder, mount the same one)"
         )
 
     async def stop(self) -> None:

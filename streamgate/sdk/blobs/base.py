@@ -11,9 +11,9 @@ has returned survives kill -9 of this process.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import attrs
 
@@ -73,10 +73,12 @@ class BlobInfo:
 
 @attrs.frozen(kw_only=True)
 class PartInfo:
-    """A part that was written: `sha256` is lower-case hex, or "" where it was not wanted."""
+    """A part that was written: `sha256` is lower-case hex, or "" where it was not wanted; `tag` is the store's name
+    for these bytes, "" where it has none."""
 
     size_bytes: int
     sha256: str
+    tag: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -110,6 +112,10 @@ def check_prefix(prefix: str) -> str:
 
 class BlobStore(Protocol):
     """Usable while its units run, from one event loop. No method blocks the loop."""
+
+    @property
+    def min_part_bytes(self) -> int:
+        """The least that a part has, but for an object's last one."""
 
     def units(self, plugin: str) -> list[Unit]:
         """`<plugin>.blobs`: return it in `collect_units`; units that use the store need it."""
@@ -151,11 +157,15 @@ class BlobStore(Protocol):
         """Removes everything below a prefix that is not empty; returns how many objects there were."""
 
     def list(self, prefix: str = "") -> AsyncIterator[BlobStat]:
-        """Everything below a prefix, sorted by key."""
+        """Everything below a prefix, in the store's own order."""
 
     def local_path(self, key: str) -> Path | None:
         """The object's file, for sendfile and the like; None where there are no files. Whether it exists is not
         looked at. Never write to it."""
+
+    async def signed_url(self, key: str, *, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
+        """An address that lets whoever has it do this once or more until it expires; None where the store is not
+        reached by HTTP (files)."""
 
     # --- objects in parts: uploads -------------------------------------------------------------------
 
@@ -182,8 +192,8 @@ class BlobStore(Protocol):
 
         Args:
             number: from 1, in the order of offsets.
-            offset: where it begins in the object. Parts other than the last have one size, at least 5 MiB where
-                the store is S3.
+            offset: where it begins in the object. Parts other than the last have one size, at least
+                `min_part_bytes`.
             limit_bytes: more than that is refused before it can touch the next part.
 
         Raises:
@@ -192,8 +202,14 @@ class BlobStore(Protocol):
             BlobIncomplete: the token is not known (finished or aborted).
         """
 
-    async def finish_multipart(self, key: str, token: str, size_bytes: int) -> BlobStat:
+    async def finish_multipart(
+        self, key: str, token: str, size_bytes: int, *, tags: Mapping[int, str] | None = None
+    ) -> BlobStat:
         """Makes the object appear under its key. Finishing again is harmless.
+
+        Args:
+            tags: of the parts that are meant, by number. Some stores cannot tell without them which bytes of a part
+                that was written more than once are the last.
 
         Raises:
             BlobIncomplete: `blobs.incomplete`, it is not `size_bytes` long.

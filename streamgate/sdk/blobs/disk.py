@@ -18,12 +18,12 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 from streamgate.health import Check
 from streamgate.lifecycle import SimpleUnit, Unit
@@ -61,6 +61,8 @@ class DiskStore:
     Args:
         agreement: asked at the start where other processes use the same folder.
     """
+
+    min_part_bytes = 1
 
     def __init__(self, root: Path, *, reserve_bytes: int, agreement: Agreement | None = None) -> None:
         self.root = root
@@ -211,6 +213,10 @@ class DiskStore:
     def local_path(self, key: str) -> Path | None:
         return self._path(key)
 
+    async def signed_url(self, key: str, *, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
+        check_key(key)
+        return None
+
     def _path(self, key: str) -> Path:
         return self.root / check_key(key)
 
@@ -251,7 +257,9 @@ class DiskStore:
         info = writer.info()
         return PartInfo(size_bytes=info.size_bytes, sha256=info.sha256)
 
-    async def finish_multipart(self, key: str, token: str, size_bytes: int) -> BlobStat:
+    async def finish_multipart(
+        self, key: str, token: str, size_bytes: int, *, tags: Mapping[int, str] | None = None
+    ) -> BlobStat:
         return await self._run(self._finish_now, key, self._path(key), self._part_path(token), size_bytes)
 
     def _finish_now(self, key: str, final: Path, part: Path, size_bytes: int) -> BlobStat:

@@ -228,7 +228,7 @@ async def test_process_with_a_folder_of_its_own_does_not_start(tmp_path: Path) -
     bus = MemoryBus(is_local=False)
     one, two = split_store(bus, tmp_path / "one"), split_store(bus, tmp_path / "two")
     async with running(bus_unit(bus), *one.units("one")):
-        with pytest.raises(StartFailed, match="another folder"):
+        with pytest.raises(StartFailed, match="another store"):
             async with running(*two.units("two")):
                 pass
         await one.put_bytes("k", b"still fine")
