@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 
 from streamgate.settings.fields import POSITIVE, Secret, UrlParts, config_field, url_of
+from streamgate.settings.limits import LimitSettings
 from streamgate.settings.outgoing import OutgoingSettings
 from streamgate.settings.process import LogSettings, PluginSettings, ServicesSettings, TelemetrySettings
 from streamgate.settings.server import ServerSettings
@@ -18,6 +19,7 @@ __all__ = [
     "BusSettings",
     "DatabaseSettings",
     "KernelSettings",
+    "LimitSettings",
     "LogSettings",
     "OutgoingSettings",
     "PluginSettings",
@@ -39,6 +41,7 @@ class KernelSettings:
     profile: str = ""
     data_dir: Path = config_field(Path("data"), help="Folder of everything the embedded default writes.")
     server: ServerSettings = attrs.field(factory=ServerSettings)
+    limits: LimitSettings = attrs.field(factory=LimitSettings)
     database: DatabaseSettings = attrs.field(factory=DatabaseSettings)
     blobs: BlobSettings = attrs.field(factory=BlobSettings)
     bus: BusSettings = attrs.field(factory=BusSettings)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+import attrs
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streamgate import __version__
@@ -20,8 +21,9 @@ from streamgate.web.access import AccessLog, line_writer
 from streamgate.web.edge import ROUTE_KEY, Edge
 from streamgate.web.intake import has_body, take_in
 from streamgate.web.openapi import Description, describe
+from streamgate.web.outward import AheadOfEdge, refuse_websocket
 from streamgate.web.problems import MethodNotAllowed, RouteNotFound
-from streamgate.web.routes import Authenticator, Mount, Route
+from streamgate.web.routes import Authenticator, EdgePolicy, Mount, Route
 from streamgate.web.system import system_routes
 from streamgate.web.table import RouteTable
 from streamgate.web.typed import Endpoint
@@ -38,17 +40,23 @@ class App:
         settings: ServerSettings,
         description: Description,
         access_log: AccessLog,
+        policy: EdgePolicy | None = None,
     ) -> None:
         self.routes = tuple(routes)
         self.mounts = tuple(mounts)
         self.description = description
         self._access_log = access_log
+        self._policy = policy
         self._read_timeout_s = settings.read_timeout_s
         in_order = sorted(mounts, key=lambda mount: (mount.order, -len(mount.prefix)))
-        self._ahead = [mount for mount in in_order if mount.order <= 0]
+        ahead = [mount for mount in in_order if mount.order <= 0]
+        if policy is not None:
+            ahead = [attrs.evolve(mount, app=AheadOfEdge(mount.app, policy)) for mount in ahead]
+        self._ahead = ahead
+        self._sockets = [mount for mount in ahead if mount.websocket]
         self._behind = [mount for mount in in_order if mount.order > 0]
         self._table = RouteTable(
-            (each.method, each.path, Endpoint(each, authenticator, settings.max_body_bytes)) for each in routes
+            (each.method, each.path, Endpoint(each, authenticator, settings.max_body_bytes, policy)) for each in routes
         )
         self._general = Edge(self._route, access_log)
 
@@ -62,10 +70,14 @@ class App:
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
-            app = _mounted([mount for mount in self._ahead if mount.websocket], scope["path"]) or _refuse_websocket
+            app = _mounted(self._sockets, scope["path"]) or refuse_websocket
             await app(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        instead = None if self._policy is None else await self._policy.enter(scope)
+        if instead is not None:
+            await instead(scope, receive, send)
+            return
         method, path = scope["method"], scope["path"]
         found = self._table.find(method, path)
         if found.allowed:
@@ -94,12 +106,6 @@ def _mounted(mounts: Sequence[Mount], path: str) -> ASGIApp | None:
     return None
 
 
-async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
-    """Closing before accepting is HTTP 403."""
-    await receive()
-    await send({"type": "websocket.close", "code": 1000})
-
-
 def is_below(path: str, prefix: str) -> bool:
     """Whether a path is the prefix or below it: `/api/v1/streaming` is not below `/api/v1/stream`."""
     return path == prefix or path.startswith(prefix.rstrip("/") + "/")
@@ -116,8 +122,9 @@ def build_app(
     readiness: Callable[[], Awaitable[Readiness]],
     began_s: float,
     access_log: AccessLog | None = None,
+    policy: EdgePolicy | None = None,
 ) -> App:
-    """The application of one listener; `/health`, `/ready` and `/openapi.json` are added.
+    """The application of one listener; `/health`, `/ready`, `/openapi.json` and the policy's pages are added.
 
     Args:
         service: what the listener calls itself in `/health`.
@@ -125,6 +132,7 @@ def build_app(
         readiness: probes the dependencies now.
         began_s: when the process began, by `time.monotonic()`.
         access_log: by default to standard error, for people, from INFO on.
+        policy: what every request meets; without one, nothing is limited.
 
     Raises:
         ValueError: two routes answer the same method and path, or two mounts have one prefix and order.
@@ -138,6 +146,8 @@ def build_app(
         return Liveness(status="ok", service=service, version=__version__, mode=mode, uptime_s=uptime_s)
 
     every_route = [*routes, *system_routes(liveness, readiness, lambda: description)]
-    description = describe(every_route, title=f"StreamGate {service}", version=__version__)
+    every_route += policy.routes if policy is not None else ()
+    documents = [document for mount in mounts for document in mount.documents]
+    description = describe([*every_route, *documents], title=f"StreamGate {service}", version=__version__)
     access_log = access_log or AccessLog(line_writer(LogSettings()))
-    return App(every_route, mounts, authenticator, settings, description, access_log)
+    return App(every_route, mounts, authenticator, settings, description, access_log, policy)

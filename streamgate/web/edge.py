@@ -1,4 +1,4 @@
-"""The one middleware: request id out, trace in, recovery, access log, measures, two security headers. Pure ASGI.
+"""The one middleware: request id out, trace in, recovery, access log, measures, headers. Pure ASGI.
 
 One layer that wraps `send` once, where a stack of five would wrap it five times.
 """
@@ -18,6 +18,7 @@ from streamgate.telemetry.measures import Levels, Timings
 from streamgate.telemetry.tracing import TRACING, child_of, is_traced, note_span, trace_id_of
 from streamgate.web.access import Access, AccessLog, shown_path
 from streamgate.web.client import client_address
+from streamgate.web.outward import answer_headers
 from streamgate.web.problems import ProblemResponse, error_from
 from streamgate.web.request_id import request_id_of, traceparent_of
 from streamgate.web.typed import ACTOR_KEY
@@ -35,7 +36,6 @@ IN_FLIGHT = Levels("streamgate_http_requests_in_flight", "Requests that are bein
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _TRACEPARENT = b"traceparent"
-_SECURITY = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
 
 class Edge:
@@ -47,7 +47,7 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began_s = time.perf_counter()
-        exchange = _Exchange(request_id_of(scope), send)
+        exchange = _Exchange(request_id_of(scope), send, scope)
         _enter_trace(scope, exchange)
         token = enter_call(CallContext(request_id=exchange.request_id, traceparent=exchange.traceparent))
         IN_FLIGHT.add(1)
@@ -133,6 +133,7 @@ class _Exchange:
     """The answer on its way out: marked with the request id, measured."""
 
     __slots__ = (
+        "_scope",
         "_send",
         "began_ns",
         "code",
@@ -145,8 +146,9 @@ class _Exchange:
         "traceparent",
     )
 
-    def __init__(self, request_id: str, send: Send) -> None:
+    def __init__(self, request_id: str, send: Send, scope: Scope) -> None:
         self.request_id = request_id
+        self._scope = scope
         self._send = send
         self.has_started = False
         self.status = CLIENT_LEFT  # until something is answered
@@ -163,10 +165,5 @@ class _Exchange:
         elif message["type"] == "http.response.start":
             self.has_started = True
             self.status = message["status"]
-            headers = list(message.get("headers", ()))
-            present = {name for name, _ in headers}
-            headers += [pair for pair in _SECURITY if pair[0] not in present]
-            if b"x-request-id" not in present:
-                headers.append((b"x-request-id", self.request_id.encode()))
-            message = {**message, "headers": headers}
+            message = {**message, "headers": answer_headers(message, self._scope)}
         await self._send(message)

@@ -16,7 +16,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from streamgate.errors import Internal, NotFound, StreamgateError
+from streamgate.errors import Conflict, Internal, Invalid, NotFound, StreamgateError
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -36,6 +36,24 @@ class RequestTimedOut(StreamgateError):
     """The client took longer than `server.read_timeout_s` to send the next bytes of its body."""
 
     code, status, title, retryable = "request.timed_out", 408, "The request took too long to arrive", True
+
+
+class UrlTooLong(StreamgateError):
+    code, status, title = "request.url_too_long", 414, "URL too long"
+
+
+class HeadersTooLarge(StreamgateError):
+    code, status, title = "request.headers_too_large", 431, "Too many headers, or too large ones"
+
+
+class IdempotencyMismatch(Invalid):
+    code, title = "request.idempotency_mismatch", "The Idempotency-Key was used for another request"
+
+
+class IdempotencyInProgress(Conflict):
+    """The first request with this key is not answered yet."""
+
+    code, title, retryable = "request.idempotency_in_progress", "The same request is being answered", True
 
 
 class RouteNotFound(NotFound):

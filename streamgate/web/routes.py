@@ -16,12 +16,13 @@ documents all of it in OpenAPI. A handler may return a Starlette `Response` inst
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import attrs
 from starlette.requests import Request
-from starlette.types import ASGIApp
+from starlette.responses import Response
+from starlette.types import ASGIApp, Scope
 
 from streamgate.context import Actor
 from streamgate.errors import StreamgateError
@@ -95,6 +96,7 @@ class Route:
             404 come ahead of 413, 415 and 422. For policy owner where the id is in the path or query.
         reads_bearer: False on public routes that must work whatever credential is sent (sign-in, health).
             Elsewhere a bad credential is 401 on a public route too: nobody becomes anonymous unawares.
+        only_reads: a POST that changes nothing: API keys that may only read may call it.
         accepts: media types of a raw body, for the documentation.
         headers_doc: request header names the handler reads, with a sentence each.
         audited: False where a request that changes state is too frequent and too harmless for the audit trail
@@ -117,10 +119,17 @@ class Route:
     raw_body: bool = attrs.field(default=False, kw_only=True)
     guard: Guard | None = attrs.field(default=None, kw_only=True)
     reads_bearer: bool = attrs.field(default=True, kw_only=True)
+    only_reads: bool = attrs.field(default=False, kw_only=True)
     accepts: tuple[str, ...] = attrs.field(default=(), kw_only=True)
     produces: tuple[str, ...] = attrs.field(default=("application/json",), kw_only=True)
     headers_doc: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
     audited: bool = attrs.field(default=True, kw_only=True)
+
+    @property
+    def creates(self) -> bool:
+        """Makes something: an `Idempotency-Key` is honoured. Raw bodies are not: they stream, and what takes them
+        (the parts of an upload) may be repeated without harm or says so itself."""
+        return self.method == "POST" and self.status in (201, 202) and not self.raw_body
 
 
 @attrs.frozen(kw_only=True)
@@ -132,6 +141,7 @@ class Mount:
     end of the path. `order` above 0: asked, lowest first, only for what neither they nor a route answer,
     and behind the middleware (the gateway's forwarder). Requests whose body nobody read are tidied up.
     With `websocket` the application is given `websocket` scopes too; elsewhere they are refused with 403.
+    `documents`: the operations it answers, for OpenAPI alone; their handlers are never called.
     """
 
     prefix: str
@@ -140,6 +150,7 @@ class Mount:
     summary: str
     order: int = 0
     websocket: bool = False
+    documents: tuple[Route, ...] = ()
 
 
 class Authenticator(Protocol):
@@ -151,4 +162,43 @@ class Authenticator(Protocol):
         Raises:
             Unauthorized: `auth.token_invalid` (and kin), a credential is sent and is not good.
             Unavailable: `auth.unavailable`, the key set cannot be had; never open, never 401.
+        """
+
+
+ANSWER_HEADERS = "streamgate.answer_headers"
+"""Where the scope keeps the list of headers that the answer gets, those it has already aside (but for Vary)."""
+
+Rendered = Response | bytes | None
+"""What an endpoint answers with: a response, the JSON of its answer, or nothing."""
+
+
+class EdgePolicy(Protocol):
+    """What every request of a process meets: CORS, security headers, limits, repeated requests. The one
+    implementation is `sdk/edge`. All of it adds to `scope[ANSWER_HEADERS]`, in place."""
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """Pages of its own, for every listener."""
+
+    async def enter(self, scope: Scope) -> ASGIApp | None:
+        """Before anything is routed, of mounts and WebSockets too. What it gives answers instead (CORS preflight).
+
+        Raises:
+            UrlTooLong, HeadersTooLarge, TooMany: 414, 431, 429.
+        """
+
+    async def admit(self, scope: Scope, actor: Actor) -> None:
+        """When it is known who asks.
+
+        Raises:
+            TooMany: 429.
+        """
+
+    async def once(
+        self, call: Call[Any, Any], route: Route, plain: Any, answer: Callable[[], Awaitable[Rendered]]
+    ) -> Rendered:
+        """The answer of a route that creates: a new one, or the one that was given for this Idempotency-Key.
+
+        Raises:
+            IdempotencyMismatch, IdempotencyInProgress: 422, 409; and what `answer` raises, or raised then.
         """

@@ -24,7 +24,7 @@ from streamgate.errors import DeadlineExceeded, FieldError, Forbidden, Invalid, 
 from streamgate.web.body import read_json
 from streamgate.web.problems import RequestTimedOut
 from streamgate.web.request_id import request_id_of, traceparent_of
-from streamgate.web.routes import Authenticator, Call, Policy, Route
+from streamgate.web.routes import Authenticator, Call, EdgePolicy, Policy, Rendered, Route
 from streamgate.web.structure import NUL_REFUSED, structure
 from streamgate.wire import tolerant
 
@@ -40,9 +40,12 @@ _MAX_QUERY_FIELDS = 100
 class Endpoint:
     """One route, ready to answer. `path_params` of the scope are set by the route table."""
 
-    def __init__(self, route: Route, authenticator: Authenticator, max_body_bytes: int) -> None:
+    def __init__(
+        self, route: Route, authenticator: Authenticator, max_body_bytes: int, policy: EdgePolicy | None = None
+    ) -> None:
         self.route = route
         self._authenticator = authenticator
+        self._policy = policy
         self._max_body_bytes = max_body_bytes if route.max_body_bytes is None else route.max_body_bytes
         self._wants_texts = route.query is not None or route.guard is not None
         self._unstructure = tolerant.get_unstructure_hook(route.answer) if route.answer is not None else None
@@ -59,7 +62,7 @@ class Endpoint:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": response or b"", "more_body": False})
 
-    async def _respond(self, request: Request) -> Response | bytes | None:
+    async def _respond(self, request: Request) -> Rendered:
         route = self.route
         ends_at_s = request.scope.get(DEADLINE_KEY)
         if route.timeout_s is not None:
@@ -68,26 +71,34 @@ class Endpoint:
         if route.policy.level != "token" and route.reads_bearer:
             actor = await self._authenticator.authenticate(request.headers)
         request.scope[ACTOR_KEY] = actor
+        if self._policy is not None and route.reads_bearer:
+            await self._policy.admit(request.scope, actor)
         check_policy(route.policy, actor)
+        if route.method != "GET" and not (route.only_reads or actor.may_change):
+            raise Forbidden("this API key may only read; it takes one with the scope upload")
         request_id, traceparent = request_id_of(request.scope), traceparent_of(request.scope)
         context = CallContext(request_id=request_id, actor=actor, deadline_s=ends_at_s, traceparent=traceparent)
         with use_call(context):
             texts = _texts(request) if self._wants_texts else {}
             if route.guard is not None:
                 await route.guard(actor, texts)
-            body = await self._read_body(request) if route.body is not None else None
+            plain = await self._read_body(request) if route.body is not None else None
+            body = None if route.body is None else structure(route.body, plain, what="the body")
             query = None if route.query is None else structure(route.query, texts, what="the query", from_texts=True)
             call: Call[Any, Any] = Call(body=body, query=query, actor=actor, request=request)
-            return self._render(await self._handle(call, context))
+            if self._policy is not None and route.creates:
+                return await self._policy.once(call, route, plain, lambda: self._answer(call, context))
+            return await self._answer(call, context)
 
     async def _read_body(self, request: Request) -> Any:
-        assert self.route.body is not None
         try:
             async with asyncio.timeout(self.route.timeout_s):
-                plain = await read_json(request, self._max_body_bytes)
+                return await read_json(request, self._max_body_bytes)
         except TimeoutError as fault:
             raise RequestTimedOut(f"the body had not come after {self.route.timeout_s:g} s") from fault
-        return structure(self.route.body, plain, what="the body")
+
+    async def _answer(self, call: Call[Any, Any], context: CallContext) -> Rendered:
+        return self._render(await self._handle(call, context))
 
     async def _handle(self, call: Call[Any, Any], context: CallContext) -> Any:
         limit = asyncio.timeout(context.remaining_s())
@@ -99,7 +110,7 @@ class Endpoint:
                 raise
             raise DeadlineExceeded(f"{self.route.method} {self.route.path} did not finish in time") from fault
 
-    def _render(self, answer: Any) -> Response | bytes | None:
+    def _render(self, answer: Any) -> Rendered:
         if answer is None or isinstance(answer, Response):
             return answer
         if self._unstructure is None:
