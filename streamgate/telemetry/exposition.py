@@ -176,7 +176,8 @@ _registered: list[_KernelMeasures] = []
 def register_measures() -> None:
     """Puts the kernel's measures into the default registry, once; whoever reads that calls it (`/metrics` does)."""
     if not _registered:
-        from prometheus_client import REGISTRY
+        from prometheus_client import REGISTRY, disable_created_metrics
 
+        disable_created_metrics()  # when a series began: half the lines, and nobody asks
         _registered.append(_KernelMeasures())
         REGISTRY.register(_registered[0])

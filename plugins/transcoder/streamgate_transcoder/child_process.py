@@ -7,15 +7,19 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
+from loguru import logger
 
 import streamgate
+from streamgate.context import current_call
 from streamgate.contracts.media import MediaChildFailed
 from streamgate.errors import error_from_wire
+from streamgate.telemetry.tracing import note_span
 from streamgate.wire import to_plain
 
 from .media.channel import HEADER, Frame, decode_header, encode_frame
@@ -25,6 +29,7 @@ _LINE_BUFFER_BYTES = 4 << 20
 _LARGEST_READ_BYTES = 16 << 20
 _STDERR_TAIL_BYTES = 64 << 10
 _LAST_WORDS_S = 5.0
+_LOGGED_CHARS = 2_000
 
 OnFrame = Callable[[Frame], Awaitable[None]]
 
@@ -92,6 +97,18 @@ class ChildProcess:
             MediaError: what the child found, as its own class.
             MediaChildFailed: the child died; worth another attempt.
         """
+        step = _ChildStep(task.task, self.pid)
+        try:
+            result = await self._serve(task, source, on_frame, step)
+        except BaseException as fault:
+            step.note(fault)
+            raise
+        step.note()
+        return result
+
+    async def _serve(
+        self, task: ChildTask, source: ReadableSource, on_frame: OnFrame, step: _ChildStep
+    ) -> dict[str, Any]:
         try:
             await self._send({"kind": "task", "task": to_plain(task)})
             if source.descriptor is not None:
@@ -100,8 +117,10 @@ class ChildProcess:
                 frame = await self._receive()
                 match frame.kind:
                     case "done":
+                        step.said(frame)
                         return dict(frame.head["result"])
                     case "fault":
+                        step.said(frame)
                         code, detail = str(frame.head["code"]), str(frame.head["detail"])
                         raise error_from_wire({"code": code, "status": 422, "detail": detail})
                     case "read":
@@ -177,8 +196,38 @@ class ChildProcess:
             said = os.read(self._stderr, _STDERR_TAIL_BYTES).decode(errors="replace").strip()
         except BlockingIOError:
             said = ""
+        logger.bind(pid=self.pid, task=task.task, how=how, said=said[-_LOGGED_CHARS:]).warning("child died")
         last_line = said.splitlines()[-1] if said else ""
         return f"the process for {task.task} ended by {how}" + (f": {last_line}" if last_line else "")
+
+
+class _ChildStep:
+    """A child's work as a step of the current call's trace. The child has no way to tell a collector itself."""
+
+    def __init__(self, task: str, pid: int) -> None:
+        self._task = task
+        self._pid = pid
+        self._sent_ns = time.time_ns()
+        self._worked_ns: tuple[int, int] | None = None
+
+    def said(self, frame: Frame) -> None:
+        """Its own times, as far as they can be true: its memory may be in other hands."""
+        began_ns, ended_ns = frame.head.get("began_ns"), frame.head.get("ended_ns")
+        are_times = isinstance(began_ns, int) and isinstance(ended_ns, int)
+        if are_times and self._sent_ns <= began_ns <= ended_ns <= time.time_ns():
+            self._worked_ns = (began_ns, ended_ns)
+
+    def note(self, fault: BaseException | str = "") -> None:
+        began_ns, ended_ns = self._worked_ns or (self._sent_ns, time.time_ns())
+        note_span(
+            f"child {self._task}",
+            "internal",
+            current_call().traceparent,
+            start_ns=began_ns,
+            end_ns=ended_ns,
+            attributes={"process.pid": self._pid, "streamgate.times_by": "child" if self._worked_ns else "parent"},
+            error=fault,
+        )
 
 
 def _settle(future: asyncio.Future[None]) -> None:

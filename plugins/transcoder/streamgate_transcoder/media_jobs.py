@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from streamgate.context import current_call
 from streamgate.contracts.hooks import JobKind, JobRun
 from streamgate.contracts.media import (
     AUDIO_KIND,
@@ -19,6 +20,7 @@ from streamgate.contracts.media import (
     ProbeResult,
 )
 from streamgate.sdk.blobs import BlobStore
+from streamgate.telemetry.tracing import trace_id_of
 from streamgate.wire import from_plain, to_plain
 
 from .blob_source import BlobSource, open_blob_source
@@ -113,4 +115,5 @@ class MediaJobs:
             source_size_bytes=source.size_bytes,
             limits=self._config.media_limits,
             sandbox=self._config.sandbox_limits,
+            trace_id=trace_id_of(current_call().traceparent),
         )

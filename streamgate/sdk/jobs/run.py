@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
@@ -24,6 +25,8 @@ from streamgate.contracts.jobs import (
 )
 from streamgate.errors import StreamgateError, Unavailable
 from streamgate.sdk.clock import Clock
+from streamgate.telemetry.measures import LONG_BOUNDS_S, Timings
+from streamgate.telemetry.tracing import Attributes, child_of, is_traced, note_span
 from streamgate.wire import from_plain, to_plain
 
 RETRY_S = 1.0
@@ -33,6 +36,14 @@ CANCEL_S = 5.0
 """How long a cancelled handler has to clean up before it is left behind."""
 
 StopReason = Literal["cancelled", "lost", "released"]
+Outcome = Literal["done", "failed", "cancelled", "lost", "released"]
+
+RUNS = Timings(
+    "streamgate_job_run_duration_seconds",
+    "Runs of leased jobs; outcome: done, failed, cancelled, lost (the lease), released (given back).",
+    ("kind", "outcome"),
+    LONG_BOUNDS_S,
+)
 
 
 class LeasedRun:
@@ -42,7 +53,7 @@ class LeasedRun:
     lease lasts. From then on the handler is cancelled and nothing more is told: somebody else has the job.
     """
 
-    def __init__(self, jobs: Jobs, kind: JobKind, lease: Lease, clock: Clock) -> None:
+    def __init__(self, jobs: Jobs, kind: JobKind, lease: Lease, clock: Clock, *, traceparent: str = "") -> None:
         self.job_id = lease.job_id
         self.lease_id = lease.lease_id
         self.attempt = lease.attempt
@@ -56,6 +67,9 @@ class LeasedRun:
         self._progress = 0.0
         self._stage = ""
         self._heard_s = clock.monotonic_s()
+        self._traceparent = traceparent
+        self._outcome: Outcome = "lost"
+        self._error = ""
         self._stop = asyncio.Event()
         self._stop_reason: StopReason = "released"
         self._log = logger.bind(job_id=lease.job_id, kind=lease.kind, attempt=lease.attempt)
@@ -85,7 +99,30 @@ class LeasedRun:
 
     async def run(self) -> None:
         """Returns when the job has an outcome or is somebody else's. Never raises for the handler's faults."""
-        context = CallContext(request_id=new_request_id(), actor=Actor(kind="service"))
+        parent, began_ns = self._traceparent, time.time_ns()
+        own = child_of(parent) if is_traced(parent) else parent
+        context = CallContext(request_id=new_request_id(), actor=Actor(kind="service"), traceparent=own)
+        try:
+            await self._run(context)
+        finally:
+            RUNS.of(self.kind_name, self._outcome).observe((time.time_ns() - began_ns) / 1e9)
+            about: Attributes = {
+                "streamgate.job.id": self.job_id,
+                "streamgate.job.attempt": self.attempt,
+                "streamgate.job.outcome": self._outcome,
+            }
+            if own != parent:
+                note_span(
+                    f"run {self.kind_name}",
+                    "consumer",
+                    parent,
+                    start_ns=began_ns,
+                    attributes=about,
+                    traceparent=own,
+                    error=self._error,
+                )
+
+    async def _run(self, context: CallContext) -> None:
         with use_call(context):
             working = asyncio.create_task(self._work(), name=f"job {self.job_id}")
             beating = asyncio.create_task(self._beat())
@@ -106,7 +143,8 @@ class LeasedRun:
             payload = _read_payload(self._kind, self._lease)
             result = to_plain(await self._kind.handler(payload, self))
             done = Complete(lease_id=self.lease_id, job_id=self.job_id, result=result or {})
-            await self._told(lambda: self._jobs.complete(done), last_word=True)
+            if await self._told(lambda: self._jobs.complete(done), last_word=True):
+                self._outcome = "done"
         except LeaseLost:
             return
         except StreamgateError as fault:
@@ -118,7 +156,9 @@ class LeasedRun:
 
     async def _fail(self, code: str, detail: str, *, retryable: bool) -> None:
         failed = Fail(lease_id=self.lease_id, job_id=self.job_id, code=code, detail=detail[:1000], retryable=retryable)
-        await self._told(lambda: self._jobs.fail(failed), last_word=True)
+        self._error = code
+        if await self._told(lambda: self._jobs.fail(failed), last_word=True):
+            self._outcome = "failed"
 
     async def _beat(self) -> StopReason:
         """Tells worker that we live, until the work must stop; then why."""
@@ -154,6 +194,7 @@ class LeasedRun:
 
     async def _abandon(self, working: asyncio.Task[None], reason: StopReason) -> None:
         self._log.bind(reason=reason).info("job stops")
+        self._outcome = reason
         working.cancel()
         _, late = await asyncio.wait({working}, timeout=CANCEL_S)
         if late:
@@ -165,8 +206,8 @@ class LeasedRun:
             except StreamgateError as fault:
                 self._log.bind(code=fault.code).info("lease was not given back; it runs out")
 
-    async def _told(self, tell: Callable[[], Awaitable[None]], *, last_word: bool = False) -> None:
-        """Says it until worker has heard it or the lease has run out.
+    async def _told(self, tell: Callable[[], Awaitable[None]], *, last_word: bool = False) -> bool:
+        """Says it until worker has heard it or the lease has run out; whether it was heard.
 
         Raises:
             LeaseLost: unless it was the last word, which nobody waits for any more.
@@ -177,18 +218,18 @@ class LeasedRun:
             except LeaseLost:
                 self._log.info("lease was lost; the outcome does not count")
                 if last_word:
-                    return
+                    return False
                 raise
             except Unavailable as fault:
                 if self._silence_s() >= self._lease.lease_s:
                     self._log.bind(code=fault.code).warning("worker was not to be reached; the lease has run out")
                     if last_word:
-                        return
+                        return False
                     raise LeaseLost("worker was not to be reached for as long as the lease lasted") from fault
                 await self._clock.sleep(RETRY_S)
             else:
                 self._heard_s = self._clock.monotonic_s()
-                return
+                return True
 
     def _silence_s(self) -> float:
         return self._clock.monotonic_s() - self._heard_s

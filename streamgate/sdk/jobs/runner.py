@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections import Counter
 
 from loguru import logger
@@ -26,8 +27,12 @@ from streamgate.errors import StreamgateError
 from streamgate.plugins import PluginContext
 from streamgate.sdk.clock import SYSTEM_CLOCK, Clock
 from streamgate.sdk.jobs.run import LeasedRun
+from streamgate.telemetry.measures import Levels
+from streamgate.telemetry.tracing import Attributes, note_span
 from streamgate.web.schema import Schemas
 from streamgate.wire import from_plain
+
+RUNNING = Levels("streamgate_jobs_running", "Jobs that run in this process.", ("kind",))
 
 POLL_S = 2.0
 DRAIN_S = 8.0
@@ -150,8 +155,10 @@ class Runner:
         while not self._is_stopping:
             self._wake.clear()
             try:
+                asked_ns = time.time_ns()
                 while not self._is_stopping and (lease := await self._lease()) is not None:
-                    self._begin(lease)
+                    self._begin(lease, asked_ns)
+                    asked_ns = time.time_ns()
             except StreamgateError as fault:
                 logger.bind(unit=self.name, code=fault.code).debug("no lease: worker is not to be reached")
             except Exception as fault:
@@ -175,14 +182,17 @@ class Runner:
             for wait in waits:
                 wait.cancel()
 
-    def _begin(self, lease: Lease) -> None:
-        run = LeasedRun(self._jobs, self._kinds[lease.kind], lease, self._clock)
+    def _begin(self, lease: Lease, asked_ns: int) -> None:
+        about: Attributes = {"streamgate.job.id": lease.job_id, "streamgate.job.attempt": lease.attempt}
+        leased = note_span(f"lease {lease.kind}", "consumer", lease.traceparent, start_ns=asked_ns, attributes=about)
+        run = LeasedRun(self._jobs, self._kinds[lease.kind], lease, self._clock, traceparent=leased)
         task = asyncio.create_task(run.run())
         self._runs[task] = run
+        RUNNING.add(1, lease.kind)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._runs[task]
+        RUNNING.add(-1, self._runs.pop(task).kind_name)
         self._wake.set()  # a place is free
         if not task.cancelled() and (fault := task.exception()) is not None:
             logger.bind(unit=self.name).opt(exception=fault).error("running a job failed")

@@ -74,6 +74,7 @@ def serve(line: ChildLine) -> None:
     """Waits for the task, does it, and answers with `done` or `fault`."""
     task = from_plain(ChildTask, line.receive().head["task"])
     source = _source(line, task)
+    began_ns = time.time_ns()
     sandbox.enter(task.sandbox)
     try:
         result = run_task(task, source, LineSink(line))
@@ -81,9 +82,13 @@ def serve(line: ChildLine) -> None:
         fault: MediaError = MediaTooLarge(f"it needs more than the {task.sandbox.memory_bytes >> 20} MiB allowed")
         if isinstance(error, MediaError) and not (isinstance(error, _MAY_BE_MEMORY) and _is_out_of_memory()):
             fault = error
-        line.send({"kind": "fault", "code": fault.code, "detail": fault.detail})
+        worked = {"began_ns": began_ns, "ended_ns": time.time_ns()}
+        line.send({"kind": "fault", "code": fault.code, "detail": fault.detail, **worked})
+    except Exception:
+        sys.stderr.write(f"task={task.task} trace_id={task.trace_id} failed\n")  # the traceback follows
+        raise
     else:
-        line.send({"kind": "done", "result": result})
+        line.send({"kind": "done", "result": result, "began_ns": began_ns, "ended_ns": time.time_ns()})
 
 
 # Decoders report want of memory as damage.

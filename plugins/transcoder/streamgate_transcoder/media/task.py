@@ -38,7 +38,8 @@ class AudioTask:
 
 @attrs.frozen(kw_only=True)
 class ChildTask:
-    """One piece of work. `source_by`: a 'descriptor' follows the frame, or ranges are asked for ('reads')."""
+    """One piece of work. `source_by`: a 'descriptor' follows the frame, or ranges are asked for ('reads').
+    `trace_id`: of the call it belongs to, for what the child writes to its standard error."""
 
     task: str  # a job kind of contracts.media
     payload: dict[str, Any]  # JSON of a ProbePayload, ChunkTask or AudioTask
@@ -46,3 +47,4 @@ class ChildTask:
     source_size_bytes: int
     limits: MediaLimits
     sandbox: SandboxLimits
+    trace_id: str = ""
