@@ -213,8 +213,9 @@ class _ChildStep:
     def said(self, frame: Frame) -> None:
         """Its own times, as far as they can be true: its memory may be in other hands."""
         began_ns, ended_ns = frame.head.get("began_ns"), frame.head.get("ended_ns")
-        are_times = isinstance(began_ns, int) and isinstance(ended_ns, int)
-        if are_times and self._sent_ns <= began_ns <= ended_ns <= time.time_ns():
+        if not isinstance(began_ns, int) or not isinstance(ended_ns, int):
+            return
+        if self._sent_ns <= began_ns <= ended_ns <= time.time_ns():
             self._worked_ns = (began_ns, ended_ns)
 
     def note(self, fault: BaseException | str = "") -> None:
