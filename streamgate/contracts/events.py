@@ -159,16 +159,13 @@ class SessionEndedEvent:
 
 @attrs.frozen(kw_only=True)
 class SignInEnded:
-    """A sign-in is over (auth): log-out, revocation, a refresh token that came twice. What was opened with it ends.
-
-    `subject_id`: the person; `everywhere`: all their sign-ins are over, so all their playback ends; otherwise that
-    of `session_ids` (an actor's `credential`)."""
+    """A sign-in or an API key is over (auth), by log-out, revocation, or a refresh token that came twice: what was
+    opened with it ends. `subject_id`: the credential, as in `Actor.credential`; it ends once, so `revision` is 1."""
 
     subject_id: str
     revision: int
-    session_ids: tuple[str, ...]
-    everywhere: bool
-    reason: Literal["logged_out", "revoked", "refresh_reused"]
+    user_id: str
+    reason: Literal["logged_out", "revoked", "refresh_reused", "replaced"]
 
 
 UPLOAD_FINISHED = EventType("upload.finished", UploadFinished)

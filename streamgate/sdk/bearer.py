@@ -1,8 +1,9 @@
-"""Who sends this request: the one implementation of `web.routes.Authenticator`.
+"""Who sends this request: the one implementation of `web.routes.Authenticator`. A bearer token, or an API key.
 
 Every service checks the bearer itself, against auth's key set, which it asks for by service reference and keeps.
 A key id that is not in it is asked for once more, but not more often than every few seconds, so that invented ones
-cost nothing. While no key set was ever had, nobody is signed in and nobody is refused: 503.
+cost nothing. While no key set was ever had, nobody is signed in and nobody is refused: 503. A token whose sign-in is
+over (`sdk/revocation.py`) is refused although it has not expired.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts.auth import (
     ACCESS_AUDIENCE,
     ACCESS_TYPE,
+    ACCOUNTS,
     AUTH,
     SIGNING_ALGORITHM,
+    Accounts,
     Auth,
     AuthUnavailable,
     TokenExpired,
@@ -29,7 +32,9 @@ from streamgate.contracts.auth import (
 )
 from streamgate.errors import StreamgateError
 from streamgate.plugins import PluginContext
+from streamgate.sdk.api_keys import ApiKeyCheck
 from streamgate.sdk.clock import SYSTEM_CLOCK, Clock
+from streamgate.sdk.revocation import Revocations, revocations_of
 
 MAX_TOKEN_CHARS = 4096
 REMEMBERED_TOKENS = 4096
@@ -48,15 +53,21 @@ class _Known:
 
 
 class BearerAuthenticator:
-    """Verifies access tokens; remembers the verified ones until they expire.
+    """Verifies access tokens and API keys; remembers the verified tokens until they expire.
 
     Args:
         auth: where the key set comes from.
+        accounts: who knows API keys and what was revoked.
     """
 
-    def __init__(self, auth: Auth, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, auth: Auth, accounts: Accounts, revocations: Revocations | None = None, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         self._auth = auth
+        self._accounts = accounts
         self._clock = clock
+        self._revocations = revocations or Revocations(clock)
+        self._api_keys = ApiKeyCheck(accounts, self._revocations, clock)
         self._keys: dict[str, jwt.PyJWK] = {}
         self._asked = 0
         self._asked_at_s = 0.0
@@ -65,15 +76,21 @@ class BearerAuthenticator:
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     async def authenticate(self, headers: Mapping[str, str]) -> Actor:
-        """The actor behind `Authorization: Bearer …`; ANONYMOUS without that header.
+        """The actor behind `Authorization: Bearer …` or `X-API-Key`; ANONYMOUS without both.
 
         Raises:
-            TokenInvalid, TokenExpired: 401.
-            AuthUnavailable: 503, no key set could be had yet.
+            TokenInvalid, TokenExpired, KeyInvalid: 401.
+            AuthUnavailable: 503, no key set could be had yet, or auth cannot be asked about the API key.
         """
-        header = headers.get("authorization")
-        if header is None:
+        header, api_key = headers.get("authorization"), headers.get("x-api-key")
+        if header is None and api_key is None:
             return ANONYMOUS
+        await self._revocations.catch_up(self._accounts)
+        if header is None or api_key is None:
+            return await (self._api_keys.actor(api_key) if api_key is not None else self._bearer(header or ""))
+        raise TokenInvalid("send an access token or an API key, not both")
+
+    async def _bearer(self, header: str) -> Actor:
         scheme, _, token = header.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_CHARS:
@@ -84,6 +101,8 @@ class BearerAuthenticator:
             self._known[token] = known
             if len(self._known) > REMEMBERED_TOKENS:
                 self._known.popitem(last=False)
+        if known.actor.credential in self._revocations:
+            raise TokenInvalid("this sign-in is over; sign in again")
         return known.actor
 
     def _recall(self, token: str) -> _Known | None:
@@ -116,14 +135,15 @@ class BearerAuthenticator:
         """The times are compared with our clock, which PyJWT does not ask."""
         now_s = self._clock.now_s()
         issued_at_s, expires_at_s = claims["iat"], claims["exp"]
-        roles, address = claims.get("roles", []), claims.get("addr", "")
-        if not (_is_number(issued_at_s) and _is_number(expires_at_s) and _is_texts(roles) and isinstance(address, str)):
+        roles, texts = claims.get("roles", []), (claims.get("addr", ""), claims.get("sid", ""))
+        if not (_is_number(issued_at_s) and _is_number(expires_at_s) and _is_texts(roles) and _is_texts([*texts])):
             raise TokenInvalid("the access token has claims of the wrong kind; sign in again")
         if now_s >= expires_at_s:
             raise TokenExpired("the access token has expired; refresh it")
         if issued_at_s > now_s + CLOCK_SKEW_S:
             raise TokenInvalid("the access token is from the future; the clocks of two machines differ")
-        actor = Actor(kind="user", user_id=claims["sub"], roles=tuple(roles), address=address)
+        address, credential = texts
+        actor = Actor(kind="user", user_id=claims["sub"], roles=tuple(roles), address=address, credential=credential)
         return _Known(actor=actor, expires_at_s=expires_at_s, kid=kid)
 
     # --- the key set ----------------------------------------------------------------------------
@@ -185,4 +205,4 @@ def _is_texts(value: object) -> bool:
 
 def make_authenticator(ctx: PluginContext) -> BearerAuthenticator:
     """Named by the entry point `streamgate.authenticator`."""
-    return BearerAuthenticator(ctx.services.get(AUTH))
+    return BearerAuthenticator(ctx.services.get(AUTH), ctx.services.get(ACCOUNTS), revocations_of(ctx))

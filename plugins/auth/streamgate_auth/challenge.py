@@ -14,34 +14,56 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from typing import Literal
 
 import attrs
 import orjson
 
 from streamgate.contracts.auth import ChallengeExpired, ChallengeInvalid
+from streamgate.contracts.hooks import SigningFacts
 from streamgate.sdk.clock import Clock
-from streamgate.sdk.evm import Address, ChainId
+from streamgate.sdk.evm import Address
+from streamgate_auth.origin import Origin
+from streamgate_auth.siwe import format_time
 
 TTL_S = 300
 MAX_ID_CHARS = 512
 _MAC_BYTES = 32
 _NONCE_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _NONCE_CHARS = 24  # 142 bits; EIP-4361 wants at least 8 characters
+SIGN_IN = "Sign in to StreamGate. This costs nothing and moves nothing."
+LINK = "Link this wallet to the StreamGate account {user_id}, whose owner may then act as its holder."
 
 
 @attrs.frozen(kw_only=True)
 class Challenge:
     """What was asked, of whom. Times are whole Unix seconds. `browser`: the hash of the browser that asked, or ""
-    where none did (`cookies.browser_hash`)."""
+    where none did (`cookies.browser_hash`). `user_id`: the account that the wallet is to be linked to; "" to sign
+    in with it. What is signed says which, so that an answer to one is never an answer to the other."""
 
-    scheme: Literal["siwe"]
-    chain: ChainId
+    scheme: str
+    chain: str
     address: Address
     nonce: str
     issued_at_s: int
     expires_at_s: int
     browser: str = ""
+    user_id: str = ""
+
+    def facts(self, origin: Origin) -> SigningFacts:
+        """What the wallet is shown, whatever the scheme makes of it."""
+        return SigningFacts(
+            address=self.address,
+            chain=self.chain,
+            origin=str(origin),
+            domain=origin.domain,
+            statement=LINK.format(user_id=self.user_id) if self.user_id else SIGN_IN,
+            nonce=self.nonce,
+            issued_at=format_time(self.issued_at_s),
+            expires_at=format_time(self.expires_at_s),
+        )
+
+
+_FIELDS = tuple(field.name for field in attrs.fields(Challenge))
 
 
 @attrs.frozen(kw_only=True)
@@ -60,17 +82,20 @@ class ChallengeBook:
         self._clock = clock
         self._ttl_s = ttl_s
 
-    def issue(self, address: Address, chain: ChainId, *, browser: str = "") -> tuple[str, Challenge]:
+    def issue(
+        self, scheme: str, address: Address, chain: str, *, browser: str = "", user_id: str = ""
+    ) -> tuple[str, Challenge]:
         """The id to hand out, and what it stands for."""
         issued_at_s = int(self._clock.now_s())
         challenge = Challenge(
-            scheme="siwe",
+            scheme=scheme,
             chain=chain,
             address=address,
             nonce="".join(secrets.choice(_NONCE_ALPHABET) for _ in range(_NONCE_CHARS)),
             issued_at_s=issued_at_s,
             expires_at_s=issued_at_s + self._ttl_s,
             browser=browser,
+            user_id=user_id,
         )
         payload = orjson.dumps(attrs.astuple(challenge))
         return base64.urlsafe_b64encode(payload + self._mac(payload)).rstrip(b"=").decode(), challenge
@@ -83,17 +108,8 @@ class ChallengeBook:
             ChallengeExpired: older than five minutes.
         """
         payload = self._authentic_payload(challenge_id)
-        scheme, chain, address, nonce, issued_at_s, expires_at_s, browser = orjson.loads(payload)
-        challenge = Challenge(
-            scheme=scheme,
-            chain=chain,
-            address=address,
-            nonce=nonce,
-            issued_at_s=issued_at_s,
-            expires_at_s=expires_at_s,
-            browser=browser,
-        )
-        if self._clock.now_s() >= expires_at_s:
+        challenge = Challenge(**dict(zip(_FIELDS, orjson.loads(payload), strict=True)))
+        if self._clock.now_s() >= challenge.expires_at_s:
             raise ChallengeExpired("the challenge has expired; ask for a new one and sign that")
         return OpenedChallenge(challenge=challenge, fingerprint=hashlib.sha256(payload).hexdigest())
 
@@ -111,4 +127,4 @@ class ChallengeBook:
         return payload
 
     def _mac(self, payload: bytes) -> bytes:
-        return hmac.digest(self._key, b"streamgate.challenge.v1\x00" + payload, "sha256")
+        return hmac.digest(self._key, b"streamgate.challenge.v2\x00" + payload, "sha256")

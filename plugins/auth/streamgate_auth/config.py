@@ -7,14 +7,15 @@ from typing import Any
 import attrs
 
 from streamgate.errors import StreamgateError
-from streamgate.sdk.evm import parse_address, parse_chain
+from streamgate.sdk.evm import parse_chain
 from streamgate.settings import Secret, config_field
+from streamgate_auth.accounts import parse_any_address
 
 
 def _addresses(_: Any, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
     for text in value:
         try:
-            parse_address(text)
+            parse_any_address(text)
         except StreamgateError as fault:
             raise ValueError(fault.detail) from fault
 
@@ -45,7 +46,7 @@ class ChainSettings:
 
 @attrs.frozen(kw_only=True)
 class AuthConfig:
-    """Addresses are EVM ones in any case."""
+    """Addresses are EVM ones in any case, or Solana ones."""
 
     admins: tuple[str, ...] = config_field((), help="Wallets with the role admin.", validator=_addresses)
     moderators: tuple[str, ...] = config_field((), help="Wallets with the role moderator.", validator=_addresses)

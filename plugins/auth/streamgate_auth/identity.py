@@ -1,46 +1,38 @@
-"""Signing in: a challenge, a signature over it, tokens, their renewal and their end."""
+"""Signing in: an answered challenge, tokens, their renewal and their end."""
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 
 import attrs
 from loguru import logger
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
+from streamgate.context import Actor
 from streamgate.contracts.auth import (
-    ChainUnknown,
-    ChallengeInvalid,
     ChallengeUsed,
     RefreshReused,
-    SignatureInvalid,
+    SignInNotFound,
     TokenExpired,
     TokenInvalid,
 )
+from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
-from streamgate.sdk.evm import ChainId, parse_account, parse_chain
 from streamgate_auth import repository
-from streamgate_auth.challenge import Challenge, ChallengeBook
+from streamgate_auth.challenge import Challenge
+from streamgate_auth.ending import Ending, note_ended
 from streamgate_auth.keys import KeyRing
-from streamgate_auth.origin import Origin
-from streamgate_auth.repository import SignIn
+from streamgate_auth.metrics import SIGN_INS
+from streamgate_auth.proofs import Proofs
+from streamgate_auth.repository import Device, Rotation, SignIn, SignInRecord
+from streamgate_auth.repository_wallets import ensure_user, load_wallets
 from streamgate_auth.roles import Roles
-from streamgate_auth.signature import BadSignature, recover_signer
-from streamgate_auth.statement import check_message, message_for
-from streamgate_auth.tokens import TokenMint
+from streamgate_auth.tables import SessionRow
+from streamgate_auth.tokens import TokenMint, TokenWord
 
-DEFAULT_CHAIN = ChainId("eip155:1")
-
-
-@attrs.frozen(kw_only=True)
-class Asked:
-    """A challenge handed out; `message` is what the wallet signs, byte for byte."""
-
-    challenge_id: str
-    challenge: Challenge
-    message: str
+MAX_LISTED = 200
 
 
 @attrs.frozen(kw_only=True)
@@ -52,11 +44,16 @@ class Tokens:
     expires_in: int
 
 
+@attrs.frozen(kw_only=True)
+class TokenState:
+    """What a service that was handed a token may rely on; `reason` where it is not good."""
+
+    word: TokenWord
+    reason: Literal["", "malformed", "invalid", "expired", "revoked"]
+
+
 class Identity:
-    """Args:
-    origin: what messages are bound to.
-    chains: the chains a person may sign in on, the default first; none means mainnet.
-    """
+    """Sign-ins: made, renewed, listed, ended."""
 
     def __init__(
         self,
@@ -65,8 +62,8 @@ class Identity:
         keys: KeyRing,
         tokens: TokenMint,
         roles: Roles,
-        origin: Origin,
-        chains: Callable[[], Awaitable[Sequence[ChainId]]],
+        proofs: Proofs,
+        ending: Ending,
         clock: Clock,
         refresh_ttl_s: int,
     ) -> None:
@@ -74,62 +71,47 @@ class Identity:
         self._keys = keys
         self._tokens = tokens
         self._roles = roles
-        self.origin = origin
-        self._chains = chains
+        self._proofs = proofs
+        self._ending = ending
         self._clock = clock
         self.refresh_ttl_s = refresh_ttl_s
 
-    async def challenge(self, account: str, chain: str | None, *, browser: str = "") -> Asked:
-        """What to sign, for an address or CAIP-10 account. Nothing is stored. `browser`: its hash, which the answer
-        must come with.
-
-        Raises:
-            AddressInvalid, ChainUnknown: 422.
-        """
-        named, address = parse_account(account)
-        allowed = await self._chains() or (DEFAULT_CHAIN,)
-        wanted = parse_chain(chain) if chain is not None else (named or allowed[0])
-        if named is not None and named != wanted:
-            raise ChainUnknown(f"the account is on {named}, but the chain asked for is {wanted}")
-        if wanted not in allowed:
-            raise ChainUnknown(f"sign-in on {wanted} is not configured; use one of {', '.join(allowed)}")
-        challenge_id, challenge = self._book().issue(address, wanted, browser=browser)
-        return Asked(
-            challenge_id=challenge_id, challenge=challenge, message=message_for(challenge, self.origin).to_text()
-        )
-
     async def verify(
-        self, challenge_id: str, signature: str, message: str | None, *, browser: str = ""
+        self,
+        challenge_id: str,
+        signature: str,
+        message: str | None,
+        *,
+        browser: str = "",
+        user_agent: str = "",
+        client: str = "",
     ) -> tuple[Challenge, Tokens]:
-        """Tokens for whoever signed the challenge's message. `message`: the text as the wallet signed it, where
-        it may have written it in its own way. A wrong answer leaves the challenge good.
+        """Tokens for whoever signed what the challenge asked. `message`: the text as the wallet signed it, where it
+        may have written it in its own way. A wrong answer leaves the challenge good.
 
         Raises:
             ChallengeInvalid, ChallengeExpired, ChallengeUsed, MessageMismatch, SignatureInvalid: 401.
         """
-        opened = self._book().open(challenge_id)
+        opened = await self._proofs.check(challenge_id, signature, message, browser=browser)
         challenge = opened.challenge
-        if challenge.browser and not hmac.compare_digest(challenge.browser, browser):
-            raise ChallengeInvalid("the challenge was asked for by another browser; ask for one here")
-        if message is not None:
-            check_message(message, challenge, self.origin)
-        text = message if message is not None else message_for(challenge, self.origin).to_text()
-        try:
-            signer = recover_signer(text.encode(), signature)
-        except BadSignature as fault:
-            raise SignatureInvalid(f"the signature is not valid: {fault}") from fault
-        if signer != challenge.address:
-            raise SignatureInvalid("the signature was not made by the account that asked for the challenge")
-        now_ms = self._clock.now_ms()
+        device = Device(scheme=challenge.scheme, chain=challenge.chain, user_agent=user_agent, client=client)
+        now_ms, ttl_ms = self._clock.now_ms(), self.refresh_ttl_s * 1000
 
         def begin(session: Session) -> SignIn | None:
             expires_at_ms = challenge.expires_at_s * 1000
             if not repository.use_challenge(session, opened.fingerprint, expires_at_ms=expires_at_ms, now_ms=now_ms):
                 return None
-            user_id = repository.ensure_user(session, signer, now_ms=now_ms)
-            return repository.begin_sign_in(session, user_id, signer, now_ms=now_ms, ttl_ms=self.refresh_ttl_s * 1000)
+            user_id = ensure_user(session, challenge.address, now_ms=now_ms)
+            sign_in = repository.begin_sign_in(
+                session, user_id, challenge.address, device, now_ms=now_ms, ttl_ms=ttl_ms
+            )
+            who = Actor(kind="user", user_id=user_id, address=challenge.address)
+            detail = {"scheme": challenge.scheme, "chain": challenge.chain}
+            audit(session, "auth.signed_in", on=f"session:{sign_in.session_id}", actor=who, detail=detail)
+            return sign_in
 
         sign_in = await self._db.write(begin)
+        SIGN_INS.labels(scheme=challenge.scheme, outcome="done" if sign_in else ChallengeUsed.code).inc()
         if sign_in is None:
             raise ChallengeUsed("the challenge was used already; ask for a new one and sign that")
         logger.bind(user_id=sign_in.user_id, session_id=sign_in.session_id).info("signed in")
@@ -142,33 +124,100 @@ class Identity:
             TokenInvalid, TokenExpired, RefreshReused: 401; after the last the whole sign-in is over.
         """
         session_id, generation = self._tokens.read_refresh_token(refresh_token)
-        now_ms = self._clock.now_ms()
-        rotation = await self._db.write(
-            lambda session: repository.rotate(
-                session, session_id, generation, now_ms=now_ms, ttl_ms=self.refresh_ttl_s * 1000
-            )
-        )
+        now_ms, ttl_ms = self._clock.now_ms(), self.refresh_ttl_s * 1000
+
+        def rotate(session: Session) -> Rotation:
+            rotation = repository.rotate(session, session_id, generation, now_ms=now_ms, ttl_ms=ttl_ms)
+            if rotation.outcome == "reused":
+                who = Actor(kind="user", user_id=rotation.user_id)
+                on, code = f"session:{session_id}", RefreshReused.code
+                audit(session, "auth.refresh_reused", on=on, outcome="refused", actor=who, code=code)
+                note_ended(session, [session_id], rotation.user_id, "refresh_reused")
+            return rotation
+
+        rotation = await self._db.write(rotate)
         if rotation.sign_in is not None:
             return await self._issue(rotation.sign_in)
         if rotation.outcome == "reused":
+            await self._ending.tell([session_id])
             logger.bind(session_id=session_id).warning("refresh token reused; sign-in ended")
             raise RefreshReused("the refresh token was used before; this sign-in is over, sign in again")
         if rotation.outcome == "expired":
             raise TokenExpired("the refresh token has expired; sign in again")
         raise TokenInvalid("this sign-in is over; sign in again")
 
-    async def log_out(self, refresh_token: str) -> None:
-        """Ends the sign-in a refresh token belongs to, spent or not.
+    async def log_out(self, refresh_token: str, *, everywhere: bool = False) -> None:
+        """Ends the sign-in a refresh token belongs to, spent or not; with `everywhere` all of that person's, if it
+        still runs itself.
 
         Raises:
             TokenInvalid: no token of ours.
         """
         session_id, _ = self._tokens.read_refresh_token(refresh_token)
         now_ms = self._clock.now_ms()
-        await self._db.write(lambda session: repository.end_sign_in(session, session_id, "logged_out", now_ms=now_ms))
+
+        def end(session: Session) -> list[str]:
+            sign_in = repository.running_sign_in(session, session_id, now_ms=now_ms)
+            if sign_in is None:
+                return []
+            who = Actor(kind="user", user_id=sign_in.user_id, address=sign_in.address)
+            which = SessionRow.user_id == who.user_id if everywhere else SessionRow.session_id == session_id
+            return self._end(session, which, who, "logged_out", now_ms)
+
+        await self._ending.tell(await self._db.write(end))
+
+    async def sign_ins(self, actor: Actor) -> list[SignInRecord]:
+        now_ms = self._clock.now_ms()
+        return await self._db.read(
+            lambda session: repository.list_sign_ins(session, actor.user_id, now_ms=now_ms, limit=MAX_LISTED)
+        )
+
+    async def revoke(self, actor: Actor, session_id: str) -> None:
+        """Ends one of the actor's own sign-ins.
+
+        Raises:
+            SignInNotFound: 404, also for somebody else's and for one that is over.
+        """
+        now_ms = self._clock.now_ms()
+        which = (SessionRow.session_id == session_id) & (SessionRow.user_id == actor.user_id)
+        ended = await self._db.write(lambda session: self._end(session, which, actor, "revoked", now_ms))
+        if not ended:
+            raise SignInNotFound(f"you have no running sign-in {session_id[:40]!r}")
+        await self._ending.tell(ended)
+
+    async def look_at(self, token: str) -> TokenState:
+        """Whether an access token is good now, its sign-in included."""
+        await self._keys.freshen()
+        word = self._tokens.read_access_token(token)
+        if word.reason:
+            return TokenState(word=word, reason=word.reason)
+        now_ms = self._clock.now_ms()
+        if now_ms >= word.expires_at_s * 1000:
+            return TokenState(word=word, reason="expired")
+        running = await self._db.read(
+            lambda session: repository.running_sign_in(session, word.session_id, now_ms=now_ms)
+        )
+        return TokenState(word=word, reason="" if running is not None else "revoked")
+
+    def _end(
+        self,
+        session: Session,
+        which: ColumnElement[bool],
+        who: Actor,
+        reason: Literal["logged_out", "revoked"],
+        now_ms: int,
+    ) -> list[str]:
+        """The ids of those that it ended."""
+        ended = [one.session_id for one in repository.end_sign_ins(session, which, reason, now_ms=now_ms)]
+        act = "auth.signed_out" if reason == "logged_out" else "auth.session_revoked"
+        for session_id in ended:
+            audit(session, act, on=f"session:{session_id}", actor=who)
+        note_ended(session, ended, who.user_id, reason)
+        return ended
 
     async def _issue(self, sign_in: SignIn) -> Tokens:
-        wallets = await self._db.read(lambda session: repository.load_wallets(session, [sign_in.user_id]))
+        await self._keys.freshen()
+        wallets = await self._db.read(lambda session: load_wallets(session, [sign_in.user_id]))
         roles = self._roles.of(wallets.get(sign_in.user_id, ()))
         return Tokens(
             sign_in=sign_in,
@@ -177,6 +226,3 @@ class Identity:
             refresh_token=self._tokens.refresh_token(sign_in),
             expires_in=self._tokens.access_ttl_s,
         )
-
-    def _book(self) -> ChallengeBook:
-        return ChallengeBook(self._keys.keys.challenge, self._clock)

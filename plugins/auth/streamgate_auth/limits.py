@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from streamgate.errors import TooMany
 from streamgate.sdk.clock import Clock
+from streamgate.web.client import client_address
 
 MAX_ADDRESSES = 20_000
 IPV6_PREFIX = 64  # what one customer gets; addresses inside it are free to invent
@@ -24,7 +25,7 @@ class _Bucket:
 class RequestLimit:
     """A token bucket an address: a minute's worth at once, refilled evenly.
 
-    The address is the connection's own; forwarding headers are not believed, as anybody can write them.
+    The address is what the layer at the door found; forwarding headers of strangers are not believed.
     """
 
     def __init__(self, per_minute: int, clock: Clock) -> None:
@@ -34,7 +35,7 @@ class RequestLimit:
 
     def spend(self, request: Request) -> None:
         """Raises TooMany: 429 with the time after which one more is there."""
-        key = _key(request.client.host if request.client is not None else "")
+        key = _key(client_address(request.scope))
         now_s = self._clock.monotonic_s()
         bucket = self._buckets.setdefault(key, _Bucket(self._per_minute, now_s))
         self._buckets.move_to_end(key)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from streamgate.contracts.auth import AUTH
+from streamgate.contracts.auth import ACCOUNTS, AUTH
 from streamgate.contracts.devchain import DEVCHAIN
-from streamgate.contracts.hooks import PlaybackQuestion, RequirementKind
+from streamgate.contracts.hooks import PlaybackQuestion, RequirementKind, SignatureScheme
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
 from streamgate.health import Check
@@ -27,7 +27,11 @@ class AuthPlugin:
     def __init__(self, ctx: PluginContext) -> None:
         from streamgate.sdk.clock import SYSTEM_CLOCK
         from streamgate.sdk.db import Database
+        from streamgate.sdk.revocation import revocations_of
         from streamgate.sdk.secrets import master_key
+        from streamgate_auth.api_keys import ApiKeys
+        from streamgate_auth.cookies import Cookies
+        from streamgate_auth.ending import Ending
         from streamgate_auth.evm.chains import Chains
         from streamgate_auth.evm.erc721 import Erc721Reader
         from streamgate_auth.gate.decide import Decider
@@ -37,48 +41,73 @@ class AuthPlugin:
         from streamgate_auth.identity import Identity
         from streamgate_auth.keys import KeyRing
         from streamgate_auth.limits import RequestLimit
+        from streamgate_auth.local_admin import LocalAdmin
         from streamgate_auth.origin import Origin
+        from streamgate_auth.proofs import Proofs
         from streamgate_auth.roles import Roles
         from streamgate_auth.routes import AuthRoutes
+        from streamgate_auth.routes_account import AccountRoutes
+        from streamgate_auth.routes_keys import KeyRoutes
+        from streamgate_auth.schemes.collected import Schemes
+        from streamgate_auth.schemes.evm import PersonalMessage, Siwe, TypedData
+        from streamgate_auth.schemes.solana import Siws, SolanaMessage
         from streamgate_auth.service import AuthService
+        from streamgate_auth.service_accounts import AccountsService
         from streamgate_auth.tables import TABLES
         from streamgate_auth.tokens import TokenMint
         from streamgate_auth.veto import BlockedWallets
+        from streamgate_auth.wallets import Wallets
 
         config: AuthConfig = ctx.config
         clock = SYSTEM_CLOCK
         metadata = ctx.services.get(METADATA)
         local = ctx.services.get(DEVCHAIN) if ctx.settings.profile in DEVELOPMENT_PROFILES else None
         self.db = Database.for_plugin(ctx, TABLES, migrations="streamgate_auth.migrations")
-        self.keys = KeyRing(self.db, lambda: master_key(ctx), clock)
+        self.keys = KeyRing(self.db, lambda: master_key(ctx), clock, token_ttl_s=config.access_ttl_s)
         self.chains = Chains(config.chains, local, clock)
         kinds = Kinds(ctx.hooks)
         decider = Decider(
             db=self.db, metadata=metadata, kinds=kinds, hooks=ctx.hooks, grace=Grace(config.grace_s), clock=clock
         )
         gates = Gates(db=self.db, metadata=metadata, kinds=kinds, decider=decider, clock=clock)
+        roles, origin = Roles(config), Origin.parse(public_origin(ctx))
+        proofs = Proofs(
+            keys=self.keys, schemes=Schemes(ctx.hooks), origin=origin, chains=self.chains.readable, clock=clock
+        )
+        ending = Ending(self.db, ctx.events, revocations_of(ctx), clock, token_ttl_s=config.access_ttl_s)
         identity = Identity(
             db=self.db,
             keys=self.keys,
             tokens=TokenMint(self.keys, clock, access_ttl_s=config.access_ttl_s),
-            roles=Roles(config),
-            origin=Origin.parse(public_origin(ctx)),
-            chains=self.chains.readable,
+            roles=roles,
+            proofs=proofs,
+            ending=ending,
             clock=clock,
             refresh_ttl_s=config.refresh_ttl_s,
         )
+        wallets = Wallets(db=self.db, proofs=proofs, ending=ending, clock=clock)
+        api_keys = ApiKeys(db=self.db, roles=roles, ending=ending, clock=clock)
+        limit, cookies = RequestLimit(config.requests_per_minute, clock), Cookies(origin)
         self.service = AuthService(self.keys, self.chains, gates, decider)
-        self._routes = AuthRoutes(identity, self.keys, RequestLimit(config.requests_per_minute, clock))
+        self.accounts = AccountsService(api_keys, ending, wallets)
+        self._routes = [
+            *AuthRoutes(identity, proofs, self.keys, limit, cookies).routes(),
+            *AccountRoutes(identity, proofs, wallets, api_keys, limit, cookies).routes(),
+            *KeyRoutes(self.keys).routes(),
+        ]
+        self._schemes = (Siwe(), PersonalMessage(), TypedData(), Siws(), SolanaMessage())
+        local_admin = LocalAdmin(ctx.settings.data_dir, db=self.db, ending=ending, clock=clock)
+        self._local_admin = [local_admin] if ctx.settings.is_embedded else []
         self._erc721 = Erc721Reader(self.chains).kind()
         self._blocked = BlockedWallets(config.blocked_addresses)
 
     @hookimpl
     def collect_services(self) -> Sequence[Offer[Any]]:
-        return [Offer(AUTH, self.service)]
+        return [Offer(AUTH, self.service), Offer(ACCOUNTS, self.accounts)]
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
-        return self._routes.routes()
+        return self._routes
 
     @hookimpl
     def collect_units(self) -> Sequence[Unit]:
@@ -86,6 +115,7 @@ class AuthPlugin:
             *self.db.units(),
             SimpleUnit("auth.keys", self.keys.start, self.keys.stop, needs=("auth.db",)),
             SimpleUnit("auth.chains", on_stop=self.chains.close),
+            *(SimpleUnit("auth.local-admin", admin.start, needs=("auth.db",)) for admin in self._local_admin),
         ]
 
     @hookimpl
@@ -95,6 +125,10 @@ class AuthPlugin:
     @hookimpl
     def collect_requirement_kinds(self) -> Sequence[RequirementKind]:
         return [self._erc721]
+
+    @hookimpl
+    def collect_signature_schemes(self) -> Sequence[SignatureScheme]:
+        return self._schemes
 
     @hookimpl
     async def decide_playback(self, question: PlaybackQuestion) -> Verdict:
@@ -114,7 +148,7 @@ PLUGIN = PluginInfo(
     name="auth",
     summary="Wallet sign-in, tokens, and the gate that decides who may watch.",
     build=AuthPlugin,
-    offers=(AUTH,),
+    offers=(AUTH, ACCOUNTS),
     needs=(METADATA,),
     config=AuthConfig,
     port=SERVICES["auth"].port,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 import attrs
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from streamgate.sdk.db import insert_into
 from streamgate.sdk.evm import Address
 from streamgate.sdk.ids import new_id
-from streamgate_auth.tables import KeyRow, SessionRow, UsedChallengeRow, UserRow, WalletRow
+from streamgate_auth.tables import ApiKeyRow, KeyRow, SessionRow, UsedChallengeRow
 
-NAMESPACE = "eip155"
 # A used challenge is forgotten this long after it expired: replicas' clocks differ.
 _USED_MARGIN_MS = 600_000
 
@@ -40,11 +39,34 @@ class SignIn:
 
 
 @attrs.frozen(kw_only=True)
+class Device:
+    """What a sign-in was made with and from, for its person to recognise it by."""
+
+    scheme: str
+    chain: str
+    user_agent: str
+    client: str  # IP address
+
+
+@attrs.frozen(kw_only=True)
+class SignInRecord:
+    """A running sign-in as its person sees it."""
+
+    session_id: str
+    address: str
+    device: Device
+    created_at_ms: int
+    refreshed_at_ms: int
+    expires_at_ms: int
+
+
+@attrs.frozen(kw_only=True)
 class Rotation:
     """What became of a refresh token. `sign_in` is there when `outcome` is `rotated`."""
 
     outcome: Literal["rotated", "unknown", "ended", "expired", "reused"]
     sign_in: SignIn | None = None
+    user_id: str = ""  # whose it was, when `reused`
 
 
 # --- keys -------------------------------------------------------------------------------------------
@@ -72,6 +94,14 @@ def add_keys(session: Session, keys: Iterable[StoredKey]) -> None:
         session.execute(insert_into(session, KeyRow).values(**attrs.asdict(key)).on_conflict_do_nothing())
 
 
+def set_wrapped(session: Session, kid: str, wrapped: bytes) -> None:
+    session.execute(update(KeyRow).where(KeyRow.kid == kid).values(wrapped=wrapped))
+
+
+def delete_keys(session: Session, kids: Iterable[str]) -> None:
+    session.execute(delete(KeyRow).where(KeyRow.kid.in_(list(kids))))
+
+
 # --- sign-ins ---------------------------------------------------------------------------------------
 
 
@@ -87,25 +117,9 @@ def use_challenge(session: Session, fingerprint: str, *, expires_at_ms: int, now
     return session.execute(statement).first() is not None
 
 
-def ensure_user(session: Session, address: Address, *, now_ms: int) -> str:
-    """The person a wallet belongs to; a wallet never seen is a new person."""
-    owner = select(WalletRow.user_id).where(WalletRow.namespace == NAMESPACE, WalletRow.address == address)
-    known: str | None = session.scalar(owner)
-    if known is not None:
-        return known
-    linked: str | None = session.scalar(
-        insert_into(session, WalletRow)
-        .values(namespace=NAMESPACE, address=address, user_id=new_id("p"), linked_at_ms=now_ms)
-        .on_conflict_do_nothing()
-        .returning(WalletRow.user_id)
-    )
-    if linked is None:  # signed in with the same new wallet at the same moment, elsewhere
-        return session.scalars(owner).one()
-    session.add(UserRow(user_id=linked, created_at_ms=now_ms))
-    return linked
-
-
-def begin_sign_in(session: Session, user_id: str, address: Address, *, now_ms: int, ttl_ms: int) -> SignIn:
+def begin_sign_in(
+    session: Session, user_id: str, address: Address, device: Device, *, now_ms: int, ttl_ms: int
+) -> SignIn:
     row = SessionRow(
         session_id=new_id("a"),
         user_id=user_id,
@@ -116,6 +130,7 @@ def begin_sign_in(session: Session, user_id: str, address: Address, *, now_ms: i
         expires_at_ms=now_ms + ttl_ms,
         ended_at_ms=None,
         end_reason="",
+        **attrs.asdict(device),
     )
     session.add(row)
     session.flush()
@@ -144,31 +159,66 @@ def rotate(session: Session, session_id: str, generation: int, *, now_ms: int, t
     if row.ended_at_ms is not None:
         return Rotation(outcome="ended")
     if generation < row.generation:
-        end_sign_in(session, session_id, "refresh_reused", now_ms=now_ms)
-        return Rotation(outcome="reused")
+        end_sign_ins(session, SessionRow.session_id == session_id, "refresh_reused", now_ms=now_ms)
+        return Rotation(outcome="reused", user_id=row.user_id)
     return Rotation(outcome="expired")
 
 
-def end_sign_in(session: Session, session_id: str, reason: str, *, now_ms: int) -> None:
-    """Ending twice keeps the first reason."""
-    session.execute(
+def end_sign_ins(session: Session, which: ColumnElement[bool], reason: str, *, now_ms: int) -> list[SignIn]:
+    """Ends those that run, and says which they were; ending twice keeps the first reason."""
+    rows = session.scalars(
         update(SessionRow)
-        .where(SessionRow.session_id == session_id, SessionRow.ended_at_ms.is_(None))
+        .where(which, SessionRow.ended_at_ms.is_(None), SessionRow.expires_at_ms > now_ms)
         .values(ended_at_ms=now_ms, end_reason=reason)
+        .returning(SessionRow)
     )
+    return [_sign_in(row) for row in rows]
 
 
-def load_wallets(session: Session, user_ids: Sequence[str]) -> dict[str, tuple[Address, ...]]:
-    """The wallets of several people, each one's oldest first; people without any are left out."""
-    found: dict[str, tuple[Address, ...]] = {}
-    rows = session.execute(
-        select(WalletRow.user_id, WalletRow.address)
-        .where(WalletRow.user_id.in_(user_ids))
-        .order_by(WalletRow.linked_at_ms, WalletRow.address)
+def running_sign_in(session: Session, session_id: str, *, now_ms: int) -> SignIn | None:
+    row = session.get(SessionRow, session_id)
+    if row is None or row.ended_at_ms is not None or row.expires_at_ms <= now_ms:
+        return None
+    return _sign_in(row)
+
+
+def list_sign_ins(session: Session, user_id: str, *, now_ms: int, limit: int) -> list[SignInRecord]:
+    """The running ones, those used last first."""
+    rows = session.scalars(
+        select(SessionRow)
+        .where(SessionRow.user_id == user_id, SessionRow.ended_at_ms.is_(None), SessionRow.expires_at_ms > now_ms)
+        .order_by(SessionRow.refreshed_at_ms.desc(), SessionRow.session_id)
+        .limit(limit)
     )
-    for user_id, address in rows:
-        found[user_id] = (*found.get(user_id, ()), Address(address))
-    return found
+    return [
+        SignInRecord(
+            session_id=row.session_id,
+            address=row.address,
+            device=Device(scheme=row.scheme, chain=row.chain, user_agent=row.user_agent, client=row.client),
+            created_at_ms=row.created_at_ms,
+            refreshed_at_ms=row.refreshed_at_ms,
+            expires_at_ms=row.expires_at_ms,
+        )
+        for row in rows
+    ]
+
+
+def revoked_since(session: Session, at_ms: int, *, limit: int) -> list[str]:
+    """Sign-ins and API keys that ended after that, the latest first."""
+    sign_ins = session.execute(
+        select(SessionRow.ended_at_ms, SessionRow.session_id)
+        .where(SessionRow.ended_at_ms > at_ms)
+        .order_by(SessionRow.ended_at_ms.desc())
+        .limit(limit)
+    )
+    keys = session.execute(
+        select(ApiKeyRow.revoked_at_ms, ApiKeyRow.key_id)
+        .where(ApiKeyRow.revoked_at_ms > at_ms)
+        .order_by(ApiKeyRow.revoked_at_ms.desc())
+        .limit(limit)
+    )
+    ended = sorted(((at, name) for at, name in (*sign_ins, *keys)), reverse=True)
+    return [name for _, name in ended[:limit]]
 
 
 def _sign_in(row: SessionRow) -> SignIn:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from streamgate.sdk.evm import Address, parse_address
+from streamgate.sdk.evm import Address
+from streamgate_auth.accounts import parse_any_address
 from streamgate_auth.config import AuthConfig
 
 
@@ -13,9 +14,9 @@ class Roles:
 
     def __init__(self, config: AuthConfig) -> None:
         self._listed = {
-            "admin": frozenset(map(parse_address, config.admins)),
-            "moderator": frozenset(map(parse_address, config.moderators)),
-            "creator": frozenset(map(parse_address, config.creators)),
+            "admin": frozenset(map(parse_any_address, config.admins)),
+            "moderator": frozenset(map(parse_any_address, config.moderators)),
+            "creator": frozenset(map(parse_any_address, config.creators)),
         }
         self._open_creators = config.open_creators
 

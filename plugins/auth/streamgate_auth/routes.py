@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response
 
 from streamgate.contracts.auth import (
+    ACCESS_AUDIENCE,
     AddressInvalid,
     ChainUnknown,
     ChallengeExpired,
@@ -16,11 +18,14 @@ from streamgate.contracts.auth import (
     ChallengeUsed,
     MessageMismatch,
     RefreshReused,
+    SchemeUnknown,
     SignatureInvalid,
     TokenExpired,
     TokenInvalid,
 )
 from streamgate.errors import Forbidden, TooMany, Unauthorized
+from streamgate.sdk.clock import rfc3339
+from streamgate.web.client import client_address
 from streamgate.web.routes import PUBLIC, Call, Route
 from streamgate.wire import to_plain
 from streamgate_auth.cookies import Cookies, browser_hash
@@ -28,7 +33,10 @@ from streamgate_auth.forms import (
     ChallengeAnswer,
     ChallengeBody,
     KeySetAnswer,
+    LogOutBody,
     RefreshBody,
+    TokenAnswer,
+    TokenBody,
     TokensAnswer,
     VerifyAnswer,
     VerifyBody,
@@ -36,19 +44,26 @@ from streamgate_auth.forms import (
 from streamgate_auth.identity import Identity, Tokens
 from streamgate_auth.keys import KeyRing
 from streamgate_auth.limits import RequestLimit
+from streamgate_auth.origin import Origin
+from streamgate_auth.proofs import Asked, Proofs
 from streamgate_auth.siwe import format_time
 
 PREFIX = "/api/v1/auth"
 JWKS_PATH = "/.well-known/jwks.json"
 JWKS_MAX_AGE_S = 300
+MAX_USER_AGENT_CHARS = 200
+PROOF_ERRORS = (SignatureInvalid, ChallengeUsed, ChallengeExpired, ChallengeInvalid, MessageMismatch)
 
 
 class AuthRoutes:
-    def __init__(self, identity: Identity, keys: KeyRing, limit: RequestLimit) -> None:
+    def __init__(
+        self, identity: Identity, proofs: Proofs, keys: KeyRing, limit: RequestLimit, cookies: Cookies
+    ) -> None:
         self._identity = identity
+        self._proofs = proofs
         self._keys = keys
         self._limit = limit
-        self._cookies = Cookies(identity.origin)
+        self._cookies = cookies
 
     def routes(self) -> Sequence[Route]:
         """All of them public, and none reads a bearer: people come here because theirs is no good."""
@@ -61,8 +76,8 @@ class AuthRoutes:
                 reads_bearer=False,
                 body=ChallengeBody,
                 answer=ChallengeAnswer,
-                summary="Ask for a message to sign",
-                errors=(AddressInvalid, ChainUnknown, TooMany),
+                summary="Ask for something to sign",
+                errors=(AddressInvalid, ChainUnknown, SchemeUnknown, TooMany),
             ),
             Route(
                 "POST",
@@ -72,16 +87,19 @@ class AuthRoutes:
                 reads_bearer=False,
                 body=VerifyBody,
                 answer=VerifyAnswer,
-                summary="Sign in with the signed message",
-                errors=(
-                    SignatureInvalid,
-                    ChallengeUsed,
-                    ChallengeExpired,
-                    ChallengeInvalid,
-                    MessageMismatch,
-                    Forbidden,
-                    TooMany,
-                ),
+                summary="Sign in with what was signed",
+                errors=(*PROOF_ERRORS, Forbidden, TooMany),
+            ),
+            Route(
+                "POST",
+                f"{PREFIX}/verify-token",
+                self.verify_token,
+                policy=PUBLIC,
+                reads_bearer=False,
+                body=TokenBody,
+                answer=TokenAnswer,
+                summary="Whether an access token is good, and whose it is",
+                errors=(TooMany,),
             ),
             Route(
                 "POST",
@@ -100,7 +118,7 @@ class AuthRoutes:
                 self.log_out,
                 policy=PUBLIC,
                 reads_bearer=False,
-                body=RefreshBody,
+                body=LogOutBody,
                 summary="End a sign-in and all its tokens",
                 errors=(TokenInvalid, Forbidden),
             ),
@@ -115,26 +133,13 @@ class AuthRoutes:
             ),
         ]
 
-    async def challenge(self, call: Call[ChallengeBody, None]) -> ChallengeAnswer | Response:
+    async def challenge(self, call: Call[ChallengeBody, None]) -> Response:
         self._limit.spend(call.request)
         number = self._cookies.browser_to_bind(call.request)
-        asked = await self._identity.challenge(call.body.address, call.body.chain, browser=browser_hash(number))
-        answer = ChallengeAnswer(
-            challenge_id=asked.challenge_id,
-            scheme=asked.challenge.scheme,
-            message=asked.message,
-            address=asked.challenge.address,
-            chain=asked.challenge.chain,
-            nonce=asked.challenge.nonce,
-            domain=self._identity.origin.domain,
-            issued_at=format_time(asked.challenge.issued_at_s),
-            expires_at=format_time(asked.challenge.expires_at_s),
+        asked = await self._proofs.ask(
+            call.body.address, call.body.chain, call.body.scheme, browser=browser_hash(number)
         )
-        if number is None:
-            return answer
-        response = _response(answer)
-        self._cookies.set_browser(response, number)
-        return response
+        return challenge_response(asked, self._proofs.origin, self._cookies, number)
 
     async def verify_signature(self, call: Call[VerifyBody, None]) -> VerifyAnswer | Response:
         self._limit.spend(call.request)
@@ -142,28 +147,46 @@ class AuthRoutes:
         if body.cookie:
             self._cookies.require_own_page(call.request)
         challenge, tokens = await self._identity.verify(
-            body.challenge_id, body.signature, body.message, browser=browser_hash(self._cookies.browser(call.request))
+            body.challenge_id,
+            body.signature,
+            body.message,
+            browser=browser_hash(self._cookies.browser(call.request)),
+            user_agent=_user_agent(call.request),
+            client=client_address(call.request.scope),
         )
         answer = VerifyAnswer(valid=True, chain=challenge.chain, **_fields(tokens, with_refresh=not body.cookie))
         return self._with_cookie(answer, tokens) if body.cookie else answer
 
+    async def verify_token(self, call: Call[TokenBody, None]) -> TokenAnswer:
+        self._limit.spend(call.request)
+        state = await self._identity.look_at(call.body.token)
+        word = state.word
+        return TokenAnswer(
+            valid=not state.reason,
+            reason=state.reason or None,
+            subject=word.user_id or None,
+            audience=ACCESS_AUDIENCE if word.user_id else None,
+            roles=word.roles,
+            expires_at=rfc3339(word.expires_at_s * 1000) if word.user_id else None,
+        )
+
     async def refresh(self, call: Call[RefreshBody, None]) -> TokensAnswer | Response:
         self._limit.spend(call.request)
-        token, is_cookie = self._sent_token(call)
+        token, is_cookie = self._sent_token(call.request, call.body)
         tokens = await self._identity.refresh(token)
         answer = TokensAnswer(**_fields(tokens, with_refresh=not is_cookie))
         return self._with_cookie(answer, tokens) if is_cookie else answer
 
-    async def log_out(self, call: Call[RefreshBody, None]) -> Response:
-        token, is_cookie = self._sent_token(call)
-        await self._identity.log_out(token)
+    async def log_out(self, call: Call[LogOutBody, None]) -> Response:
+        token, is_cookie = self._sent_token(call.request, call.body)
+        await self._identity.log_out(token, everywhere=call.body.everywhere)
         response = Response(status_code=204, headers={"Cache-Control": "no-store"})
         if is_cookie:
             self._cookies.clear_refresh_token(response)
         return response
 
     async def jwks(self, call: Call[None, None]) -> Response:
-        body = orjson.dumps(to_plain(self._keys.key_set()))
+        body = orjson.dumps(to_plain(await self._keys.key_set()))
         headers = {"Cache-Control": f"public, max-age={JWKS_MAX_AGE_S}"}
         return Response(body, media_type="application/json", headers=headers)
 
@@ -172,21 +195,48 @@ class AuthRoutes:
         self._cookies.set_refresh_token(response, tokens.refresh_token, ttl_s=self._identity.refresh_ttl_s)
         return response
 
-    def _sent_token(self, call: Call[RefreshBody, None]) -> tuple[str, bool]:
+    def _sent_token(self, request: Request, body: RefreshBody) -> tuple[str, bool]:
         """The refresh token, and whether it came as the cookie."""
-        if call.body.refresh_token is not None:
-            return call.body.refresh_token, False
-        self._cookies.require_own_page(call.request)
-        cookie = self._cookies.refresh_token(call.request)
+        if body.refresh_token is not None:
+            return body.refresh_token, False
+        self._cookies.require_own_page(request)
+        cookie = self._cookies.refresh_token(request)
         if cookie is None:
             raise Unauthorized("there is no refresh token, in the body or as a cookie; sign in")
         return cookie, True
+
+
+def challenge_response(asked: Asked, origin: Origin, cookies: Cookies, browser: str | None) -> Response:
+    """A challenge, with the cookie of the browser it is bound to."""
+    challenge, to_sign = asked.challenge, asked.to_sign
+    answer = ChallengeAnswer(
+        challenge_id=asked.challenge_id,
+        scheme=challenge.scheme,
+        message=to_sign.message,
+        typed_data=to_sign.typed_data,
+        sign_in_input=to_sign.input,
+        address=challenge.address,
+        chain=challenge.chain,
+        nonce=challenge.nonce,
+        domain=origin.domain,
+        issued_at=format_time(challenge.issued_at_s),
+        expires_at=format_time(challenge.expires_at_s),
+    )
+    response = _response(answer)
+    if browser is not None:
+        cookies.set_browser(response, browser)
+    return response
 
 
 def _response(answer: object) -> Response:
     """A JSON answer that a cookie can be hung on."""
     headers = {"Cache-Control": "no-store"}
     return Response(orjson.dumps(to_plain(answer)), media_type="application/json", headers=headers)
+
+
+def _user_agent(request: Request) -> str:
+    text = request.headers.get("user-agent", "")[:MAX_USER_AGENT_CHARS]
+    return "".join(character for character in text if character.isprintable())
 
 
 def _fields(tokens: Tokens, *, with_refresh: bool) -> dict[str, Any]:

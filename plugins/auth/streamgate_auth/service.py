@@ -35,7 +35,7 @@ class AuthService:
         self._decider = decider
 
     async def jwks(self) -> KeySet:
-        return self._keys.key_set()
+        return await self._keys.key_set()
 
     async def configured_chains(self) -> ConfiguredChains:
         return ConfiguredChains(chains=self._chains.configured)

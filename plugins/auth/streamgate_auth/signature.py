@@ -1,4 +1,4 @@
-"""Who signed: EIP-191 personal messages, recovered from their secp256k1 signature."""
+"""Who signed: accounts recovered from their secp256k1 signature."""
 
 from __future__ import annotations
 
@@ -42,16 +42,21 @@ def hash_personal_message(message: bytes) -> bytes:
 
 
 def recover_signer(message: bytes, signature: str) -> Address:
-    """The account whose key signed exactly these bytes.
+    """The account whose key signed exactly these bytes as a personal message.
 
     Raises:
         BadSignature: malformed, malleable, or not a point of the curve.
     """
+    return recover_from_hash(hash_personal_message(message), signature)
+
+
+def recover_from_hash(digest: bytes, signature: str) -> Address:
+    """The account whose key signed these 32 bytes. Raises as `recover_signer`."""
     from coincurve import PublicKey
 
     raw = parse_signature(signature)
     try:
-        key = PublicKey.from_signature_and_message(raw, hash_personal_message(message), hasher=None)
+        key = PublicKey.from_signature_and_message(raw, digest, hasher=None)
     except Exception as fault:  # coincurve raises bare Exception and ValueError alike
         raise BadSignature("no key could have made this signature") from fault
     address = to_checksum("0x" + keccak256(key.format(compressed=False)[1:])[12:].hex())

@@ -1,33 +1,31 @@
-"""The message a person signs, and the check that what they signed is that message."""
+"""The EIP-4361 message a person signs, and the check that what they signed is that message."""
 
 from __future__ import annotations
 
 import hmac
 
 from streamgate.contracts.auth import MessageMismatch
-from streamgate.sdk.evm import chain_number
-from streamgate_auth.challenge import Challenge
+from streamgate.contracts.hooks import SigningFacts
+from streamgate.sdk.evm import ChainId, chain_number
 from streamgate_auth.origin import Origin
-from streamgate_auth.siwe import SiweInvalid, SiweMessage, format_time, parse_siwe, parse_time
-
-STATEMENT = "Sign in to StreamGate. This costs nothing and moves nothing."
+from streamgate_auth.siwe import SiweInvalid, SiweMessage, parse_siwe, parse_time
 
 
-def message_for(challenge: Challenge, origin: Origin) -> SiweMessage:
+def message_for(facts: SigningFacts) -> SiweMessage:
     """The EIP-4361 message for a challenge; the same one each time."""
     return SiweMessage(
-        domain=origin.domain,
-        address=challenge.address,
-        statement=STATEMENT,
-        uri=str(origin),
-        chain_id=str(chain_number(challenge.chain)),
-        nonce=challenge.nonce,
-        issued_at=format_time(challenge.issued_at_s),
-        expiration_time=format_time(challenge.expires_at_s),
+        domain=facts.domain,
+        address=facts.address,
+        statement=facts.statement,
+        uri=facts.origin,
+        chain_id=str(chain_number(ChainId(facts.chain))),
+        nonce=facts.nonce,
+        issued_at=facts.issued_at,
+        expiration_time=facts.expires_at,
     )
 
 
-def check_message(text: str, challenge: Challenge, origin: Origin) -> None:
+def check_message(text: str, facts: SigningFacts) -> None:
     """Whether a text, as a wallet signed it, asks for exactly what the challenge asked for.
 
     A wallet may write a time in another form, name the scheme before the domain, or a page below our origin;
@@ -40,7 +38,7 @@ def check_message(text: str, challenge: Challenge, origin: Origin) -> None:
         signed = parse_siwe(text)
     except SiweInvalid as fault:
         raise MessageMismatch(str(fault)) from fault
-    asked = message_for(challenge, origin)
+    asked, origin = message_for(facts), Origin.parse(facts.origin)
     same_text = {
         "domain": (signed.domain, asked.domain),
         "address": (signed.address, asked.address),
@@ -56,10 +54,10 @@ def check_message(text: str, challenge: Challenge, origin: Origin) -> None:
         raise _differs("scheme")
     if not origin.covers(signed.uri):
         raise _differs("uri")
-    if parse_time(signed.issued_at).timestamp() != challenge.issued_at_s:
+    if parse_time(signed.issued_at) != parse_time(facts.issued_at):
         raise _differs("issued at")
     expires = signed.expiration_time
-    if expires is None or parse_time(expires).timestamp() != challenge.expires_at_s:
+    if expires is None or parse_time(expires) != parse_time(facts.expires_at):
         raise _differs("expiration time")
     for name, extra in (
         ("not before", signed.not_before),

@@ -34,17 +34,19 @@ class KeyRow(Base):
 
 
 class UserRow(Base):
-    """A person. Who they are is which wallets they have shown to be theirs."""
+    """A person. Who they are is which wallets they have shown to be theirs. `primary_address`: the wallet they
+    chose to be shown by; where it is None or linked no more, their oldest one."""
 
     __tablename__ = "auth_users"
 
     user_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     created_at_ms: Mapped[int]
+    primary_address: Mapped[str | None] = mapped_column(String(64))
 
 
 class WalletRow(Base):
     """A wallet that somebody has signed with. `namespace` is the first half of CAIP-2: an EVM address is the same
-    person on every chain. The oldest wallet of a user is their primary one."""
+    person on every chain."""
 
     __tablename__ = "auth_wallets"
 
@@ -58,7 +60,8 @@ class WalletRow(Base):
 
 class SessionRow(Base):
     """A sign-in and the family of its refresh tokens. `generation` is that of the one token that is good now;
-    an older one that comes back ends the session."""
+    an older one that comes back ends the session. `user_agent` and `client` (an IP address) are of the sign-in, for
+    its person to recognise it by."""
 
     __tablename__ = "auth_sessions"
 
@@ -71,15 +74,43 @@ class SessionRow(Base):
     expires_at_ms: Mapped[int]
     ended_at_ms: Mapped[int | None]
     end_reason: Mapped[str] = mapped_column(String(32))
+    scheme: Mapped[str] = mapped_column(String(32), server_default="siwe")
+    chain: Mapped[str] = mapped_column(String(64), server_default="")
+    user_agent: Mapped[str] = mapped_column(String(200), server_default="")
+    client: Mapped[str] = mapped_column(String(64), server_default="")
 
     __table_args__ = (
         Index("ix_auth_sessions_user_id", "user_id"),
+        Index("ix_auth_sessions_ended_at_ms", "ended_at_ms"),
         Index("ix_auth_sessions_expires_at_ms", "expires_at_ms"),
     )
 
 
+class ApiKeyRow(Base):
+    """An API key, of which only the SHA-256 is kept. `roles`: what the key itself brings (the local admin's, which is
+    nobody's wallet); None: those of its person, as far as the scopes go."""
+
+    __tablename__ = "auth_api_keys"
+
+    key_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(100))
+    scopes: Mapped[list[str]] = mapped_column(Json)
+    roles: Mapped[list[str] | None] = mapped_column(Json)
+    created_at_ms: Mapped[int]
+    expires_at_ms: Mapped[int | None]
+    used_at_ms: Mapped[int | None]
+    revoked_at_ms: Mapped[int | None]
+
+    __table_args__ = (
+        Index("ix_auth_api_keys_user_id", "user_id"),
+        Index("ix_auth_api_keys_revoked_at_ms", "revoked_at_ms"),
+    )
+
+
 class UsedChallengeRow(Base):
-    """A challenge that has made a session; kept until it could not be answered any more anyway."""
+    """A challenge that has made a session or linked a wallet; kept until it could not be answered any more anyway."""
 
     __tablename__ = "auth_used_challenges"
 

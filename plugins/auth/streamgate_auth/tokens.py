@@ -13,6 +13,9 @@ import base64
 import hmac
 import re
 from collections.abc import Sequence
+from typing import Literal
+
+import attrs
 
 from streamgate.contracts.auth import ACCESS_AUDIENCE, ACCESS_TYPE, SIGNING_ALGORITHM, TokenInvalid
 from streamgate.sdk.clock import Clock
@@ -21,6 +24,17 @@ from streamgate_auth.repository import SignIn
 
 MAX_REFRESH_CHARS = 200
 _REFRESH = re.compile(r"r1\.(a_[0-9A-Za-z]{1,38})\.([1-9][0-9]{0,15})\.([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+@attrs.frozen(kw_only=True)
+class TokenWord:
+    """What an access token says, or why it is not good. The times are not looked at: `expires_at_s` is Unix time."""
+
+    reason: Literal["", "malformed", "invalid"] = ""
+    user_id: str = ""
+    session_id: str = ""
+    roles: tuple[str, ...] = ()
+    expires_at_s: int = 0
 
 
 class TokenMint:
@@ -44,9 +58,34 @@ class TokenMint:
             "iat": now_s,
             "exp": now_s + self.access_ttl_s,
         }
-        keys = self._keys.keys
-        headers = {"kid": keys.signing_kid, "typ": ACCESS_TYPE}
-        return jwt.encode(claims, keys.signing, algorithm=SIGNING_ALGORITHM, headers=headers)
+        key = self._keys.signer()
+        headers = {"kid": key.kid, "typ": ACCESS_TYPE}
+        return jwt.encode(claims, key.private, algorithm=SIGNING_ALGORITHM, headers=headers)
+
+    def read_access_token(self, token: str) -> TokenWord:
+        """What a token of ours says, whether or not it is still good; else the reason."""
+        import jwt
+
+        try:
+            header = jwt.get_unverified_header(token)
+        except jwt.InvalidTokenError:
+            return TokenWord(reason="malformed")
+        public = self._keys.public_of(str(header.get("kid")))
+        if public is None or header.get("typ") != ACCESS_TYPE or header.get("alg") != SIGNING_ALGORITHM:
+            return TokenWord(reason="invalid")
+        try:
+            claims = jwt.decode(
+                token,
+                jwt.PyJWK(public, algorithm=SIGNING_ALGORITHM),
+                algorithms=[SIGNING_ALGORITHM],
+                audience=ACCESS_AUDIENCE,
+                options={"require": ["exp", "iat", "sub", "aud", "sid"], "verify_exp": False, "verify_iat": False},
+            )
+        except jwt.InvalidTokenError:
+            return TokenWord(reason="invalid")
+        return TokenWord(
+            user_id=claims["sub"], session_id=claims["sid"], roles=tuple(claims["roles"]), expires_at_s=claims["exp"]
+        )
 
     def refresh_token(self, sign_in: SignIn) -> str:
         head = f"r1.{sign_in.session_id}.{sign_in.generation}"

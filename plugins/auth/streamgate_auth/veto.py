@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from streamgate.contracts.hooks import PlaybackQuestion
 from streamgate.hooks import ABSTAIN, Verdict, refuse
-from streamgate.sdk.evm import parse_address
+from streamgate_auth.accounts import parse_any_address
 
 
 class BlockedWallets:
     """Refuses whoever has linked a blocked wallet, whatever else they hold."""
 
     def __init__(self, addresses: Iterable[str]) -> None:
-        self._blocked = frozenset(map(parse_address, addresses))
+        self._blocked = frozenset(map(parse_any_address, addresses))
 
     def judge(self, question: PlaybackQuestion) -> Verdict:
         if self._blocked.isdisjoint(question.addresses):

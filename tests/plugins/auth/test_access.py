@@ -13,7 +13,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from streamgate.context import ANONYMOUS, Actor
-from streamgate.contracts.auth import AuthUnavailable, KeySet, TokenExpired, TokenInvalid
+from streamgate.contracts.auth import (
+    ApiKeyQuery,
+    AuthUnavailable,
+    KeySet,
+    Revoked,
+    TokenExpired,
+    TokenInvalid,
+    VerifiedApiKey,
+    WalletsAnswer,
+    WalletsQuery,
+)
 from streamgate.errors import Unavailable
 from streamgate.sdk.bearer import ASK_AGAIN_S, KEYS_FRESH_S, BearerAuthenticator
 from streamgate.testing.clock import START_S, FakeClock
@@ -30,7 +40,7 @@ CLAIMS = {
     "iat": START_S,
     "exp": START_S + 600,
 }
-ACTOR = Actor(kind="user", user_id="p_1", roles=("viewer", "creator"), address="0xabc")
+ACTOR = Actor(kind="user", user_id="p_1", roles=("viewer", "creator"), address="0xabc", credential="a_1")
 
 
 @attrs.define
@@ -40,6 +50,10 @@ class FakeAuth:
     keys: list[Ed25519PrivateKey] = attrs.field(factory=lambda: [KEY])
     is_away: bool = False
     asked: int = 0
+    api_keys: dict[str, Actor] = attrs.field(factory=dict)  # by digest
+    revoked: tuple[str, ...] = ()
+    asked_keys: int = 0
+    asked_revoked: int = 0
 
     async def jwks(self) -> KeySet:
         self.asked += 1
@@ -48,13 +62,29 @@ class FakeAuth:
             raise Unavailable("nobody there")
         return KeySet(keys=tuple(public_jwk(key) for key in self.keys))
 
+    async def verify_api_key(self, query: ApiKeyQuery) -> VerifiedApiKey:
+        self.asked_keys += 1
+        await asyncio.sleep(0)
+        if self.is_away:
+            raise Unavailable("nobody there")
+        return VerifiedApiKey(actor=self.api_keys.get(query.digest))
+
+    async def recently_revoked(self) -> Revoked:
+        self.asked_revoked += 1
+        if self.is_away:
+            raise Unavailable("nobody there")
+        return Revoked(credentials=self.revoked, until_ms=int(START_S + 600) * 1000)
+
+    async def wallets_of(self, query: WalletsQuery) -> WalletsAnswer:
+        raise AssertionError("no authenticator asks for wallets")
+
 
 @attrs.frozen
 class Setup:
     auth: FakeAuth = attrs.field(factory=FakeAuth)
     clock: FakeClock = attrs.field(factory=FakeClock)
     bearer: BearerAuthenticator = attrs.field(
-        default=attrs.Factory(lambda self: BearerAuthenticator(self.auth, self.clock), takes_self=True)
+        default=attrs.Factory(lambda self: BearerAuthenticator(self.auth, self.auth, clock=self.clock), takes_self=True)
     )
 
     async def actor(self, token: str) -> Actor:

@@ -24,7 +24,7 @@ def book(clock: FakeClock | None = None, key: bytes = b"k" * 32) -> ChallengeBoo
 
 
 def test_what_was_issued_comes_back_whole_and_fits_the_limit() -> None:
-    challenge_id, challenge = book().issue(ADDRESS, CHAIN)
+    challenge_id, challenge = book().issue("siwe", ADDRESS, CHAIN)
     assert book().open(challenge_id).challenge == challenge
     assert (challenge.address, challenge.chain, challenge.expires_at_s - challenge.issued_at_s) == (
         ADDRESS,
@@ -36,7 +36,7 @@ def test_what_was_issued_comes_back_whole_and_fits_the_limit() -> None:
 
 async def test_it_expires_after_five_minutes() -> None:
     clock = FakeClock()
-    challenge_id, _ = book(clock).issue(ADDRESS, CHAIN)
+    challenge_id, _ = book(clock).issue("siwe", ADDRESS, CHAIN)
     clock.jump(TTL_S - 0.001)
     book(clock).open(challenge_id)
     clock.jump(0.001)
@@ -45,12 +45,12 @@ async def test_it_expires_after_five_minutes() -> None:
 
 
 def test_another_servers_challenge_is_refused() -> None:
-    challenge_id, _ = book(key=b"o" * 32).issue(ADDRESS, CHAIN)
+    challenge_id, _ = book(key=b"o" * 32).issue("siwe", ADDRESS, CHAIN)
     with pytest.raises(ChallengeInvalid):
         book().open(challenge_id)
 
 
-ISSUED, _ = book().issue(ADDRESS, CHAIN)
+ISSUED, _ = book().issue("siwe", ADDRESS, CHAIN)
 
 
 @given(st.data())
@@ -77,6 +77,6 @@ def test_garbage_is_refused(garbage: str) -> None:
 
 
 def test_two_challenges_never_share_a_nonce_or_fingerprint() -> None:
-    ids = [book().issue(ADDRESS, CHAIN)[0] for _ in range(200)]
+    ids = [book().issue("siwe", ADDRESS, CHAIN)[0] for _ in range(200)]
     assert len({book().open(one).challenge.nonce for one in ids}) == 200
     assert len({book().open(one).fingerprint for one in ids}) == 200

@@ -38,7 +38,7 @@ async def test_another_master_key_is_a_start_fault_that_says_so(tmp_path: Path) 
 async def test_no_key_lies_open(tmp_path: Path) -> None:
     async with house(tmp_path, NAMES, settings=kernel_settings(tmp_path)) as home:
         keys = home.plugins["auth"].keys.keys
-    secrets = [keys.signing.private_bytes_raw(), keys.challenge, keys.refresh]
+    secrets = [keys.signing[0].private.private_bytes_raw(), keys.challenge, keys.refresh]
     (file,) = [path for path in tmp_path.rglob("*.db") if _has_keys(path)]
     stored = file.read_bytes()
     assert not any(secret in stored for secret in secrets)

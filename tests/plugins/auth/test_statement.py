@@ -20,12 +20,13 @@ CHALLENGE = Challenge(
     issued_at_s=1_800_000_000,
     expires_at_s=1_800_000_300,
 )
-ISSUED = message_for(CHALLENGE, ORIGIN).to_text()
+FACTS = CHALLENGE.facts(ORIGIN)
+ISSUED = message_for(FACTS).to_text()
 
 
 def test_what_we_issue_is_eip_4361_and_fits() -> None:
     assert parse_siwe(ISSUED).domain == "video.example"
-    check_message(ISSUED, CHALLENGE, ORIGIN)
+    check_message(ISSUED, FACTS)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_what_we_issue_is_eip_4361_and_fits() -> None:
 )
 def test_a_wallets_own_spelling_is_accepted(old: str, new: str) -> None:
     assert old in ISSUED
-    check_message(ISSUED.replace(old, new, 1), CHALLENGE, ORIGIN)
+    check_message(ISSUED.replace(old, new, 1), FACTS)
 
 
 @pytest.mark.parametrize(
@@ -74,12 +75,12 @@ def test_a_wallets_own_spelling_is_accepted(old: str, new: str) -> None:
 def test_a_difference_in_any_field_is_refused_by_name(field: str, old: str, new: str) -> None:
     assert old in ISSUED
     with pytest.raises(MessageMismatch, match=f"differs from the challenge in: {field}$"):
-        check_message(ISSUED.replace(old, new, 1), CHALLENGE, ORIGIN)
+        check_message(ISSUED.replace(old, new, 1), FACTS)
 
 
 def test_what_is_no_message_is_refused() -> None:
     with pytest.raises(MessageMismatch, match="EIP-4361"):
-        check_message("please let me in", CHALLENGE, ORIGIN)
+        check_message("please let me in", FACTS)
 
 
 @pytest.mark.parametrize(

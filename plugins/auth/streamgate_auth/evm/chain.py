@@ -17,6 +17,7 @@ from loguru import logger
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.evm import ChainId, chain_number
 from streamgate_auth.evm.rpc import Answer, Endpoint, EndpointFault, Question, RpcError, parse_quantity
+from streamgate_auth.metrics import RPC_CALLS, RPC_SECONDS
 
 GATHER_S = 0.001
 CALL_GAS = 1_000_000  # a contract that loops runs into this, not into the node's own limit
@@ -155,7 +156,7 @@ class Chain:
     async def _ask(self, endpoint: Endpoint, wanted: Mapping[EthCall, _Wanted]) -> dict[EthCall, Read | Unread]:
         """Raises EndpointFault: nothing of it can be used."""
         read_at_s = self._clock.now_s()
-        identity, head = await endpoint.ask([Question("eth_chainId"), Question("eth_blockNumber")])
+        identity, head = await self._timed(endpoint, [Question("eth_chainId"), Question("eth_blockNumber")])
         if parse_quantity(identity) != chain_number(self.id):
             raise EndpointFault(f"it is not {self.id}")
         block_number = parse_quantity(head)
@@ -169,6 +170,17 @@ class Chain:
                 found[call] = _read_of(latest[call], confirmed[call], block_number, read_at_s)
         return found
 
+    async def _timed(self, endpoint: Endpoint, questions: Sequence[Question]) -> list[Answer | RpcError]:
+        """Raises EndpointFault."""
+        outcome = "failed"
+        try:
+            with RPC_SECONDS.labels(chain=self.id).time():
+                answers = await endpoint.ask(questions)
+            outcome = "answered"
+        finally:
+            RPC_CALLS.labels(chain=self.id, outcome=outcome).inc()
+        return answers
+
     async def _call_at(
         self, endpoint: Endpoint, calls: Iterable[EthCall], block_number: int
     ) -> dict[EthCall, Returned | Reverted | Unread]:
@@ -177,7 +189,7 @@ class Chain:
             Question("eth_call", ({"to": call.to, "data": call.data, "gas": hex(CALL_GAS)}, hex(block_number)))
             for call in calls
         ]
-        answers = await endpoint.ask(questions)
+        answers = await self._timed(endpoint, questions)
         return {call: _result(answer) for call, answer in zip(calls, answers, strict=True)}
 
 

@@ -25,7 +25,8 @@ from streamgate_auth.gate.nodes import Node, Public, describe, leaf_keys
 from streamgate_auth.gate.parse import parse_rule
 from streamgate_auth.gate.read import read_leaves
 from streamgate_auth.gate.repository import GateRecord, load_gates
-from streamgate_auth.repository import load_wallets
+from streamgate_auth.metrics import DECISIONS
+from streamgate_auth.repository_wallets import load_wallets
 
 FACTS_TIMEOUT_S = 2.0
 VETO_TIMEOUT_S = 2.0
@@ -99,6 +100,7 @@ class Decider:
         decision = self._with_grace(query, decision)
         if decision.outcome == "holds" or decision.grace_until_s:
             decision = await self._with_veto(query, decision, wallets)
+        DECISIONS.labels(outcome=decision.outcome).inc()
         return decision
 
     async def _by_rule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import orjson
 from loguru import logger
 from sqlalchemy.orm import Session
 
@@ -12,16 +13,20 @@ from streamgate.contracts.events import GATE_CHANGED, GateChanged
 from streamgate.contracts.gate import Explanation, GateInvalid, Reading, Rule
 from streamgate.contracts.metadata import ContentNotFound, ContentQuery, Metadata, Publish
 from streamgate.errors import FieldError, Forbidden, Unavailable
+from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database, emit
-from streamgate.sdk.evm import Address, parse_address
+from streamgate.sdk.evm import Address
+from streamgate_auth.accounts import parse_any_address
 from streamgate_auth.gate.decide import Decider, owns, read_stored
 from streamgate_auth.gate.evaluate import explain
 from streamgate_auth.gate.kinds import Kinds
 from streamgate_auth.gate.nodes import Node, Public, describe, paths, requirements, to_rule
 from streamgate_auth.gate.parse import ROOT, parse_rule
 from streamgate_auth.gate.repository import GateRecord, load_gates, save_gate
-from streamgate_auth.repository import load_wallets
+from streamgate_auth.repository_wallets import load_wallets
+
+MAX_AUDITED_CHARS = 1000
 
 
 class Gates:
@@ -67,6 +72,9 @@ class Gates:
                 subject_id=record.content_id, revision=record.revision, has_gate=record.rule is not None
             )
             emit(session, GATE_CHANGED, changed)
+            as_whom = "owner" if wanted.actor.user_id == facts.owner else "moderator"
+            on = f"content:{wanted.content_id}"
+            audit(session, "gate.set", on=on, actor=wanted.actor, detail={"as": as_whom, "gate": _brief(rule)})
             return record
 
         record = await self._db.write(save)
@@ -111,7 +119,7 @@ class Gates:
 
     async def _wallets_of(self, query: GateCheck) -> Sequence[Address]:
         if query.address is not None:
-            return (parse_address(query.address),)
+            return (parse_any_address(query.address),)
         user_id = query.actor.user_id
         wallets = await self._db.read(lambda session: load_wallets(session, [user_id]))
         return wallets.get(user_id, ())
@@ -158,3 +166,9 @@ def _warnings(node: Node) -> tuple[str, ...]:
     if explain(node, of_nobody).outcome == "holds":
         return ("this opens to wallets that hold nothing: whoever it shuts out can come back with a new wallet",)
     return ()
+
+
+def _brief(rule: Rule | None) -> str:
+    """For the audit trail: the rule itself while it is short."""
+    text = "" if rule is None else orjson.dumps(rule).decode()
+    return text if len(text) <= MAX_AUDITED_CHARS else f"{text[:MAX_AUDITED_CHARS]}…"

@@ -1,0 +1,19 @@
+"""What is counted of sign-in, gates and chains."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Histogram
+
+SIGN_INS = Counter(
+    "streamgate_auth_sign_ins_total",
+    "Answers to challenges, by scheme and outcome (done, or the error's code).",
+    ("scheme", "outcome"),
+)
+DECISIONS = Counter("streamgate_auth_decisions_total", "Gate decisions, by outcome.", ("outcome",))
+RPC_CALLS = Counter("streamgate_auth_rpc_calls_total", "Requests to chain endpoints.", ("chain", "outcome"))
+RPC_SECONDS = Histogram(
+    "streamgate_auth_rpc_seconds",
+    "Time of one request to a chain endpoint.",
+    ("chain",),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
+)

@@ -1,0 +1,139 @@
+"""The wallets of an account: linked by a signature, unlinked, and the one it is shown by."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_
+from sqlalchemy.orm import Session
+
+from streamgate.context import Actor
+from streamgate.contracts.auth import (
+    ChallengeUsed,
+    LastWallet,
+    LinkedWallets,
+    TooManyOfYours,
+    WalletNotFound,
+    WalletsAnswer,
+    WalletsQuery,
+    WalletTaken,
+)
+from streamgate.errors import Conflict
+from streamgate.sdk.audit import audit
+from streamgate.sdk.clock import Clock
+from streamgate.sdk.db import Database
+from streamgate.sdk.evm import Address
+from streamgate_auth import repository
+from streamgate_auth.accounts import parse_any_address
+from streamgate_auth.ending import Ending, note_ended
+from streamgate_auth.proofs import Asked, Proofs
+from streamgate_auth.repository_wallets import (
+    LinkedWallet,
+    link_wallet,
+    list_wallets,
+    load_wallets,
+    set_primary,
+    unlink_wallet,
+)
+from streamgate_auth.tables import SessionRow
+
+MAX_WALLETS = 32
+
+
+class Wallets:
+    """What a signed-in person does with their own wallets."""
+
+    def __init__(self, *, db: Database, proofs: Proofs, ending: Ending, clock: Clock) -> None:
+        self._db = db
+        self._proofs = proofs
+        self._ending = ending
+        self._clock = clock
+
+    async def ask(
+        self, actor: Actor, account: str, chain: str | None, scheme: str | None, *, browser: str = ""
+    ) -> Asked:
+        """What the other wallet signs to be linked: it names the account, and nobody signs in with it.
+
+        Raises:
+            AddressInvalid, ChainUnknown, SchemeUnknown: 422.
+        """
+        return await self._proofs.ask(account, chain, scheme, browser=browser, user_id=actor.user_id)
+
+    async def link(
+        self, actor: Actor, challenge_id: str, signature: str, message: str | None, *, browser: str = ""
+    ) -> LinkedWallet:
+        """Adds the wallet that signed. One that is linked already is told so without a fault.
+
+        Raises:
+            ChallengeInvalid, ChallengeExpired, ChallengeUsed, MessageMismatch, SignatureInvalid: 401.
+            WalletTaken: 409, it is somebody else's. TooManyOfYours: 409.
+        """
+        opened = await self._proofs.check(challenge_id, signature, message, browser=browser, user_id=actor.user_id)
+        challenge, now_ms = opened.challenge, self._clock.now_ms()
+
+        def link(session: Session) -> LinkedWallet:
+            expires_at_ms = challenge.expires_at_s * 1000
+            if not repository.use_challenge(session, opened.fingerprint, expires_at_ms=expires_at_ms, now_ms=now_ms):
+                raise ChallengeUsed("the challenge was used already; ask for a new one and sign that")
+            outcome = link_wallet(session, actor.user_id, challenge.address, now_ms=now_ms, at_most=MAX_WALLETS)
+            if outcome == "taken":
+                raise WalletTaken("this wallet belongs to another account; unlink it there first")
+            if outcome == "full":
+                raise TooManyOfYours(f"an account has at most {MAX_WALLETS} wallets; unlink one first")
+            if outcome == "gone":
+                raise Conflict("this account has no wallets of its own to add to")
+            if outcome == "linked":
+                detail = {"address": challenge.address, "scheme": challenge.scheme}
+                audit(session, "auth.wallet_linked", on=f"user:{actor.user_id}", actor=actor, detail=detail)
+            wallets = list_wallets(session, [actor.user_id])[actor.user_id]
+            return next(wallet for wallet in wallets if wallet.address == challenge.address)
+
+        return await self._db.write(link)
+
+    async def listed(self, actor: Actor) -> tuple[LinkedWallet, ...]:
+        """The primary one first, then the oldest."""
+        found = await self._db.read(lambda session: list_wallets(session, [actor.user_id]))
+        return found.get(actor.user_id, ())
+
+    async def unlink(self, actor: Actor, account: str) -> None:
+        """Takes a wallet off the account, and ends the sign-ins that were made with it.
+
+        Raises:
+            AddressInvalid: 422. WalletNotFound: 404. LastWallet: 409.
+        """
+        address, now_ms = parse_any_address(account), self._clock.now_ms()
+
+        def unlink(session: Session) -> list[str]:
+            outcome = unlink_wallet(session, actor.user_id, address)
+            if outcome == "unknown":
+                raise WalletNotFound(f"{address} is not linked to your account")
+            if outcome == "last":
+                raise LastWallet("this is the only wallet of your account; link another one first")
+            of_it = and_(SessionRow.user_id == actor.user_id, SessionRow.address == address)
+            ended = [one.session_id for one in repository.end_sign_ins(session, of_it, "unlinked", now_ms=now_ms)]
+            detail: dict[str, str] = {"address": address}
+            audit(session, "auth.wallet_unlinked", on=f"user:{actor.user_id}", actor=actor, detail=detail)
+            note_ended(session, ended, actor.user_id, "revoked")
+            return ended
+
+        await self._ending.tell(await self._db.write(unlink))
+
+    async def make_primary(self, actor: Actor, account: str) -> None:
+        """Raises AddressInvalid: 422. WalletNotFound: 404."""
+        address = parse_any_address(account)
+
+        def choose(session: Session) -> None:
+            if not set_primary(session, actor.user_id, address):
+                raise WalletNotFound(f"{address} is not linked to your account")
+            detail: dict[str, str] = {"address": address}
+            audit(session, "auth.primary_wallet_set", on=f"user:{actor.user_id}", actor=actor, detail=detail)
+
+        await self._db.write(choose)
+
+    async def of(self, query: WalletsQuery) -> WalletsAnswer:
+        """The contract's `wallets_of`."""
+        found = await self._db.read(lambda session: load_wallets(session, query.user_ids))
+        none: tuple[Address, ...] = ()
+        return WalletsAnswer(
+            people=tuple(
+                LinkedWallets(user_id=user_id, addresses=found.get(user_id, none)) for user_id in query.user_ids
+            )
+        )
