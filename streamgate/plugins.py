@@ -24,11 +24,12 @@ from streamgate.lifecycle import Unit
 from streamgate.reload import Reloads
 from streamgate.services import ServiceRef, Services
 from streamgate.settings import KernelSettings
-from streamgate.web.routes import Authenticator
+from streamgate.web.routes import Authenticator, EdgePolicy
 
 PLUGIN_GROUP = "streamgate.plugins"
 SPEC_GROUP = "streamgate.hookspecs"
 AUTHENTICATOR_GROUP = "streamgate.authenticator"
+EDGE_GROUP = "streamgate.edge"
 PROCESS_UNIT_GROUP = "streamgate.process_units"
 
 T = TypeVar("T")
@@ -171,11 +172,21 @@ def load_authenticator(ctx: PluginContext) -> Authenticator:
     Raises:
         SelectionFault: none is installed, or more than one.
     """
-    entries = list(importlib.metadata.entry_points(group=AUTHENTICATOR_GROUP))
-    if len({entry.value for entry in entries}) != 1:
-        raise SelectionFault(f"one {AUTHENTICATOR_GROUP} is needed, found {len(entries)}: {entries}")
-    made: Authenticator = entries[0].load()(ctx)
+    made: Authenticator = _load_one(AUTHENTICATOR_GROUP, ctx)
     return made
+
+
+def load_edge(ctx: PluginContext) -> EdgePolicy:
+    """What every request meets (`sdk/edge`), found and refused in the same way."""
+    made: EdgePolicy = _load_one(EDGE_GROUP, ctx)
+    return made
+
+
+def _load_one(group: str, ctx: PluginContext) -> Any:
+    entries = list(importlib.metadata.entry_points(group=group))
+    if len({entry.value for entry in entries}) != 1:
+        raise SelectionFault(f"one {group} is needed, found {len(entries)}: {entries}")
+    return entries[0].load()(ctx)
 
 
 def load_process_units(ctx: PluginContext) -> list[Unit]:
