@@ -29,7 +29,7 @@ from streamgate.events import Events, EventsUnit
 from streamgate.health import Check, Readiness, introspection_of, probe_all
 from streamgate.hooks import Hooks, Tagged
 from streamgate.lifecycle import Lifecycle, SimpleUnit, StartFailed, Unit
-from streamgate.plugins import PluginContext, PluginInfo, discover_specs, load_authenticator, load_process_units
+from streamgate.plugins import PluginContext, PluginInfo, discover_specs, load_authenticator, load_edge, load_process_units
 from streamgate.ports import Listener
 from streamgate.prepare import Prepared, RunOptions, prepare
 from streamgate.reload import Reloader, Reloads
@@ -152,6 +152,7 @@ class Process:
         mounts = self._without_clashes(self.hooks.collect(hooks.collect_mounts), lambda mount: mount.prefix)
         kernel = PluginInfo(name="kernel", summary="", build=lambda ctx: ctx)
         authenticator = load_authenticator(self.context_for(kernel, shared))
+        edge = load_edge(self.context_for(kernel, shared))
         who = service_name(self.settings, self.prepared.options.only)
         exposition = Exposition(self.bus, mode=self.prepared.options.mode, service=who, began_s=self.began_s)
         process_units = load_process_units(self.context_for(kernel, shared))
@@ -175,6 +176,7 @@ class Process:
                 readiness=functools.partial(self.readiness, listener.services),
                 began_s=self.began_s,
                 access_log=AccessLog(line_writer(self.settings.log), observers),
+                policy=edge,
             )
             self.apps.update(dict.fromkeys(listener.services, app))
             servers.append(Server(f"http:{listener.name}", app, bound, self.settings.server))
