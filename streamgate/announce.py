@@ -13,6 +13,7 @@ import attrs
 from loguru import logger
 
 from streamgate.bus.base import Bus, Subscription
+from streamgate.envelope import sender_of
 from streamgate.wire import decode, encode
 
 ANNOUNCE = "live.announce"
@@ -88,5 +89,17 @@ class Announcer:
 
 
 def read_announcement(payload: bytes) -> Announcement:
-    """The announcement in a message of ANNOUNCE."""
-    return decode(Announcement, payload)
+    """The announcement in a message of ANNOUNCE.
+
+    Raises:
+        ValueError: its sender is another role than the service's, or does not own those paths.
+    """
+    announcement = decode(Announcement, payload)
+    sender = sender_of(payload)
+    if sender is not None:
+        if announcement.service not in sender.plugins:
+            raise ValueError(f"{sender.role} announced {announcement.service}, which it is not")
+        foreign = set(announcement.prefixes).difference(sender.prefixes)
+        if foreign:
+            raise ValueError(f"{sender.role} announced {', '.join(sorted(foreign))}, which it does not own")
+    return announcement

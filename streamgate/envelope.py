@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import attrs
 import orjson
+from loguru import logger
 
 from streamgate.context import ANONYMOUS, Actor, CallContext
 from streamgate.wire import from_plain, to_plain
@@ -45,7 +49,17 @@ class Envelope:
 
     @classmethod
     def from_bytes(cls, payload: bytes) -> Envelope:
-        return from_plain(cls, orjson.loads(payload))
+        """What came with a seal is believed as far as its sender goes: `source` is who sealed it, and an actor for
+        whom that sender may not speak is nobody."""
+        envelope: Envelope = from_plain(cls, orjson.loads(payload))
+        sender = sender_of(payload)
+        if sender is None:
+            return envelope
+        actor = envelope.actor
+        if actor.kind == "service" and not sender.acts_as_service:
+            logger.bind(role=sender.role, request_id=envelope.request_id).warning("may not act as a service; anonymous")
+            actor = ANONYMOUS
+        return attrs.evolve(envelope, actor=actor, source=sender.role)
 
     @classmethod
     def around(cls, body: Any, call: CallContext, *, id: str, source: str) -> Envelope:
@@ -59,3 +73,32 @@ class Envelope:
             actor=call.actor,
             source=source,
         )
+
+
+@attrs.frozen(kw_only=True)
+class Sender:
+    """The role that sealed a message, and what its certificate grants it to say (`streamgate/identity`)."""
+
+    role: str
+    plugins: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    acts_as_service: bool
+
+
+_delivered: ContextVar[tuple[bytes, Sender] | None] = ContextVar("streamgate_delivered", default=None)
+
+
+@contextmanager
+def delivering(payload: bytes, sender: Sender) -> Iterator[None]:
+    """While these bytes are being handled, `sender_of` knows whose they are."""
+    token = _delivered.set((payload, sender))
+    try:
+        yield
+    finally:
+        _delivered.reset(token)
+
+
+def sender_of(payload: bytes) -> Sender | None:
+    """Who sealed the very bytes being handled; None for any others, and where nothing is sealed."""
+    delivered = _delivered.get()
+    return delivered[1] if delivered is not None and delivered[0] is payload else None

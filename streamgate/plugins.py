@@ -17,7 +17,7 @@ import attrs
 from starlette.types import ASGIApp
 
 from streamgate.bus.base import Bus
-from streamgate.events import Events
+from streamgate.events import Events, EventType, Topic
 from streamgate.health import Finding
 from streamgate.hooks import Hooks
 from streamgate.lifecycle import Unit
@@ -73,12 +73,37 @@ class PluginContext:
         return found
 
 
+@attrs.frozen
+class Asks:
+    """Some methods of a service, where all of it would be too much: `Asks(AUTH, ("jwks",))`."""
+
+    ref: ServiceRef[Any]
+    methods: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class BusUse:
+    """What the SDK does on the bus in every process, or only where a plugin `uses_blobs` or `uses_database`.
+
+    Named by entry points of the group `streamgate.everywhere`.
+    """
+
+    asks: tuple[ServiceRef[Any] | Asks, ...] = ()
+    tells: tuple[EventType[Any] | Topic[Any] | str, ...] = ()
+    hears: tuple[EventType[Any] | Topic[Any] | str, ...] = ()
+    only_with: Literal["", "uses_blobs", "uses_database"] = ""
+
+
 @attrs.frozen(kw_only=True)
 class PluginInfo:
     """A plugin, described. An *extension* has no port of its own: it is loaded wherever one of `extends` is.
 
     Args:
         offers, needs: services by reference; `needs` may be absent at run time (named in `/ready`).
+        may_need: services, or some of their methods, that it asks where they are; `/ready` is silent about them.
+        tells, hears: events and topics (or plain subjects) it sends and handles; its group's name is the plugin's.
+            With `needs` they are all it may do between processes (`streamgate/identity`): the rest is refused.
+        acts_as_service: its own loops and jobs call others as `Actor(kind="service")`, with a moderator's rights.
         config: attrs class of its section (`config_field` gives each field its help), or None.
         port: default port of a service when it runs alone.
         prefixes: HTTP paths it owns; the gateway forwards them.
@@ -95,6 +120,10 @@ class PluginInfo:
     kind: Literal["service", "extension"] = "service"
     offers: tuple[ServiceRef[Any], ...] = ()
     needs: tuple[ServiceRef[Any], ...] = ()
+    may_need: tuple[ServiceRef[Any] | Asks, ...] = ()
+    tells: tuple[EventType[Any] | Topic[Any] | str, ...] = ()
+    hears: tuple[EventType[Any] | Topic[Any] | str, ...] = ()
+    acts_as_service: bool = False
     extends: tuple[str, ...] = ()
     config: type | None = None
     port: int = 0

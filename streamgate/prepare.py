@@ -10,6 +10,7 @@ from typing import Literal
 import attrs
 
 from streamgate.config import Config, ConfigFaults, load_config
+from streamgate.identity.joining import check_identity
 from streamgate.plugins import Found, PluginInfo, SelectionFault, discover, select
 from streamgate.ports import Listener, plan_listeners
 from streamgate.settings import KernelSettings
@@ -76,6 +77,7 @@ def prepare(options: RunOptions) -> Prepared:
         raise StartFault([str(line) for line in fault.faults]) from fault
     run_all = options.only is None
     faults = check_start(settings, chosen, run_all=run_all) + _missing_required(settings, found)
+    faults += check_identity(settings.bus, chosen, options.only)
     listeners, port_faults = plan_listeners(
         [info for info in chosen if info.kind == "service"],
         run_all=run_all,

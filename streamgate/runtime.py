@@ -23,11 +23,13 @@ from starlette.types import ASGIApp
 
 from streamgate import __version__, hooks
 from streamgate.announce import Announcement, Announcer
-from streamgate.bus import Bus, open_bus
+from streamgate.bus import Bus
 from streamgate.engine.server import PortBusy, Server, bind
 from streamgate.events import Events, EventsUnit
 from streamgate.health import Check, Readiness, introspection_of, probe_all
 from streamgate.hooks import Hooks, Tagged
+from streamgate.identity.grants import check_heard
+from streamgate.identity.joining import join_bus
 from streamgate.lifecycle import Lifecycle, SimpleUnit, StartFailed, Unit
 from streamgate.plugins import PluginContext, PluginInfo, discover_specs, load_authenticator, load_edge, load_process_units
 from streamgate.ports import Listener
@@ -54,7 +56,7 @@ class Process:
         self.began_s = time.monotonic()
         who = "all" if prepared.options.only is None else "+".join(prepared.options.only)
         self.source = f"{who}@{socket.gethostname()}-{os.getpid()}"
-        self.bus: Bus = open_bus(self.settings.bus.url.reveal(), name=self.source)
+        self.bus: Bus = join_bus(self.settings.bus, name=self.source)
         self.services = Services(self.bus, source=self.source, wire_local=self.settings.services.wire_local)
         self.events = Events(self.bus, source=self.source)
         self.hooks = Hooks()
@@ -147,7 +149,11 @@ class Process:
     def _plan_units(
         self, listeners: Sequence[Listener], sockets: Sequence[socket.socket], shared: dict[object, Any]
     ) -> None:
-        subscriptions = [tagged.value for tagged in self.hooks.collect(hooks.collect_subscriptions)]
+        subscriptions = []
+        for heard in self.hooks.collect(hooks.collect_subscriptions):
+            with self._left_out_on_fault(heard.plugin):
+                check_heard(next(info for info in self.prepared.chosen if info.name == heard.plugin), heard.value)
+                subscriptions.append(heard.value)
         routes = self._without_clashes(self.hooks.collect(hooks.collect_routes), _place)
         mounts = self._without_clashes(self.hooks.collect(hooks.collect_mounts), lambda mount: mount.prefix)
         kernel = PluginInfo(name="kernel", summary="", build=lambda ctx: ctx)

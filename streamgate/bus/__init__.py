@@ -2,15 +2,20 @@
 
 import sys
 
-from streamgate.bus.base import Bus
+from streamgate.bus.base import Bus, Login
 
-__all__ = ["Bus", "open_bus"]
+__all__ = ["Bus", "Login", "open_bus"]
 
 
-def open_bus(url: str, *, name: str) -> Bus:
+def open_bus(url: str, *, name: str, login: Login | None = None, headroom_bytes: int = 0) -> Bus:
     """The bus for a URL: `memory:` or `nats://[user:password@]host:port[,nats://…]`.
 
-    Nothing connects before `start()`. `name` is shown in the server's list of connections.
+    Nothing connects before `start()`.
+
+    Args:
+        name: shown in the server's list of connections.
+        login: instead of a user and password in the URL.
+        headroom_bytes: carried beyond the largest payload, where the server takes so much (for seals).
 
     Raises:
         ValueError: another scheme.
@@ -26,5 +31,5 @@ def open_bus(url: str, *, name: str) -> Bus:
 
         if is_absent:  # nats-py takes aiohttp for WebSocket URLs where it finds it: a fifth of a small process' start
             del sys.modules["aiohttp"]
-        return NatsBus(url, name=name)
+        return NatsBus(url, name=name, login=login, headroom_bytes=headroom_bytes)
     raise ValueError(f"bus url {url!r}: the scheme must be memory: or nats://")

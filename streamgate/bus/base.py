@@ -30,6 +30,9 @@ Resync = Callable[[], Awaitable[None]]
 MAX_PAYLOAD_BYTES = 1_000_000
 """What any bus carries in one message. NATS' own limit is 1 MiB by default; the rest is left to its headers."""
 
+EVENTS_STREAM, DEAD_STREAM = "EVENTS", "DEAD"
+"""Where NATS keeps what groups have yet to handle, and what they have given up on."""
+
 DRAIN_TIMEOUT_S = 20.0
 """How long a subscription that stops waits for its running handlers before it cancels them."""
 
@@ -173,6 +176,16 @@ class Bus(Protocol):
         """How many messages each group has given up on (groups without any are absent)."""
 
 
+@attrs.frozen(kw_only=True, repr=False)
+class Login:
+    """How to log in to NATS with a key of one's own: its public half, and what signs the server's challenge.
+    Answers come in below `inbox_prefix`, where nobody else may listen."""
+
+    public_key: str
+    sign: Callable[[bytes], bytes]
+    inbox_prefix: str
+
+
 # --- subjects and sizes, the same on every bus ------------------------------------------------------
 
 _SUBJECT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -201,6 +214,11 @@ def check_event(subject: str, *, group: str = "group", message_id: str = "id") -
         raise ValueError(f"group {group!r} must be one word")
     if not message_id:
         raise ValueError(f"a message on {subject} needs an id")
+
+
+def durable_name(group: str, subject: str) -> str:
+    """What NATS calls a group's consumer on a subject."""
+    return f"{group}--{subject.replace('.', '-')}"
 
 
 def check_size(subject: str, payload: bytes, limit_bytes: int) -> None:

@@ -5,20 +5,27 @@
 - An error from the server (`-ERR`) closes a client for good: `Connection` makes another.
 - Its `flush` overtakes the commands before it, so that a subscription was not there yet: `OrderedClient`.
 - A question that is on its way when the connection breaks waits for its time-out: `fail_questions`.
+- A question that the server denies us waits for its time-out too: `OrderedClient.denied_by`.
 - Closing while the server is away raises and leaves tasks behind: `close`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import re
+from typing import Any
 
 import nats.errors
 from loguru import logger
 from nats.aio.client import PING_PROTO, Client
 from nats.aio.subscription import Subscription as ClientSubscription
 
+from streamgate.bus.base import Login
+
 FLUSH_TIMEOUT_S = 2
 CANCEL_AGAIN_S = 0.1
+_DENIED = re.compile(r'permissions violation for (?P<what>publish|subscription) to "(?P<subject>[^"]*)"', re.IGNORECASE)
 
 
 class ConnectionLost(Exception):
@@ -34,6 +41,51 @@ class OrderedClient(Client):
 
     nats-py writes the PING straight to the socket, ahead of what its flusher task has not written yet.
     """
+
+    def __init__(self, login: Login | None = None) -> None:
+        super().__init__()
+        self._login = login
+        self._subjects_asked: dict[str, str] = {}  # where an answer is awaited → the question's subject
+        self._denied: set[str] = set()
+
+    def login_options(self) -> dict[str, Any]:
+        """What `connect` is told about who we are."""
+        login = self._login
+        if login is None:
+            return {}
+        self._public_nkey, self._auth_configured = login.public_key, True
+
+        def sign(nonce: str) -> bytes:
+            return base64.b64encode(login.sign(nonce.encode()))
+
+        return {"signature_cb": sign, "inbox_prefix": login.inbox_prefix}
+
+    async def publish(
+        self, subject: str, payload: bytes = b"", reply: str = "", headers: dict[str, str] | None = None
+    ) -> None:
+        token = reply.rpartition(".")[2]
+        if token in self._resp_map:
+            self._subjects_asked[token] = subject
+            self._resp_map[token].add_done_callback(lambda _: self._subjects_asked.pop(token, None))
+        await super().publish(subject, payload, reply, headers)
+
+    def denied_by(self, fault: Exception) -> bool:
+        """Whether the server has said that we may not do something; ends the questions that this was about."""
+        found = _DENIED.search(str(fault))
+        if found is None:
+            return False
+        if found["what"] == "subscription":
+            self._denied.add(found["subject"])
+        for token, subject in list(self._subjects_asked.items()):
+            future = self._resp_map.get(token)
+            if found["what"] == "publish" and subject == found["subject"] and future is not None and not future.done():
+                future.set_exception(nats.errors.Error(f"the bus server denies us to publish to {subject}"))
+        return True
+
+    def check_subscribed(self, subject: str) -> None:
+        """Raises when the server has denied the subscription, as `flush` after it has shown."""
+        if subject in self._denied:
+            raise nats.errors.Error(f"the bus server denies us to listen to {subject}")
 
     async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
         self._pongs.append(future or asyncio.get_running_loop().create_future())

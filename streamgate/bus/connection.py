@@ -11,11 +11,10 @@ import attrs
 import nats.errors
 import nats.js.errors
 from loguru import logger
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from streamgate.bus.base import BusUnavailable
+from streamgate.bus.base import BusUnavailable, Login
 from streamgate.bus.client import FAULTS, FLUSH_TIMEOUT_S, ConnectionLost, OrderedClient, close, fail_questions
 from streamgate.bus.lanes import spawn_apart
 
@@ -46,7 +45,8 @@ class Connection:
     _start_timeout_s: float
     _reconnect_wait_s: float
     _on_connect: Callable[[], Awaitable[None]]
-    _client: Client = attrs.field(init=False, factory=OrderedClient)
+    _login: Login | None = None
+    _client: OrderedClient = attrs.field(init=False, factory=OrderedClient)
     _is_connected: asyncio.Event = attrs.field(init=False, factory=asyncio.Event)
     _is_running: bool = attrs.field(init=False, default=False)
     _attached: list[Attached] = attrs.field(init=False, factory=list)
@@ -59,7 +59,7 @@ class Connection:
         return ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in self._urls)
 
     @property
-    def client(self) -> Client:
+    def client(self) -> OrderedClient:
         """The present connection; another one after the server has closed it."""
         return self._client
 
@@ -78,7 +78,7 @@ class Connection:
         self._is_running = True
 
     async def _connect(self) -> None:
-        client = self._client = OrderedClient()
+        client = self._client = OrderedClient(self._login)
         self._last_error = None
         try:
             async with asyncio.timeout(self._start_timeout_s):
@@ -93,6 +93,7 @@ class Connection:
                     reconnect_time_wait=self._reconnect_wait_s,  # type: ignore[arg-type]  # says int, takes seconds
                     connect_timeout=CONNECT_TIMEOUT_S,
                     ping_interval=PING_INTERVAL_S,
+                    **client.login_options(),
                 )
                 await self._prepare()
         except FAULTS as fault:
@@ -142,6 +143,8 @@ class Connection:
         if isinstance(fault, nats.errors.SlowConsumerError):
             logger.bind(subject=fault.subject).warning("bus dropped messages: the process is too slow")
             self._tell_attached()
+        elif self._client.denied_by(fault):
+            logger.bind(address=self.address, error=str(fault)).error("the bus server denies it: not granted to us")
         elif is_news:
             logger.bind(address=self.address, error=repr(fault)).debug("bus connection error")
 

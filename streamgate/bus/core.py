@@ -31,6 +31,7 @@ class CoreSubscription(ABC):
         client = self._connection.client
         self._subscribed = await client.subscribe(self._subject, queue=self._group, cb=self._on_message)
         await client.flush(timeout=FLUSH_TIMEOUT_S)  # whoever sends after this is heard
+        client.check_subscribed(self._subject)
         self.reconnected()
 
     def reconnected(self) -> None:  # noqa: B027 - who keeps something says so

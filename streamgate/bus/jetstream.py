@@ -21,13 +21,19 @@ from nats.aio.subscription import Subscription as ClientSubscription
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
 
-from streamgate.bus.base import Handler, Reject, RetryPolicy, is_retryable
+from streamgate.bus.base import (
+    DEAD_STREAM,
+    EVENTS_STREAM,
+    Handler,
+    Reject,
+    RetryPolicy,
+    durable_name,
+    is_retryable,
+)
 from streamgate.bus.client import FAULTS, leave
 from streamgate.bus.connection import Connection
 from streamgate.bus.lanes import WorkerPool, spawn_apart
 
-EVENTS_STREAM = "EVENTS"
-DEAD_STREAM = "DEAD"
 DAY_S = 86_400
 DEDUPLICATION_S = 600
 PULL_EXPIRES_S = 30.0
@@ -85,7 +91,7 @@ class GroupConsumer:
 
     def __attrs_post_init__(self) -> None:
         self._pool = WorkerPool(self._concurrency)
-        self._durable = f"{self._group}--{self._subject.replace('.', '-')}"
+        self._durable = durable_name(self._group, self._subject)
         self._log = logger.bind(subject=self._subject, group=self._group)
 
     # --- life ---------------------------------------------------------------------------------------

@@ -9,9 +9,11 @@ import nats.errors
 from loguru import logger
 
 from streamgate.bus.base import (
+    EVENTS_STREAM,
     MAX_PAYLOAD_BYTES,
     BusUnavailable,
     Handler,
+    Login,
     Responder,
     Resync,
     RetryPolicy,
@@ -24,7 +26,7 @@ from streamgate.bus.base import (
 from streamgate.bus.client import FAULTS
 from streamgate.bus.connection import API_TIMEOUT_S, Connection
 from streamgate.bus.core import Listener, Server, raise_fault
-from streamgate.bus.jetstream import EVENTS_STREAM, GroupConsumer, count_dead_letters, ensure_streams
+from streamgate.bus.jetstream import GroupConsumer, count_dead_letters, ensure_streams
 from streamgate.bus.lanes import EveryoneLane
 from streamgate.errors import DeadlineExceeded, Unavailable
 
@@ -41,6 +43,7 @@ class NatsBus:
             how soon another process takes over from one that died; running handlers are reported in between.
         start_timeout_s: how long `start` waits for a server that is not there yet.
         reconnect_wait_s: pause between attempts to reconnect (which never end).
+        login, headroom_bytes: see `open_bus`.
     """
 
     is_local = False
@@ -54,8 +57,10 @@ class NatsBus:
         ack_wait_s: float = 10.0,
         start_timeout_s: float = 10.0,
         reconnect_wait_s: float = 0.25,
+        login: Login | None = None,
+        headroom_bytes: int = 0,
     ) -> None:
-        self.max_payload_bytes = MAX_PAYLOAD_BYTES
+        self._limit_bytes = self.max_payload_bytes = MAX_PAYLOAD_BYTES + headroom_bytes
         self._retry = retry or RetryPolicy()
         self._ack_wait_s = ack_wait_s
         self.connection = Connection(
@@ -64,6 +69,7 @@ class NatsBus:
             start_timeout_s=start_timeout_s,
             reconnect_wait_s=reconnect_wait_s,
             on_connect=self._prepare,
+            login=login,
         )
 
     async def start(self) -> None:
@@ -76,7 +82,7 @@ class NatsBus:
         await self.connection.flush()
 
     async def _prepare(self) -> None:
-        self.max_payload_bytes = min(MAX_PAYLOAD_BYTES, self.connection.client.max_payload - HEADER_RESERVE_BYTES)
+        self.max_payload_bytes = min(self._limit_bytes, self.connection.client.max_payload - HEADER_RESERVE_BYTES)
         await ensure_streams(self.connection.jetstream)
 
     # --- messages -----------------------------------------------------------------------------------

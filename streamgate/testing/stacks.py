@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -73,7 +73,8 @@ def all_in_one(folder: Path, *, environment: Mapping[str, str] | None = None, pr
 def split(folder: Path, *, environment: Mapping[str, str] | None = None, profile: str = "dev") -> Iterator[Stack]:
     """A process for each service over real NATS and PostgreSQL, ready. `url` is the gateway's."""
     with ExitStack() as cleanup:
-        nats = cleanup.enter_context(NatsServer())
+        identities = issue_identities(folder, environment or {})
+        nats = cleanup.enter_context(NatsServer(config=(identities / "nats.conf").read_text(encoding="utf-8")))
         postgres = cleanup.enter_context(PostgresServer())
         gateway_port = free_port()
         shared = {
@@ -93,7 +94,7 @@ def split(folder: Path, *, environment: Mapping[str, str] | None = None, profile
             process = StreamgateProcess(
                 name=name,
                 arguments=["--only", service, "--profile", profile],
-                environment=shared,
+                environment={"STREAMGATE_BUS__IDENTITY": str(identities / f"{service}.json"), **shared},
                 port=gateway_port if service == "api" else free_port(),
                 log_path=folder / f"{name}.log",
                 cwd=folder,
@@ -105,13 +106,25 @@ def split(folder: Path, *, environment: Mapping[str, str] | None = None, profile
         yield Stack("split", processes["api"].base_url, folder / "data", processes, ready_s)
 
 
+def issue_identities(folder: Path, environment: Mapping[str, str]) -> Path:
+    """`streamgate identity issue`: a file for each service, and the NATS server's configuration."""
+    identities = folder / "identity"
+    run_command(["identity", "issue", "--out", str(identities)], environment, folder)
+    return identities
+
+
 def upgrade_database(environment: Mapping[str, str], folder: Path, profile: str) -> None:
     """`streamgate db upgrade`, as the operator's first step."""
+    run_command(["db", "upgrade", "--profile", profile], environment, folder)
+
+
+def run_command(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> str:
+    """What `streamgate …` prints."""
     import subprocess
     import sys
 
     done = subprocess.run(
-        [sys.executable, "-m", "streamgate.cli", "db", "upgrade", "--profile", profile],
+        [sys.executable, "-m", "streamgate.cli", *arguments],
         env={**os.environ, **environment},
         cwd=folder,
         capture_output=True,
@@ -120,4 +133,5 @@ def upgrade_database(environment: Mapping[str, str], folder: Path, profile: str)
         check=False,
     )
     if done.returncode != 0:
-        raise RuntimeError(f"db upgrade failed:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"streamgate {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout

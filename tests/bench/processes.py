@@ -89,7 +89,7 @@ def measure(folder: Path) -> list[Figure]:
     cache_starts, cache_sizes = [], []
     with NatsServer() as nats:
         for _ in range(STARTS):
-            took_s, size_mb = _start_and_size(folder, "cache", ["--only", "cache"], {"NATS_URL": nats.url})
+            took_s, size_mb = _start_and_size(folder, "cache", ["--only", "cache"], {"NATS_URL": nats.url, "STREAMGATE_BUS__IDENTITY": "none"})
             cache_starts.append(took_s)
             cache_sizes.append(size_mb)
 

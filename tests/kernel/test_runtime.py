@@ -71,6 +71,7 @@ async def test_without_a_public_url_the_origin_is_where_it_listens(tmp_path: Pat
 
 async def test_a_port_taken_meanwhile_leaves_nothing_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NATS_URL", "nats://127.0.0.1:1")
+    monkeypatch.setenv("STREAMGATE_BUS__IDENTITY", "none")
     process = Process(prepare(options(tmp_path, "door", "greeter", port=None)))
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", GREETER_INFO.port))
@@ -91,6 +92,7 @@ async def test_split_processes_meet_over_nats(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nats_server: NatsServer
 ) -> None:
     monkeypatch.setenv("NATS_URL", nats_server.url)
+    monkeypatch.setenv("STREAMGATE_BUS__IDENTITY", "none")
     async with running(options(tmp_path, "door")) as (_, door):
         alone = await door.get("/api/v1/door", params={"name": "Ada"})
         assert (alone.status_code, alone.json()["code"]) == (503, "service.unavailable")

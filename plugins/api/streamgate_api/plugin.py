@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from streamgate import __version__
+from streamgate.announce import ANNOUNCE, ANNOUNCE_WANTED
 from streamgate.contracts.auth import AUTH
+from streamgate.contracts.live import LIVE
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
 from streamgate.health import Check
@@ -87,6 +89,8 @@ PLUGIN = PluginInfo(
     summary="The gateway: contents and gates, and every other service's paths when split.",
     build=ApiPlugin,
     needs=(METADATA, AUTH),
+    tells=(ANNOUNCE_WANTED,),
+    hears=(ANNOUNCE, LIVE),
     config=ApiConfig,
     port=SERVICES["api"].port,
     prefixes=SERVICES["api"].prefixes,

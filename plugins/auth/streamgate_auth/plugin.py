@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from streamgate.contracts.auth import ACCOUNTS, AUTH
+from streamgate.contracts.auth import ACCOUNTS, AUTH, AUTH_REVOKED
 from streamgate.contracts.devchain import DEVCHAIN
+from streamgate.contracts.events import AUTH_SESSION_ENDED, GATE_CHANGED
 from streamgate.contracts.hooks import PlaybackQuestion, RequirementKind, SignatureScheme
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
@@ -150,6 +151,8 @@ PLUGIN = PluginInfo(
     build=AuthPlugin,
     offers=(AUTH, ACCOUNTS),
     needs=(METADATA,),
+    may_need=(DEVCHAIN,),
+    tells=(GATE_CHANGED, AUTH_SESSION_ENDED, AUTH_REVOKED),
     config=AuthConfig,
     port=SERVICES["auth"].port,
     prefixes=SERVICES["auth"].prefixes,

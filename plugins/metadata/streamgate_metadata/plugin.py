@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from streamgate.contracts.events import (
+    CONTENT_DELETED,
+    GATE_CHANGED,
+    MEDIA_FAILED,
+    MEDIA_PLANNED,
+    MEDIA_PLAYABLE,
+    MEDIA_READY,
+    UPLOAD_FAILED,
+    UPLOAD_FINISHED,
+)
+from streamgate.contracts.live import LIVE
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
 from streamgate.events import EventSubscription
@@ -56,6 +67,16 @@ PLUGIN = PluginInfo(
     summary="Content rows, the catalogue and its search.",
     build=MetadataPlugin,
     offers=(METADATA,),
+    tells=(CONTENT_DELETED, LIVE),
+    hears=(
+        UPLOAD_FINISHED,
+        UPLOAD_FAILED,
+        MEDIA_PLANNED,
+        MEDIA_PLAYABLE,
+        MEDIA_READY,
+        MEDIA_FAILED,
+        GATE_CHANGED,
+    ),
     port=SERVICES["metadata"].port,
     prefixes=SERVICES["metadata"].prefixes,
     uses_database=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streamgate.contracts.prefixes import SERVICES
+from streamgate.health import introspection_of
 from streamgate.hooks import hookimpl
 from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.web.routes import Route
@@ -34,6 +35,7 @@ PLUGIN = PluginInfo(
     name="monitor",
     summary="One health report for all services.",
     build=MonitorPlugin,
+    may_need=tuple(introspection_of(name) for name in SERVICES),
     config=MonitorConfig,
     port=SERVICES["monitor"].port,
     prefixes=SERVICES["monitor"].prefixes,

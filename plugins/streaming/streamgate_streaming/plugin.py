@@ -11,12 +11,18 @@ from streamgate.contracts.events import (
     GATE_CHANGED,
     JOB_CHECKPOINT,
     JOB_FINISHED,
+    JOBS_REQUESTED,
+    MEDIA_FAILED,
+    MEDIA_PLANNED,
+    MEDIA_PLAYABLE,
+    MEDIA_READY,
     RENDITION_READY,
     SESSION_ENDED,
     UPLOAD_FAILED,
     UPLOAD_FINISHED,
 )
 from streamgate.contracts.jobs import JOBS
+from streamgate.contracts.live import LIVE
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
 from streamgate.contracts.streaming import STREAMING
@@ -134,6 +140,27 @@ PLUGIN = PluginInfo(
     build=StreamingPlugin,
     offers=(STREAMING,),
     needs=(AUTH, METADATA, JOBS),
+    tells=(
+        JOBS_REQUESTED,
+        MEDIA_PLANNED,
+        MEDIA_PLAYABLE,
+        RENDITION_READY,
+        MEDIA_READY,
+        MEDIA_FAILED,
+        SESSION_ENDED,
+        LIVE,
+    ),
+    hears=(
+        UPLOAD_FINISHED,
+        UPLOAD_FAILED,
+        CONTENT_DELETED,
+        JOB_CHECKPOINT,
+        JOB_FINISHED,
+        GATE_CHANGED,
+        SESSION_ENDED,
+        RENDITION_READY,
+    ),
+    acts_as_service=True,
     config=StreamingConfig,
     port=SERVICES["streaming"].port,
     prefixes=SERVICES["streaming"].prefixes,

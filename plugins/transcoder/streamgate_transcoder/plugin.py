@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streamgate.contracts.hooks import JobKind
-from streamgate.contracts.jobs import JOBS
+from streamgate.contracts.jobs import JOBS, JOBS_AVAILABLE, JOBS_CANCELLED
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
 from streamgate.contracts.streaming import STREAMING
@@ -61,6 +61,8 @@ PLUGIN = PluginInfo(
     summary="Probes, plans and encodes media in child processes.",
     build=TranscoderPlugin,
     needs=(JOBS, METADATA, STREAMING),
+    hears=(JOBS_AVAILABLE, JOBS_CANCELLED),
+    acts_as_service=True,
     config=TranscoderConfig,
     port=SERVICES["transcoder"].port,
     prefixes=SERVICES["transcoder"].prefixes,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streamgate.contracts.auth import AUTH
-from streamgate.contracts.events import CONTENT_DELETED
+from streamgate.contracts.events import CONTENT_DELETED, UPLOAD_FAILED, UPLOAD_FINISHED
+from streamgate.contracts.live import LIVE
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
 from streamgate.events import EventSubscription, on_group
@@ -79,6 +80,8 @@ PLUGIN = PluginInfo(
     summary="Takes uploads in chunks or by multipart, resumable, straight into the blob store.",
     build=UploadPlugin,
     needs=(METADATA, AUTH),
+    tells=(UPLOAD_FINISHED, UPLOAD_FAILED, LIVE),
+    hears=(CONTENT_DELETED,),
     config=UploadConfig,
     port=SERVICES["upload"].port,
     prefixes=SERVICES["upload"].prefixes,
