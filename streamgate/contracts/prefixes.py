@@ -16,7 +16,7 @@ class ServicePaths:
 
 
 SERVICES: dict[str, ServicePaths] = {
-    "api": ServicePaths(9090, ("/api/v1/content",)),
+    "api": ServicePaths(9090, ("/api/v1/content", "/api/v1/events", "/api/v1/nft", "/api/v1/streaming", "/api/v1/ws")),
     "upload": ServicePaths(9091, ("/api/v1/upload",)),
     "transcoder": ServicePaths(9092, ("/api/v1/transcode",)),
     "streaming": ServicePaths(9093, ("/api/v1/stream",)),

@@ -93,6 +93,20 @@ class TaskQuery:
     task_id: str
 
 
+@attrs.frozen(kw_only=True)
+class StatsQuery:
+    content_id: str
+
+
+@attrs.frozen(kw_only=True)
+class ContentStats:
+    """`sessions_active`: playback sessions in use now; `viewers_active`: the signed-in people among them."""
+
+    content_id: str
+    sessions_active: int
+    viewers_active: int
+
+
 class Streaming(Protocol):
     @method(idempotent=True)
     async def media(self, query: MediaQuery) -> MediaState:
@@ -101,6 +115,10 @@ class Streaming(Protocol):
     @method(idempotent=True)
     async def media_of_task(self, query: TaskQuery) -> MediaState:
         """The media a root job makes. Raises JobNotFound."""
+
+    @method(timeout_s=3, idempotent=True)
+    async def stats(self, query: StatsQuery) -> ContentStats:
+        """Zeros for a content that nobody plays, or that there is not."""
 
     @method()
     async def transcode(self, wanted: Transcode) -> TranscodeStarted:

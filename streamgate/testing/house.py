@@ -19,6 +19,7 @@ from typing import Any
 
 import attrs
 import httpx
+from starlette.types import ASGIApp
 
 from streamgate.bus.base import Bus
 from streamgate.bus.memory import MemoryBus
@@ -99,6 +100,7 @@ async def house(
     shared: dict[object, Any] = {}
     found = {each.name: each for each in discover()}
     plugins: dict[str, Any] = {}
+    apps: dict[str, ASGIApp] = {}
     kernel = settings or KernelSettings(profile="test", data_dir=data_dir)
     infos = [_usable(found[name]) for name in names]
     if not kernel.is_embedded:
@@ -116,6 +118,7 @@ async def house(
                 shared=shared,
             ),
             selected=tuple(names),
+            apps=apps,
         )
         plugins[name] = info.build(ctx)
         hooks.register(name, plugins[name], required=True)
@@ -141,6 +144,7 @@ async def house(
         readiness=readiness,
         began_s=time.monotonic(),
     )
+    apps.update(dict.fromkeys(names, app))
     async with running(
         bus_unit(bus),
         *units,

@@ -19,6 +19,12 @@ class ApiConfig:
         help="gRPC port; without one, the HTTP port + 100 if that is free. 0 takes any free one.",
         validator=attrs.validators.optional(attrs.validators.and_(attrs.validators.ge(0), attrs.validators.le(65535))),
     )
+    streams_per_person: int = config_field(
+        8, help="Most live connections (events, WebSocket) of one person.", validator=POSITIVE
+    )
+    streams_per_process: int = config_field(
+        10_000, help="Most live connections of all people in one process.", validator=POSITIVE
+    )
     services: dict[str, str] = config_field(
         factory=dict,
         help="Where a service is, by name: {upload: http://upload:9091}. Those not named here are found by what they "

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import attrs
+import orjson
+from starlette.responses import Response
 
 from streamgate.context import Actor
 from streamgate.contracts.auth import Auth, GateCheck, GateCheckAnswer, GateQuery, SetGate, StoredGate
@@ -26,6 +28,8 @@ from streamgate.contracts.metadata import (
 )
 from streamgate.errors import Forbidden, StreamgateError
 from streamgate.web.routes import CREATOR, PUBLIC, SIGNED_IN, Call, Route, owner
+from streamgate.wire import to_plain
+from streamgate_api.including import ContentWithParts, Including
 
 PREFIX = "/api/v1/content"
 
@@ -33,6 +37,13 @@ PREFIX = "/api/v1/content"
 @attrs.frozen(kw_only=True)
 class ContentPath:
     content_id: str
+
+
+@attrs.frozen(kw_only=True)
+class GetQuery(ContentPath):
+    """`include`: comma-separated, what else to tell of the content."""
+
+    include: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,9 +61,10 @@ class CheckBody:
 
 
 class ContentRoutes:
-    def __init__(self, metadata: Metadata, auth: Auth) -> None:
+    def __init__(self, metadata: Metadata, auth: Auth, including: Including) -> None:
         self._metadata = metadata
         self._auth = auth
+        self._including = including
 
     def routes(self) -> list[Route]:
         one, gate = f"{PREFIX}/{{content_id}}", f"{PREFIX}/{{content_id}}/gate"
@@ -86,10 +98,14 @@ class ContentRoutes:
                 one,
                 self._get,
                 policy=PUBLIC,
-                query=ContentPath,
-                answer=Content,
+                query=GetQuery,
+                answer=ContentWithParts,
                 summary="One content",
-                description="Published contents for everyone who has the id, private ones for their owner.",
+                description=(
+                    "Published contents for everyone who has the id, private ones for their owner. With "
+                    "`?include=stream,transcode,gate,stats` also what several services say of it, asked at once: "
+                    "what fails is named in `include_errors`, the rest is answered."
+                ),
                 errors=(ContentNotFound,),
             ),
             Route(
@@ -184,8 +200,13 @@ class ContentRoutes:
     async def _list(self, call: Call[None, ContentFilter]) -> ContentPage:
         return await self._metadata.search(content_search(call.query, call.actor))
 
-    async def _get(self, call: Call[None, ContentPath]) -> Content:
-        return await self._access(call.actor, call.query.content_id, "see")
+    async def _get(self, call: Call[None, GetQuery]) -> Response:
+        content_id = call.query.content_id
+        plain = to_plain(await self._access(call.actor, content_id, "see"))
+        wanted = self._including.read(call.query.include)
+        if wanted:
+            plain |= await self._including.parts(call.request, content_id, wanted)
+        return Response(orjson.dumps(plain), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     async def _update(self, call: Call[ContentChanges, ContentPath]) -> Content:
         return await self._metadata.update(content_update(call.body, call.query.content_id, call.actor))

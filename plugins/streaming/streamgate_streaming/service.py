@@ -5,11 +5,20 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from streamgate.contracts.jobs import JobNotFound
-from streamgate.contracts.streaming import MediaQuery, MediaState, TaskQuery, Transcode, TranscodeStarted
+from streamgate.contracts.streaming import (
+    ContentStats,
+    MediaQuery,
+    MediaState,
+    StatsQuery,
+    TaskQuery,
+    Transcode,
+    TranscodeStarted,
+)
 from streamgate.sdk.db import Database
 
 from . import media_repository as repository
 from .orchestration import Orchestration
+from .session_repository import count_active
 from .states import media_state, no_media
 from .tables import MediaRow
 
@@ -38,6 +47,10 @@ class StreamingService:
             return _state(session, found)
 
         return await self._db.read(read)
+
+    async def stats(self, query: StatsQuery) -> ContentStats:
+        sessions, viewers = await self._db.read(lambda session: count_active(session, query.content_id))
+        return ContentStats(content_id=query.content_id, sessions_active=sessions, viewers_active=viewers)
 
     async def transcode(self, wanted: Transcode) -> TranscodeStarted:
         return TranscodeStarted(task_id=await self._orchestration.transcode(wanted))

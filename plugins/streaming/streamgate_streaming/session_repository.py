@@ -111,6 +111,14 @@ def running_of_content(session: Session, content_id: str, *, after_id: str, limi
     return [_stored(row) for row in session.scalars(page)]
 
 
+def count_active(session: Session, content_id: str) -> tuple[int, int]:
+    """How many sessions of a content are in use now, and how many signed-in people have them."""
+    viewers = func.count(func.distinct(func.nullif(SessionRow.user_id, "")))
+    in_use = select(func.count(), viewers).where(SessionRow.content_id == content_id, SessionRow.state == "active")
+    sessions, people = session.execute(in_use).one()
+    return sessions, people
+
+
 def ended_among(session: Session, session_ids: Sequence[str]) -> dict[str, str]:
     """Which of these are over, with their reasons; one without a row is over too."""
     ended = dict.fromkeys(session_ids, "ended")

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from streamgate.context import new_request_id
 from streamgate.errors import BadRequest, Internal, StreamgateError
-from streamgate_api.rpc.asgi import Answer, Ask, RawHeaders, ask
+from streamgate_api.inside import Answer, Ask, RawHeaders, ask
 from streamgate_api.rpc.errors import RpcError, from_answer, from_error
 from streamgate_api.rpc.messages import to_message, to_plain
 from streamgate_api.rpc.operations import Operation, target_of

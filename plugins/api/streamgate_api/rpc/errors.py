@@ -18,7 +18,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from streamgate.errors import Internal, StreamgateError
 from streamgate.web.problems import problem_document
-from streamgate_api.rpc.asgi import Answer
+from streamgate_api.inside import Answer
 from streamgate_api.rpc.messages import plain_to_struct
 
 DOMAIN = "streamgate"

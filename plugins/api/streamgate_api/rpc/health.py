@@ -11,7 +11,7 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from streamgate.errors import NotFound
-from streamgate_api.rpc.asgi import Ask
+from streamgate_api.inside import Ask
 from streamgate_api.rpc.calls import Caller, Calls, Context, Refused, caller_of, parse, told
 
 FRESH_S = 1.0  # anybody may ask, so dependencies are probed no more often than this

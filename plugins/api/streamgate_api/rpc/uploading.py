@@ -12,8 +12,8 @@ import orjson
 from google.protobuf.message import Message
 
 from streamgate.errors import FieldError, Invalid, StreamgateError
+from streamgate_api.inside import Ask
 from streamgate_api.proto import upload_pb2
-from streamgate_api.rpc.asgi import Ask
 from streamgate_api.rpc.calls import Caller, Calls, Context, Refused, caller_of, parse, told
 from streamgate_api.rpc.messages import to_message
 
