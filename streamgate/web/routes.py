@@ -30,7 +30,7 @@ from streamgate.errors import StreamgateError
 B = TypeVar("B")
 Q = TypeVar("Q")
 
-Method = Literal["GET", "POST", "PUT", "DELETE", "PATCH"]
+Method = Literal["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
 
 
 @attrs.frozen
