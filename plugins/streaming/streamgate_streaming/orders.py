@@ -24,6 +24,7 @@ from streamgate.contracts.media import (
 )
 from streamgate.sdk.db import emit
 from streamgate.sdk.ids import uuid7
+from streamgate.sdk.jobs import in_trace
 from streamgate.wire import to_plain
 
 from .plans import plan_blob
@@ -124,7 +125,7 @@ def _request(session: Session, content: ContentRow, media: MediaRow, orders: Ite
         emit(session, JOBS_REQUESTED, body)
 
     for order in orders:
-        plain = to_plain(order.job)
+        plain = to_plain(in_trace(order.job))
         size_bytes = len(orjson.dumps(plain))
         if waiting and waiting_bytes + size_bytes > _EVENT_BYTES:
             say()

@@ -8,7 +8,7 @@ def finish(session: Session) -> None:
 collect_units → [Runner(ctx, needs=(f"{ctx.name}.blobs",)), …]
 """
 
-from streamgate.sdk.jobs.requesting import request_jobs
+from streamgate.sdk.jobs.requesting import in_trace, request_jobs
 from streamgate.sdk.jobs.runner import Runner
 
-__all__ = ["Runner", "request_jobs"]
+__all__ = ["Runner", "in_trace", "request_jobs"]

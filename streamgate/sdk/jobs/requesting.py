@@ -17,19 +17,22 @@ from streamgate.wire import to_plain
 
 
 def request_jobs(session: Session, jobs: Sequence[NewJob], *, subject_id: str, revision: int) -> str:
-    """Queues the jobs if and only if this transaction commits, all or none. Returns the event's id. They belong to the
-    trace of the current call.
+    """Queues the jobs if and only if this transaction commits, all or none. Returns the event's id.
 
     Args:
         subject_id, revision: of the row that wants the work; events about one subject keep their order.
     """
-    traced = [job if job.traceparent else attrs.evolve(job, traceparent=_enqueued(job)) for job in jobs]
-    body = JobsRequested(subject_id=subject_id, revision=revision, jobs=tuple(to_plain(job) for job in traced))
+    told = tuple(to_plain(in_trace(job)) for job in jobs)
+    body = JobsRequested(subject_id=subject_id, revision=revision, jobs=told)
     return emit(session, JOBS_REQUESTED, body)
 
 
-def _enqueued(job: NewJob) -> str:
-    """Notes the step in the current call's trace; its runs are below it."""
+def in_trace(job: NewJob) -> NewJob:
+    """The job as a step of the current call's trace, for whoever sends `jobs.requested` or asks `enqueue` by hand; its
+    runs are below that step. One that has a trace keeps it."""
+    if job.traceparent:
+        return job
     about = {"streamgate.job.kind": job.kind, "streamgate.job.id": job.job_id}
-    call = current_call()
-    return note_span(f"enqueue {job.kind}", "producer", call.traceparent, start_ns=time.time_ns(), attributes=about)
+    parent = current_call().traceparent
+    own = note_span(f"enqueue {job.kind}", "producer", parent, start_ns=time.time_ns(), attributes=about)
+    return attrs.evolve(job, traceparent=own)
