@@ -25,3 +25,14 @@ class WorkerConfig:
         2.0, help="Pause before the second attempt; doubled for each further one.", validator=attrs.validators.ge(0)
     )
     retry_max_s: float = config_field(300.0, help="Longest pause between attempts.", validator=attrs.validators.ge(0))
+    max_waiting_per_owner: int = config_field(
+        1000,
+        help="Jobs of one person that may wait or run at once, counted when one is submitted; the work of transcodes "
+        "counts as one job each.",
+        validator=attrs.validators.ge(1),
+    )
+    leader_s: float = config_field(
+        15.0,
+        help="How long schedules stand still after the replica that led them was killed.",
+        validator=attrs.validators.ge(1),
+    )

@@ -15,4 +15,3 @@ SCHEDULE_LAG = Histogram(
     "From a schedule's moment to its job",
     buckets=(0.1, 0.25, 0.5, 1, 2, 5, 15, 60, 600),
 )
-DEAD_EVENTS = Gauge("streamgate_worker_dead_events", "Events that a group has given up on", ["group"])

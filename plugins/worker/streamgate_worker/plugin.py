@@ -23,19 +23,36 @@ class WorkerPlugin:
     def __init__(self, ctx: PluginContext) -> None:
         from streamgate.sdk.clock import SYSTEM_CLOCK
         from streamgate.sdk.db import Database
+        from streamgate.sdk.lease import Leader
         from streamgate_worker.hearing import Hearing
+        from streamgate_worker.intake import Intake
         from streamgate_worker.queue import Queue
         from streamgate_worker.routes import WorkerRoutes
+        from streamgate_worker.routes_schedules import ScheduleRoutes
+        from streamgate_worker.scheduler import Scheduler
         from streamgate_worker.service import WorkerService
         from streamgate_worker.sweeper import Sweeper
-        from streamgate_worker.tables import TABLES
+        from streamgate_worker.tables import TABLES, leaders
 
         config: WorkerConfig = ctx.config
+        clock = SYSTEM_CLOCK
         self.db = Database.for_plugin(ctx, TABLES, migrations="streamgate_worker.migrations")
-        self.service = WorkerService(self.db, ctx.events, SYSTEM_CLOCK, Queue(config))
+        self.service = WorkerService(self.db, ctx.events, clock, Queue(config))
+        intake = Intake(self.service, self.db, clock, {}, max_waiting=config.max_waiting_per_owner)
         self._hearing = Hearing(self.service)
-        self._routes = WorkerRoutes(self.service)
-        self._sweeper = Sweeper(self.service, SYSTEM_CLOCK, every_s=config.sweep_every_s)
+        self._routes = [
+            *WorkerRoutes(self.service, intake).routes(),
+            *ScheduleRoutes(intake, self.db, clock).routes(),
+        ]
+        self._sweeper = Sweeper(self.service, clock, every_s=config.sweep_every_s)
+        self._leader = Leader(
+            "worker.scheduler",
+            self.db,
+            leaders,
+            Scheduler(self.service, self.db, clock).lead,
+            needs=("worker.db", "bus"),
+            lease_s=config.leader_s,
+        )
 
     @hookimpl
     def collect_services(self) -> Sequence[Offer[Any]]:
@@ -43,7 +60,7 @@ class WorkerPlugin:
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
-        return self._routes.routes()
+        return self._routes
 
     @hookimpl
     def collect_subscriptions(self) -> Sequence[EventSubscription]:
@@ -51,7 +68,7 @@ class WorkerPlugin:
 
     @hookimpl
     def collect_units(self) -> Sequence[Unit]:
-        return [*self.db.units(), self._sweeper]
+        return [*self.db.units(), self._sweeper, self._leader]
 
     @hookimpl
     def collect_checks(self) -> Sequence[Check]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, or_, select, update
+from sqlalchemy import Row, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamgate.contracts.jobs import JobList, JobState, Kind, NewJob
@@ -46,11 +46,21 @@ def register_kind(session: Session, kind: Kind, plugin: str) -> None:
 
 def find_kind(session: Session, name: str) -> Kind | None:
     row = session.execute(select(kinds).where(kinds.c.name == name)).first()
-    if row is None:
-        return None
+    return None if row is None else _to_kind(row)
+
+
+def _to_kind(row: Row[Any]) -> Kind:
     return Kind(
         name=row.name, summary=row.summary, payload_schema=row.payload_schema, user_may_submit=row.user_may_submit
     )
+
+
+def all_kinds(session: Session, *, for_everybody: bool) -> list[Kind]:
+    """By name; `for_everybody`: without those that are for administrators."""
+    statement = select(kinds).order_by(kinds.c.name)
+    if for_everybody:
+        statement = statement.where(kinds.c.user_may_submit)
+    return [_to_kind(row) for row in session.execute(statement)]
 
 
 def unknown_kinds(session: Session, names: Iterable[str]) -> list[str]:
@@ -210,6 +220,20 @@ def touch(
 
 def find(session: Session, job_id: str) -> JobRow | None:
     return session.execute(select(*SHOWN).where(jobs.c.job_id == job_id)).first()
+
+
+def find_by_key(session: Session, idempotency_key: str) -> JobRow | None:
+    return session.execute(select(*SHOWN).where(jobs.c.idempotency_key == idempotency_key)).first()
+
+
+def count_unfinished(session: Session, owner: str, limit: int) -> int:
+    """Jobs of one owner that wait or run, without the children of tasks; counted up to `limit`."""
+    some = (
+        select(jobs.c.job_id)
+        .where(jobs.c.owner == owner, jobs.c.status.in_(UNFINISHED), jobs.c.root_id == jobs.c.job_id)
+        .limit(limit)
+    )
+    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
 def find_with_result(session: Session, job_id: str) -> JobRow | None:

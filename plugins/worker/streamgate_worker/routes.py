@@ -6,31 +6,30 @@ from typing import Any
 
 import attrs
 
-from streamgate.context import Actor
+from streamgate.context import Actor, current_call
 from streamgate.contracts.jobs import (
     Cancel,
-    Enqueue,
     Job,
     JobList,
     JobNotFound,
     JobPage,
     JobQuery,
+    Kind,
     NewJob,
     PayloadInvalid,
+    TooManyJobs,
     UnknownKind,
 )
-from streamgate.errors import FieldError, Forbidden, Invalid
+from streamgate.errors import FieldError, Invalid
 from streamgate.sdk.clock import parse_rfc3339
 from streamgate.sdk.ids import uuid7
 from streamgate.settings import config_field
 from streamgate.web.routes import CREATOR, Call, Route
-from streamgate_worker.payloads import check_payload
+from streamgate_worker.intake import USER_PRIORITY, Intake, is_admin
 from streamgate_worker.service import WorkerService
 
 PREFIX = "/api/v1/jobs"
 MAX_KEY_CHARS = 100
-USER_PRIORITY = 5
-"""The best that people other than administrators may ask for: lower numbers run first."""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,6 +57,11 @@ class Submitted:
 
 
 @attrs.frozen(kw_only=True)
+class Kinds:
+    items: tuple[Kind, ...]
+
+
+@attrs.frozen(kw_only=True)
 class StatusQuery:
     job_id: str
 
@@ -78,8 +82,9 @@ class ListQuery:
 
 
 class WorkerRoutes:
-    def __init__(self, service: WorkerService) -> None:
+    def __init__(self, service: WorkerService, intake: Intake) -> None:
         self._service = service
+        self._intake = intake
 
     def routes(self) -> list[Route]:
         return [
@@ -92,7 +97,7 @@ class WorkerRoutes:
                 answer=Submitted,
                 status=202,
                 summary="Queue a job",
-                errors=(UnknownKind, PayloadInvalid),
+                errors=(UnknownKind, PayloadInvalid, TooManyJobs),
                 headers_doc={"Idempotency-Key": "Submitting again with the same key answers with the first job."},
             ),
             Route(
@@ -117,6 +122,14 @@ class WorkerRoutes:
             ),
             Route(
                 "GET",
+                f"{PREFIX}/kinds",
+                self.list_kinds,
+                policy=CREATOR,
+                answer=Kinds,
+                summary="The kinds of job that one may submit, with the schema of their payload",
+            ),
+            Route(
+                "GET",
                 f"{PREFIX}/list",
                 self.list_jobs,
                 policy=CREATOR,
@@ -128,13 +141,7 @@ class WorkerRoutes:
 
     async def submit(self, call: Call[SubmitBody, None]) -> Submitted:
         body = call.body
-        kind = await self._service.find_kind(body.kind)
-        if not is_admin(call.actor):
-            if not kind.user_may_submit:
-                raise Forbidden(f"jobs of kind {kind.name} are for administrators")
-            if body.priority < USER_PRIORITY:
-                raise Forbidden(f"a priority below {USER_PRIORITY} is for administrators")
-        check_payload(kind, body.payload)
+        kind = await self._intake.check(call.actor, body.kind, body.payload, priority=body.priority)
         given = body.idempotency_key
         if given is None:
             given = call.request.headers.get("idempotency-key")
@@ -146,16 +153,20 @@ class WorkerRoutes:
             priority=body.priority,
             max_attempts=body.max_attempts,
             run_at_ms=_run_at_ms(body.run_at),
+            traceparent=current_call().traceparent,
         )
-        (job_id,) = (await self._service.enqueue(Enqueue(jobs=(job,)))).job_ids
-        return Submitted(job_id=job_id, status=(await self._service.get(JobQuery(job_id=job_id))).status)
+        taken = await self._intake.submit(call.actor, job)
+        return Submitted(job_id=taken.job_id, status=taken.status)
+
+    async def list_kinds(self, call: Call[None, None]) -> Kinds:
+        return Kinds(items=tuple(await self._service.kinds(for_everybody=not is_admin(call.actor))))
 
     async def status(self, call: Call[None, StatusQuery]) -> Job:
         return await self._visible(call.query.job_id, call.actor)
 
     async def cancel(self, call: Call[CancelBody, None]) -> Job:
-        await self._visible(call.body.job_id, call.actor)
-        return await self._service.cancel(Cancel(job_id=call.body.job_id))
+        job = await self._visible(call.body.job_id, call.actor)
+        return await self._service.cancel(Cancel(job_id=job.job_id))
 
     async def list_jobs(self, call: Call[None, ListQuery]) -> JobPage:
         query = call.query
@@ -177,10 +188,6 @@ class WorkerRoutes:
         if is_admin(actor) or (job.owner and job.owner == actor.user_id):
             return job
         raise JobNotFound(f"there is no job {job_id}")
-
-
-def is_admin(actor: Actor) -> bool:
-    return actor.kind == "service" or "admin" in actor.roles
 
 
 def _key(actor: Actor, given: str | None) -> str:

@@ -15,18 +15,20 @@ WAITING: tuple[JobState, ...] = ("scheduled", "queued")
 UNFINISHED: tuple[JobState, ...] = (*WAITING, "running")
 
 
+def shown_status(row: Row[Any], now_ms: int) -> JobState:
+    """A scheduled job whose time has come is shown as queued: nothing more must happen for it to run."""
+    status: JobState = row.status
+    return "queued" if status == "scheduled" and row.run_at_ms <= now_ms else status
+
+
 def to_job(
     row: Row[Any], now_ms: int, *, result: dict[str, Any] | None = None, history: tuple[Attempt, ...] = ()
 ) -> Job:
-    """A scheduled job whose time has come is shown as queued: nothing more must happen for it to run."""
-    status: JobState = row.status
-    if status == "scheduled" and row.run_at_ms <= now_ms:
-        status = "queued"
     return Job(
         job_id=row.job_id,
         root_id=row.root_id,
         kind=row.kind,
-        status=status,
+        status=shown_status(row, now_ms),
         owner=row.owner,
         subject_id=row.subject_id,
         progress=row.progress,

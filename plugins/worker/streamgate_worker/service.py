@@ -7,6 +7,7 @@ from typing import cast, get_args
 
 from sqlalchemy.orm import Session
 
+from streamgate.context import current_call
 from streamgate.contracts.jobs import (
     JOBS_AVAILABLE,
     JOBS_CANCELLED,
@@ -39,12 +40,13 @@ from streamgate.contracts.jobs import (
 )
 from streamgate.errors import FieldError, Invalid
 from streamgate.events import Events
+from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database, first_time
 from streamgate_worker import history, measures, picking, repository
 from streamgate_worker.cursor import read_cursor, write_cursor
 from streamgate_worker.live import Live
-from streamgate_worker.queue import Expired, Queue
+from streamgate_worker.queue import Cancelled, Expired, Queue
 from streamgate_worker.repository import JobRow
 from streamgate_worker.rows import WAITING, to_job, to_lease, to_task
 
@@ -71,12 +73,11 @@ class WorkerService:
 
         await self._db.write(work)
 
-    async def find_kind(self, name: str) -> Kind:
-        """Raises UnknownKind."""
-        kind = await self._db.read(lambda session: repository.find_kind(session, name))
-        if kind is None:
-            raise UnknownKind(f"no plugin offers jobs of kind {name}")
-        return kind
+    async def find_kind(self, name: str) -> Kind | None:
+        return await self._db.read(lambda session: repository.find_kind(session, name))
+
+    async def kinds(self, *, for_everybody: bool) -> list[Kind]:
+        return await self._db.read(lambda session: repository.all_kinds(session, for_everybody=for_everybody))
 
     async def enqueue(self, wanted: Enqueue) -> Enqueued:
         now_ms = self._clock.now_ms()
@@ -174,7 +175,13 @@ class WorkerService:
 
     async def cancel(self, wanted: Cancel) -> Job:
         now_ms = self._clock.now_ms()
-        cancelled = await self._db.write(lambda session: self._queue.cancel(session, wanted, now_ms))
+
+        def work(session: Session) -> Cancelled:
+            if current_call().actor.kind == "user":
+                audit(session, "job.cancelled", on=f"job:{wanted.job_id}")
+            return self._queue.cancel(session, wanted, now_ms)
+
+        cancelled = await self._db.write(work)
         if cancelled.running:
             await self._events.broadcast(JOBS_CANCELLED, JobsCancelled(job_ids=cancelled.running))
         await self._live.ended(cancelled.ended)

@@ -73,6 +73,7 @@ async def test_job_goes_from_queued_to_done_and_is_told(world: World) -> None:
     found = await world.service.get(JobQuery(job_id=job_id))
     assert (found.status, found.progress, found.attempts) == ("done", 1.0, 1)
     assert found.finished_at == found.updated_at == "2027-01-15T08:00:00.000Z"
+    assert found.result == {"plan": "yes"}
 
 
 async def test_same_key_is_the_same_job(world: World) -> None:

@@ -9,35 +9,16 @@ from typing import Any
 import pytest
 
 from streamgate.context import ANONYMOUS, Actor
-from streamgate.contracts.jobs import JOBS, Complete, JobQuery, Kind, LeaseQuery, RegisterKinds
-from streamgate.testing.house import House, house
-
-ADMIN = Actor(kind="user", user_id="u_admin", roles=("admin",))
-CREATOR = Actor(kind="user", user_id="u_creator", roles=("creator",))
-OTHER = Actor(kind="user", user_id="u_other", roles=("creator",))
-VIEWER = Actor(kind="user", user_id="u_viewer", roles=("viewer",))
-
-SCHEMA = {
-    "type": "object",
-    "properties": {"url": {"type": "string"}, "tries": {"type": "integer", "minimum": 1}},
-    "required": ["url"],
-    "additionalProperties": False,
-}
+from streamgate.contracts.jobs import JOBS, Complete, Fail, JobQuery
+from streamgate.testing.house import House
+from streamgate_worker.config import WorkerConfig
+from tests.plugins.worker.people import ADMIN, CREATOR, OTHER, VIEWER, body, must_lease, worker_house
 
 
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path, ["worker"]) as running_house:
-        kinds = (
-            Kind(name="webhook.deliver", summary="", payload_schema=SCHEMA, user_may_submit=True),
-            Kind(name="media.probe", summary="", payload_schema={"type": "object"}),
-        )
-        await running_house.services.get(JOBS).register_kinds(RegisterKinds(kinds=kinds, plugin="test"))
+    async with worker_house(tmp_path) as running_house:
         yield running_house
-
-
-def body(**values: Any) -> dict[str, Any]:
-    return {"kind": "webhook.deliver", "payload": {"url": "https://example.org"}, **values}
 
 
 async def test_job_is_submitted_watched_and_done(home: House) -> None:
@@ -47,8 +28,7 @@ async def test_job_is_submitted_watched_and_done(home: House) -> None:
         assert answer.json()["status"] == "queued"
         job_id = answer.json()["job_id"]
         jobs = home.services.get(JOBS)
-        lease = (await jobs.lease(LeaseQuery(kinds=("webhook.deliver",), runner="r"))).lease
-        assert lease is not None
+        lease = await must_lease(home)
         assert (lease.job_id, lease.owner) == (job_id, "u_creator")
         found = (await client.get("/api/v1/jobs/status", params={"job_id": job_id})).json()
         assert (found["status"], found["attempts"]) == ("running", 1)
@@ -154,3 +134,53 @@ async def test_list_pages(home: House) -> None:
         second = (await client.get("/api/v1/jobs/list", params={"limit": 2, "cursor": first["next_cursor"]})).json()
     assert [len(first["items"]), len(second["items"]), second["next_cursor"]] == [2, 1, None]
     assert {each["job_id"] for page in (first, second) for each in page["items"]} == set(ids)
+
+
+async def test_kinds_that_one_may_submit(home: House) -> None:
+    async with home.client(CREATOR) as client:
+        names = [kind["name"] for kind in (await client.get("/api/v1/jobs/kinds")).json()["items"]]
+        assert "test.call" in names
+        assert "media.probe" not in names
+    async with home.client(ADMIN) as client:
+        kinds = {kind["name"]: kind for kind in (await client.get("/api/v1/jobs/kinds")).json()["items"]}
+    assert kinds["test.call"]["payload_schema"]["required"] == ["url"]
+    assert (kinds["test.call"]["user_may_submit"], kinds["media.probe"]["user_may_submit"]) == (True, False)
+
+
+async def test_as_many_as_may_wait(tmp_path: Path) -> None:
+    config = WorkerConfig(max_waiting_per_owner=2)
+    async with worker_house(tmp_path, config=config) as home, home.client(CREATOR) as client:
+        for key in ("a", "b"):
+            answer = await client.post("/api/v1/jobs/submit", json=body(idempotency_key=key))
+            assert answer.status_code == 202
+        refused = await client.post("/api/v1/jobs/submit", json=body(idempotency_key="c"))
+        assert (refused.status_code, refused.json()["code"]) == (429, "jobs.too_many")
+        assert int(refused.headers["retry-after"]) > 0
+        known = await client.post("/api/v1/jobs/submit", json=body(idempotency_key="a"))
+        assert known.status_code == 202
+        async with home.client(OTHER) as other:
+            assert (await other.post("/api/v1/jobs/submit", json=body())).status_code == 202
+        await client.post("/api/v1/jobs/cancel", json={"job_id": known.json()["job_id"]})
+        assert (await client.post("/api/v1/jobs/submit", json=body(idempotency_key="c"))).status_code == 202
+
+
+async def test_status_tells_result_and_history(home: House) -> None:
+    jobs = home.services.get(JOBS)
+    async with home.client(CREATOR) as client:
+        wanted = body(priority=6, max_attempts=5)
+        job_id = (await client.post("/api/v1/jobs/submit", json=wanted)).json()["job_id"]
+        lease = await must_lease(home)
+        failed = Fail(lease_id=lease.lease_id, job_id=job_id, code="test.away", detail="not there", retryable=True)
+        await jobs.fail(failed)
+        found = (await client.get("/api/v1/jobs/status", params={"job_id": job_id})).json()
+        assert (found["status"], found["priority"], found["max_attempts"], found["result"]) == ("queued", 6, 5, None)
+        (attempt,) = found["history"]
+        assert (attempt["attempt"], attempt["code"], attempt["detail"], attempt["runner"]) == (
+            1,
+            "test.away",
+            "not there",
+            "r",
+        )
+        assert attempt["began_at"] <= attempt["ended_at"] < found["run_at"]
+        (listed,) = (await client.get("/api/v1/jobs/list")).json()["items"]
+        assert listed["history"] == []

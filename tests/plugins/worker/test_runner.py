@@ -26,7 +26,6 @@ from streamgate.contracts.jobs import (
     JobQuery,
     LeaseLost,
     NewJob,
-    UnknownKind,
 )
 from streamgate.errors import Conflict, Unavailable
 from streamgate.events import Events
@@ -99,14 +98,7 @@ def make_runner(
 
 
 async def until_registered(world: World, name: str = "test.work") -> None:
-    async def probe() -> bool | None:
-        try:
-            await world.service.find_kind(name)
-        except UnknownKind:
-            return None
-        return True
-
-    await eventually(probe, every_s=0.005)
+    await eventually(lambda: world.service.find_kind(name), every_s=0.005)
 
 
 async def add(world: World, key: str = "k", **values: Any) -> str:
@@ -152,6 +144,7 @@ async def test_kind_and_its_schema_are_registered(world: World, tmp_path: Path) 
     async with running(make_runner(world, tmp_path, kind(handler))):
         await until_registered(world)
         found = await world.service.find_kind("test.work")
+    assert found is not None
     assert found.payload_schema["components"]["schemas"]["Payload"]["required"] == ["n"]
     assert not found.user_may_submit
 
