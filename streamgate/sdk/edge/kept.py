@@ -115,8 +115,12 @@ class RedisAnswers:
         self._away = Away("answers to repeated requests", now_s)
 
     async def claim(self, name: str, fingerprint: str, running_s: float) -> Claim | None:
-        asked = self._claim(keys=[self._prefix + name], args=(fingerprint, int(running_s * 1000)))
-        found: tuple[bytes | None] | None = await self._away.guard(_boxed(asked))
+        arguments = (fingerprint, int(running_s * 1000))
+
+        async def ask() -> tuple[bytes | None]:  # in a tuple, so that Redis' nil is not taken for its absence
+            return (await self._claim(keys=[self._prefix + name], args=arguments),)
+
+        found = await self._away.guard(ask)
         if found is None:
             return None
         kept = found[0]
@@ -127,15 +131,10 @@ class RedisAnswers:
 
     async def keep(self, name: str, fingerprint: str, sealed: bytes) -> None:
         value = fingerprint.encode() + sealed
-        await self._away.guard(_boxed(self._redis.set(self._prefix + name, value, px=int(KEPT_S * 1000))))
+        await self._away.guard(lambda: self._redis.set(self._prefix + name, value, px=int(KEPT_S * 1000)))
 
     async def drop(self, name: str) -> None:
-        await self._away.guard(_boxed(self._redis.delete(self._prefix + name)))
-
-
-async def _boxed(question: object) -> tuple[object]:
-    """So that Redis' nil is not taken for its absence."""
-    return (await question,)  # type: ignore[misc]
+        await self._away.guard(lambda: self._redis.delete(self._prefix + name))
 
 
 # --- sealing --------------------------------------------------------------------------------------------

@@ -26,7 +26,9 @@ from streamgate.sdk.edge.rates import Limiter, SharedRates, Spent
 from streamgate.sdk.redis import open_redis
 from streamgate.settings import LimitSettings, ServerSettings
 from streamgate.telemetry.measures import Counts
+from streamgate.telemetry.tracing import TRACING
 from streamgate.web.client import CLIENT_KEY, client_address
+from streamgate.web.edge import HOP_HEADER
 from streamgate.web.problems import HeadersTooLarge, RawHeaders, UrlTooLong
 from streamgate.web.routes import ANSWER_HEADERS, Call, Rendered, Route
 
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 
 MAX_CONNECTIONS = 256  # to Redis; one more request at once is counted in this process
 
-HOP_HEADER = b"x-streamgate-hop"
 """By which this process knows a request that our own gateway forwarded (`ClientAddresses`)."""
 
 NOT_COUNTED = frozenset({"/health", "/ready"})
@@ -79,8 +80,7 @@ class Edge:
         self._by_address = Limiter("address", shared)
         self._by_identity = Limiter("identity", shared)
         self._by_key = Limiter("key", shared)
-        self.once: Callable[[Call[Any, Any], Route, Any, Callable[[], Awaitable[Rendered]]], Awaitable[Rendered]]
-        self.once = (idempotency or Idempotency(None)).once
+        self._idempotency = idempotency or Idempotency(None)
 
     async def enter(self, scope: Scope) -> ASGIApp | None:
         path: str = scope["path"]
@@ -118,6 +118,11 @@ class Edge:
             spent = await self._by_key.spend(actor.credential, self.limits.key_per_minute)
             _note(scope, spent)
             _refuse_without(spent, "key")
+
+    async def once(
+        self, call: Call[Any, Any], route: Route, plain: Any, answer: Callable[[], Awaitable[Rendered]]
+    ) -> Rendered:
+        return await self._idempotency.once(call, route, plain, answer)
 
     def _look_at(self, scope: Scope) -> dict[bytes, bytes]:
         """The headers we read; those of one name joined by commas.
@@ -181,6 +186,8 @@ def make_edge(ctx: PluginContext) -> Edge:
     server, limits = ctx.settings.server, ctx.settings.limits
     redis = _redis_of(ctx)
     has_gateway = "api" in ctx.selected
+    if not has_gateway:
+        TRACING.hop = hop_of(ctx).encode()
     edge = Edge(
         server,
         limits,

@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 from loguru import logger
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+
+T = TypeVar("T")
 
 PERIOD_S = 60.0
 MAX_KEYS = 100_000  # of a kind, in memory: what was used least goes first
@@ -99,7 +101,9 @@ class SharedRates:
         """None while Redis is away."""
         step_us = math.ceil(PERIOD_S * 1e6 / per_minute)
         arguments = (step_us, step_us * per_minute)
-        found: list[int] | None = await self._away.guard(self._script(keys=[self._prefix + key], args=arguments))
+        found: list[int] | None = await self._away.guard(
+            lambda: self._script(keys=[self._prefix + key], args=arguments)
+        )
         if found is None:
             return None
         allowed, until_full_us, wait_us = found
@@ -117,15 +121,14 @@ class Away:
         self._until_s = 0.0
         self._is_away = False
 
-    async def guard(self, question: Any) -> Any:
+    async def guard(self, ask: Callable[[], Awaitable[T]]) -> T | None:
         """The answer; None where it is away, or was a moment ago."""
         from redis.exceptions import RedisError
 
         if self._now_s() < self._until_s:
-            question.close()
             return None
         try:
-            answer = await question
+            answer = await ask()
         except (TimeoutError, RedisError, OSError) as fault:
             self._until_s = self._now_s() + AWAY_S
             if not self._is_away:

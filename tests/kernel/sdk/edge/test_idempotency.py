@@ -1,0 +1,284 @@
+"""A POST that creates, sent twice with one key: one suite for memory and Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from streamgate.errors import Conflict, Internal, TooMany, Unavailable
+from streamgate.health import Readiness
+from streamgate.sdk.edge.idempotency import Idempotency
+from streamgate.sdk.edge.kept import KEPT_S, Answers, MemoryAnswers, RedisAnswers
+from streamgate.sdk.edge.policy import Edge
+from streamgate.sdk.redis import open_redis
+from streamgate.testing.servers import RedisServer
+from streamgate.web.access import AccessLog
+from streamgate.web.app import build_app
+from streamgate.web.routes import PUBLIC, SIGNED_IN, Call, Route
+from tests.kernel.sdk.edge.conftest import SERVER, KnownByWord, Now
+
+
+class Exists(Conflict):
+    code = "toy.exists"
+
+
+@attrs.frozen
+class Body:
+    title: str = ""
+
+
+@attrs.frozen
+class Path:
+    shelf: str
+
+
+@attrs.frozen
+class Made:
+    number: int
+    title: str
+
+
+@attrs.define
+class Shelf:
+    """Counts what it makes."""
+
+    made: int = 0
+    faults: list[Exception] = attrs.field(factory=list)
+    entered: asyncio.Event = attrs.field(factory=asyncio.Event)
+    may_go: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def make(self, call: Call[Body, Any]) -> Made:
+        self.made += 1
+        if self.faults:
+            raise self.faults.pop(0)
+        return Made(self.made, call.body.title)
+
+    async def slow(self, call: Call[Body, None]) -> Made:
+        self.entered.set()
+        await self.may_go.wait()
+        return await self.make(call)
+
+    async def respond(self, call: Call[Body, None]) -> Response:
+        made = await self.make(call)
+        return JSONResponse({"number": made.number}, 201, {"location": f"/things/{made.number}"})
+
+    async def stream(self, call: Call[Body, None]) -> Response:
+        made = await self.make(call)
+
+        async def parts() -> AsyncIterator[bytes]:
+            yield str(made.number).encode()
+
+        return StreamingResponse(parts(), 201)
+
+    def routes(self) -> list[Route]:
+        made: dict[str, Any] = {"policy": SIGNED_IN, "body": Body, "status": 201, "summary": "Makes"}
+        return [
+            Route("POST", "/things", self.make, answer=Made, **made),
+            Route("POST", "/others", self.make, answer=Made, **made),
+            Route("POST", "/slow", self.slow, answer=Made, **made),
+            Route("POST", "/things/{shelf}", self.make, answer=Made, query=Path, **made),
+            Route("POST", "/responds", self.respond, **made),
+            Route("POST", "/streams", self.stream, **made),
+            Route("POST", "/public", self.make, answer=Made, **{**made, "policy": PUBLIC}),
+            Route("POST", "/changes", self.make, answer=Made, **{**made, "status": 200}),
+        ]
+
+
+async def is_ready() -> Readiness:
+    return Readiness(ready=True, checks={}, service="toy")
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def answers(request: pytest.FixtureRequest, now: Now) -> AsyncIterator[Answers | None]:
+    if request.param == "memory":
+        yield None
+        return
+    server: RedisServer = request.getfixturevalue("redis_server")
+    redis = open_redis(server.url)
+    yield RedisAnswers(redis, prefix=f"{uuid.uuid4().hex}:")
+    await redis.aclose()
+
+
+Ask = Callable[..., Any]
+
+
+def open_client(shelf: Shelf, edge: Edge) -> httpx.AsyncClient:
+    app = build_app(
+        routes=shelf.routes(),
+        authenticator=KnownByWord(),
+        settings=SERVER,
+        service="toy",
+        mode="all",
+        readiness=is_ready,
+        began_s=time.monotonic(),
+        access_log=AccessLog(lambda lines: None),
+        policy=edge,
+    )
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://toy")
+
+
+@pytest.fixture
+async def ask(shelf: Shelf, answers: Answers | None, now: Now, make_edge: Callable[..., Edge]) -> AsyncIterator[Ask]:
+    edge = make_edge(idempotency=Idempotency(answers, MemoryAnswers(now)))
+    async with open_client(shelf, edge) as client:
+
+        async def post(path: str = "/things", title: str = "a", key: str | bytes = "key-1", who: str = "ann") -> Any:
+            headers: Any = {"idempotency-key": key}
+            if who:
+                headers["authorization"] = f"Bearer {who}"
+            return await client.post(path, json={"title": title}, headers=headers)
+
+        yield post
+
+
+async def test_the_second_gets_the_answer_of_the_first(ask: Ask, shelf: Shelf) -> None:
+    first, second = await ask(), await ask()
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json() == {"number": 1, "title": "a"}
+    assert shelf.made == 1
+    assert "idempotency-replayed" not in first.headers
+    assert second.headers["idempotency-replayed"] == "true"
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+
+
+async def test_a_response_comes_back_with_its_headers(ask: Ask) -> None:
+    first, second = await ask("/responds"), await ask("/responds")
+    assert (second.status_code, second.json()) == (201, first.json())
+    assert second.headers["location"] == first.headers["location"] == "/things/1"
+    assert len(second.headers.get_list("content-type")) == 1
+
+
+@pytest.mark.parametrize(
+    "other", [{"title": "b"}, {"path": "/things/one"}, {"key": "key-2"}, {"who": "bob"}], ids=lambda each: str(each)
+)
+async def test_another_request_is_another_request(ask: Ask, shelf: Shelf, other: dict[str, str]) -> None:
+    await ask()
+    answer = await ask(**other)
+    if "title" in other:
+        assert (answer.status_code, answer.json()["code"]) == (422, "request.idempotency_mismatch")
+        assert shelf.made == 1
+    else:
+        assert answer.json()["number"] == 2
+        assert "idempotency-replayed" not in answer.headers
+
+
+async def test_the_path_counts_for_the_key_as_the_body_does(ask: Ask) -> None:
+    assert (await ask("/things/one")).status_code == 201
+    assert (await ask("/things/two")).json()["code"] == "request.idempotency_mismatch"
+
+
+async def test_while_the_first_is_answered_the_second_is_409(ask: Ask, shelf: Shelf) -> None:
+    first = asyncio.create_task(ask("/slow"))
+    await shelf.entered.wait()
+    second = await ask("/slow")
+    assert (second.status_code, second.json()["code"]) == (409, "request.idempotency_in_progress")
+    assert second.headers["retry-after"] == "1"
+    shelf.may_go.set()
+    assert (await first).status_code == 201
+    assert (await ask("/slow")).headers["idempotency-replayed"] == "true"
+    assert shelf.made == 1
+
+
+async def test_a_refusal_is_kept_with_a_request_id_of_its_own(ask: Ask, shelf: Shelf) -> None:
+    shelf.faults = [Exists("it is there")]
+    first, second = await ask(), await ask()
+    assert first.status_code == second.status_code == 409
+    assert second.json() == {**first.json(), "request_id": second.headers["x-request-id"]}
+    assert second.headers["idempotency-replayed"] == "true"
+    assert shelf.made == 1
+
+
+@pytest.mark.parametrize("fault", [Internal(), Unavailable("away"), TooMany("slowly"), KeyError("defect")])
+async def test_what_may_turn_out_differently_is_tried_again(ask: Ask, shelf: Shelf, fault: Exception) -> None:
+    shelf.faults = [fault]
+    assert (await ask()).status_code in (429, 500, 503)
+    assert (await ask()).json()["number"] == 2
+
+
+async def test_what_was_not_valid_does_not_take_the_key(ask: Ask, shelf: Shelf) -> None:
+    refused = await ask(title=5)
+    assert refused.status_code == 422
+    assert (await ask()).status_code == 201
+
+
+async def test_what_streams_is_not_kept(ask: Ask) -> None:
+    assert [(await ask("/streams")).text for _ in range(2)] == ["1", "2"]
+
+
+@pytest.mark.parametrize("path", ["/public", "/changes"])
+async def test_without_sign_in_or_creation_the_key_has_no_effect(ask: Ask, path: str) -> None:
+    who = "" if path == "/public" else "ann"
+    assert [(await ask(path, who=who)).json()["number"] for _ in range(2)] == [1, 2]
+
+
+@pytest.mark.parametrize("key", ["", "a" * 256, "with space", b"\xc3\xa9", "tab\there"])
+async def test_a_key_that_is_none_is_422(ask: Ask, shelf: Shelf, key: Any) -> None:
+    answer = await ask(key=key)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+    assert shelf.made == 0
+
+
+async def test_the_longest_key_is_good(ask: Ask) -> None:
+    assert (await ask(key="a" * 255)).status_code == 201
+
+
+async def test_memory_forgets_after_a_day_and_when_it_is_full(now: Now) -> None:
+    answers = MemoryAnswers(now, max_answers=3, max_bytes=100)
+    await answers.keep("a", "f", b"x" * 40)
+    assert (await answers.claim("a", "f", 10)).state == "done"
+    now.now_s += KEPT_S
+    assert (await answers.claim("a", "f", 10)).state == "new"
+    assert (await answers.claim("a", "f", 10)).state == "running"
+    now.now_s += 10
+    assert (await answers.claim("a", "f", 10)).state == "new"
+    for name in "bcd":
+        await answers.keep(name, "f", b"x" * 40)
+    assert (await answers.claim("d", "f", 10)).state == "done"
+    assert (await answers.claim("b", "f", 10)).state == "new"
+
+
+async def test_processes_share_what_redis_keeps_and_it_holds_no_answer_in_the_clear(
+    redis_server: RedisServer, make_edge: Callable[..., Edge], now: Now
+) -> None:
+    redis = open_redis(redis_server.url)
+    prefix = f"{uuid.uuid4().hex}:"
+    shelf = Shelf()
+    numbers = []
+    headers = {"idempotency-key": "k", "authorization": "Bearer ann"}
+    for _ in range(2):
+        edge = make_edge(idempotency=Idempotency(RedisAnswers(redis, prefix=prefix), MemoryAnswers(now)))
+        async with open_client(shelf, edge) as client:
+            answer = await client.post("/things", json={"title": "secret-title"}, headers=headers)
+            numbers.append(answer.json()["number"])
+    assert numbers == [1, 1]
+    (kept,) = [key async for key in redis.scan_iter(f"{prefix}*")]
+    assert "secret-title" not in str(await redis.get(kept))
+    assert 86_000_000 < await redis.pttl(kept) <= 86_400_000
+    await redis.aclose()
+
+
+async def test_without_redis_the_process_keeps_its_own(
+    own_redis_server: RedisServer, shelf: Shelf, make_edge: Callable[..., Edge], now: Now
+) -> None:
+    redis = open_redis(own_redis_server.url)
+    own_redis_server.kill()
+    edge = make_edge(idempotency=Idempotency(RedisAnswers(redis), MemoryAnswers(now)))
+    headers = {"idempotency-key": "k", "authorization": "Bearer ann"}
+    async with open_client(shelf, edge) as client:
+        answers = [await client.post("/things", json={}, headers=headers) for _ in range(2)]
+    assert [each.json()["number"] for each in answers] == [1, 1]
+    await redis.aclose()
