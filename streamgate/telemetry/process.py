@@ -30,7 +30,7 @@ def telemetry_units(settings: KernelSettings, *, service: str, instance: str) ->
     """Sets what this process decides about traces, and gives the units that start first and stop last."""
     telemetry = settings.telemetry
     TRACING.sample_ratio = telemetry.sample_ratio
-    TRACING.trusts = trust_of(telemetry.trust_traceparent, ())
+    TRACING.trusts = trust_of(telemetry.trust_traceparent, settings.server.trusted_proxies)
     units: list[Unit] = [LoopLag()]
     if telemetry.otlp_url:
         resource = {

@@ -8,6 +8,7 @@ not imported here: `export.py` does, in processes that export.
 
 from __future__ import annotations
 
+import hmac
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -59,10 +60,15 @@ class Tracing:
         self.recorder: Recorder | None = None
         self.sample_ratio = 0.0
         self.trusts: Callable[[str], bool] = is_loopback
+        self.hop = b""  # what our own gateway says with what it forwards, so that its word counts from anywhere
 
-    def root(self, sent: str, peer: str) -> str:
-        """The traceparent of a request: the sent one where that peer is believed, else a new trace."""
-        if sent and self.trusts(peer):
+    def believes(self, peer: str, hop: bytes | None) -> bool:
+        """Whether a traceparent counts, by the address of the connection and what it says as a hop of ours."""
+        return self.trusts(peer) or (hop is not None and self.hop != b"" and hmac.compare_digest(hop, self.hop))
+
+    def root(self, sent: str, *, is_believed: bool) -> str:
+        """The traceparent of a request: the sent one where it counts, else a new trace."""
+        if sent and is_believed:
             return sent[:52] + (SAMPLED if int(sent[53:55], 16) & 1 else _NEVER)
         trace = _ids.getrandbits(128) | 1
         # As OpenTelemetry's ratio sampler: by the low 64 bits, so that every process would decide alike.

@@ -20,7 +20,7 @@ from streamgate.web.access import Access, AccessLog, shown_path
 from streamgate.web.client import client_address
 from streamgate.web.outward import answer_headers
 from streamgate.web.problems import ProblemResponse, error_from
-from streamgate.web.request_id import request_id_of, traceparent_of
+from streamgate.web.request_id import header, request_id_of, traceparent_of
 from streamgate.web.typed import ACTOR_KEY
 
 CLIENT_LEFT = 499
@@ -36,6 +36,8 @@ IN_FLIGHT = Levels("streamgate_http_requests_in_flight", "Requests that are bein
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _TRACEPARENT = b"traceparent"
+HOP_HEADER = b"x-streamgate-hop"
+"""What our own gateway says to a service it forwards to; a secret of that process (`sdk/edge`)."""
 
 
 class Edge:
@@ -99,7 +101,8 @@ def _enter_trace(scope: Scope, exchange: _Exchange) -> None:
     """What follows belongs to this request's trace: its header says so to everybody behind the edge, a service that
     it is forwarded to among them."""
     sent = traceparent_of(scope)
-    parent = TRACING.root(sent, (scope.get("client") or ("",))[0])
+    peer = (scope.get("client") or ("",))[0]
+    parent = TRACING.root(sent, is_believed=sent != "" and TRACING.believes(peer, header(scope, HOP_HEADER)))
     if is_traced(parent):
         exchange.parent, exchange.traceparent = parent, child_of(parent)
         exchange.is_root = parent[:35] != sent[:35]
