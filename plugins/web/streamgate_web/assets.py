@@ -14,7 +14,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self'",
+        "img-src 'self' data:",
         "connect-src 'self'",
         "media-src 'self' blob:",
         "worker-src blob:",
@@ -23,7 +23,11 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""hls.js feeds the video element and its worker by blob: URLs; everything else is of this origin."""
+"""hls.js feeds the video element and its worker by blob: URLs, wallets bring their icon as a data: URL (EIP-6963);
+everything else is of this origin."""
+
+VENDORED = frozenset({"vendor/hls.min.js", "vendor/secp256k1.js", "vendor/sha3.js"})
+"""What `build.py` brings from npm."""
 
 MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
@@ -40,21 +44,33 @@ class Asset:
     etag: str
     body: bytes
 
+    def filled(self, place: bytes, text: bytes) -> Asset:
+        """With `text` in place of `place`, which is in it once."""
+        before, found, after = self.body.partition(place)
+        assert found
+        return _asset(self.media_type, before + text + after)
+
     def headers(self) -> dict[str, str]:
         """`no-cache`: kept by the browser, asked about at each use."""
         return {"ETag": self.etag, "Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+
+
+def _asset(media_type: str, body: bytes) -> Asset:
+    return Asset(media_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"', body)
 
 
 def load_assets() -> dict[str, Asset]:
     """By path below `static/`: `index.html`, `vendor/hls.min.js`.
 
     Raises:
-        FileNotFoundError: hls.js was not put in place (`make install` does it).
+        FileNotFoundError: something of npm was not put in place (`make install` does it).
     """
     root = importlib.resources.files("streamgate_web") / "static"
     found = dict(_walk(root, ""))
-    if "vendor/hls.min.js" not in found:
-        raise FileNotFoundError("hls.js is not in place: run `make install`, or plugins/web/build.py after npm")
+    missing = sorted(VENDORED.difference(found))
+    if missing:
+        said = f"{', '.join(missing)}: not in place; run `make install`, or plugins/web/build.py after npm"
+        raise FileNotFoundError(said)
     return found
 
 
@@ -66,4 +82,4 @@ def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Asset]]:
         media_type = MEDIA_TYPES.get(entry.name.rpartition(".")[2])
         if media_type is not None:
             body = entry.read_bytes()
-            yield f"{prefix}{entry.name}", Asset(media_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"', body)
+            yield f"{prefix}{entry.name}", _asset(media_type, body)

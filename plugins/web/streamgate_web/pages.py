@@ -20,8 +20,13 @@ class AssetPath:
 
 
 class Pages:
-    def __init__(self, assets: dict[str, Asset]) -> None:
+    """Args:
+    profile: of the process; the page offers its throw-away wallet in `dev` alone.
+    """
+
+    def __init__(self, assets: dict[str, Asset], *, profile: str) -> None:
         self._assets = assets
+        self._page = assets["index.html"].filled(b'data-profile=""', f'data-profile="{profile}"'.encode())
 
     def routes(self) -> list[Route]:
         return [
@@ -39,7 +44,7 @@ class Pages:
         ]
 
     async def _index(self, call: Call[None, None]) -> Response:
-        return _answer(call, self._assets["index.html"])
+        return _answer(call, self._page)
 
     async def _asset(self, call: Call[None, AssetPath]) -> Response:
         asset = self._assets.get(call.query.path)

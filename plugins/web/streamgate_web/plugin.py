@@ -15,7 +15,7 @@ class WebPlugin:
         from streamgate_web.assets import load_assets
         from streamgate_web.pages import Pages
 
-        self._pages = Pages(load_assets())
+        self._pages = Pages(load_assets(), profile=ctx.settings.profile)
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
@@ -24,7 +24,7 @@ class WebPlugin:
 
 PLUGIN = PluginInfo(
     name="web",
-    summary="The page: what is on this server, and a player for what is public.",
+    summary="The page: sign in with a wallet, share a video, say who may watch, watch.",
     build=WebPlugin,
     port=9011,
     prefixes=("/", "/assets"),

@@ -27,7 +27,7 @@ async def ready() -> Readiness:
 @pytest.fixture
 def client() -> httpx.AsyncClient:
     app = build_app(
-        routes=Pages(load_assets()).routes(),
+        routes=Pages(load_assets(), profile="dev").routes(),
         authenticator=Nobody(),
         settings=ServerSettings(),
         service="web",
@@ -68,3 +68,10 @@ async def test_a_known_file_is_not_sent_twice(client: httpx.AsyncClient) -> None
 async def test_nothing_but_the_page_is_served(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_the_page_knows_the_profile_it_is_served_in() -> None:
+    index = load_assets()["index.html"]
+    filled = index.filled(b'data-profile=""', b'data-profile="prod"')
+    assert b'<body data-profile="prod">' in filled.body
+    assert filled.etag != index.etag

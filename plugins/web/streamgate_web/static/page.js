@@ -1,83 +1,59 @@
-// The page: what is on this server, and a player for what is public. Everything is read from the public API;
-// titles and descriptions are other people's words and reach the page as text only.
-import { Refusal, ask } from "./ask.js";
-import { stateInWords } from "./words.js";
+// The page: sign in, share, watch. Everything is read from the public API; titles and descriptions are other people's
+// words and reach the page as text only.
+import { comeBack, onPersonChange, signOut, whoIsHere } from "./access.js";
+import { markChosen, showCatalogue } from "./catalogue.js";
+import { lookForDevchain, mintFor } from "./devchain.js";
+import { Owning } from "./owning.js";
+import { Sharing } from "./sharing.js";
+import { lookForWallets, offerWallets } from "./wallets.js";
 import { Watching } from "./watching.js";
+import { sentence, shortAddress } from "./words.js";
 
 const element = (id) => document.getElementById(id);
 
-// --- the catalogue ---------------------------------------------------------------------------------
-
-let nextCursor = "";
-
-async function showCatalogue() {
-  const state = element("catalogue-state");
-  element("more").disabled = true; // a second click would ask for the same again
-  try {
-    const page = await ask("GET", `/api/v1/content?limit=24&cursor=${encodeURIComponent(nextCursor)}`);
-    element("catalogue").append(...page.items.map(card));
-    nextCursor = page.next_cursor || "";
-    element("more").hidden = !nextCursor;
-    const isEmpty = !element("catalogue").childElementCount;
-    state.textContent = isEmpty ? "Nothing is listed here yet: a video shows up once its owner gives it a gate and lists it." : "";
-    state.hidden = !isEmpty;
-  } catch (refusal) {
-    if (!(refusal instanceof Refusal)) throw refusal;
-    state.textContent = `The list cannot be shown: ${refusal.message}.`;
-    state.hidden = false;
-  }
-  element("more").disabled = false;
-  markChosen();
-}
-
-function card(content) {
-  const link = document.createElement("a");
-  link.href = `/?v=${encodeURIComponent(content.content_id)}`;
-  link.append(part("strong", content.title), part("span", content.description, "about"));
-  const state = part("span", stateInWords(content), "state");
-  state.classList.toggle("playable", content.playable);
-  link.append(state);
-  const item = document.createElement("li");
-  item.append(link);
-  return item;
-}
-
-function part(tag, text, kind = "") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  made.className = kind;
-  made.dir = "auto";
-  return made;
-}
-
-function markChosen() {
-  for (const link of element("catalogue").querySelectorAll("a")) {
-    if (link.search === window.location.search) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
-}
+let watching = null;
+const sharing = new Sharing(watchIfIdle, () => showCatalogue());
+const owning = new Owning(leaveDeleted, () => showChosen());
 
 // --- the player ------------------------------------------------------------------------------------
 
-let watching = null;
+const ACTIONS = {
+  "sign-in": { words: "Sign in with a wallet", act: offerWallets },
+  mint: { words: "Get a demo token (development only)", act: getDemoToken },
+};
 
 const tell = {
   about(content) {
     element("player-title").textContent = content.title;
     element("player-about").textContent = content.description;
     document.title = `${content.title} · StreamGate`;
+    owning.show(content);
   },
   notice(notice) {
     element("notice").hidden = !notice;
     element("stage").classList.toggle("closed", Boolean(notice));
+    element("notice").classList.toggle("locked", Boolean(notice?.isLock));
     for (const name of ["title", "words", "hint"]) element(`notice-${name}`).textContent = notice?.[name] ?? "";
+    element("notice-parts").replaceChildren(...(notice?.parts ?? []).map(requirement));
+    const action = ACTIONS[notice?.action];
+    element("notice-action").hidden = !action;
+    element("notice-action").textContent = action?.words ?? "";
+    element("notice-action").onclick = action?.act ?? null;
   },
 };
+
+function requirement({ text, holds }) {
+  const item = document.createElement("li");
+  item.textContent = text;
+  item.className = holds ? "holds" : "lacks";
+  return item;
+}
 
 function showChosen() {
   const chosen = new URLSearchParams(window.location.search).get("v");
   watching?.close();
   watching = null;
+  owning.show(null);
   element("player").hidden = !chosen;
   element("intro").hidden = Boolean(chosen);
   document.title = "StreamGate";
@@ -89,20 +65,78 @@ function showChosen() {
   watching.start();
 }
 
+function go(href) {
+  window.history.pushState(null, "", href);
+  showChosen();
+  window.scrollTo({ top: 0 });
+}
+
 function choose(event) {
   const link = event.target.closest("a");
   const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
   if (!link || !isPlain) return;
   event.preventDefault();
-  window.history.pushState(null, "", link.href);
-  showChosen();
-  window.scrollTo({ top: 0 });
+  go(link.href);
+}
+
+// What somebody has just shared plays for them at once, unless they watch something else meanwhile.
+function watchIfIdle(contentId) {
+  if (!watching) go(`/?v=${encodeURIComponent(contentId)}`);
+}
+
+function leaveDeleted() {
+  go("/");
+  showCatalogue();
+}
+
+async function getDemoToken() {
+  const button = element("notice-action");
+  button.disabled = true;
+  try {
+    await mintFor(whoIsHere().address);
+    watching?.start();
+  } catch (refusal) {
+    say(sentence(refusal.message));
+  }
+  button.disabled = false;
+}
+
+// --- who is here -----------------------------------------------------------------------------------
+
+function showPerson(person) {
+  element("sign-in").hidden = Boolean(person);
+  element("sign-out").hidden = !person;
+  element("account-name").hidden = !person;
+  element("account-name").textContent = person ? shortAddress(person.address) : "";
+  element("account-name").title = person?.address ?? "";
+  sharing.showFor(person);
+}
+
+function say(text) {
+  element("message").textContent = text;
+  element("message").hidden = !text;
 }
 
 // --- start -----------------------------------------------------------------------------------------
 
-element("catalogue").addEventListener("click", choose);
-element("more").addEventListener("click", showCatalogue);
-window.addEventListener("popstate", showChosen);
-showChosen();
-showCatalogue();
+async function start() {
+  element("catalogue").addEventListener("click", choose);
+  element("sending-watch").addEventListener("click", choose);
+  element("more").addEventListener("click", () => showCatalogue({ afresh: false }));
+  element("sign-in").addEventListener("click", offerWallets);
+  element("sign-out").addEventListener("click", signOut);
+  window.addEventListener("popstate", showChosen);
+  lookForWallets();
+  await Promise.all([comeBack(), lookForDevchain(document.body.dataset.profile === "dev")]);
+  showPerson(whoIsHere());
+  onPersonChange((person) => {
+    say("");
+    showPerson(person);
+    showCatalogue();
+    showChosen();
+  });
+  showChosen();
+  showCatalogue();
+}
+
+start();

@@ -1,5 +1,7 @@
 // One content on the stage: a session is opened and kept alive, hls.js plays it, and what stops it is said in words.
+import { whoIsHere } from "./access.js";
 import { Refusal, ask } from "./ask.js";
+import { asksForDemo } from "./devchain.js";
 import { ENDED, UNSUPPORTED, isOnItsWay, refusalInWords } from "./words.js";
 
 const SESSION_OVER = [401, 403, 404, 410];
@@ -115,7 +117,7 @@ export class Watching {
   refuse(refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
     if (this.isOver) return;
-    this.end(refusalInWords(refusal, this.content));
+    this.end(refusalInWords(refusal, this.content, whoIsHere(), asksForDemo(refusal.explanation)));
     if (refusal.code === "stream.not_playable" && isOnItsWay(this.content)) {
       this.timer = window.setTimeout(() => this.start(), LOOK_AGAIN_S * 1000);
     }

@@ -21,19 +21,22 @@ export function isOnItsWay(content) {
   return ["draft", "uploading", "processing"].includes(content.state);
 }
 
-export function refusalInWords(refusal, content) {
+export function refusalInWords(refusal, content, person, canMint) {
   const explained = refusal.explanation;
   switch (refusal.code) {
     case "auth.required":
-      return {
-        title: "For token holders",
-        words: needed(explained),
-        hint: "This page plays what is public; apps sign people in through the API.",
-      };
+      return { title: "For token holders", words: needed(explained), isLock: true, action: "sign-in" };
     case "gate.refused":
-      return { title: "The gate does not open", words: needed(explained) };
+      return {
+        title: "The gate does not open",
+        words: needed(explained),
+        parts: requirements(explained),
+        hint: person ? `For the wallet ${shortAddress(person.address)}. It is asked again when you come back.` : "",
+        isLock: true,
+        action: canMint ? "mint" : "",
+      };
     case "gate.unknown":
-      return { title: "The gate cannot be read now", words: "The chain does not answer. Try again in a moment." };
+      return { title: "The gate cannot be read now", words: "The chain does not answer. Try again in a moment.", isLock: true };
     case "stream.not_playable":
       return notPlayable(content);
     case "content.not_found":
@@ -41,6 +44,12 @@ export function refusalInWords(refusal, content) {
     default:
       return { title: "This cannot be played now", words: sentence(refusal.message) };
   }
+}
+
+// Of a rule of several parts, each with how it is.
+function requirements(explained) {
+  const parts = explained?.parts ?? [];
+  return parts.map((part) => ({ text: part.text, holds: part.outcome === "holds" }));
 }
 
 function notPlayable(content) {
@@ -55,7 +64,7 @@ function needed(explained) {
   return SAID_WHOLE.includes(explained.kind) ? sentence(explained.text) : `Needed: a wallet that ${explained.text}.`;
 }
 
-function sentence(text) {
+export function sentence(text) {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
@@ -64,4 +73,26 @@ function duration(seconds) {
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const two = (number) => String(number).padStart(2, "0");
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+export function shortAddress(address) {
+  return address.length > 14 ? `${address.slice(0, 6)}…${address.slice(-4)}` : address;
+}
+
+export function bytes(number) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let shown = number;
+  let unit = 0;
+  while (shown >= 1000 && unit < units.length - 1) {
+    shown /= 1000;
+    unit += 1;
+  }
+  return `${unit && shown < 100 ? shown.toFixed(1) : Math.round(shown)} ${units[unit]}`;
+}
+
+export const speed = (bytesPerS) => `${bytes(bytesPerS)}/s`;
+
+export function timeLeft(seconds) {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds) || seconds < 1) return "";
+  return seconds < 90 ? ` · ${Math.ceil(seconds)} s left` : ` · ${Math.ceil(seconds / 60)} min left`;
 }

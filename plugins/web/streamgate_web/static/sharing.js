@@ -1,0 +1,174 @@
+// From a dropped file to a video people watch: who may, the upload, the preparation, and where it is then.
+import { whoIsHere } from "./access.js";
+import { Refusal, ask } from "./ask.js";
+import { GateFields } from "./gate.js";
+import { send } from "./sending.js";
+import { bytes, sentence, speed, timeLeft } from "./words.js";
+
+const element = (id) => document.getElementById(id);
+const LOOK_EVERY_MS = 1000;
+const MAY_CREATE = ["creator", "moderator", "admin"];
+
+export class Sharing {
+  // `done(contentId)` is told when there is something to watch; `changed()` when the list is no longer as it was.
+  constructor(done, changed) {
+    this.done = done;
+    this.changed = changed;
+    this.file = null;
+    this.work = null; // an AbortController while something is on its way
+    this.gate = new GateFields(element("share-gate"));
+    this.listen();
+  }
+
+  // People who may create see the form; a running upload stays in sight.
+  showFor(person) {
+    const may = Boolean(person?.roles.some((role) => MAY_CREATE.includes(role)));
+    element("share").hidden = !may && !this.work;
+    if (may && !this.file) this.gate.reset();
+  }
+
+  listen() {
+    const drop = element("drop");
+    for (const name of ["dragenter", "dragover"]) {
+      drop.addEventListener(name, (event) => {
+        event.preventDefault();
+        drop.classList.add("over");
+      });
+    }
+    for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+    drop.addEventListener("drop", (event) => {
+      event.preventDefault();
+      if (event.dataTransfer.files.length) this.take(event.dataTransfer.files[0]);
+    });
+    element("file").addEventListener("change", (event) => this.take(event.target.files[0]));
+    element("share-clear").addEventListener("click", () => this.clear());
+    element("share-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.share();
+    });
+    element("sending-cancel").addEventListener("click", () => this.work?.abort(new DOMException("cancelled", "AbortError")));
+    element("sending-watch").addEventListener("click", () => this.clear());
+    window.addEventListener("beforeunload", (event) => this.work && event.preventDefault());
+  }
+
+  take(file) {
+    if (!file) return;
+    this.file = file;
+    element("drop-words").textContent = file.name;
+    element("drop-about").textContent = bytes(file.size);
+    element("title").value = file.name.replace(/\.[^.]{1,5}$/, "").replace(/[_-]+/g, " ").slice(0, 200);
+    element("share-more").hidden = false;
+    element("title").focus();
+  }
+
+  clear() {
+    this.file = null;
+    element("share-form").reset();
+    this.gate.reset();
+    element("share-more").hidden = true;
+    element("drop-words").textContent = "Drop a video here, or choose one";
+    element("drop-about").textContent = "It is uploaded, prepared for every player, and opens for whom you say.";
+    element("share-form").hidden = false;
+    element("sending").hidden = true;
+    this.showFor(whoIsHere());
+  }
+
+  async share() {
+    const rule = this.gate.rule();
+    if (!this.file || !rule || this.work) return;
+    const file = this.file;
+    this.work = new AbortController();
+    const { signal } = this.work;
+    this.show(file.name);
+    let content = null;
+    try {
+      const details = { title: element("title").value.trim(), visibility: element("listed").checked ? "listed" : "unlisted" };
+      content = await ask("POST", "/api/v1/content", { ...details, gate: rule }, { signal });
+      const beganMs = performance.now();
+      await send(file, content.content_id, (sent) => this.tellSent(sent, file.size, beganMs), signal);
+      this.changed();
+      await this.prepare(content.content_id, signal);
+    } catch (fault) {
+      await this.takeBack(content, fault);
+    }
+    this.work = null;
+    element("sending-cancel").textContent = "Cancel";
+  }
+
+  show(name) {
+    element("share-form").hidden = true;
+    element("sending").hidden = false;
+    element("sending-name").textContent = name;
+    element("sending-watch").hidden = true;
+    element("sending-cancel").hidden = false;
+    this.tell(0, "Beginning …");
+  }
+
+  tellSent(sent, size, beganMs) {
+    const seconds = (performance.now() - beganMs) / 1000;
+    const rate = sent / Math.max(seconds, 0.1);
+    const rest = sent < size ? ` · ${speed(rate)}${timeLeft((size - sent) / rate)}` : "";
+    this.tell(size ? sent / size : 1, `Uploading: ${bytes(sent)} of ${bytes(size)}${rest}`);
+  }
+
+  // Until everything is made, or nothing can be: what is being done and how far it is, as the server tells it.
+  async prepare(contentId, signal) {
+    let canWatch = false;
+    for (;;) {
+      const content = await ask("GET", `/api/v1/content/${contentId}`, undefined, { signal });
+      if (content.state === "failed") throw new Refusal(0, { detail: content.failure_detail || "nothing in it can be watched" });
+      if (content.playable && !canWatch) {
+        canWatch = true;
+        this.offer(contentId);
+      }
+      if (content.state === "ready") return this.finish(content);
+      await this.tellPrepared(contentId, canWatch, signal);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      signal.throwIfAborted();
+    }
+  }
+
+  async tellPrepared(contentId, canWatch, signal) {
+    const info = await ask("GET", `/api/v1/stream/info?content_id=${contentId}`, undefined, { signal });
+    const task = info.task_id
+      ? await ask("GET", `/api/v1/transcode/status?task_id=${info.task_id}`, undefined, { signal })
+      : { progress: 0, eta_s: null };
+    const words = canWatch ? "It can be watched; the other qualities follow" : "Preparing it for players";
+    this.tell(task.progress, `${words}: ${Math.round(task.progress * 100)} %${timeLeft(task.eta_s)}`);
+  }
+
+  offer(contentId) {
+    const link = element("sending-watch");
+    link.href = `/?v=${encodeURIComponent(contentId)}`;
+    link.hidden = false;
+    this.done(contentId);
+  }
+
+  finish(content) {
+    this.tell(1, content.warnings.length ? `Ready. ${content.warnings.map(sentence).join(" ")}` : "Ready.");
+    element("sending-cancel").hidden = true;
+    this.changed();
+  }
+
+  // Cancelled, or it cannot be: what was begun is taken away again, and the form is as it was.
+  async takeBack(content, fault) {
+    const isCancelled = fault?.name === "AbortError";
+    if (content) await ask("DELETE", `/api/v1/content/${content.content_id}`).catch(() => null);
+    this.changed();
+    element("share-form").hidden = false;
+    element("sending").hidden = !fault || isCancelled;
+    element("sending-cancel").hidden = true;
+    element("sending-watch").hidden = true;
+    if (!isCancelled) this.tell(0, `It could not be shared: ${sentence(reason(fault))}`);
+  }
+
+  tell(progress, words) {
+    element("sending-bar").value = progress;
+    element("sending-words").textContent = words;
+  }
+}
+
+function reason(fault) {
+  if (!(fault instanceof Refusal)) return fault?.message || "the browser gave up";
+  return fault.fields.length ? fault.fields.map((each) => each.message).join("; ") : fault.message;
+}
