@@ -24,10 +24,12 @@ class WorkerPlugin:
         from streamgate.sdk.clock import SYSTEM_CLOCK
         from streamgate.sdk.db import Database
         from streamgate.sdk.lease import Leader
+        from streamgate_worker.dead import DeadLetters
         from streamgate_worker.hearing import Hearing
         from streamgate_worker.intake import Intake
         from streamgate_worker.queue import Queue
         from streamgate_worker.routes import WorkerRoutes
+        from streamgate_worker.routes_dead import DeadRoutes
         from streamgate_worker.routes_schedules import ScheduleRoutes
         from streamgate_worker.scheduler import Scheduler
         from streamgate_worker.service import WorkerService
@@ -39,10 +41,12 @@ class WorkerPlugin:
         self.db = Database.for_plugin(ctx, TABLES, migrations="streamgate_worker.migrations")
         self.service = WorkerService(self.db, ctx.events, clock, Queue(config))
         intake = Intake(self.service, self.db, clock, {}, max_waiting=config.max_waiting_per_owner)
+        self._letters = DeadLetters(self.service, self.db, clock)
         self._hearing = Hearing(self.service)
         self._routes = [
             *WorkerRoutes(self.service, intake).routes(),
             *ScheduleRoutes(intake, self.db, clock).routes(),
+            *DeadRoutes(self.service, self._letters).routes(),
         ]
         self._sweeper = Sweeper(self.service, clock, every_s=config.sweep_every_s)
         self._leader = Leader(
