@@ -99,6 +99,7 @@ class Route:
         only_reads: a POST that changes nothing: API keys that may only read may call it.
         accepts: media types of a raw body, for the documentation.
         headers_doc: request header names the handler reads, with a sentence each.
+        also: further statuses of good answers (206, 304), with a sentence each, for the documentation.
         audited: False where a request that changes state is too frequent and too harmless for the audit trail
             (the parts of an upload, the renewals of a session).
     """
@@ -123,6 +124,7 @@ class Route:
     accepts: tuple[str, ...] = attrs.field(default=(), kw_only=True)
     produces: tuple[str, ...] = attrs.field(default=("application/json",), kw_only=True)
     headers_doc: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
+    also: Mapping[int, str] = attrs.field(factory=dict, kw_only=True)
     audited: bool = attrs.field(default=True, kw_only=True)
 
     @property

@@ -14,7 +14,6 @@ from streamgate.web.routes import PUBLIC, Call, Route
 from streamgate.wire import to_plain
 
 NO_CACHE = {"cache-control": "no-cache"}
-OPENAPI_TYPES = ("application/openapi+json",)
 
 
 def system_routes(
@@ -35,11 +34,12 @@ def system_routes(
         return cached_json(description(), call.request.headers.get("if-none-match"))
 
     ready_said = "The process can do its work: every dependency is probed; 503 when not"
+    unchanged: dict[str, Any] = {"answer": dict[str, Any], "also": {304: "As the asker has it"}}
     open_to_all: dict[str, Any] = {"policy": PUBLIC, "reads_bearer": False}
     return [
         Route("GET", "/health", health, answer=Liveness, summary="The process lives", **open_to_all),
-        Route("GET", "/ready", ready, answer=Readiness, summary=ready_said, **open_to_all),
-        Route("GET", "/openapi.json", openapi, produces=OPENAPI_TYPES, summary="This API, described", **open_to_all),
+        Route("GET", "/ready", ready, answer=Readiness, summary=ready_said, also={503: "Not ready"}, **open_to_all),
+        Route("GET", "/openapi.json", openapi, summary="This API, described", **unchanged, **open_to_all),
     ]
 
 

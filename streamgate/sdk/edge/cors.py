@@ -37,6 +37,8 @@ class Cors:
         self._by_origin: dict[bytes, RawHeaders] = {
             origin.encode(): [(_ALLOW_ORIGIN, origin.encode()), credentials, exposed] for origin in listed
         }
+        self.for_media: RawHeaders = [(_ALLOW_ORIGIN, b"*"), exposed]
+        """Whoever has a playback address may play it on any page: it is the credential, so no other is taken."""
         self._others: RawHeaders = [(_ALLOW_ORIGIN, b"*"), exposed] if "*" in settings.cors_origins else []
 
     def headers_for(self, origin: bytes) -> RawHeaders:

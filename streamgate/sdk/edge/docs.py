@@ -52,6 +52,7 @@ def docs_routes() -> list[Route]:
             policy=PUBLIC,
             produces=(media_type,),
             reads_bearer=False,
+            also={304: "As the asker has it"},
             summary=summary,
         )
         for path, (name, media_type, summary) in _FILES.items()

@@ -90,7 +90,7 @@ class Edge:
         seen = self._look_at(scope)
         origin = seen.get(b"origin")
         if origin is not None:
-            answer += self._cors.headers_for(origin)
+            answer += self._cors.for_media if is_media else self._cors.headers_for(origin)
             if scope.get("method") == "OPTIONS" and b"access-control-request-method" in seen:
                 return self._preflight
         is_from_gateway = False

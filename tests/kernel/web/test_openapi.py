@@ -9,12 +9,13 @@ import attrs
 import httpx
 import pytest
 from attrs import validators
+from starlette.responses import PlainTextResponse
 
 from streamgate.errors import Conflict
 from streamgate.settings import config_field
 from streamgate.web.app import App
 from streamgate.web.openapi import describe
-from streamgate.web.routes import CREATOR, PUBLIC, TOKEN, Call, Route, owner
+from streamgate.web.routes import CREATOR, PUBLIC, SIGNED_IN, TOKEN, Call, Mount, Route, owner
 
 MakeApp = Callable[..., App]
 Talk = Callable[[App], httpx.AsyncClient]
@@ -101,7 +102,11 @@ def test_an_operation_has_its_parameters_body_answer_errors_and_policy() -> None
     responses = operation["responses"]
     assert responses["201"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Thing"}
     assert responses["409"]["x-streamgate-codes"] == ["toy.full"]
-    assert list(responses) == ["201", "400", "401", "403", "404", "408", "409", "413", "415", "422", "500", "503"]
+    expected = "201 400 401 403 404 408 409 413 414 415 422 429 431 500 503"
+    assert list(responses) == expected.split()
+    assert {"RateLimit-Limit", "X-Request-ID"} <= set(responses["201"]["headers"])
+    assert {"RateLimit-Reset", "Retry-After"} <= set(responses["429"]["headers"])
+    assert "request.unknown_path" in responses["404"]["x-streamgate-codes"]
 
 
 def test_schemas_follow_the_types_and_their_validators() -> None:
@@ -190,3 +195,46 @@ async def test_it_is_served_with_every_route_and_not_again_to_who_has_it(make_ap
     assert set(answer.json()["paths"]) == {"/a", "/health", "/ready", "/openapi.json"}
     again = await client.get("/openapi.json", headers={"if-none-match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_what_creates_takes_an_idempotency_key() -> None:
+    made = Route("POST", "/things", handle, policy=SIGNED_IN, summary="Makes", body=Thing, answer=Thing, status=201)
+    operation = document(made)["paths"]["/things"]["post"]
+    (parameter,) = operation["parameters"]
+    assert (parameter["name"], parameter["in"], parameter["schema"]["maxLength"]) == ("Idempotency-Key", "header", 255)
+    assert "Idempotency-Replayed" in operation["responses"]["201"]["headers"]
+    assert operation["responses"]["409"]["x-streamgate-codes"] == ["request.idempotency_in_progress"]
+    assert "request.idempotency_mismatch" in operation["responses"]["422"]["x-streamgate-codes"]
+    raw = Route("POST", "/raw", handle, policy=SIGNED_IN, summary="Takes", status=201, raw_body=True)
+    assert document(raw)["paths"]["/raw"]["post"]["parameters"] == []
+
+
+def test_problems_may_have_members_of_their_own() -> None:
+    assert document()["components"]["schemas"]["Problem"]["additionalProperties"] is True
+
+
+def test_further_good_answers_are_told() -> None:
+    route = Route(
+        "GET",
+        "/file",
+        handle,
+        policy=PUBLIC,
+        summary="File",
+        produces=("image/png",),
+        also={206: "A part", 304: "Same"},
+    )
+    responses = document(route)["paths"]["/file"]["get"]["responses"]
+    assert responses["206"] == {"description": "A part", "content": {"a/b": {}}}
+    assert responses["304"] == {"description": "Same"}
+
+
+async def test_a_mount_is_described_by_what_it_documents(
+    make_app: Callable[..., App], talk: Callable[[App], httpx.AsyncClient]
+) -> None:
+    told = Route("GET", "/m/{token}/{path:path}", handle, policy=TOKEN, summary="Bytes", produces=("video/mp4",))
+    mount = Mount(prefix="/m", app=PlainTextResponse("bytes"), policy=TOKEN, summary="Media", documents=(told,))
+    client = talk(make_app([], [mount]))
+    operation = (await client.get("/openapi.json")).json()["paths"]["/m/{token}/{path}"]["get"]
+    assert operation["x-streamgate-policy"] == "token"
+    assert operation["security"] == []
+    assert (await client.get("/m/t/1.m4s")).text == "bytes"

@@ -114,7 +114,7 @@ async def test_https_is_not_promised_where_people_come_by_http(opened: Open) -> 
 OTHERS = ServerSettings(public_url=PUBLIC_URL, cors_origins=("https://Player.example:443", "http://localhost:5173"))
 
 
-@pytest.mark.parametrize("path", ["/x", "/nothing", "/mine", "/api/v1/stream/s/t/a"])
+@pytest.mark.parametrize("path", ["/x", "/nothing", "/mine", "/mounted/a"])
 @pytest.mark.parametrize("origin", [PUBLIC_URL, "https://player.example", "http://localhost:5173"])
 async def test_a_listed_origin_may_read_every_answer(opened: Open, path: str, origin: str) -> None:
     headers = (await opened(OTHERS).get(path, headers={"origin": origin})).headers
@@ -130,6 +130,13 @@ async def test_a_listed_origin_may_read_every_answer(opened: Open, path: str, or
 async def test_other_origins_may_not(opened: Open, origin: str) -> None:
     headers = (await opened(OTHERS).get("/x", headers={"origin": origin})).headers
     assert not [name for name in headers if name.startswith("access-control")]
+
+
+async def test_media_may_be_read_by_any_page_that_has_its_address_and_by_no_credential(opened: Open) -> None:
+    for origin in ("https://evil.example", PUBLIC_URL):
+        headers = (await opened(OTHERS).get("/api/v1/stream/s/t/a", headers={"origin": origin})).headers
+        assert headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in headers
 
 
 async def test_anybody_is_without_credentials(opened: Open) -> None:

@@ -1,14 +1,14 @@
 """OpenAPI 3.1 from the typed routes: what validates is what is documented.
 
 Each operation has its policy as `security` and in words (`x-streamgate-policy`), and each error answer lists
-the codes it may carry (`x-streamgate-codes`). Mounts are not operations; the routes they stand for are.
+the codes it may carry (`x-streamgate-codes`). Of a mount, the operations are described that it `documents`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -16,7 +16,8 @@ import attrs
 import orjson
 
 from streamgate import errors
-from streamgate.web.problems import MEDIA_TYPE, RequestTimedOut
+from streamgate.web.openapi.answers import ANSWER_HEADERS, HEADERS_BY_STATUS, implied_errors, reads_credentials
+from streamgate.web.problems import MEDIA_TYPE
 from streamgate.web.routes import Route
 from streamgate.web.schema import Schemas, fields_of, first_paragraph
 
@@ -64,6 +65,7 @@ def describe(routes: Sequence[Route], *, title: str, version: str) -> Descriptio
     """
     schemas = Schemas()
     schemas.of(Problem)
+    schemas.components["Problem"]["additionalProperties"] = True
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         operations = paths.setdefault(_PARAMETER.sub(r"{\1}", route.path), {})
@@ -106,7 +108,7 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
     """Public routes read a credential that is sent; `{}` says that none is needed."""
-    if route.policy.level == "token" or not route.reads_bearer:
+    if not reads_credentials(route):
         return []
     return [{}, *_CREDENTIALS] if route.policy.level == "public" else _CREDENTIALS
 
@@ -128,21 +130,27 @@ def _parameters(route: Route, schemas: Schemas) -> list[dict[str, Any]]:
     for name, said_of_header in route.headers_doc.items():
         header = {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
         found.append({**header, "description": said_of_header})
-    return found
+    return [*found, _IDEMPOTENCY_KEY] if route.creates else found
+
+
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]*$"},
+    "description": "Sent again with the same key and the same body within a day, the request is answered as it was "
+    "the first time and creates nothing. Without sign-in it has no effect.",
+}
 
 
 def _responses(route: Route, schemas: Schemas) -> dict[str, Any]:
-    answered: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
-    status = route.status
-    if route.answer is not None:
-        answered["content"] = {"application/json": {"schema": schemas.of(route.answer)}}
-    elif route.produces != ("application/json",):
-        answered["content"] = {media_type: {} for media_type in route.produces}
-    elif status == 200:
+    status, answered = route.status, _answered(route, schemas)
+    if status == 200 and "content" not in answered:
         status, answered = 204, {"description": HTTPStatus.NO_CONTENT.phrase}
-    responses = {str(status): answered}
+    created = {"Idempotency-Replayed": {"schema": {"type": "string", "enum": ["true"]}}} if route.creates else {}
+    responses: dict[str, Any] = {str(status): {**answered, "headers": {**ANSWER_HEADERS, **created}}}
     by_status: dict[int, list[str]] = {}
-    for error in [*_implied(route), *route.errors]:
+    for error in [*implied_errors(route), *route.errors]:
         codes = by_status.setdefault(error.status, [])
         if error.code not in codes:
             codes.append(error.code)
@@ -151,22 +159,20 @@ def _responses(route: Route, schemas: Schemas) -> dict[str, Any]:
             "description": ", ".join(f"`{code}`" for code in codes),
             "x-streamgate-codes": codes,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            **({"headers": HEADERS_BY_STATUS[error_status]} if error_status in HEADERS_BY_STATUS else {}),
         }
+    for also_status, said in route.also.items():
+        known = responses.setdefault(str(also_status), {})
+        known["description"] = "; ".join(filter(None, (known.get("description"), said)))
+        if also_status != HTTPStatus.NOT_MODIFIED and "content" in answered:
+            known["content"] = {**known.get("content", {}), **answered["content"]}
     return responses
 
 
-def _implied(route: Route) -> Iterable[type[errors.StreamgateError]]:
-    """What the web layer itself may answer for such a route."""
-    yield errors.Internal
-    if route.timeout_s is not None:
-        yield errors.DeadlineExceeded
-    if _security(route):
-        yield from (errors.Unauthorized, errors.Unavailable)
-    if route.policy.level in ("creator", "admin", "owner"):
-        yield errors.Forbidden
-    if route.policy.level == "owner":
-        yield errors.NotFound
-    if route.query is not None or route.body is not None:
-        yield errors.Invalid
-    if route.body is not None:
-        yield from (errors.BadRequest, errors.TooLarge, errors.UnsupportedMediaType, RequestTimedOut)
+def _answered(route: Route, schemas: Schemas) -> dict[str, Any]:
+    answered: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
+    if route.answer is not None:
+        answered["content"] = {"application/json": {"schema": schemas.of(route.answer)}}
+    elif route.produces != ("application/json",):
+        answered["content"] = {media_type: {} for media_type in route.produces}
+    return answered
