@@ -19,6 +19,8 @@ from streamgate.wire import decode, encode
 ANNOUNCE = "live.announce"
 ANNOUNCE_WANTED = "live.announce_wanted"
 EVERY_S = 5.0
+HOP_HEADER = b"x-streamgate-hop"
+"""With an announcement's `hop` in it, a gateway's word on a caller's address (`X-Forwarded-For`) is believed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -31,6 +33,7 @@ class Announcement:
     prefixes: tuple[str, ...]
     openapi_sha256: str
     is_leaving: bool = False
+    hop: str = ""
 
 
 async def ask_for_announcements(bus: Bus) -> None:

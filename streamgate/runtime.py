@@ -186,7 +186,7 @@ class Process:
             )
             self.apps.update(dict.fromkeys(listener.services, app))
             servers.append(Server(f"http:{listener.name}", app, bound, self.settings.server))
-            announcements += self._announcements(listener, app.description.sha256)
+            announcements += self._announcements(listener, app.description.sha256, edge.hop)
         found_units = self.hooks.collect(hooks.collect_units)
         plugin_units = [*(tagged.value for tagged in found_units), *process_units]
         before = _names_before_events(plugin_units)
@@ -213,7 +213,7 @@ class Process:
         origin = "server.internal_port"
         return [Listener(services=(), host=server.internal_host, port=server.internal_port, origin=origin)]
 
-    def _announcements(self, listener: Listener, openapi_sha256: str) -> list[Announcement]:
+    def _announcements(self, listener: Listener, openapi_sha256: str, hop: str) -> list[Announcement]:
         """What the gateway is told: each service with its own prefixes and those of its extensions."""
         return [
             Announcement(
@@ -224,6 +224,7 @@ class Process:
                     p for info in self.prepared.chosen if self._home(info.name) == name for p in info.prefixes
                 ),
                 openapi_sha256=openapi_sha256,
+                hop=hop,
             )
             for name in listener.services
         ]

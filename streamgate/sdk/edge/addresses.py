@@ -25,6 +25,7 @@ class ClientAddresses:
 
     def __init__(self, proxies: Sequence[str], hop: str = "") -> None:
         self._networks = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
+        self.hop = hop
         self._hop = hop.encode()
         self._is_trusted = functools.lru_cache(maxsize=4096)(self._is_in_networks)
 

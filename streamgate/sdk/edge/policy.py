@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Scope
 
+from streamgate.announce import HOP_HEADER
 from streamgate.context import Actor
 from streamgate.errors import TooMany
 from streamgate.lifecycle import SimpleUnit, Unit
@@ -69,6 +70,7 @@ class Edge:
     ) -> None:
         self.routes: Sequence[Route] = docs_routes()
         self.limits = limits
+        self.hop = addresses.hop
         self._addresses = addresses
         self._counts_neighbours = counts_neighbours
         self._headers, self._media_headers = security_headers(server)
@@ -191,7 +193,7 @@ def make_edge(ctx: PluginContext) -> Edge:
     edge = Edge(
         server,
         limits,
-        addresses=ClientAddresses(server.trusted_proxies, "" if has_gateway else hop_of(ctx)),
+        addresses=ClientAddresses(server.trusted_proxies, "" if has_gateway else secrets.token_urlsafe(24)),
         shared=SharedRates(redis) if redis is not None else None,
         idempotency=Idempotency(RedisAnswers(redis) if redis is not None else None),
         counts_neighbours=has_gateway,
@@ -208,11 +210,6 @@ def process_units(ctx: PluginContext) -> list[Unit]:
     """Named by the entry point `streamgate.process_units`: what ends with the process."""
     redis = _redis_of(ctx)
     return [] if redis is None else [SimpleUnit("edge.redis", on_stop=redis.aclose)]
-
-
-def hop_of(ctx: PluginContext) -> str:
-    """What a gateway must say to this process; made anew at each start."""
-    return ctx.shared(HOP_HEADER, secrets.token_urlsafe)
 
 
 def _redis_of(ctx: PluginContext) -> Redis | None:
