@@ -45,6 +45,12 @@ class TelemetrySettings:
         "INFO", help="The least of the log that is sent to the monitor, whatever log.level shows."
     )
 
+    ship_metrics_s: float = config_field(
+        15.0,
+        help="How often the numbers of a process are sent to the monitor; 0: never.",
+        validator=attrs.validators.ge(0),
+    )
+
     @property
     def tapped_from(self) -> str:
         """The least level the log must make, beside what is shown; "" where none of it is sent."""
