@@ -13,7 +13,7 @@ import attrs
 from loguru import logger
 
 from streamgate.bus.base import Bus, Subscription
-from streamgate.envelope import sender_of
+from streamgate.identity.sender import sender_of
 from streamgate.wire import decode, encode
 
 ANNOUNCE = "live.announce"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from streamgate import __version__
+from streamgate.commands import WithLater
 
 if TYPE_CHECKING:
     from streamgate.config import Config
@@ -33,23 +33,7 @@ def _stop(faults: list[str]) -> NoReturn:
     sys.exit(2)
 
 
-LATER = ("identity", "keys")
-"""Groups of commands that are imported from `streamgate/commands` when one of them is named."""
-
-
-class _WithLater(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *LATER])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in LATER:
-            found = getattr(importlib.import_module(f"streamgate.commands.{cmd_name}"), cmd_name)
-            assert isinstance(found, click.Command)
-            return found
-        return super().get_command(ctx, cmd_name)
-
-
-@click.group(cls=_WithLater, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=WithLater, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="streamgate")
 def main() -> None:
     """Token-gated video, self-hosted. `streamgate run --all --profile dev` is the place to begin."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import attrs
@@ -12,6 +9,7 @@ import orjson
 from loguru import logger
 
 from streamgate.context import ANONYMOUS, Actor, CallContext
+from streamgate.identity.sender import sender_of
 from streamgate.wire import from_plain, to_plain
 
 VERSION = 1
@@ -73,32 +71,3 @@ class Envelope:
             actor=call.actor,
             source=source,
         )
-
-
-@attrs.frozen(kw_only=True)
-class Sender:
-    """The role that sealed a message, and what its certificate grants it to say (`streamgate/identity`)."""
-
-    role: str
-    plugins: tuple[str, ...]
-    prefixes: tuple[str, ...]
-    acts_as_service: bool
-
-
-_delivered: ContextVar[tuple[bytes, Sender] | None] = ContextVar("streamgate_delivered", default=None)
-
-
-@contextmanager
-def delivering(payload: bytes, sender: Sender) -> Iterator[None]:
-    """While these bytes are being handled, `sender_of` knows whose they are."""
-    token = _delivered.set((payload, sender))
-    try:
-        yield
-    finally:
-        _delivered.reset(token)
-
-
-def sender_of(payload: bytes) -> Sender | None:
-    """Who sealed the very bytes being handled; None for any others, and where nothing is sealed."""
-    delivered = _delivered.get()
-    return delivered[1] if delivered is not None and delivered[0] is payload else None

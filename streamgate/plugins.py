@@ -17,9 +17,10 @@ import attrs
 from starlette.types import ASGIApp
 
 from streamgate.bus.base import Bus
-from streamgate.events import Events, EventType, Topic
+from streamgate.events import Events
 from streamgate.health import Finding
 from streamgate.hooks import Hooks
+from streamgate.identity.declared import Asked, Told
 from streamgate.lifecycle import Unit
 from streamgate.reload import Reloads
 from streamgate.services import ServiceRef, Services
@@ -73,27 +74,6 @@ class PluginContext:
         return found
 
 
-@attrs.frozen
-class Asks:
-    """Some methods of a service, where all of it would be too much: `Asks(AUTH, ("jwks",))`."""
-
-    ref: ServiceRef[Any]
-    methods: tuple[str, ...]
-
-
-@attrs.frozen(kw_only=True)
-class BusUse:
-    """What the SDK does on the bus in every process, or only where a plugin `uses_blobs` or `uses_database`.
-
-    Named by entry points of the group `streamgate.everywhere`.
-    """
-
-    asks: tuple[ServiceRef[Any] | Asks, ...] = ()
-    tells: tuple[EventType[Any] | Topic[Any] | str, ...] = ()
-    hears: tuple[EventType[Any] | Topic[Any] | str, ...] = ()
-    only_with: Literal["", "uses_blobs", "uses_database"] = ""
-
-
 @attrs.frozen(kw_only=True)
 class PluginInfo:
     """A plugin, described. An *extension* has no port of its own: it is loaded wherever one of `extends` is.
@@ -120,9 +100,9 @@ class PluginInfo:
     kind: Literal["service", "extension"] = "service"
     offers: tuple[ServiceRef[Any], ...] = ()
     needs: tuple[ServiceRef[Any], ...] = ()
-    may_need: tuple[ServiceRef[Any] | Asks, ...] = ()
-    tells: tuple[EventType[Any] | Topic[Any] | str, ...] = ()
-    hears: tuple[EventType[Any] | Topic[Any] | str, ...] = ()
+    may_need: tuple[Asked, ...] = ()
+    tells: tuple[Told, ...] = ()
+    hears: tuple[Told, ...] = ()
     acts_as_service: bool = False
     extends: tuple[str, ...] = ()
     config: type | None = None

@@ -5,7 +5,8 @@
 - An error from the server (`-ERR`) closes a client for good: `Connection` makes another.
 - Its `flush` overtakes the commands before it, so that a subscription was not there yet: `OrderedClient`.
 - A question that is on its way when the connection breaks waits for its time-out: `fail_questions`.
-- A question that the server denies us waits for its time-out too: `OrderedClient.denied_by`.
+- A question that the server denies us waits for its time-out too: `OrderedClient.denied_by`. (What the server says
+  of it comes in small letters.)
 - Closing while the server is away raises and leaves tasks behind: `close`.
 """
 
@@ -25,7 +26,7 @@ from streamgate.bus.base import Login
 
 FLUSH_TIMEOUT_S = 2
 CANCEL_AGAIN_S = 0.1
-_DENIED = re.compile(r'permissions violation for (?P<what>publish|subscription) to "(?P<subject>[^"]*)"', re.IGNORECASE)
+_DENIED = re.compile(r'permissions violation for (?P<what>publish|subscription) to "(?P<subject>[^"]*)"')
 
 
 class ConnectionLost(Exception):
@@ -76,15 +77,16 @@ class OrderedClient(Client):
             return False
         if found["what"] == "subscription":
             self._denied.add(found["subject"])
+            return True
         for token, subject in list(self._subjects_asked.items()):
             future = self._resp_map.get(token)
-            if found["what"] == "publish" and subject == found["subject"] and future is not None and not future.done():
+            if subject.lower() == found["subject"] and future is not None and not future.done():
                 future.set_exception(nats.errors.Error(f"the bus server denies us to publish to {subject}"))
         return True
 
     def check_subscribed(self, subject: str) -> None:
         """Raises when the server has denied the subscription, as `flush` after it has shown."""
-        if subject in self._denied:
+        if subject.lower() in self._denied:
             raise nats.errors.Error(f"the bus server denies us to listen to {subject}")
 
     async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import attrs
 
@@ -15,8 +14,8 @@ from streamgate.announce import ANNOUNCE, ANNOUNCE_WANTED
 from streamgate.bus.base import matches
 from streamgate.events import EventSubscription, GroupSubscription
 from streamgate.health import introspection_of
-from streamgate.plugins import Asks, BusUse, Found, PluginInfo, select
-from streamgate.services import ServiceRef
+from streamgate.identity.declared import Asked, Asks, BusUse, Told
+from streamgate.plugins import Found, PluginInfo, select
 
 EVERYWHERE_GROUP = "streamgate.everywhere"
 """Entry points that name a `BusUse`: what the SDK does on the bus in every process."""
@@ -76,7 +75,7 @@ def grants_of(infos: Sequence[PluginInfo], everywhere: Sequence[BusUse]) -> Gran
     uses = [use for use in everywhere if not use.only_with or any(getattr(i, use.only_with) for i in infos)]
     services = [info for info in infos if info.kind == "service"]
     watched = [introspection_of(ref.name) for info in infos for ref in info.needs]
-    asked: list[ServiceRef[Any] | Asks] = [*watched]
+    asked: list[Asked] = [*watched]
     for info in infos:
         asked += [*info.needs, *info.may_need]
     for use in uses:
@@ -128,14 +127,14 @@ def check_heard(info: PluginInfo, subscription: EventSubscription) -> None:
         raise ValueError(f"plugin {info.name!r} hears {subject} in group {subscription.group!r}: use its own name")
 
 
-def _asked(one: ServiceRef[Any] | Asks) -> list[str]:
+def _asked(one: Asked) -> list[str]:
     if isinstance(one, Asks):
         return [one.ref.subject(method) for method in one.methods]
     return [one.subject("*")]
 
 
-def _subject(one: Any) -> str:
-    return one if isinstance(one, str) else str(one.subject)
+def _subject(one: Told) -> str:
+    return one if isinstance(one, str) else one.subject
 
 
 def _sorted(names: Iterable[str]) -> tuple[str, ...]:

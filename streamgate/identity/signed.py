@@ -24,7 +24,6 @@ from streamgate.bus.base import (
     check_size,
     matches,
 )
-from streamgate.envelope import Sender, delivering
 from streamgate.errors import Unavailable
 from streamgate.identity.credentials import Credentials, unbase64
 from streamgate.identity.grants import service_of
@@ -39,6 +38,7 @@ from streamgate.identity.seals import (
     seal_answer,
     seal_question,
 )
+from streamgate.identity.sender import Sender, delivering
 from streamgate.identity.trust import Distrust, Trust
 
 FRAME_BYTES = 400  # beside the certificate: head, subject, seal

@@ -9,10 +9,10 @@ import attrs
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from streamgate.envelope import Sender
 from streamgate.identity.credentials import Certificate, Credentials, IdentityFault, open_certificate, unbase64
 from streamgate.identity.grants import service_of
 from streamgate.identity.seals import Frame, NotSealed, is_question_sealed, pair_key, read_frame
+from streamgate.identity.sender import Sender
 
 WINDOW_S = 60.0
 """How far a question or a broadcast may be from our clock, either way; within it each frame counts once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from streamgate.contracts.audit import AUDITED
 from streamgate.contracts.auth import ACCOUNTS, AUTH, AUTH_REVOKED
 from streamgate.contracts.logs import LOGS
-from streamgate.plugins import Asks, BusUse
+from streamgate.identity.declared import Asks, BusUse
 from streamgate.sdk.blobs.agreement import SUBJECT
 
 EVERY_PROCESS = BusUse(
