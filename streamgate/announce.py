@@ -19,13 +19,12 @@ from streamgate.wire import decode, encode
 ANNOUNCE = "live.announce"
 ANNOUNCE_WANTED = "live.announce_wanted"
 EVERY_S = 5.0
-HOP_HEADER = b"x-streamgate-hop"
-"""With an announcement's `hop` in it, a gateway's word on a caller's address (`X-Forwarded-For`) is believed."""
 
 
 @attrs.frozen(kw_only=True)
 class Announcement:
-    """One service of one process. `instance` tells two processes of a service apart; `is_leaving`: forget it."""
+    """One service of one process. `instance` tells two processes of a service apart; `is_leaving`: forget it. A gateway
+    sends `hop` (`web.edge.HOP_HEADER`) with what it forwards: then its word on the caller's address is believed."""
 
     service: str
     instance: str

@@ -31,7 +31,14 @@ from streamgate.hooks import Hooks, Tagged
 from streamgate.identity.grants import check_heard
 from streamgate.identity.joining import join_bus
 from streamgate.lifecycle import Lifecycle, SimpleUnit, StartFailed, Unit
-from streamgate.plugins import PluginContext, PluginInfo, discover_specs, load_authenticator, load_edge, load_process_units
+from streamgate.plugins import (
+    PluginContext,
+    PluginInfo,
+    discover_specs,
+    load_authenticator,
+    load_edge,
+    load_process_units,
+)
 from streamgate.ports import Listener
 from streamgate.prepare import Prepared, RunOptions, prepare
 from streamgate.reload import Reloader, Reloads

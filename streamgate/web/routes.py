@@ -184,7 +184,7 @@ class EdgePolicy(Protocol):
 
     @property
     def hop(self) -> str:
-        """What a gateway of ours must say in `announce.HOP_HEADER`, so that it is believed whom it forwards for."""
+        """What a gateway of ours must say in `web.edge.HOP_HEADER`, so that it is believed whom it forwards for."""
 
     async def enter(self, scope: Scope) -> ASGIApp | None:
         """Before anything is routed, of mounts and WebSockets too. What it gives answers instead (CORS preflight).

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Scope
 
-from streamgate.announce import HOP_HEADER
 from streamgate.context import Actor
 from streamgate.errors import TooMany
 from streamgate.lifecycle import SimpleUnit, Unit
@@ -188,8 +187,6 @@ def make_edge(ctx: PluginContext) -> Edge:
     server, limits = ctx.settings.server, ctx.settings.limits
     redis = _redis_of(ctx)
     has_gateway = "api" in ctx.selected
-    if not has_gateway:
-        TRACING.hop = hop_of(ctx).encode()
     edge = Edge(
         server,
         limits,
@@ -198,6 +195,7 @@ def make_edge(ctx: PluginContext) -> Edge:
         idempotency=Idempotency(RedisAnswers(redis) if redis is not None else None),
         counts_neighbours=has_gateway,
     )
+    TRACING.hop = edge.hop.encode()
 
     def take(changed: LimitSettings) -> None:
         edge.limits = changed
