@@ -1,5 +1,7 @@
 """Makes the Python modules of `streamgate_api/proto/*.proto` anew: run it after changing one, and commit both.
 
+python plugins/api/generate.py [FOLDER]
+
 They are part of the package, so that neither an installation nor a client of ours needs a compiler; a test compares
 them with what this makes.
 """
@@ -29,5 +31,4 @@ def generate(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    generate(FOLDER)
-    sys.exit(0)
+    generate(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

@@ -75,12 +75,13 @@ class Health:
         name = (await told(context, caller, "health", read)).service
         said: int | None = None
         while True:
+            is_last = self._draining.is_set()
             is_known = not name or name in self._services
             status = await self._status(caller, name) if is_known else _STATUS.SERVICE_UNKNOWN
             if status != said:
                 said = status
                 yield _STATUS(status=status)
-            if self._draining.is_set():
+            if is_last:
                 return
             await wait_for(self._draining, FRESH_S)
 
