@@ -28,10 +28,12 @@ class ContentDeleted(Conflict):
 
 @attrs.frozen(kw_only=True)
 class Content:
-    """What is known of a content. Times are RFC 3339 UTC; `duration_s` is 0 until probed."""
+    """What is known of a content. Times are RFC 3339 UTC; `duration_s` is 0 until probed. `owner_address`, the owner's
+    primary wallet, is for those who are signed in, and None where it cannot be had."""
 
     content_id: str
     owner: str  # user id
+    owner_address: str | None = None
     title: str
     description: str = ""
     tags: tuple[str, ...] = ()
@@ -130,29 +132,69 @@ class Publish:
 
 @attrs.frozen(kw_only=True)
 class ContentFilter:
-    """Every word of `q` must occur; empty it lists everything by `sort`. `limit` 1 to 200."""
+    """Every word of `q` must occur, as a word or the beginning of one, in title, tags or description; "words in quotes"
+    must follow each other. Where nothing is found, words a typing error or two away are sought instead. Any text is a
+    query. Without words everything is listed.
+
+    `sort` relevance: words of the title before beginnings there, before tags, before the description, and the newest
+    first among equals; without words the newest first. `limit` 1 to 200."""
 
     q: str = ""
     tag: str = ""
     category: str = ""
     owner: str = ""
     state: str = ""
-    sort: Literal["newest", "oldest", "title"] = "newest"
+    sort: Literal["relevance", "newest", "oldest", "title", "duration"] = "relevance"
     limit: int = 50
     cursor: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class ContentSearch(ContentFilter):
-    """Only what `actor` may see: listed and published, and one's own."""
+    """Only what `actor` may see: listed and published, and one's own; moderators see all."""
 
     actor: Actor
 
 
 @attrs.frozen(kw_only=True)
+class Highlights:
+    """HTML: the text escaped, what was sought in `<mark>`. The title is whole; of the description there is an excerpt,
+    and of the tags those, that hold something sought."""
+
+    title: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class ContentPage:
+    """`highlights` by `content_id`, where words were sought."""
+
     items: tuple[Content, ...]
     next_cursor: str | None = None
+    highlights: dict[str, Highlights] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Facet:
+    """A category, or a tag in small letters, and how many of the contents that the caller may list have it."""
+
+    name: str
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class Facets:
+    items: tuple[Facet, ...]
+
+
+@attrs.frozen(kw_only=True)
+class FacetQuery:
+    """`actor`'s view, as in lists. `prefix` (of tags): how they begin. `limit` 1 to 200."""
+
+    actor: Actor
+    prefix: str = ""
+    limit: int = 50
 
 
 @attrs.frozen(kw_only=True)
@@ -212,6 +254,14 @@ class Metadata(Protocol):
 
     @method(idempotent=True)
     async def search(self, query: ContentSearch) -> ContentPage: ...
+
+    @method(idempotent=True)
+    async def categories(self, query: FacetQuery) -> Facets:
+        """The fullest first."""
+
+    @method(idempotent=True)
+    async def tags(self, query: FacetQuery) -> Facets:
+        """The fullest first."""
 
 
 METADATA = ServiceRef("metadata", Metadata)

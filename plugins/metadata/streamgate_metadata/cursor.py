@@ -13,11 +13,13 @@ from streamgate.errors import FieldError, Invalid
 
 @attrs.frozen
 class Position:
-    """The last row of a page: its sort key (a time in microseconds, or a title) and its id."""
+    """The last row of a page: its sort key (a time in milliseconds, a duration, a title, or its number in the index)
+    and its id. `tier`: how well it fits the words, by rank; else 1 where words near misspelt ones are sought."""
 
     sort: str
-    key: int | str
+    key: float | str
     content_id: str
+    tier: int = 0
 
 
 def write_cursor(position: Position) -> str:
@@ -32,14 +34,18 @@ def read_cursor(text: str, sort: str) -> Position | None:
     """
     if not text:
         return None
-    key_kind: type[int | str] = str if sort == "title" else int
+    key_kinds = {"title": (str,), "duration": (int, float)}.get(sort, (int,))
     try:
         found = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (binascii.Error, ValueError):
         found = None
     match found:
-        case [str() as of_sort, (int() | str()) as key, str() as content_id] if (
-            of_sort == sort and type(key) is key_kind and (isinstance(key, str) or abs(key) < 2**62)
+        case [str() as of_sort, (int() | float() | str()) as key, str() as content_id, int() as tier] if (
+            of_sort == sort
+            and type(key) in key_kinds
+            and ("\0" not in key if isinstance(key, str) else abs(key) < 2**62)
+            and "\0" not in content_id
+            and 0 <= tier < 2**15
         ):
-            return Position(of_sort, key, content_id)
+            return Position(of_sort, key, content_id, tier)
     raise Invalid("The cursor is not one of this list", errors=(FieldError("cursor", "is not one of this list"),))

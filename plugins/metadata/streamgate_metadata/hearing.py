@@ -20,8 +20,9 @@ from streamgate.contracts.events import (
 )
 from streamgate.events import EventBody, EventSubscription, Received, on_group
 from streamgate.sdk.clock import Clock
-from streamgate.sdk.db import Database, first_time
+from streamgate.sdk.db import first_time
 from streamgate_metadata import repository, states
+from streamgate_metadata.changes import Changed, Changes
 from streamgate_metadata.states import Course
 
 GROUP = "metadata"
@@ -32,8 +33,8 @@ B = TypeVar("B", bound=EventBody)
 class Hearing:
     """Applies events to contents."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
-        self._db = db
+    def __init__(self, changes: Changes, clock: Clock) -> None:
+        self._changes = changes
         self._clock = clock
 
     def subscriptions(self) -> Sequence[EventSubscription]:
@@ -50,28 +51,31 @@ class Hearing:
     async def _on_gate_changed(self, event: Received[GateChanged]) -> None:
         """Published while it has a gate. Auth calls `publish` too; this is for when that call is lost."""
 
-        def run(session: Session) -> None:
+        def run(session: Session) -> Changed | None:
             if not first_time(session, event.event_id, group=GROUP):
-                return
+                return None
             body = event.body
             row = repository.find_for_change(session, body.subject_id)
-            if row is not None and row.state != "deleted":
-                repository.set_published(session, row, body.revision, body.has_gate, self._clock.now_ms())
+            if row is None or row.state == "deleted":
+                return None
+            is_new = repository.set_published(session, row, body.revision, body.has_gate, self._clock.now_ms())
+            return Changed(repository.to_content(row), is_new)
 
-        await self._db.write(run)
+        await self._changes.write(event.body.subject_id, run)
 
     def _applies(self, producer: str, step: Callable[[Course, B], Course]) -> Callable[[Received[B]], Awaitable[None]]:
         async def handle(event: Received[B]) -> None:
-            state = await self._db.write(lambda session: self._apply(session, event, producer, step))
-            if state is not None:
-                logger.bind(content_id=event.body.subject_id, event=event.name, state=state).info("content moved")
+            content_id = event.body.subject_id
+            changed = await self._changes.write(content_id, lambda session: self._apply(session, event, producer, step))
+            if changed is not None:
+                logger.bind(content_id=content_id, event=event.name, state=changed.content.state).info("content moved")
 
         return handle
 
     def _apply(
         self, session: Session, event: Received[B], producer: str, step: Callable[[Course, B], Course]
-    ) -> str | None:
-        """The content's state when the event changed something."""
+    ) -> Changed | None:
+        """The content when the event changed something."""
         if not first_time(session, event.event_id, group=GROUP):
             return None
         body = event.body
@@ -88,4 +92,4 @@ class Hearing:
             return None
         repository.set_course(row, moved)
         repository.touch(row, self._clock.now_ms())
-        return moved.state
+        return Changed(repository.to_content(row))

@@ -1,6 +1,6 @@
 """Contents in the database. Functions take a session, give domain values, never commit.
 
-Who may see what is part of the query (`visible_to`), not of what is done with its answer.
+Who may see what on a list is part of the query (`listed_for`), not of what is done with its answer.
 """
 
 from __future__ import annotations
@@ -12,29 +12,25 @@ from sqlalchemy import ColumnElement, and_, delete, false, or_, select
 from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
-from streamgate.contracts.metadata import Content, ContentSearch, ContentState, Protection, Visibility
+from streamgate.contracts.metadata import Content, ContentState, Protection, Visibility
+from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import rfc3339
 from streamgate.sdk.db import insert_into
-from streamgate_metadata.cursor import Position
+from streamgate_metadata.search.contents import put
 from streamgate_metadata.states import Course
 from streamgate_metadata.tables import ContentRow, HeardRow, TagRow
-from streamgate_metadata.texts import Texts, search_text, search_words
+from streamgate_metadata.texts import Texts, search_text
 
 # --- who may ----------------------------------------------------------------------------------------
 
 
-def visible_to(actor: Actor) -> ColumnElement[bool]:
-    """Published (so gated or public), or the actor's own; moderators see all. Deleted ones nobody."""
+def listed_for(actor: Actor) -> ColumnElement[bool]:
+    """What belongs on a list that the actor asks for: listed and published, and their own; moderators see all."""
     exists = ContentRow.state != "deleted"
     if actor.is_moderator:
         return exists
-    return and_(exists, or_(ContentRow.published_at_ms.is_not(None), _owned_by(actor)))
-
-
-def listed_for(actor: Actor) -> ColumnElement[bool]:
-    """What belongs on a list that the actor asks for: listed and published, and their own."""
     shown = and_(ContentRow.visibility == "listed", ContentRow.published_at_ms.is_not(None))
-    return and_(ContentRow.state != "deleted", or_(shown, _owned_by(actor)))
+    return and_(exists, or_(shown, _owned_by(actor)))
 
 
 def _owned_by(actor: Actor) -> ColumnElement[bool]:
@@ -47,10 +43,6 @@ def _owned_by(actor: Actor) -> ColumnElement[bool]:
 def find(session: Session, content_id: str) -> ContentRow | None:
     """Any row, deleted ones too."""
     return session.get(ContentRow, content_id)
-
-
-def find_visible(session: Session, content_id: str, actor: Actor) -> ContentRow | None:
-    return session.scalar(select(ContentRow).where(ContentRow.content_id == content_id, visible_to(actor)))
 
 
 def find_for_change(session: Session, content_id: str) -> ContentRow | None:
@@ -89,11 +81,12 @@ def add(
     session.add(row)
     set_texts(session, row, texts)
     session.flush()
+    put(session, row)
     return row
 
 
 def set_texts(session: Session, row: ContentRow, texts: Texts) -> None:
-    """Those that are given; the search follows."""
+    """Those that are given."""
     if texts.title is not None:
         row.title, row.title_key = texts.title, texts.title.casefold()
     if texts.description is not None:
@@ -108,11 +101,15 @@ def set_texts(session: Session, row: ContentRow, texts: Texts) -> None:
     row.search_text = search_text(row.title, row.description, row.tags)
 
 
-def set_published(session: Session, row: ContentRow, revision: int, published: bool, now_ms: int) -> None:
-    """What the gate of this revision says, unless a later one was heard of."""
-    if heard(session, row.content_id, "auth", revision) and published != (row.published_at_ms is not None):
-        row.published_at_ms = now_ms if published else None
-        touch(row, now_ms)
+def set_published(session: Session, row: ContentRow, revision: int, published: bool, now_ms: int) -> bool:
+    """What the gate of this revision says, unless a later one was heard of. Whether that changed something."""
+    if not heard(session, row.content_id, "auth", revision) or published == (row.published_at_ms is not None):
+        return False
+    row.published_at_ms = now_ms if published else None
+    touch(row, now_ms)
+    put(session, row)
+    audit(session, "content.published" if published else "content.unpublished", on=f"content:{row.content_id}")
+    return True
 
 
 def touch(row: ContentRow, now_ms: int) -> None:
@@ -155,50 +152,6 @@ def heard(session: Session, content_id: str, producer: str, revision: int) -> bo
         ).returning(HeardRow.revision)
     )
     return noted.first() is not None
-
-
-# --- lists ------------------------------------------------------------------------------------------
-
-
-def search(
-    session: Session, query: ContentSearch, position: Position | None
-) -> tuple[list[ContentRow], Position | None]:
-    """A page in the wanted order, and where the next one begins."""
-    key = ContentRow.title_key if query.sort == "title" else ContentRow.created_at_ms
-    statement = select(ContentRow).where(listed_for(query.actor), *_filters(query))
-    if query.sort == "newest":
-        statement = statement.order_by(key.desc(), ContentRow.content_id.desc())
-    else:
-        statement = statement.order_by(key, ContentRow.content_id)
-    if position is not None:
-        is_after = (
-            or_(key < position.key, and_(key == position.key, ContentRow.content_id < position.content_id))
-            if query.sort == "newest"
-            else or_(key > position.key, and_(key == position.key, ContentRow.content_id > position.content_id))
-        )
-        statement = statement.where(is_after)
-    rows = list(session.scalars(statement.limit(query.limit + 1)))
-    if len(rows) <= query.limit:
-        return rows, None
-    last = rows[query.limit - 1]
-    end = Position(query.sort, last.title_key if query.sort == "title" else last.created_at_ms, last.content_id)
-    return rows[: query.limit], end
-
-
-def _filters(query: ContentSearch) -> list[ColumnElement[bool]]:
-    filters: list[ColumnElement[bool]] = [
-        ContentRow.search_text.contains(word, autoescape=True) for word in search_words(query.q)
-    ]
-    if query.tag:
-        tagged = select(TagRow.content_id).where(TagRow.tag_key == query.tag.strip().casefold())
-        filters.append(ContentRow.content_id.in_(tagged))
-    if query.category:
-        filters.append(ContentRow.category == query.category)
-    if query.owner:
-        filters.append(ContentRow.owner == query.owner)
-    if query.state:
-        filters.append(ContentRow.state == query.state)
-    return filters
 
 
 # --- to the domain ----------------------------------------------------------------------------------

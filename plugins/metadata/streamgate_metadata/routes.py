@@ -13,6 +13,8 @@ from streamgate.contracts.metadata import (
     ContentFilter,
     ContentNotFound,
     ContentPage,
+    FacetQuery,
+    Facets,
     Metadata,
     content_search,
     content_update,
@@ -34,6 +36,21 @@ class UpdateBody(ContentChanges):
     """Fields left out, or null, stay as they are."""
 
     content_id: str
+
+
+@attrs.frozen(kw_only=True)
+class CategoriesQuery:
+    """`limit` 1 to 200."""
+
+    limit: int = 50
+
+
+@attrs.frozen(kw_only=True)
+class TagsQuery:
+    """`prefix`: how they begin. `limit` 1 to 200."""
+
+    prefix: str = ""
+    limit: int = 50
 
 
 class MetadataRoutes:
@@ -96,6 +113,26 @@ class MetadataRoutes:
                 summary="Search contents",
                 description="Listed and published contents, and one's own; every word of `q` must occur.",
             ),
+            Route(
+                "GET",
+                f"{PREFIX}/categories",
+                self._categories,
+                policy=PUBLIC,
+                query=CategoriesQuery,
+                answer=Facets,
+                summary="Categories, the fullest first",
+                description="With how many of the contents that the caller may list are in each.",
+            ),
+            Route(
+                "GET",
+                f"{PREFIX}/tags",
+                self._tags,
+                policy=PUBLIC,
+                query=TagsQuery,
+                answer=Facets,
+                summary="Tags, the most used first",
+                description="In small letters, with how many of the contents that the caller may list have each.",
+            ),
         ]
 
     async def _get(self, call: Call[None, ContentId]) -> Content:
@@ -113,3 +150,10 @@ class MetadataRoutes:
 
     async def _search(self, call: Call[None, ContentFilter]) -> ContentPage:
         return await self._metadata.search(content_search(call.query, call.actor))
+
+    async def _categories(self, call: Call[None, CategoriesQuery]) -> Facets:
+        return await self._metadata.categories(FacetQuery(actor=call.actor, limit=call.query.limit))
+
+    async def _tags(self, call: Call[None, TagsQuery]) -> Facets:
+        wanted = FacetQuery(actor=call.actor, prefix=call.query.prefix, limit=call.query.limit)
+        return await self._metadata.tags(wanted)

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Float, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from streamgate.sdk.db.tables import Json, plugin_tables
+from streamgate.sdk.db.tables import Json, RowId, plugin_tables
 
-TABLES = plugin_tables("metadata")
+TABLES = plugin_tables("metadata", unmanaged=("metadata_fts", "metadata_near", "fts_"))
 
 
 class Base(DeclarativeBase):
@@ -19,7 +19,7 @@ class Base(DeclarativeBase):
 
 class ContentRow(Base):
     """A content. `published_at_ms` is set while the content has a gate; None means private to its owner.
-    `title_key` is the title without case, for sorting; `search_text` what plain search looks into."""
+    `title_key` is the title without case, for sorting; `search_text` what is searched for signs that make no word."""
 
     __tablename__ = "metadata_contents"
 
@@ -53,6 +53,7 @@ class ContentRow(Base):
         Index("ix_metadata_contents_created", "created_at_ms", "content_id"),
         Index("ix_metadata_contents_title", "title_key", "content_id"),
         Index("ix_metadata_contents_owner", "owner", "created_at_ms"),
+        Index("ix_metadata_contents_duration", "duration_s", "content_id"),
     )
 
 
@@ -65,6 +66,28 @@ class TagRow(Base):
     content_id: Mapped[str] = mapped_column(String(40), primary_key=True)
 
     __table_args__ = (Index("ix_metadata_tags_content_id", "content_id"),)
+
+
+class DocumentRow(Base):
+    """A content in the search index, by number: the newest has the highest. PostgreSQL has its words in a column beside
+    (`fts_vector`), SQLite in a table of its own (`metadata_fts`); both are in the migrations only."""
+
+    __tablename__ = "metadata_documents"
+
+    doc_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    content_id: Mapped[str] = mapped_column(String(40), unique=True)
+    version: Mapped[int] = mapped_column(Integer, index=True)
+
+    __table_args__: tuple[Any, ...] = ({"sqlite_autoincrement": True},)
+
+
+class WordRow(Base):
+    """A word that occurs somewhere, for what a misspelt one may mean."""
+
+    __tablename__ = "metadata_words"
+
+    word_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    word: Mapped[str] = mapped_column(String(64), unique=True)
 
 
 class HeardRow(Base):

@@ -19,7 +19,7 @@ TAG_MAX_CHARS = 50
 TAGS_MAX = 32
 CATEGORY_MAX_CHARS = 50
 
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, line and paragraph separators
 _LINE_BREAKING = frozenset("\n\t")
 
@@ -92,16 +92,16 @@ def _refuse_controls(text: str, field: str, allowed: frozenset[str], faults: lis
     for position, sign in enumerate(text):
         if sign in allowed:
             continue
-        if unicodedata.category(sign) in _REFUSED_CATEGORIES or sign in _BIDI:
+        if unicodedata.category(sign) in _REFUSED_CATEGORIES or sign in BIDI:
             faults.append(FieldError(field, f"must not contain the control character U+{ord(sign):04X} ({position})"))
             return
 
 
 def search_text(title: str, description: str, tags: Iterable[str]) -> str:
-    """What plain search looks into: everything a person would type, without case."""
+    """Everything a person would type, without case: for signs that make no word."""
     return "\n".join((title, description, *tags)).casefold()
 
 
 def search_words(q: str) -> tuple[str, ...]:
-    """The words of a query, each of which must occur; at most 16 of them."""
+    """The pieces of a query that makes no words (`%`, `…`), each of which must occur; at most 16 of them."""
     return tuple(dict.fromkeys(unicodedata.normalize("NFC", q).casefold().split()))[:16]

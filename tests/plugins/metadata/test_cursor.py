@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from streamgate.errors import Invalid
 from streamgate_metadata.cursor import Position, read_cursor, write_cursor
 
+NO_NUL = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 
-@given(st.integers(0, 2**50), st.text(max_size=40))
-def test_a_position_comes_back(at_ms: int, content_id: str) -> None:
-    position = Position("newest", at_ms, content_id)
+
+@given(st.integers(0, 2**50), NO_NUL, st.integers(0, 6))
+def test_a_position_comes_back(at_ms: int, content_id: str, tier: int) -> None:
+    position = Position("newest", at_ms, content_id, tier)
     assert read_cursor(write_cursor(position), "newest") == position
 
 
@@ -29,6 +31,21 @@ def test_a_cursor_of_another_order_is_refused() -> None:
 def test_garbage_is_refused_as_invalid(garbage: str) -> None:
     with pytest.raises(Invalid):
         read_cursor(garbage, "newest")
+
+
+@pytest.mark.parametrize(
+    ("sort", "position"),
+    [
+        ("title", Position("title", "a\0b", "c_1")),
+        ("title", Position("title", "a", "c\0")),
+        ("relevance", Position("relevance", 1.5, "")),
+        ("relevance", Position("relevance", 1, "", -1)),
+        ("relevance", Position("relevance", 1, "", 2**40)),
+    ],
+)
+def test_what_a_database_could_not_read_is_refused(sort: str, position: Position) -> None:
+    with pytest.raises(Invalid):
+        read_cursor(write_cursor(position), sort)
 
 
 @pytest.mark.parametrize("key", ["text", 2**63, True, None])

@@ -1,0 +1,72 @@
+"""What the index of a database does, and what goes into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import attrs
+from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy.orm import Session
+
+from streamgate_metadata.search.tiers import Match, Scope
+from streamgate_metadata.search.words import encoded, words
+
+VERSION = 1
+"""Of what is indexed and how words are cut: contents indexed by an older one are indexed again at the next start."""
+
+BODY_MAX_WORDS = 8_000
+
+PUBLIC = "__p"
+
+
+def owned(user_id: str) -> str:
+    return f"__o{encoded(user_id)}"
+
+
+def tagged(tag_key: str) -> str:
+    return f"__t{encoded(tag_key)}"
+
+
+def in_category(category: str) -> str:
+    return f"__c{encoded(category)}"
+
+
+@attrs.frozen(kw_only=True)
+class Document:
+    """A content as the index has it. Words are in order; `tags` has those of each tag apart. `scopes` say who may find
+    it and what it is filed under: with them the index answers only what may be seen, however much else there is."""
+
+    content_id: str
+    title: Sequence[str]
+    tags: Sequence[Sequence[str]]
+    body: Sequence[str]
+    scopes: frozenset[str]
+
+    def vocabulary(self) -> set[str]:
+        return {*self.title, *self.body, *(word for tag in self.tags for word in tag)}
+
+
+@attrs.frozen
+class Found:
+    """Where a query looks: rows of `source` that fulfil `condition` are contents' documents, `doc_id` their numbers."""
+
+    source: FromClause
+    doc_id: ColumnElement[int]
+    condition: ColumnElement[bool]
+
+
+class Index(Protocol):
+    def put(self, session: Session, document: Document) -> None:
+        """Adds a content or replaces it."""
+
+    def remove(self, session: Session, content_id: str) -> None: ...
+
+    def find(self, match: Match, scope: Scope, *, without: Match | None = None) -> Found: ...
+
+    def near(self, session: Session, word: str, typos: int) -> Iterable[str]:
+        """Known words that may be within so many edits; the caller counts."""
+
+
+def words_of(text: str, at_most: int = BODY_MAX_WORDS) -> list[str]:
+    return [word.text for _, word in zip(range(at_most), words(text), strict=False)]
