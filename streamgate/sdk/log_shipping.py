@@ -45,6 +45,7 @@ class LogShipping:
         self._tap = tap
         self._service = service
         self._clock = clock
+        self._untold = 0  # lines that were left out
         self._telling: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -69,14 +70,16 @@ class LogShipping:
     async def tell(self) -> None:
         """What has come since the last time, at most `LINES_A_ROUND` lines."""
         records, dropped = self._tap.take(LINES_A_ROUND)
+        self._untold += dropped
         with use_call(CallContext(request_id=new_request_id())):
             for lines in _parcels([self._as_line(record) for record in records]):
-                batch = LogBatch(instance=self._events.source, lines=lines, dropped=dropped)
-                dropped = 0
+                batch = LogBatch(instance=self._events.source, lines=lines, dropped=self._untold)
                 try:
                     await self._events.broadcast(LOGS, batch)
                 except PayloadTooLarge:  # a line with very many fields
-                    dropped = len(lines)
+                    self._untold += len(lines)
+                else:
+                    self._untold = 0
 
     def _as_line(self, record: LogRecord) -> LogLine:
         return LogLine(

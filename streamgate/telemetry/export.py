@@ -46,7 +46,8 @@ class SpanExport:
     name = "telemetry.spans"
     needs: tuple[str, ...] = ()
 
-    def __init__(self, url: str, resource: Mapping[str, str]) -> None:
+    def __init__(self, url: str, resource: Mapping[str, str], *, drain_s: float = DRAIN_S) -> None:
+        self._drain_s = drain_s
         parts = urlsplit(url)
         self._url = url if parts.path.strip("/") else f"{url.rstrip('/')}/v1/traces"
         self._resource_facts = resource
@@ -70,7 +71,7 @@ class SpanExport:
         logger.bind(collector=urlsplit(self._url).netloc).info("spans are exported")
 
     async def stop(self) -> None:
-        """Sends what waits, for at most `DRAIN_S`; a collector that does not answer keeps nobody."""
+        """Sends what waits, for at most `drain_s`; a collector that does not answer keeps nobody."""
         if TRACING.recorder is self:
             TRACING.recorder = None
         processor, exporter = self._processor, self._exporter
@@ -83,7 +84,7 @@ class SpanExport:
         ending = threading.Thread(target=_shut_down, args=(processor, loop, done), name=self.name, daemon=True)
         ending.start()
         try:
-            async with asyncio.timeout(DRAIN_S):
+            async with asyncio.timeout(self._drain_s):
                 await done.wait()
         except TimeoutError:
             logger.bind(unit=self.name).warning("the collector did not take the last spans")

@@ -18,6 +18,7 @@ from streamgate.config.show import show_value
 from streamgate.config.values import Key, keys_of, optional_of
 from streamgate.plugins import discover
 from streamgate.settings import Secret
+from streamgate.testing.metrics_docs import metrics_reference
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,7 +64,10 @@ def config_reference() -> str:
     return "\n".join(out) + "\n"
 
 
-GENERATED: Mapping[str, Callable[[], str]] = {"docs/reference/config.md": config_reference}
+GENERATED: Mapping[str, Callable[[], str]] = {
+    "docs/reference/config.md": config_reference,
+    "docs/reference/metrics.md": metrics_reference,
+}
 
 
 def _rows(keys: Mapping[str, Key], path: KeyPath) -> Iterator[tuple[KeyPath, Key]]:

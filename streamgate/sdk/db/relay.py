@@ -23,6 +23,11 @@ from streamgate.events import Events
 from streamgate.sdk.db.engine import Engine
 from streamgate.sdk.db.outbox import forget_before
 from streamgate.sdk.db.tables import inbox_of, outbox_of
+from streamgate.telemetry.measures import Levels
+
+BACKLOG = Levels(
+    "streamgate_outbox_waiting_rows", "Events that wait to be published, as far as the relay looks (256).", ("plugin",)
+)
 
 POLL_S = 2.0
 """Finds rows whose wake was lost: another replica's, or a write whose caller gave up."""
@@ -126,6 +131,8 @@ class Relay:
                 self._wake.clear()
                 room = IN_FLIGHT - len(known)
                 rows = await self._pending(known, room) if room and fault is None else []
+                if fault is None:
+                    BACKLOG.set(len(known) + len(rows), self._plugin)
                 for row in rows:
                     if row.lane in lanes:
                         lanes[row.lane].append(row)

@@ -1,0 +1,137 @@
+"""The log for machines: what a record holds, what a full tap does, which call a line was written in."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from streamgate.context import CallContext, use_call
+from streamgate.settings import LogSettings
+from streamgate.telemetry import setup_telemetry
+from streamgate.telemetry.tap import LogRecord, LogTap, open_tap
+from streamgate.web.access import Access, line_writer
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    logger.remove()
+    logger.configure(patcher=lambda record: None)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def tap() -> Iterator[LogTap]:
+    tap = open_tap("INFO")
+    yield tap
+    tap.close()
+
+
+def written(settings: LogSettings, *, tapped: str = "") -> io.StringIO:
+    out = io.StringIO()
+    setup_telemetry(settings, stream=out, service="toy", tapped=tapped)
+    return out
+
+
+def test_a_line_has_the_ids_of_the_call_it_was_written_in() -> None:
+    out = written(LogSettings(format="json"))
+    with use_call(CallContext(request_id="abc-12345", traceparent=TRACE)):
+        logger.info("inside")
+        logger.bind(request_id="mine").info("its own word counts")
+    logger.info("outside")
+    logger.remove()
+    inside, own, outside = (json.loads(line) for line in out.getvalue().splitlines())
+    assert (inside["request_id"], inside["trace_id"], inside["service"]) == ("abc-12345", TRACE[3:35], "toy")
+    assert own["request_id"] == "mine"
+    assert "request_id" not in outside
+
+
+def test_a_record_holds_what_a_line_holds_without_secrets(tap: LogTap) -> None:
+    written(LogSettings())
+    with use_call(CallContext(request_id="abc-12345", traceparent=TRACE)):
+        try:
+            raise KeyError("Bearer abcdefghijkl")
+        except KeyError:
+            logger.bind(token="s3cr3t", size_bytes=3, url="/stream/s/c2VjcmV0/x").exception("it broke")
+    logger.remove()
+    (record,), dropped = tap.take(10)
+    assert (record.level, record.event, record.request_id, record.trace_id, dropped) == (
+        "ERROR",
+        "it broke",
+        "abc-12345",
+        TRACE[3:35],
+        0,
+    )
+    assert record.fields["size_bytes"] == "3"
+    assert record.fields["exception_type"] == "KeyError"
+    assert "s3cr3t" not in str(record)
+    assert "c2VjcmV0" not in str(record)
+    assert "abcdefghijkl" not in str(record)
+
+
+def test_a_tap_hears_what_is_not_shown(tap: LogTap) -> None:
+    out = written(LogSettings(level="ERROR"), tapped="INFO")
+    logger.debug("nobody")
+    logger.info("the tap")
+    logger.error("both")
+    logger.remove()
+    assert [record.event for record in tap.take(10)[0]] == ["the tap", "both"]
+    assert "both" in out.getvalue()
+    assert "the tap" not in out.getvalue()
+
+
+def test_a_full_tap_drops_and_counts_and_keeps_room_for_what_is_wrong() -> None:
+    tap = LogTap("INFO", 10)
+    for number in range(20):
+        tap.offer(LogRecord(at_ms=number, level="INFO", event="info"))
+    tap.offer(LogRecord(at_ms=20, level="ERROR", event="error"))
+    records, dropped = tap.take(5)
+    assert (len(records), dropped, records[0].at_ms) == (5, 12, 0)
+    records, dropped = tap.take(100)
+    assert ([record.event for record in records], dropped) == (["info"] * 3 + ["error"], 0)
+
+
+def test_a_closed_tap_hears_nothing(tap: LogTap) -> None:
+    tap.close()
+    written(LogSettings())
+    logger.info("said")
+    logger.remove()
+    assert tap.take(10) == ([], 0)
+
+
+def test_a_request_is_a_record_too(tap: LogTap, capsys: pytest.CaptureFixture[str]) -> None:
+    line = Access(1_700_000_000.25, "GET", "/api/v1/stream/s/c2VjcmV0/x", 200, 1.5, 10, "abc-12345", "u_1", "192.0.2.7")
+    line_writer(LogSettings(level="ERROR"))([line])
+    assert capsys.readouterr().err == ""
+    (record,), _ = tap.take(10)
+    assert (record.at_ms, record.event, record.request_id, record.fields["status"]) == (
+        1_700_000_000_250,
+        "request",
+        "abc-12345",
+        "200",
+    )
+    assert "c2VjcmV0" not in str(record)
+
+
+def test_a_field_that_cannot_be_shown_costs_no_line(tap: LogTap) -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise ValueError("no")
+
+    broken: Any = Broken()
+    setup_telemetry(LogSettings(format="json"), stream=sys.stdout)
+    logger.bind(what=broken).info("said")
+    logger.remove()
+    assert tap.take(10)[0][0].fields["what"] == "could not be shown (ValueError)"
