@@ -1,4 +1,4 @@
-"""How soon a process is ready, what it holds, and how many small requests it answers: beside bare Starlette."""
+"""How soon a process is ready, and what it holds: beside bare Starlette."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from streamgate.testing.servers import NatsServer
 from tests.bench.figures import Figure
 
 STARTS = 5
-LOAD_RUNS = 3
 PEER = "bare Starlette on hypercorn"
 
 
@@ -29,7 +28,7 @@ def _resident_mb(pid: int) -> float:
     raise RuntimeError(f"no VmRSS of {pid}")
 
 
-def _process(folder: Path, name: str, arguments: list[str], environment: dict[str, str]) -> StreamgateProcess:
+def process(folder: Path, name: str, arguments: list[str], environment: dict[str, str]) -> StreamgateProcess:
     return StreamgateProcess(
         name=name,
         arguments=arguments,
@@ -41,22 +40,22 @@ def _process(folder: Path, name: str, arguments: list[str], environment: dict[st
 
 
 def _start_and_size(folder: Path, name: str, arguments: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    process = _process(folder, name, arguments, environment)
+    started = process(folder, name, arguments, environment)
     began = time.monotonic()
-    process.spawn()
+    started.spawn()
     try:
-        process.wait_ready()
-        return time.monotonic() - began, _resident_mb(process.pid)
+        started.wait_ready()
+        return time.monotonic() - began, _resident_mb(started.pid)
     finally:
-        process.stop()
+        started.stop()
 
 
 @contextmanager
-def _bare() -> Iterator[tuple[int, float, float]]:
+def bare(engine: str = "hypercorn") -> Iterator[tuple[int, float, float]]:
     """Bare Starlette: (port, seconds to its first answer, resident MB)."""
     port = free_port()
     began = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.bare", str(port)])
+    child = subprocess.Popen([sys.executable, "-m", "tests.bench.bare", str(port), engine])
     try:
         with httpx.Client(trust_env=False) as client:
             while time.monotonic() - began < 20:
@@ -64,13 +63,13 @@ def _bare() -> Iterator[tuple[int, float, float]]:
                     client.get(f"http://127.0.0.1:{port}/ready")
                     break
                 time.sleep(0.02)
-        yield port, time.monotonic() - began, _resident_mb(process.pid)
+        yield port, time.monotonic() - began, _resident_mb(child.pid)
     finally:
-        process.terminate()
-        process.wait(10)
+        child.terminate()
+        child.wait(10)
 
 
-def _load(port: int) -> tuple[float, list[float]]:
+def load(port: int) -> tuple[float, list[float]]:
     command = [sys.executable, "-m", "tests.bench.load", "127.0.0.1", str(port), "/health"]
     out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
     answer = json.loads(out)
@@ -83,13 +82,15 @@ def measure(folder: Path) -> list[Figure]:
         took_s, size_mb = _start_and_size(folder, "all", ["--all", "--profile", "dev"], {})
         all_starts.append(took_s)
         all_sizes.append(size_mb)
-        with _bare() as (_, bare_s, bare_mb):
+        with bare() as (_, bare_s, bare_mb):
             bare_starts.append(bare_s)
             bare_sizes.append(bare_mb)
     cache_starts, cache_sizes = [], []
     with NatsServer() as nats:
         for _ in range(STARTS):
-            took_s, size_mb = _start_and_size(folder, "cache", ["--only", "cache"], {"NATS_URL": nats.url, "STREAMGATE_BUS__IDENTITY": "none"})
+            took_s, size_mb = _start_and_size(
+                folder, "cache", ["--only", "cache"], {"NATS_URL": nats.url, "STREAMGATE_BUS__IDENTITY": "none"}
+            )
             cache_starts.append(took_s)
             cache_sizes.append(size_mb)
 
@@ -101,36 +102,4 @@ def measure(folder: Path) -> list[Figure]:
         beside("--all resident", "MB", all_sizes, bare_sizes, 180),
         beside("--only cache ready", "s", cache_starts, bare_starts, 1),
         beside("--only cache resident", "MB", cache_sizes, bare_sizes, 120),
-        *_requests(folder),
-    ]
-
-
-def _requests(folder: Path) -> list[Figure]:
-    ours = _process(folder, "all-load", ["--all", "--profile", "dev"], {})
-    ours.spawn()
-    rates, peer_rates = [], []
-    latencies_ms: list[float] = []
-    peer_latencies_ms: list[float] = []
-    try:
-        ours.wait_ready()
-        with _bare() as (port, _, _):
-            for _ in range(LOAD_RUNS):  # in turn, so that a drift of the machine's speed hits both
-                rate, each_ms = _load(ours.port)
-                rates.append(rate)
-                latencies_ms += each_ms
-                rate, each_ms = _load(port)
-                peer_rates.append(rate)
-                peer_latencies_ms += each_ms
-    finally:
-        ours.stop()
-    return [
-        Figure(
-            name="small requests, one process, 16 connections",
-            unit="1/s",
-            ours=tuple(rates),
-            peer=tuple(peer_rates),
-            peer_name=PEER,
-            higher_is_better=True,
-        ),
-        Figure(name="  latency of each", unit="ms", ours=tuple(latencies_ms), peer=tuple(peer_latencies_ms)),
     ]
