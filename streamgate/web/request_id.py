@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from starlette.types import Scope
-
-from streamgate.context import new_request_id
 
 _VALID = re.compile(rb"[A-Za-z0-9._~-]{8,64}")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -19,7 +18,7 @@ def request_id_of(scope: Scope) -> str:
     if known is not None:
         return known
     sent = header(scope, b"x-request-id")
-    chosen = sent.decode("ascii") if sent is not None and _VALID.fullmatch(sent) else new_request_id()
+    chosen = sent.decode("ascii") if sent is not None and _VALID.fullmatch(sent) else os.urandom(16).hex()
     scope[_KEY] = chosen
     return chosen
 

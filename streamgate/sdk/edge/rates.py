@@ -10,9 +10,8 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-import attrs
 from loguru import logger
 
 if TYPE_CHECKING:
@@ -31,29 +30,28 @@ local now = t[1] * 1000000 + t[2]
 local step, depth = tonumber(ARGV[1]), tonumber(ARGV[2])
 local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
 if full + step - now > depth then
-  return {0, full - now, full + step - now - depth}
+  return {full - now, full + step - now - depth}
 end
 full = full + step
 redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000) + 1)
-return {1, full - now, 0}
+return {full - now, 0}
 """
 
 
-@attrs.frozen(slots=True)
-class Spent:
+class Spent(NamedTuple):  # made for each request: an attrs class that is frozen takes three times as long
     """One request counted, or refused. `reset_s`: until the bucket is full; `retry_after_s`: until there is one."""
 
-    is_allowed: bool
     limit: int
-    remaining: int
     reset_s: float
     retry_after_s: float = 0.0
 
+    @property
+    def is_allowed(self) -> bool:
+        return not self.retry_after_s
 
-def spent(per_minute: int, *, is_allowed: bool, until_full_s: float, retry_after_s: float) -> Spent:
-    """`until_full_s`: after this request."""
-    left = per_minute - math.ceil(round(until_full_s * per_minute / PERIOD_S, 6))
-    return Spent(is_allowed, per_minute, max(0, left), until_full_s, retry_after_s)
+    @property
+    def remaining(self) -> int:
+        return max(0, int((PERIOD_S - self.reset_s) * self.limit / PERIOD_S + 1e-6))
 
 
 class MemoryRates:
@@ -75,13 +73,12 @@ class MemoryRates:
             full_at_s = now_s
         full_in_s = full_at_s + PERIOD_S / per_minute - now_s
         if full_in_s > PERIOD_S:
-            wait_s = full_in_s - PERIOD_S
-            return spent(per_minute, is_allowed=False, until_full_s=full_at_s - now_s, retry_after_s=wait_s)
+            return Spent(per_minute, full_at_s - now_s, full_in_s - PERIOD_S)
         kept[key] = now_s + full_in_s
         kept.move_to_end(key)
         if len(kept) > self._max_keys:
             kept.popitem(last=False)
-        return spent(per_minute, is_allowed=True, until_full_s=full_in_s, retry_after_s=0.0)
+        return Spent(per_minute, full_in_s)
 
 
 class SharedRates:
@@ -106,10 +103,8 @@ class SharedRates:
         )
         if found is None:
             return None
-        allowed, until_full_us, wait_us = found
-        return spent(
-            per_minute, is_allowed=bool(allowed), until_full_s=until_full_us / 1e6, retry_after_s=wait_us / 1e6
-        )
+        until_full_us, wait_us = found
+        return Spent(per_minute, until_full_us / 1e6, wait_us / 1e6)
 
 
 class Away:

@@ -220,7 +220,7 @@ def test_further_good_answers_are_told() -> None:
         handle,
         policy=PUBLIC,
         summary="File",
-        produces=("image/png",),
+        produces=("a/b",),
         also={206: "A part", 304: "Same"},
     )
     responses = document(route)["paths"]["/file"]["get"]["responses"]
