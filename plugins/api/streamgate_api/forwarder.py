@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import aiohttp
+from prometheus_client import Counter
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 from yarl import URL
@@ -20,12 +21,12 @@ from yarl import URL
 from streamgate.errors import DeadlineExceeded, Unavailable
 from streamgate.web.intake import has_body
 from streamgate.web.problems import RouteNotFound
-from streamgate.web.request_id import request_id_of
 from streamgate_api.config import ApiConfig
-from streamgate_api.headers import to_client, to_service
+from streamgate_api.headers import origin_of, to_client, to_service
 from streamgate_api.targets import Targets
 
 READ_BYTES = 256 * 1024
+FORWARDED = Counter("streamgate_api_forwarded_total", "Requests handed on", ["service", "outcome"])
 KEEP_ALIVE_S = 15.0  # below the time after which a service closes an idle connection
 
 
@@ -59,19 +60,28 @@ class Forwarder:
         if service is None or any(step in (".", "..") for step in path.split("/")):
             raise RouteNotFound(f"nothing is served at {path}")
         body = RequestBody(receive, is_empty=not has_body(scope))
+        outcome = "cut"
         try:
             await self._forward(service, scope, body, send)
+            outcome = "answered"
+        except Unavailable:
+            outcome = "absent"
+            raise
         except (aiohttp.ClientError, TimeoutError) as fault:
             if body.fault is not None:
+                outcome = "client_left"
                 raise body.fault from fault
+            outcome = "timed_out" if isinstance(fault, TimeoutError) else "broken"
             if isinstance(fault, TimeoutError):
                 raise DeadlineExceeded(f"{service} did not answer in time", retry_after_s=1) from fault
             raise Unavailable(f"{service} broke off", retry_after_s=1) from fault
+        finally:
+            FORWARDED.labels(service, outcome).inc()
 
     async def _forward(self, service: str, scope: Scope, body: RequestBody, send: Send) -> None:
         for base_url in self._targets.addresses_of(service):
             try:
-                answer = await self._ask(base_url, scope, body)
+                answer = await self._ask(service, base_url, scope, body)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                 self._targets.failed(service, base_url)  # nothing was sent: the next one may be asked
                 continue
@@ -84,13 +94,12 @@ class Forwarder:
             return
         raise Unavailable(f"{service} is not there now", retry_after_s=1)
 
-    async def _ask(self, base_url: str, scope: Scope, body: RequestBody) -> aiohttp.ClientResponse:
+    async def _ask(self, service: str, base_url: str, scope: Scope, body: RequestBody) -> aiohttp.ClientResponse:
         """The head of the answer. The time for it runs from when the service has the whole request."""
         assert self._http is not None
         query = scope["query_string"]
         target = scope["raw_path"] + (b"?" + query if query else b"")
-        client = (scope.get("client") or ("",))[0]
-        headers = to_service(scope["headers"], request_id=request_id_of(scope), client=client, scheme=scope["scheme"])
+        headers = to_service(scope["headers"], origin_of(scope, hop=self._targets.hop_of(service, base_url)))
         async with asyncio.timeout(None) as limit:
             body.when_sent(lambda: limit.reschedule(asyncio.get_running_loop().time() + self._config.answer_timeout_s))
             return await self._http.request(

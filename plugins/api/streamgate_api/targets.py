@@ -24,6 +24,7 @@ class Instance:
     base_url: str
     openapi_sha256: str
     heard_at_s: float
+    hop: str = ""
     failed_at_s: float = float("-inf")
 
 
@@ -53,6 +54,7 @@ class Targets:
             return
         instance = known.setdefault(base_url, Instance(base_url, "", 0.0))
         instance.openapi_sha256, instance.heard_at_s = announcement.openapi_sha256, self._now_s()
+        instance.hop = announcement.hop
         for prefix in announcement.prefixes:
             owner = self._owners.setdefault(prefix, name) if self._is_free(prefix, name) else None
             if owner != name:
@@ -74,6 +76,11 @@ class Targets:
         self._turn += 1
         turned = live[self._turn % len(live) :] + live[: self._turn % len(live)]
         return [each.base_url for each in sorted(turned, key=lambda each: now_s - each.failed_at_s < AVOID_FOR_S)]
+
+    def hop_of(self, service: str, base_url: str) -> str:
+        """What an instance knows its gateways by; "" where it was not heard of."""
+        instance = self._instances.get(service, {}).get(base_url)
+        return "" if instance is None else instance.hop
 
     def failed(self, service: str, base_url: str) -> None:
         """Nobody answered there."""

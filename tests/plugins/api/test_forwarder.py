@@ -64,6 +64,8 @@ async def test_a_request_arrives_as_it_was_sent(gateway: Any) -> None:
         assert {name: headers[name] for name in sent} == sent
         assert headers["content-length"] == "300000"
         assert headers["x-forwarded-for"] == "127.0.0.1"
+        assert headers["x-forwarded-proto"] == "http"
+        assert headers["x-forwarded-host"] == str(gateway.http.base_url).removeprefix("http://")
 
 
 @pytest.mark.parametrize(

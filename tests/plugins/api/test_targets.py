@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from streamgate.announce import Announcement
@@ -107,3 +108,11 @@ def test_the_root_is_one_page_and_not_everything(targets: Targets) -> None:
     assert targets.owner_of("/") == "web"
     assert targets.owner_of("/web/app.js") == "web"
     assert targets.owner_of("/anything") is None
+
+
+def test_an_instance_is_asked_with_what_it_knows_its_gateways_by(targets: Targets) -> None:
+    targets.hear(attrs.evolve(said("upload", "http://a:1"), hop="one"))
+    assert (targets.hop_of("upload", "http://a:1"), targets.hop_of("upload", "http://b:2")) == ("one", "")
+    targets.hear(attrs.evolve(said("upload", "http://a:1"), hop="two"))  # it has started anew
+    assert targets.hop_of("upload", "http://a:1") == "two"
+    assert targets.hop_of("cache", "http://cache:9006") == ""
