@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from streamgate.errors import Conflict, Invalid, NotFound, TooLarge, TooMany, Unavailable
+from streamgate.errors import BadRequest, Conflict, Gone, Invalid, NotFound, TooLarge, TooMany, Unavailable
 
 UploadStatus = Literal["receiving", "verifying", "complete", "failed", "aborted", "expired"]
 
@@ -51,6 +51,40 @@ class UploadTooLarge(TooLarge):
 
 class TooManyUploads(TooMany):
     code, title = "upload.too_many", "Too many open uploads"
+
+
+class UploadGone(Gone):
+    """It was aborted, expired or failed: its bytes are not kept."""
+
+    code, title = "upload.gone", "The upload is over"
+
+
+class OffsetMismatch(Conflict):
+    """`extra["offset"]` is where it goes on."""
+
+    code, title = "upload.offset_mismatch", "The bytes do not continue the upload"
+
+
+class UploadBusy(Conflict):
+    """Another request is sending to it and has not ended."""
+
+    code, title, status, retryable = "upload.busy", "The upload is being sent to already", 423, True
+
+
+class TusVersionUnknown(BadRequest):
+    code, title, status = "upload.tus_version", "That version of tus is not spoken here", 412
+
+
+class QuotaExceeded(TooLarge):
+    """`extra` has `used_bytes` and `limit_bytes`."""
+
+    code, title = "upload.quota_exceeded", "No room is left for this person's uploads"
+
+
+class ImportRefused(Invalid):
+    """The URL's host answered, but not with a file."""
+
+    code, title = "upload.import_refused", "The URL gives no file"
 
 
 class StorageFull(Unavailable):

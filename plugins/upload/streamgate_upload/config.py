@@ -7,6 +7,8 @@ import attrs
 from streamgate.settings import config_field
 from streamgate_upload.chunks import CHUNK_MIN_BYTES, MEBIBYTE
 
+EXPIRE_MAX_S = 6 * 86_400.0  # S3 stores give up unfinished objects after a week
+
 
 def _at_least(lowest: float) -> object:
     return attrs.validators.ge(lowest)
@@ -23,9 +25,20 @@ class UploadConfig:
         validator=_at_least(CHUNK_MIN_BYTES),
     )
     max_open_uploads: int = config_field(32, help="Uploads a person may have open at once.", validator=_at_least(1))
-    expire_after_s: float = config_field(
-        86_400.0, help="An upload to which no byte comes for so long is given up.", validator=_at_least(1)
+    quota_bytes: int = config_field(
+        0,
+        help="Bytes a person's uploads may have in all, finished ones until their content is deleted; 0: no limit.",
+        validator=_at_least(0),
     )
+    expire_after_s: float = config_field(
+        86_400.0,
+        help="An upload to which no byte comes for so long is given up; at most six days.",
+        validator=attrs.validators.and_(attrs.validators.ge(1), attrs.validators.le(EXPIRE_MAX_S)),
+    )
+    import_timeout_s: float = config_field(
+        21_600.0, help="Longest time that fetching one URL may take.", validator=_at_least(1)
+    )
+    imports_at_once: int = config_field(2, help="URLs that a process fetches at once.", validator=_at_least(1))
     sweep_every_s: float = config_field(
         60.0, help="How often uploads are looked over for those to give up and bytes to remove.", validator=_at_least(1)
     )

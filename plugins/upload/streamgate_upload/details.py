@@ -20,8 +20,13 @@ async def read_gate(auth: Auth, text: str) -> Rule:
         rule = None
     if not isinstance(rule, dict):
         raise Invalid("The gate is not a JSON object", errors=(FieldError("gate", "is not a JSON object"),))
-    await auth.validate_gate(GateDraft(gate=rule))
+    await check_gate(auth, rule)
     return rule
+
+
+async def check_gate(auth: Auth, rule: Rule) -> None:
+    """Raises GateInvalid."""
+    await auth.validate_gate(GateDraft(gate=rule))
 
 
 class Details:

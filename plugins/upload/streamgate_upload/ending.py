@@ -7,8 +7,9 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from streamgate.contracts.events import UPLOAD_FAILED, UPLOAD_FINISHED, UploadFailed, UploadFinished
+from streamgate.sdk.audit import audit
 from streamgate.sdk.db import emit
-from streamgate_upload import repository
+from streamgate_upload import measures, repository
 from streamgate_upload.tables import UploadRow
 
 ABORTED = "upload.aborted"
@@ -20,7 +21,10 @@ SOURCE_LOST = "upload.source_lost"
 def finish(session: Session, row: UploadRow, status: Literal["verifying", "complete"], now_ms: int) -> None:
     """The bytes are whole and under `source_key`: told to the others."""
     row.status, row.updated_at_ms = status, now_ms
-    row.received_bytes = row.size_bytes
+    row.received_bytes = row.counted_bytes = row.size_bytes
+    row.holder, row.tail = "", ""
+    measures.ENDED.labels("complete").inc()
+    audit(session, "upload.completed", on=f"upload:{row.upload_id}", detail={"content_id": row.content_id})
     repository.forget_chunks(session, row.upload_id)
     emit(
         session,
@@ -55,6 +59,16 @@ def give_up(
     was_finished = row.status == "verifying"
     row.status, row.updated_at_ms, row.to_sweep = status, now_ms, True
     row.failure, row.failure_detail = code, detail
+    row.holder, row.tail, row.counted_bytes = "", "", 0
+    audit(
+        session,
+        f"upload.{status}",
+        on=f"upload:{row.upload_id}",
+        outcome="done" if status == "aborted" else "failed",
+        code=code,
+        detail={"content_id": row.content_id},
+    )
+    measures.ENDED.labels(status).inc()
     repository.forget_chunks(session, row.upload_id)
     if not is_told or (not was_finished and repository.has_other_open(session, row)):
         return

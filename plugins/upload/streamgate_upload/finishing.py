@@ -19,6 +19,7 @@ from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate_upload import ending, repository
 from streamgate_upload.digests import HashPool
+from streamgate_upload.live import Live
 from streamgate_upload.receiving import closed
 from streamgate_upload.repository import Upload
 
@@ -32,7 +33,7 @@ class Verifier:
     again at the start; doing it twice is harmless."""
 
     def __init__(
-        self, db: Database, blobs: BlobStore, clock: Clock, hashing: HashPool, *, needs: tuple[str, ...]
+        self, db: Database, blobs: BlobStore, clock: Clock, hashing: HashPool, live: Live, *, needs: tuple[str, ...]
     ) -> None:
         self.name = "upload.verifier"
         self.needs = needs
@@ -40,6 +41,7 @@ class Verifier:
         self._blobs = blobs
         self._clock = clock
         self._hashing = hashing
+        self._live = live
         self._waiting: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -87,8 +89,12 @@ class Verifier:
             sha256 = await self._hash_of(upload)
         except BlobMissing:
             sha256 = ""
-        status = await self._db.write(lambda session: self._settle(session, upload_id, sha256))
-        logger.bind(upload_id=upload_id, content_id=upload.content_id, status=status).info("upload verified")
+        settled = await self._db.write(lambda session: self._settle(session, upload_id, sha256))
+        if settled is not None:
+            logger.bind(upload_id=upload_id, content_id=upload.content_id, status=settled.status).info(
+                "upload verified"
+            )
+            await self._live.changed(settled)
 
     async def _hash_of(self, upload: Upload) -> str:
         hash_ = self._hashing.new()
@@ -96,10 +102,10 @@ class Verifier:
             await hash_.update(piece)
         return hash_.hexdigest()
 
-    def _settle(self, session: Session, upload_id: str, sha256: str) -> str:
+    def _settle(self, session: Session, upload_id: str, sha256: str) -> Upload | None:
         row = repository.lock(session, upload_id)
         if row is None or row.status != "verifying":
-            return "gone"
+            return None
         now_ms = self._clock.now_ms()
         if not sha256:
             ending.give_up(
@@ -121,13 +127,14 @@ class Verifier:
             )
         else:
             row.status, row.sha256, row.updated_at_ms = "complete", sha256, now_ms
-        return row.status
+        return repository.to_upload(row)
 
 
 class Finisher:
     """Makes a source of an upload's chunks."""
 
-    def __init__(self, db: Database, blobs: BlobStore, clock: Clock, verifier: Verifier) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, clock: Clock, verifier: Verifier, live: Live) -> None:
+        self._live = live
         self._db = db
         self._blobs = blobs
         self._clock = clock
@@ -152,7 +159,9 @@ class Finisher:
             return upload
         # From here on every chunk is acknowledged, so nobody writes any more (`receiving.py`).
         try:
-            await self._blobs.finish_multipart(upload.source_key, upload.multipart_token, upload.size_bytes)
+            tags = await self._db.read(lambda session: repository.done_tags(session, upload_id))
+            token, size_bytes = upload.multipart_token, upload.size_bytes
+            await self._blobs.finish_multipart(upload.source_key, token, size_bytes, tags=tags)
         except BlobIncomplete as fault:
             raise closed(await self._db.write(lambda session: self._lose(session, upload_id))) from fault
         finished = await self._db.write(lambda session: self._finish(session, upload_id, sha256))
@@ -160,6 +169,7 @@ class Finisher:
             await self._blobs.delete(upload.source_key)  # aborted or expired while the object took its name
             raise closed(finished)
         self._verifier.add(upload_id)
+        await self._live.changed(finished)
         logger.bind(upload_id=upload_id, content_id=upload.content_id, size_bytes=upload.size_bytes).info(
             "upload finished"
         )
@@ -167,8 +177,8 @@ class Finisher:
 
     def _check(self, session: Session, actor: Actor, upload_id: str, sha256: str) -> Upload:
         upload = repository.to_upload(repository.get_owned(session, upload_id, actor))
-        if upload.form != "chunks" and upload.status == "receiving":
-            raise UploadClosed(f"Upload {upload_id!r} ends with its one request")
+        if not upload.chunk_size_bytes and upload.status == "receiving":
+            raise UploadClosed(f"Upload {upload_id!r} ends by itself, when all its bytes have come")
         if upload.status not in ("receiving", "verifying", "complete"):
             raise closed(upload)
         known = upload.sha256 or upload.declared_sha256

@@ -23,15 +23,21 @@ class UploadPlugin:
         from streamgate.sdk.blobs import open_blobs
         from streamgate.sdk.clock import SYSTEM_CLOCK
         from streamgate.sdk.db import Database
+        from streamgate.sdk.outgoing import guarded_client
+        from streamgate_upload.appending import Appender
         from streamgate_upload.digests import HashPool
         from streamgate_upload.finishing import Finisher, Verifier
+        from streamgate_upload.importing import Importer
+        from streamgate_upload.live import Live
+        from streamgate_upload.quota import Quota
         from streamgate_upload.receiving import ChunkReceiver
-        from streamgate_upload.routes import UploadRoutes
+        from streamgate_upload.routes import PREFIX, UploadRoutes
         from streamgate_upload.sends import Sends
         from streamgate_upload.service import Uploads
         from streamgate_upload.single import SingleReceiver
         from streamgate_upload.sweeper import Sweeper
         from streamgate_upload.tables import TABLES
+        from streamgate_upload.tus import TusRoutes
 
         config: UploadConfig = ctx.config
         clock = SYSTEM_CLOCK
@@ -40,27 +46,48 @@ class UploadPlugin:
         self._db = db = Database.for_plugin(ctx, TABLES, migrations="streamgate_upload.migrations")
         self._blobs = blobs = open_blobs(ctx)
         self._hashing = hashing = HashPool("upload.hashing")
-        sends = Sends(clock)
-        self.verifier = Verifier(db, blobs, clock, hashing, needs=stores)
+        sends, live = Sends(clock), Live(ctx.events, clock)
+        quota = Quota(db, limit_bytes=config.quota_bytes, max_open=config.max_open_uploads)
+        self.verifier = Verifier(db, blobs, clock, hashing, live, needs=stores)
         self.sweeper = Sweeper(
             db,
             blobs,
             clock,
             self.verifier,
             sends,
+            live,
             every_s=config.sweep_every_s,
             is_alone=ctx.settings.is_embedded,
             needs=(*stores, self.verifier.name),
         )
-        self.uploads = Uploads(db, blobs, clock, metadata, sends, config, wake_sweeper=self.sweeper.wake)
-        self.receiver = ChunkReceiver(db, blobs, clock, hashing, sends, expire_after_s=config.expire_after_s)
-        finisher = Finisher(db, blobs, clock, self.verifier)
-        single = SingleReceiver(db, blobs, clock, self.uploads, metadata, auth)
-        self._routes = UploadRoutes(self.uploads, self.receiver, finisher, single, hashing)
+        self.uploads = uploads = Uploads(
+            db, blobs, clock, metadata, sends, config, quota=quota, live=live, wake_sweeper=self.sweeper.wake
+        )
+        self.receiver = ChunkReceiver(db, blobs, clock, hashing, sends, live, expire_after_s=config.expire_after_s)
+        finisher = Finisher(db, blobs, clock, self.verifier, live)
+        single = SingleReceiver(db, blobs, clock, uploads, metadata, auth, quota=quota, live=live)
+        self.importer = Importer(
+            db,
+            blobs,
+            clock,
+            uploads,
+            metadata,
+            auth,
+            guarded_client(ctx.settings.outgoing),
+            sends,
+            config,
+            quota=quota,
+            live=live,
+            needs=(*stores, self.sweeper.name),
+        )
+        self.appender = Appender(db, blobs, clock, sends, live, finisher, expire_after_s=config.expire_after_s)
+        self._loops: tuple[Unit, ...] = (self.verifier, self.sweeper, self.importer)
+        self._routes = UploadRoutes(uploads, self.receiver, finisher, single, self.importer, quota, hashing)
+        self._tus = TusRoutes(uploads, self.appender, f"{PREFIX}/tus", max_size_bytes=config.max_size_bytes)
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
-        return self._routes.routes()
+        return [*self._routes.routes(), *self._tus.routes()]
 
     @hookimpl
     def collect_subscriptions(self) -> Sequence[EventSubscription]:
@@ -68,7 +95,7 @@ class UploadPlugin:
 
     @hookimpl
     def collect_units(self) -> Sequence[Unit]:
-        return [*self._db.units(), *self._blobs.units("upload"), self._hashing, self.verifier, self.sweeper]
+        return [*self._db.units(), *self._blobs.units("upload"), self._hashing, *self._loops]
 
     @hookimpl
     def collect_checks(self) -> Sequence[Check]:

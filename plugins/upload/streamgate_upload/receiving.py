@@ -26,12 +26,14 @@ from streamgate.contracts.uploads import (
     UploadClosed,
 )
 from streamgate.sdk import blobs as blob_store
-from streamgate.sdk.blobs import BlobIncomplete, BlobStore
+from streamgate.sdk.blobs import BlobIncomplete, BlobStore, PartInfo
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate_upload import repository
 from streamgate_upload.bodies import ChunkBody, of_length
 from streamgate_upload.digests import HashPool
+from streamgate_upload.live import Live
+from streamgate_upload.measures import RECEIVED
 from streamgate_upload.repository import Upload
 from streamgate_upload.sends import Send, Sends
 
@@ -76,6 +78,7 @@ class ChunkReceiver:
         clock: Clock,
         hashing: HashPool,
         sends: Sends,
+        live: Live,
         *,
         expire_after_s: float,
         silent_s: float = SILENT_S,
@@ -85,6 +88,7 @@ class ChunkReceiver:
         self._clock = clock
         self._hashing = hashing
         self._sends = sends
+        self._live = live
         self._expire_after_ms = round(expire_after_s * 1000)
         self._silent_s = silent_s
 
@@ -101,15 +105,16 @@ class ChunkReceiver:
         is_acknowledged = False
         with self._sends.running(claim, upload_id) as send:
             try:
-                sha256 = await self._write(claimed.upload, index, body, send, claim)
-                ack = await self._db.write(
-                    lambda session: self._acknowledge(session, claimed.upload, index, claim, sha256)
+                part = await self._write(claimed.upload, index, body, send, claim)
+                upload = await self._db.write(
+                    lambda session: self._acknowledge(session, claimed.upload, index, claim, part)
                 )
                 is_acknowledged = True
             finally:
                 if not is_acknowledged:
                     await self._release(upload_id, index, claim)
-        return ack
+        await self._live.progress(upload)
+        return _ack(upload, index, part.sha256)
 
     # --- whose chunk it is ------------------------------------------------------------------------
 
@@ -157,8 +162,8 @@ class ChunkReceiver:
 
     # --- its bytes --------------------------------------------------------------------------------
 
-    async def _write(self, upload: Upload, index: int, body: ChunkBody, send: Send, claim: str) -> str:
-        """The SHA-256 of what was written, when it is what the sender meant."""
+    async def _write(self, upload: Upload, index: int, body: ChunkBody, send: Send, claim: str) -> PartInfo:
+        """What was written, when it is what the sender meant."""
         length_bytes = upload.chunks.length_bytes(index)
         pieces = self._watched(of_length(body.pieces(), length_bytes), send, upload.upload_id, index, claim)
         try:
@@ -177,7 +182,7 @@ class ChunkReceiver:
             raise StorageFull(fault.detail, retry_after_s=fault.retry_after_s) from fault
         if body.digest is not None and body.digest.hex() != part.sha256:
             raise DigestMismatch(f"Chunk {index} does not match its Content-Digest; send it again")
-        return part.sha256
+        return part
 
     async def _watched(
         self, pieces: AsyncIterator[bytes], send: Send, upload_id: str, index: int, claim: str
@@ -186,6 +191,7 @@ class ChunkReceiver:
         renew_at_s = self._clock.monotonic_s() + RENEW_S
         async for piece in pieces:
             send.note_bytes()
+            RECEIVED.labels("chunks").inc(len(piece))
             if self._clock.monotonic_s() >= renew_at_s:
                 renew_at_s += RENEW_S
                 await self._keep_claim(upload_id, index, claim)
@@ -200,16 +206,16 @@ class ChunkReceiver:
         if not await self._db.write(run):
             raise ChunkBusy(f"Chunk {index} passed to another request")
 
-    def _acknowledge(self, session: Session, upload: Upload, index: int, claim: str, sha256: str) -> ChunkAck:
+    def _acknowledge(self, session: Session, upload: Upload, index: int, claim: str, part: PartInfo) -> Upload:
         row = repository.lock(session, upload.upload_id)
         if row is None or row.status != "receiving":
             raise closed(upload if row is None else repository.to_upload(row))
-        if not repository.set_done(session, upload.upload_id, index, claim, sha256):
+        if not repository.set_done(session, upload.upload_id, index, claim, part.sha256, part.tag):
             raise ChunkBusy(f"Chunk {index} passed to another request")
         row.received_bytes += upload.chunks.length_bytes(index)
         row.updated_at_ms = self._clock.now_ms()
         row.expires_at_ms = row.updated_at_ms + self._expire_after_ms
-        return _ack(repository.to_upload(row), index, sha256)
+        return repository.to_upload(row)
 
     async def _compare(self, claimed: _Claimed, index: int, body: ChunkBody) -> ChunkAck:
         """Reads a chunk that is there already. Its acknowledged bytes stay, whatever comes."""

@@ -15,12 +15,12 @@ from streamgate.sdk.db import insert_into
 from streamgate_upload.chunks import Chunks
 from streamgate_upload.tables import ChunkRow, OwnerRow, SubjectRow, UploadRow
 
-Form = Literal["chunks", "single"]
+Form = Literal["chunks", "tus", "single", "import"]
 
 
 @attrs.frozen(kw_only=True)
 class Upload:
-    """An upload as it was when read. `size_bytes` is 0 for a single request that has not ended."""
+    """An upload as it was when read. `size_bytes` is 0 while it is not known (single requests, imports)."""
 
     upload_id: str
     content_id: str
@@ -42,6 +42,12 @@ class Upload:
     updated_at_ms: int
     expires_at_ms: int
     to_sweep: bool
+    source_url: str = ""
+    attempts: int = 0
+    holder: str = ""
+    held_until_ms: int = 0
+    tail: str = ""
+    counted_bytes: int = 0
 
     @property
     def chunks(self) -> Chunks:
@@ -94,6 +100,16 @@ def count_open(session: Session, owner: str) -> int:
     return session.scalar(statement) or 0
 
 
+def count_all_open(session: Session) -> int:
+    return session.scalar(select(func.count()).where(UploadRow.status == "receiving")) or 0
+
+
+def counted_bytes(session: Session, owner: str) -> int:
+    """What a person's uploads take of the quota: what open ones are to have or have so far, and what finished ones
+    have until their content is deleted."""
+    return int(session.scalar(select(func.sum(UploadRow.counted_bytes)).where(UploadRow.owner == owner)) or 0)
+
+
 def has_other_open(session: Session, row: UploadRow) -> bool:
     """Whether another upload into the same content still takes bytes."""
     statement = select(UploadRow.upload_id).where(
@@ -126,6 +142,11 @@ def take_turn(session: Session, owner: str) -> None:
     session.execute(statement.on_conflict_do_update(index_elements=["owner"], set_={"opened": OwnerRow.opened + 1}))
 
 
+def lock_owner(session: Session, owner: str) -> None:
+    """Others that open or finish an upload of this person wait until this transaction ends."""
+    session.execute(select(OwnerRow.owner).where(OwnerRow.owner == owner).with_for_update())
+
+
 def add(session: Session, upload: Upload) -> None:
     session.add(UploadRow(**attrs.asdict(upload)))
     session.flush()
@@ -152,7 +173,7 @@ def next_revision(session: Session, content_id: str) -> int:
 def claim_chunk(session: Session, upload_id: str, number: int, claim: str, now_ms: int, until_ms: int) -> ChunkRow:
     """The chunk's row: with the given claim if it could be had, done, or with the claim of another request."""
     statement = insert_into(session, ChunkRow).values(
-        upload_id=upload_id, number=number, is_done=False, sha256="", claim=claim, claimed_until_ms=until_ms
+        upload_id=upload_id, number=number, is_done=False, sha256="", claim=claim, claimed_until_ms=until_ms, tag=""
     )
     session.execute(
         statement.on_conflict_do_update(
@@ -169,9 +190,16 @@ def keep_claim(session: Session, upload_id: str, number: int, claim: str, until_
     return _changed(session, _claimed(upload_id, number, claim), claimed_until_ms=until_ms)
 
 
-def set_done(session: Session, upload_id: str, number: int, claim: str, sha256: str) -> bool:
+def set_done(session: Session, upload_id: str, number: int, claim: str, sha256: str, tag: str) -> bool:
     """Acknowledges the chunk; False when the claim is lost."""
-    return _changed(session, _claimed(upload_id, number, claim), is_done=True, sha256=sha256, claim="")
+    return _changed(session, _claimed(upload_id, number, claim), is_done=True, sha256=sha256, tag=tag, claim="")
+
+
+def add_done(session: Session, upload_id: str, number: int, sha256: str, tag: str) -> None:
+    """For an upload that one holder writes."""
+    session.add(
+        ChunkRow(upload_id=upload_id, number=number, is_done=True, sha256=sha256, claim="", claimed_until_ms=0, tag=tag)
+    )
 
 
 def release_claim(session: Session, upload_id: str, number: int, claim: str) -> None:
@@ -181,11 +209,35 @@ def release_claim(session: Session, upload_id: str, number: int, claim: str) -> 
 def drop_all_claims(session: Session) -> None:
     """For a process that knows itself to be the only one."""
     session.execute(delete(ChunkRow).where(ChunkRow.is_done.is_(False)))
+    held = UploadRow.status == "receiving", UploadRow.holder != ""
+    session.execute(update(UploadRow).where(*held).values(holder="", held_until_ms=0))
+
+
+# --- holding a whole upload: tus, imports -----------------------------------------------------------
+
+
+def due_imports(session: Session, now_ms: int, limit: int) -> Sequence[UploadRow]:
+    """Imports that nobody works on, those that wait for longest first."""
+    waits = and_(UploadRow.form == "import", UploadRow.status == "receiving", UploadRow.held_until_ms <= now_ms)
+    statement = select(UploadRow).where(waits).order_by(UploadRow.held_until_ms, UploadRow.created_at_ms)
+    return session.scalars(statement.limit(limit).with_for_update(skip_locked=True)).all()
+
+
+def get_held(session: Session, upload_id: str, holder: str) -> UploadRow | None:
+    """The row, locked, while it receives and the holder still holds it."""
+    row = lock(session, upload_id)
+    return row if row is not None and row.status == "receiving" and row.holder == holder else None
 
 
 def done_numbers(session: Session, upload_id: str) -> list[int]:
     statement = select(ChunkRow.number).where(ChunkRow.upload_id == upload_id, ChunkRow.is_done)
     return list(session.scalars(statement))
+
+
+def done_tags(session: Session, upload_id: str) -> dict[int, str]:
+    """The blob store's tags by part (they count from 1); without those it gave none for."""
+    statement = select(ChunkRow.number, ChunkRow.tag).where(ChunkRow.upload_id == upload_id, ChunkRow.is_done)
+    return {number + 1: tag for number, tag in session.execute(statement) if tag}
 
 
 def forget_chunks(session: Session, upload_id: str) -> None:

@@ -13,6 +13,7 @@ from streamgate.contracts.uploads import (
     ChunkInvalid,
     ChunksMissing,
     DigestMismatch,
+    QuotaExceeded,
     StorageFull,
     TooManyUploads,
     UploadClosed,
@@ -20,24 +21,30 @@ from streamgate.contracts.uploads import (
     UploadTooLarge,
 )
 from streamgate.errors import UnsupportedMediaType
+from streamgate.sdk.outgoing import AddressRefused, UrlRefused
 from streamgate.web.routes import CREATOR, SIGNED_IN, Call, Route, owner
 from streamgate_upload.bodies import ChunkBody
 from streamgate_upload.digests import HashPool, parse_sha256
 from streamgate_upload.finishing import Finisher
+from streamgate_upload.importing import Importer, Wanted
+from streamgate_upload.quota import Quota
 from streamgate_upload.receiving import ChunkAck, ChunkReceiver
 from streamgate_upload.service import NewUpload, Uploads
 from streamgate_upload.shapes import (
     ChunkQuery,
     CompleteBody,
+    ImportBody,
     InitAnswer,
     InitBody,
     ListAnswer,
     ListQuery,
+    QuotaAnswer,
     StatusAnswer,
     UploadAnswer,
     UploadId,
     init_answer,
     list_item,
+    quota_answer,
     status_answer,
     upload_answer,
 )
@@ -50,12 +57,21 @@ class UploadRoutes:
     """The handlers."""
 
     def __init__(
-        self, uploads: Uploads, receiver: ChunkReceiver, finisher: Finisher, single: SingleReceiver, hashing: HashPool
+        self,
+        uploads: Uploads,
+        receiver: ChunkReceiver,
+        finisher: Finisher,
+        single: SingleReceiver,
+        importer: Importer,
+        quota: Quota,
+        hashing: HashPool,
     ) -> None:
         self._uploads = uploads
         self._receiver = receiver
         self._finisher = finisher
         self._single = single
+        self._importer = importer
+        self._quota = quota
         self._hashing = hashing
 
     def routes(self) -> list[Route]:
@@ -77,6 +93,7 @@ class UploadRoutes:
                 ),
                 errors=(
                     UploadTooLarge,
+                    QuotaExceeded,
                     TooManyUploads,
                     ContentNotFound,
                     GateInvalid,
@@ -93,7 +110,7 @@ class UploadRoutes:
                 answer=InitAnswer,
                 status=201,
                 summary="Begin an upload in chunks",
-                errors=(UploadTooLarge, TooManyUploads, ContentNotFound, StorageFull),
+                errors=(UploadTooLarge, QuotaExceeded, TooManyUploads, ContentNotFound, StorageFull),
             ),
             Route(
                 "POST",
@@ -169,6 +186,29 @@ class UploadRoutes:
                 answer=ListAnswer,
                 summary="Own uploads, newest first",
             ),
+            Route(
+                "POST",
+                f"{PREFIX}/import",
+                self._import,
+                policy=CREATOR,
+                body=ImportBody,
+                answer=UploadAnswer,
+                status=202,
+                summary="Have a file fetched from a URL",
+                description=(
+                    "It is fetched in the background: `status` tells how far, a DELETE ends it. Only public addresses "
+                    "are asked. A host that does not answer is tried again, from the beginning, a few times."
+                ),
+                errors=(UrlRefused, AddressRefused, GateInvalid, QuotaExceeded, TooManyUploads, ContentNotFound),
+            ),
+            Route(
+                "GET",
+                f"{PREFIX}/quota",
+                self._usage,
+                policy=SIGNED_IN,
+                answer=QuotaAnswer,
+                summary="What one's uploads take, and how much they may",
+            ),
         ]
 
     async def _guard(self, actor: Actor, texts: Mapping[str, str]) -> None:
@@ -196,6 +236,14 @@ class UploadRoutes:
     async def _chunk(self, call: Call[None, ChunkQuery]) -> ChunkAck:
         body = ChunkBody(call.request, self._hashing)
         return await self._receiver.receive(call.actor, call.query.upload_id, call.query.index, body)
+
+    async def _import(self, call: Call[ImportBody, None]) -> UploadAnswer:
+        body = call.body
+        wanted = Wanted(url=body.url, title=body.title, content_id=body.content_id, gate=body.gate)
+        return upload_answer(await self._importer.submit(call.actor, wanted))
+
+    async def _usage(self, call: Call[None, None]) -> QuotaAnswer:
+        return quota_answer(await self._quota.usage(call.actor.user_id))
 
     async def _complete(self, call: Call[CompleteBody, None]) -> UploadAnswer:
         sha256 = parse_sha256(call.body.sha256) if call.body.sha256 else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
+from typing import Literal
 
 import attrs
 from loguru import logger
@@ -20,10 +21,11 @@ from streamgate.contracts.metadata import (
     Metadata,
     NewContent,
 )
-from streamgate.contracts.uploads import StorageFull, TooManyUploads, UploadClosed, UploadTooLarge
+from streamgate.contracts.uploads import StorageFull, UploadClosed, UploadTooLarge
 from streamgate.errors import FieldError, Invalid, StreamgateError, Unauthorized
 from streamgate.events import Received
 from streamgate.sdk import blobs as blob_store
+from streamgate.sdk.audit import audit
 from streamgate.sdk.blobs import BlobStore
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database, first_time
@@ -32,7 +34,9 @@ from streamgate_upload import ending, repository
 from streamgate_upload.chunks import cut
 from streamgate_upload.config import UploadConfig
 from streamgate_upload.digests import parse_sha256
+from streamgate_upload.live import Live
 from streamgate_upload.names import is_content_type, tidy_filename, title_of
+from streamgate_upload.quota import Quota
 from streamgate_upload.repository import Form, Upload
 from streamgate_upload.sends import Sends
 
@@ -42,7 +46,7 @@ LIMIT_MAX = 200
 
 @attrs.frozen(kw_only=True)
 class NewUpload:
-    """`content_id` None makes a content, with `title` or the file's name."""
+    """`content_id` None makes a content, with `title` or the file's name. `source_url` is an import's."""
 
     filename: str
     size_bytes: int
@@ -50,6 +54,7 @@ class NewUpload:
     sha256: str = ""
     content_id: str | None = None
     title: str | None = None
+    source_url: str = ""
 
 
 @attrs.frozen
@@ -74,6 +79,8 @@ class Uploads:
         sends: Sends,
         config: UploadConfig,
         *,
+        quota: Quota,
+        live: Live,
         wake_sweeper: Callable[[], None],
     ) -> None:
         self._db = db
@@ -82,22 +89,28 @@ class Uploads:
         self._metadata = metadata
         self._sends = sends
         self._config = config
-        self._wake_sweeper = wake_sweeper
+        self._quota = quota
+        self._live = live
+        self.wake_sweeper = wake_sweeper
 
     # --- opening ----------------------------------------------------------------------------------
 
-    async def open_chunked(self, actor: Actor, new: NewUpload) -> Upload:
-        """An upload that takes chunks. Its content exists when this returns.
+    async def open_chunked(self, actor: Actor, new: NewUpload, form: Literal["chunks", "tus"] = "chunks") -> Upload:
+        """An upload that takes its bytes in parts. Its content exists when this returns.
 
         Raises:
-            Invalid, UploadTooLarge, TooManyUploads, ContentNotFound, StorageFull.
+            Invalid, UploadTooLarge, QuotaExceeded, TooManyUploads, ContentNotFound, StorageFull.
         """
         declared = _checked(new)
         self.check_size(new.size_bytes)
-        chunks = cut(new.size_bytes, self._config.chunk_size_bytes)
-        await self._check_actor(actor)
-        upload = self._draft(actor, new, "chunks", self._config.expire_after_s)
-        upload = attrs.evolve(upload, chunk_size_bytes=chunks.chunk_size_bytes, declared_sha256=declared)
+        chunks = cut(new.size_bytes, max(self._config.chunk_size_bytes, self._blobs.min_part_bytes))
+        await self._check_actor(actor, new.size_bytes)
+        upload = attrs.evolve(
+            self._draft(actor, new, form, self._config.expire_after_s),
+            chunk_size_bytes=chunks.chunk_size_bytes,
+            declared_sha256=declared,
+            counted_bytes=new.size_bytes,
+        )
         try:
             token = await self._blobs.begin_multipart(upload.source_key)
         except blob_store.StorageFull as fault:
@@ -109,18 +122,29 @@ class Uploads:
             raise
 
     async def open_single(self, actor: Actor, new: NewUpload, lease_s: float) -> Upload:
-        """An upload whose bytes come in the request that opens it; its size is not known yet."""
+        """An upload whose bytes come in the request that opens it; its size is not known yet. A content that was
+        there before does not hear of it until `announce`."""
         await self._check_actor(actor)
-        return await self._open(actor, new, self._draft(actor, new, "single", lease_s))
+        upload = self._draft(actor, new, "single", lease_s)
+        return await self._open(actor, new, upload, is_announced=new.content_id is None)
+
+    async def open_import(self, actor: Actor, new: NewUpload) -> Upload:
+        """An upload that is fetched from `source_url`, whose size is not known yet."""
+        await self._check_actor(actor)
+        return await self._open(actor, new, self._draft(actor, new, "import", self._config.expire_after_s))
+
+    async def announce(self, actor: Actor, upload: Upload) -> None:
+        """The bytes for a content that was there before have all come. Raises ContentNotFound."""
+        await self._metadata.begin_upload(BeginUpload(actor=actor, content_id=upload.content_id))
 
     def check_size(self, size_bytes: int) -> None:
         if size_bytes > self._config.max_size_bytes:
             raise UploadTooLarge(f"At most {self._config.max_size_bytes} bytes are taken")
 
-    async def _check_actor(self, actor: Actor) -> None:
+    async def _check_actor(self, actor: Actor, size_bytes: int = 0) -> None:
         if not actor.user_id:
             raise Unauthorized("Only somebody who is signed in can upload")
-        await self._db.read(lambda session: self._check_open(session, actor.user_id))
+        await self._db.read(lambda session: self._quota.check_new(session, actor.user_id, size_bytes))
 
     def _draft(self, actor: Actor, new: NewUpload, form: Form, expires_in_s: float) -> Upload:
         now_ms = self._clock.now_ms()
@@ -146,25 +170,30 @@ class Uploads:
             updated_at_ms=now_ms,
             expires_at_ms=now_ms + round(expires_in_s * 1000),
             to_sweep=False,
+            source_url=new.source_url,
         )
 
-    async def _open(self, actor: Actor, new: NewUpload, upload: Upload) -> Upload:
+    async def _open(self, actor: Actor, new: NewUpload, upload: Upload, *, is_announced: bool = True) -> Upload:
         """Its content, then its row, then the content's state: a crash between leaves a content as it was, or a row
         that expires; and a deletion meets the row, or the upload meets the deletion."""
         upload = attrs.evolve(upload, content_id=await self._content_for(actor, new, upload.filename))
 
         def run(session: Session) -> None:
             repository.take_turn(session, upload.owner)
-            self._check_open(session, upload.owner)
+            self._quota.check_new(session, upload.owner, upload.size_bytes)
             repository.add(session, upload)
+            detail = {"content_id": upload.content_id, "form": upload.form}
+            audit(session, "upload.created", on=f"upload:{upload.upload_id}", actor=actor, detail=detail)
 
         try:
             await self._db.write(run)
-            await self._metadata.begin_upload(BeginUpload(actor=actor, content_id=upload.content_id))
+            if is_announced:
+                await self.announce(actor, upload)
         except BaseException:
             await self._take_back(actor, upload, with_content=new.content_id is None)
             raise
         logger.bind(upload_id=upload.upload_id, content_id=upload.content_id, form=upload.form).info("upload begins")
+        await self._live.changed(upload)
         return upload
 
     async def _content_for(self, actor: Actor, new: NewUpload, filename: str) -> str:
@@ -192,13 +221,7 @@ class Uploads:
                 await self._metadata.delete(ContentDelete(content_id=upload.content_id, actor=actor))
         except StreamgateError as second:
             logger.bind(upload_id=upload.upload_id, error=second.code).warning("upload left to expire")
-        self._wake_sweeper()
-
-    def _check_open(self, session: Session, owner: str) -> None:
-        if repository.count_open(session, owner) >= self._config.max_open_uploads:
-            raise TooManyUploads(
-                f"{self._config.max_open_uploads} uploads are open already; complete or abort one", retry_after_s=60
-            )
+        self.wake_sweeper()
 
     # --- looking ----------------------------------------------------------------------------------
 
@@ -207,7 +230,7 @@ class Uploads:
 
         def run(session: Session) -> Found:
             upload = repository.to_upload(repository.get_owned(session, upload_id, actor))
-            if upload.status != "receiving" or upload.form != "chunks":
+            if upload.status != "receiving" or not upload.chunk_size_bytes:
                 return Found(upload, ())
             return Found(upload, upload.chunks.missing(repository.done_numbers(session, upload_id)))
 
@@ -238,17 +261,19 @@ class Uploads:
             UploadNotFound, UploadClosed (it is whole: delete the content instead).
         """
 
-        def run(session: Session) -> None:
+        def run(session: Session) -> Upload:
             row = repository.get_owned(session, upload_id, actor, lock=True)
             if row.status in ("verifying", "complete"):
                 raise UploadClosed(f"Upload {upload_id!r} is whole; delete its content instead")
             if row.status == "receiving":
                 detail = "The upload was aborted"
                 ending.give_up(session, row, "aborted", self._clock.now_ms(), code=ending.ABORTED, detail=detail)
+            return repository.to_upload(row)
 
-        await self._db.write(run)
+        aborted = await self._db.write(run)
         self._sends.interrupt_upload(upload_id)
-        self._wake_sweeper()
+        self.wake_sweeper()
+        await self._live.changed(aborted)
 
     async def on_content_deleted(self, event: Received[ContentDeleted]) -> None:
         """Its uploads end, and its sources go."""
@@ -268,12 +293,12 @@ class Uploads:
                         detail="The content was deleted",
                         is_told=False,
                     )
-                row.to_sweep = True
+                row.to_sweep, row.counted_bytes = True, 0
             return [row.upload_id for row in rows]
 
         for upload_id in await self._db.write(run):
             self._sends.interrupt_upload(upload_id)
-        self._wake_sweeper()
+        self.wake_sweeper()
 
 
 def _checked(new: NewUpload) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from streamgate.contracts.uploads import UploadStatus
 from streamgate.sdk.clock import rfc3339
+from streamgate_upload.quota import Usage
 from streamgate_upload.repository import Upload
 from streamgate_upload.service import Found
 
@@ -50,6 +53,26 @@ class UploadId:
 class CompleteBody:
     upload_id: str
     sha256: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ImportBody:
+    """`title` and `gate` are for a new content, which is made where no `content_id` is given."""
+
+    url: str
+    title: str | None = None
+    content_id: str | None = None
+    gate: dict[str, Any] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class QuotaAnswer:
+    """`limit_bytes` is null where there is no limit."""
+
+    used_bytes: int
+    limit_bytes: int | None
+    open_uploads: int
+    open_limit: int
 
 
 @attrs.frozen(kw_only=True)
@@ -150,6 +173,15 @@ def upload_answer(upload: Upload) -> UploadAnswer:
         size_bytes=upload.size_bytes,
         sha256=upload.sha256 or None,
         status=upload.status,
+    )
+
+
+def quota_answer(usage: Usage) -> QuotaAnswer:
+    return QuotaAnswer(
+        used_bytes=usage.used_bytes,
+        limit_bytes=usage.limit_bytes or None,
+        open_uploads=usage.open_uploads,
+        open_limit=usage.open_limit,
     )
 
 

@@ -27,7 +27,10 @@ from streamgate.sdk.db import Database
 from streamgate_upload import ending, repository
 from streamgate_upload.details import Details, read_gate
 from streamgate_upload.forms import FormEvent, PartBegins, PartData, PartEnds, boundary_of, read_form
+from streamgate_upload.live import Live
+from streamgate_upload.measures import RECEIVED
 from streamgate_upload.names import is_content_type
+from streamgate_upload.quota import Quota
 from streamgate_upload.receiving import closed
 from streamgate_upload.repository import Upload
 from streamgate_upload.service import NewUpload, Uploads
@@ -44,7 +47,16 @@ class SingleReceiver:
     with the content it made."""
 
     def __init__(
-        self, db: Database, blobs: BlobStore, clock: Clock, uploads: Uploads, metadata: Metadata, auth: Auth
+        self,
+        db: Database,
+        blobs: BlobStore,
+        clock: Clock,
+        uploads: Uploads,
+        metadata: Metadata,
+        auth: Auth,
+        *,
+        quota: Quota,
+        live: Live,
     ) -> None:
         self._db = db
         self._blobs = blobs
@@ -52,13 +64,15 @@ class SingleReceiver:
         self._uploads = uploads
         self._metadata = metadata
         self._auth = auth
+        self._quota = quota
+        self._live = live
 
     async def receive(self, actor: Actor, request: Request) -> Upload:
         """The finished upload.
 
         Raises:
-            UnsupportedMediaType, BadRequest, Invalid, UploadTooLarge, TooManyUploads, ContentNotFound, GateInvalid,
-            StorageFull.
+            UnsupportedMediaType, BadRequest, Invalid, UploadTooLarge, QuotaExceeded, TooManyUploads, ContentNotFound,
+            GateInvalid, StorageFull.
         """
         boundary = boundary_of(request.headers.get("content-type", ""))
         if boundary is None:
@@ -66,6 +80,7 @@ class SingleReceiver:
         length = request.headers.get("content-length", "")
         if length.isdecimal():
             self._uploads.check_size(int(length) - FORM_SLACK_BYTES)
+            self._quota.check_size(int(length) - FORM_SLACK_BYTES, await self._quota.left_bytes(actor.user_id))
         taking = _Taking(self, actor)
         try:
             async with aclosing(read_form(request.stream(), boundary)) as form:
@@ -93,11 +108,15 @@ class SingleReceiver:
         """The bytes of the part that has begun; while they come, the upload does not expire."""
         renew_at_s = self._clock.monotonic_s() + RENEW_S
         size_bytes = 0
+        left_bytes = await self._quota.left_bytes(upload.owner)
         async for event in form:
             match event:
                 case PartData(data=data):
                     size_bytes += len(data)
                     self._uploads.check_size(size_bytes)
+                    self._quota.check_size(size_bytes, left_bytes)
+                    RECEIVED.labels("single").inc(len(data))
+                    await self._live.progress(upload, size_bytes)
                     if self._clock.monotonic_s() >= renew_at_s:
                         renew_at_s += RENEW_S
                         await self.renew(upload.upload_id, size_bytes)
@@ -114,7 +133,8 @@ class SingleReceiver:
             row = repository.lock(session, upload_id)
             if row is None or row.status != "receiving":
                 raise BadRequest("The upload was aborted meanwhile")
-            row.received_bytes, row.updated_at_ms = received_bytes, self._clock.now_ms()
+            row.received_bytes = row.counted_bytes = received_bytes
+            row.updated_at_ms = self._clock.now_ms()
             row.expires_at_ms = row.updated_at_ms + round(LEASE_S * 1000)
 
         await self._db.write(run)
@@ -125,6 +145,9 @@ class SingleReceiver:
     def details_of(self, upload: Upload, actor: Actor) -> Details:
         return Details(self._metadata, self._auth, actor, upload.content_id)
 
+    async def announce(self, upload: Upload, actor: Actor) -> None:
+        await self._uploads.announce(actor, upload)
+
     async def finish(self, upload: Upload, stored: BlobInfo) -> Upload:
         def run(session: Session) -> Upload:
             row = repository.lock(session, upload.upload_id)
@@ -132,9 +155,11 @@ class SingleReceiver:
                 raise closed(upload if row is None else repository.to_upload(row))
             row.size_bytes, row.sha256 = stored.size_bytes, stored.sha256
             ending.finish(session, row, "complete", self._clock.now_ms())
+            self._quota.check_stored(session, row.owner)
             return repository.to_upload(row)
 
         finished = await self._db.write(run)
+        await self._live.changed(finished)
         logger.bind(upload_id=upload.upload_id, content_id=upload.content_id, size_bytes=stored.size_bytes).info(
             "upload finished"
         )
@@ -155,6 +180,7 @@ class SingleReceiver:
         if is_finished:
             return
         try:
+            await self._tell_end(upload.upload_id)
             if not taking.made_content:
                 await taking.undo()
             elif is_alone:
@@ -163,6 +189,11 @@ class SingleReceiver:
                 await self._db.write(lambda session: repository.forget(session, upload.upload_id))
         except Exception as second:
             log.bind(error=repr(second)).warning("a refused upload's traces stay")
+
+    async def _tell_end(self, upload_id: str) -> None:
+        failed = await self._db.read(lambda session: repository.find(session, upload_id))
+        if failed is not None:
+            await self._live.changed(failed)
 
     async def _fail(self, upload: Upload, fault: BaseException) -> tuple[bool, bool]:
         """Whether it had been finished after all, and whether it is its content's only upload."""
@@ -240,6 +271,8 @@ class _Taking:
             await self._receiver.renew(self.upload.upload_id, self._stored.size_bytes)
             self._details = self._receiver.details_of(self.upload, self.actor)
             await self._details.apply(self._title, self._gate)
+        if not self.made_content:
+            await self._receiver.announce(self.upload, self.actor)
         return await self._receiver.finish(self.upload, self._stored)
 
     async def undo(self) -> None:

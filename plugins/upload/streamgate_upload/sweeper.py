@@ -11,8 +11,11 @@ from sqlalchemy.orm import Session
 from streamgate.sdk.blobs import BlobStore
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
-from streamgate_upload import ending, repository
+from streamgate_upload import ending, repository, tails
 from streamgate_upload.finishing import Verifier
+from streamgate_upload.live import Live
+from streamgate_upload.measures import OPEN
+from streamgate_upload.repository import Upload
 from streamgate_upload.sends import Sends
 
 BATCH = 100
@@ -33,6 +36,7 @@ class Sweeper:
         clock: Clock,
         verifier: Verifier,
         sends: Sends,
+        live: Live,
         *,
         every_s: float,
         is_alone: bool,
@@ -45,6 +49,7 @@ class Sweeper:
         self._clock = clock
         self._verifier = verifier
         self._sends = sends
+        self._live = live
         self._every_s = every_s
         self._is_alone = is_alone
         self._wake = asyncio.Event()
@@ -80,15 +85,17 @@ class Sweeper:
     async def sweep(self) -> None:
         """One look. Two processes may look at once."""
         while expired := await self._db.write(self._expire):
-            for upload_id in expired:
-                self._sends.interrupt_upload(upload_id)
-                logger.bind(upload_id=upload_id).info("upload expired")
+            for upload in expired:
+                self._sends.interrupt_upload(upload.upload_id)
+                logger.bind(upload_id=upload.upload_id).info("upload expired")
+                await self._live.changed(upload)
         await self._remove()
         await self._verifier.find_stale()
         before_ms = self._clock.now_ms() - KEEP_FAILED_S * 1000
         await self._db.write(lambda session: repository.prune(session, before_ms))
+        OPEN.set(await self._db.read(repository.count_all_open))
 
-    def _expire(self, session: Session) -> list[str]:
+    def _expire(self, session: Session) -> list[Upload]:
         now_ms = self._clock.now_ms()
         rows = repository.overdue(session, now_ms, BATCH)
         for row in rows:
@@ -97,7 +104,7 @@ class Sweeper:
                 ending.give_up(session, row, "failed", now_ms, code=ending.INTERRUPTED, detail="The request broke off")
             else:
                 ending.give_up(session, row, "expired", now_ms, code=ending.EXPIRED, detail=detail)
-        return [row.upload_id for row in rows]
+        return [repository.to_upload(row) for row in rows]
 
     async def _remove(self) -> None:
         while uploads := await self._db.read(lambda session: repository.to_sweep(session, BATCH)):
@@ -105,4 +112,6 @@ class Sweeper:
                 if upload.multipart_token:
                     await self._blobs.abort_multipart(upload.source_key, upload.multipart_token)
                 await self._blobs.delete(upload.source_key)
+                if upload.form == "tus":
+                    await self._blobs.delete_prefix(tails.prefix_of(upload.upload_id))
             await self._db.write(partial(repository.set_swept, upload_ids=[each.upload_id for each in uploads]))

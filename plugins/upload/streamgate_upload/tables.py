@@ -18,9 +18,12 @@ class Base(DeclarativeBase):
 
 
 class UploadRow(Base):
-    """An upload. `form` is how the bytes come: `chunks`, or `single` (one request; its size is known at its end).
+    """An upload. `form` is how the bytes come: `chunks`, `tus` (one after the other), `single` (one request; its size
+    is known at its end), or `import` (fetched by us from `source_url`, which has been tried `attempts` times).
     `multipart_token` names the blob store's half-made object. `to_sweep`: something of it may be in the blob store
-    that should not be there."""
+    that should not be there. `holder` is the one request or process that may work on it (tus, import) until
+    `held_until_ms`. `tail` names what came of a tus upload past its last whole chunk (`tails.py`). `counted_bytes`
+    is what it takes of its owner's quota."""
 
     __tablename__ = "upload_uploads"
 
@@ -44,6 +47,12 @@ class UploadRow(Base):
     updated_at_ms: Mapped[int]
     expires_at_ms: Mapped[int]
     to_sweep: Mapped[bool]
+    source_url: Mapped[str]
+    attempts: Mapped[int] = mapped_column(Integer)
+    holder: Mapped[str] = mapped_column(String(32))
+    held_until_ms: Mapped[int]
+    tail: Mapped[str]
+    counted_bytes: Mapped[int]
 
     __table_args__: tuple[Any, ...] = (
         Index("ix_upload_uploads_owner", "owner", "created_at_ms", "upload_id"),
@@ -56,7 +65,7 @@ class UploadRow(Base):
 class ChunkRow(Base):
     """A chunk whose bytes are in the blob store (`is_done`), or are being written there by the one request that
     holds the claim: parts are written in place, so nobody else may write there, and no acknowledged chunk is ever
-    written again."""
+    written again. `tag` is the blob store's name for its bytes."""
 
     __tablename__ = "upload_chunks"
 
@@ -66,6 +75,7 @@ class ChunkRow(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     claim: Mapped[str] = mapped_column(String(32))
     claimed_until_ms: Mapped[int]
+    tag: Mapped[str]
 
 
 class SubjectRow(Base):

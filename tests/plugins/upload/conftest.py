@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from streamgate.context import Actor
+from streamgate.contracts.audit import AUDITED, AuditEntry
 from streamgate.contracts.auth import AUTH, Auth, GateDraft, GateQuery, SetGate, StoredGate
 from streamgate.contracts.events import (
     UPLOAD_FAILED,
@@ -19,11 +20,12 @@ from streamgate.contracts.events import (
     UploadFinished,
 )
 from streamgate.contracts.gate import GateInvalid
+from streamgate.contracts.live import LIVE, LiveUpdate
 from streamgate.contracts.metadata import METADATA, AccessQuery, Content
-from streamgate.events import Received, on_group
+from streamgate.events import Received, on_everyone, on_group
 from streamgate.sdk.blobs import BlobStore
 from streamgate.services import Offer
-from streamgate.settings import BlobSettings, DatabaseSettings, KernelSettings, Secret
+from streamgate.settings import BlobSettings, DatabaseSettings, KernelSettings, OutgoingSettings, Secret
 from streamgate.testing.house import House, house
 from streamgate.testing.wait import eventually
 from streamgate_upload.config import UploadConfig
@@ -68,6 +70,8 @@ class Harbour:
     gates: Gates
     finished: list[UploadFinished]
     failed: list[UploadFailed]
+    live: list[LiveUpdate]
+    audited: list[AuditEntry]
 
     @property
     def blobs(self) -> BlobStore:
@@ -124,6 +128,14 @@ class Harbour:
 
         return await eventually(probe, every_s=0.01, what=f"state {state}")
 
+    async def until_failed(self, upload_id: str) -> UploadFailed:
+        """What the others are told of its end."""
+
+        async def probe() -> UploadFailed | None:
+            return next((event for event in self.failed if event.upload_id == upload_id), None)
+
+        return await eventually(probe, every_s=0.01, what="upload.failed")
+
     async def blob_keys(self) -> list[str]:
         return [blob.key async for blob in self.blobs.list()]
 
@@ -142,8 +154,17 @@ def open_harbour(tmp_path: Path) -> OpenHarbour:
     """Opens one on the test's own data directory; again after the first is closed: a restart."""
 
     @asynccontextmanager
-    async def open_it(*, database_url: str = "", reserve_bytes: int = 0, **config: Any) -> AsyncIterator[Harbour]:
+    async def open_it(
+        *,
+        database_url: str = "",
+        reserve_bytes: int = 0,
+        blobs: BlobSettings | None = None,
+        outgoing: OutgoingSettings | None = None,
+        **config: Any,
+    ) -> AsyncIterator[Harbour]:
         gates = Gates()
+        live: list[LiveUpdate] = []
+        audited: list[AuditEntry] = []
         finished: list[UploadFinished] = []
         failed: list[UploadFailed] = []
 
@@ -153,11 +174,22 @@ def open_harbour(tmp_path: Path) -> OpenHarbour:
         async def on_failed(event: Received[UploadFailed]) -> None:
             failed.append(event.body)
 
+        async def nothing_missed() -> None:
+            """Live progress is of the moment."""
+
+        async def on_live(event: Received[LiveUpdate]) -> None:
+            live.append(event.body)
+
+        async def on_audited(event: Received[AuditEntry]) -> None:
+            audited.append(event.body)
+
         heard: Sequence[Any] = [
+            on_everyone(LIVE, on_live, resync=nothing_missed),
+            on_group(AUDITED, on_audited, group="test"),
             on_group(UPLOAD_FINISHED, on_finished, group="test"),
             on_group(UPLOAD_FAILED, on_failed, group="test"),
         ]
-        configs = {"upload": UploadConfig(chunk_size_bytes=CHUNK_BYTES, **config)}
+        configs = {"upload": UploadConfig(**{"chunk_size_bytes": CHUNK_BYTES, **config})}
         database = DatabaseSettings(url=Secret(database_url))
         async with house(
             tmp_path,
@@ -166,10 +198,14 @@ def open_harbour(tmp_path: Path) -> OpenHarbour:
             offers=[Offer(AUTH, cast(Auth, gates))],
             subscriptions=heard,
             settings=KernelSettings(
-                profile="test", data_dir=tmp_path, database=database, blobs=BlobSettings(reserve_bytes=reserve_bytes)
+                profile="test",
+                data_dir=tmp_path,
+                database=database,
+                blobs=blobs or BlobSettings(reserve_bytes=reserve_bytes),
+                outgoing=outgoing or OutgoingSettings(),
             ),
         ) as home:
-            yield Harbour(home=home, gates=gates, finished=finished, failed=failed)
+            yield Harbour(home=home, gates=gates, finished=finished, failed=failed, live=live, audited=audited)
 
     return open_it
 
