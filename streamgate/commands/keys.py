@@ -1,19 +1,118 @@
-"""`streamgate keys …`: the master key, and the keys under it."""
+"""`streamgate keys …`: the master key, the keys under it, and auth's signing keys."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
+from pathlib import Path
 
 import click
+
+from streamgate.plugins import discover
+from streamgate.settings import KernelSettings
+
+TIMEOUT_S = 20.0
+ROTATE_PATH = "/api/v1/auth/keys/rotate"
+DEFAULT_URL = "http://127.0.0.1:9090"
+
+profile_option = click.option(
+    "--profile", type=click.Choice(["dev", "prod", "test"]), default=None, help="Adds config.<profile>.yaml."
+)
+config_option = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Configuration file instead of config/config.yaml.",
+)
 
 
 @click.group()
 def keys() -> None:
-    """The master key, and the keys under it."""
+    """The master key, the keys under it, and the keys that sign tokens."""
 
 
 @keys.command()
 def generate() -> None:
     """Print a fresh master key (32 bytes, base64)."""
     click.echo(base64.b64encode(os.urandom(32)).decode())
+
+
+@keys.command()
+@click.option("--dry-run", is_flag=True, help="Count only; change nothing.")
+@profile_option
+@config_option
+def rewrap(*, dry_run: bool, profile: str | None, config_file: Path | None) -> None:
+    """Wrap every key in the database under the master key in use.
+
+    Before: the new key is secrets.master_key and the old one in secrets.previous_master_keys, in every process. After:
+    the old one can be removed. It may be run again at any time. With SQLite the server has to be stopped.
+    """
+    from streamgate.sdk.db import DatabaseFault
+    from streamgate.sdk.rewrap import rewrap_all
+    from streamgate.sdk.secrets import MasterKeyFault, load_master_key
+
+    settings = _settings(profile, config_file)
+    infos = [f.info for f in discover() if f.info is not None]
+    try:
+        done = asyncio.run(rewrap_all(settings, infos, load_master_key(settings), dry_run=dry_run))
+    except (DatabaseFault, MasterKeyFault) as fault:
+        raise click.ClickException(str(fault)) from fault
+    verb = "to wrap" if dry_run else "wrapped"
+    for each in done:
+        click.echo(f"{each.plugin:<12} {each.keys} keys, {each.changed} {verb} under the key in use")
+    if not dry_run:
+        click.echo("every key is under the master key in use: former ones can be removed from the configuration")
+
+
+@keys.command()
+@click.option("--url", default=DEFAULT_URL, show_default=True, help="Where StreamGate is.")
+@click.option(
+    "--api-key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An administrator's API key; without it, the local administrator's in the data directory.",
+)
+@profile_option
+@config_option
+def rotate(*, url: str, api_key_file: Path | None, profile: str | None, config_file: Path | None) -> None:
+    """Make a new key for signing tokens; tokens signed before stay good until they expire."""
+    import httpx
+
+    path = api_key_file or _settings(profile, config_file).data_dir / "admin.key"
+    try:
+        api_key = path.read_text(encoding="utf-8").strip()
+    except OSError as fault:
+        raise click.ClickException(
+            f"{path} cannot be read ({fault.strerror}): name an administrator's key with --api-key-file, or run this "
+            "where the server keeps its data"
+        ) from fault
+    try:
+        answer = httpx.post(
+            f"{url.rstrip('/')}{ROTATE_PATH}", headers={"X-API-Key": api_key}, timeout=TIMEOUT_S, trust_env=False
+        )
+    except (httpx.HTTPError, httpx.InvalidURL) as fault:
+        raise click.ClickException(f"{url} did not answer: {type(fault).__name__}") from fault
+    if answer.is_error:
+        raise click.ClickException(f"{url} answered {answer.status_code}: {_detail(answer)}")
+    click.echo(f"rotated: {answer.text}")
+
+
+def _detail(answer: object) -> str:
+    """What a problem document says, or the beginning of whatever it is."""
+    import httpx
+
+    assert isinstance(answer, httpx.Response)
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:200]
+
+
+def _settings(profile: str | None, config_file: Path | None) -> KernelSettings:
+    from streamgate.config import ConfigFaults, load_config
+
+    sections = {f.info.name: f.info.config for f in discover() if f.info is not None and f.info.config is not None}
+    try:
+        return load_config(profile=profile or "", file=config_file, flags={}, sections=sections).settings
+    except ConfigFaults as fault:
+        raise click.ClickException("\n".join(str(line) for line in fault.faults)) from fault

@@ -74,4 +74,8 @@ class SecretSettings:
         Secret(""),
         help="Wraps every key in the database: 32 bytes, base64. Generated once on the embedded default only.",
     )
+    previous_master_keys: Secret = config_field(
+        Secret(""),
+        help="Former master keys, with blanks or lines between: they open what `streamgate keys rewrap` has yet to wrap.",
+    )
     master_key_file: str = config_field("", help="File that holds master_key; it is read at start.")

@@ -96,3 +96,36 @@ def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
 
 def test_it_hides_itself() -> None:
     assert repr(MasterKey(bytes(32))) == "MasterKey(…)"
+
+
+def test_former_keys_open_and_wrap_nothing(tmp_path: Path) -> None:
+    old, new = bytes(32), bytes(range(32))
+    wrapped = MasterKey(old).wrap("p", b"secret")
+    both = MasterKey(new, [old])
+    assert both.unwrap("p", wrapped) == b"secret"
+    assert not both.is_current("p", wrapped)
+    fresh = both.wrap("p", b"secret")
+    assert both.is_current("p", fresh)
+    assert MasterKey(new).unwrap("p", fresh) == b"secret"
+    assert both.derive("p") == MasterKey(new).derive("p")
+    with pytest.raises(MasterKeyFault, match="previous_master_keys"):
+        MasterKey(new).unwrap("p", wrapped)
+    with pytest.raises(MasterKeyFault):
+        both.unwrap("q", wrapped)
+    with pytest.raises(MasterKeyFault, match="32 bytes"):
+        MasterKey(new, [b"short"])
+
+
+def test_former_keys_come_from_the_setting_or_from_further_lines_of_the_file(tmp_path: Path) -> None:
+    former = [base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2)]
+    wrapped = [MasterKey(bytes([n]) * 32).wrap("p", b"x") for n in (1, 2)]
+    file = tmp_path / "key"
+    file.write_text("\n".join([KEY, *former]) + "\n")
+    named = SecretSettings(master_key=Secret(KEY), previous_master_keys=Secret(" ".join(former)))
+    for given in (named, SecretSettings(master_key_file=str(file))):
+        loaded = load_master_key(settings(tmp_path, given))
+        assert loaded.derive("p") == MasterKey(bytes(range(32))).derive("p")
+        assert [loaded.unwrap("p", each) for each in wrapped] == [b"x", b"x"]
+    file.write_text(f"{KEY}\nnot-a-key\n")
+    with pytest.raises(MasterKeyFault, match="not base64"):
+        load_master_key(settings(tmp_path, SecretSettings(master_key_file=str(file))))

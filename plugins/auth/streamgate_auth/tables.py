@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from streamgate.sdk.db.tables import Json, plugin_tables
+from streamgate.sdk.db.tables import WRAPPED, Json, plugin_tables
 
 TABLES = plugin_tables("auth")
 
@@ -26,7 +26,7 @@ class KeyRow(Base):
     kid: Mapped[str] = mapped_column(String(64), primary_key=True)
     purpose: Mapped[str] = mapped_column(String(16))
     generation: Mapped[int]
-    wrapped: Mapped[bytes]
+    wrapped: Mapped[bytes] = mapped_column(info={WRAPPED: "auth.{purpose}"})
     public: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at_ms: Mapped[int]
 

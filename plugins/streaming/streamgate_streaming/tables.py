@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Float, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from streamgate.sdk.db import Json, plugin_tables
+from streamgate.sdk.db import WRAPPED, Json, plugin_tables
 
 TABLES = plugin_tables("streaming")
 
@@ -198,5 +198,5 @@ class KeyRow(Base):
 
     purpose: Mapped[str] = mapped_column(String(64), primary_key=True)
     key_id: Mapped[str] = mapped_column(String(16), primary_key=True)
-    wrapped: Mapped[bytes]
+    wrapped: Mapped[bytes] = mapped_column(info={WRAPPED: "{purpose}"})
     created_at_ms: Mapped[int]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, String, Table, Text, text
 
-from streamgate.sdk.db import Json, plugin_tables
+from streamgate.sdk.db import WRAPPED, Json, plugin_tables
 from streamgate.sdk.lease import leader_table
 
 TABLES = plugin_tables("worker")
@@ -107,13 +107,15 @@ schedules = Table(
     Index(None, "next_run_at_ms"),
 )
 
+_WRAPPED = {WRAPPED: "worker.webhook:{owner}/{name}"}
+
 webhook_secrets = Table(
     "worker_webhook_secrets",
     TABLES,
     Column("owner", String(100), primary_key=True),
     Column("name", String(100), primary_key=True),
-    Column("current", LargeBinary, nullable=False),  # both wrapped by the master key
-    Column("previous", LargeBinary),
+    Column("current", LargeBinary, nullable=False, info=_WRAPPED),
+    Column("previous", LargeBinary, info=_WRAPPED),
     Column("previous_until_ms", BigInteger, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("rotated_at_ms", BigInteger, nullable=False),

@@ -29,9 +29,10 @@ from streamgate.sdk.db.database import Database
 from streamgate.sdk.db.engine import DatabaseFault, DatabaseUnavailable
 from streamgate.sdk.db.migrate import Upgraded, upgrade_all
 from streamgate.sdk.db.outbox import emit, first_time
-from streamgate.sdk.db.tables import Json, RowId, insert_into, plugin_tables
+from streamgate.sdk.db.tables import WRAPPED, Json, RowId, insert_into, plugin_tables
 
 __all__ = [
+    "WRAPPED",
     "Database",
     "DatabaseFault",
     "DatabaseUnavailable",

@@ -34,6 +34,10 @@ Json = JSON().with_variant(JSONB(), "postgresql")
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 """A row counter the database hands out: SQLite counts only `INTEGER PRIMARY KEY`."""
 
+WRAPPED = "streamgate_wrapped"
+"""In a column's `info`: it holds a key under the master key, for this purpose, with the row's columns in braces
+(`info={WRAPPED: "auth.{purpose}"}`). `streamgate keys rewrap` finds it by that."""
+
 OWN_FILE = "streamgate_own_file"
 UNMANAGED = "streamgate_unmanaged"
 
