@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
 from streamgate.contracts.jobs import JobNotDead, JobNotFound
+from streamgate.errors import Unavailable
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
@@ -19,6 +20,10 @@ from streamgate_worker.tables import jobs
 
 REPLAY_MAX = 500
 """Jobs of a kind that one request has done again."""
+
+
+class DeadLettersLeft(Unavailable):
+    code, title = "jobs.dead_letters", "There are dead letters"
 
 
 @attrs.frozen
@@ -88,6 +93,13 @@ class DeadLetters:
         """Up to 1,000."""
         some = select(jobs.c.job_id).where(jobs.c.status == "dead").limit(1_000)
         return await self._db.read(lambda session: len(session.scalars(some).all()))
+
+    async def probe(self) -> str | None:
+        """For readiness, where it is shown and stops nothing. Raises DeadLettersLeft."""
+        found = await self.count()
+        if found:
+            raise DeadLettersLeft(f"{found} jobs have used up their attempts; GET /api/v1/jobs/dead lists them")
+        return None
 
     def _again(self, session: Session, actor: Actor, row: JobRow) -> None:
         now_ms = self._clock.now_ms()

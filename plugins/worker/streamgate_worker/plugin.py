@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from streamgate.contracts.events import JOB_CHECKPOINT, JOB_FINISHED, JOBS_REQUESTED
+from streamgate.contracts.hooks import JobKind
 from streamgate.contracts.jobs import JOBS, JOBS_AVAILABLE, JOBS_CANCELLED
 from streamgate.contracts.live import LIVE
+from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
+from streamgate.contracts.streaming import STREAMING
 from streamgate.events import EventSubscription
 from streamgate.health import Check
 from streamgate.hooks import hookimpl
+from streamgate.identity.declared import Asks
 from streamgate.lifecycle import Unit
 from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.services import Offer
@@ -21,42 +25,58 @@ from streamgate_worker.config import WorkerConfig
 
 class WorkerPlugin:
     def __init__(self, ctx: PluginContext) -> None:
+        from streamgate.sdk.blobs import open_blobs
         from streamgate.sdk.clock import SYSTEM_CLOCK
         from streamgate.sdk.db import Database
+        from streamgate.sdk.jobs import Runner
         from streamgate.sdk.lease import Leader
+        from streamgate.sdk.outgoing import guarded_client
+        from streamgate.sdk.secrets import master_key
         from streamgate_worker.dead import DeadLetters
         from streamgate_worker.hearing import Hearing
         from streamgate_worker.intake import Intake
+        from streamgate_worker.kinds import collecting, retranscoding
         from streamgate_worker.queue import Queue
         from streamgate_worker.routes import WorkerRoutes
         from streamgate_worker.routes_dead import DeadRoutes
         from streamgate_worker.routes_schedules import ScheduleRoutes
+        from streamgate_worker.routes_webhooks import WebhookRoutes
         from streamgate_worker.scheduler import Scheduler
         from streamgate_worker.service import WorkerService
         from streamgate_worker.sweeper import Sweeper
         from streamgate_worker.tables import TABLES, leaders
+        from streamgate_worker.webhooks import delivering
+        from streamgate_worker.webhooks.secrets import WebhookSecrets
 
         config: WorkerConfig = ctx.config
         clock = SYSTEM_CLOCK
         self.db = Database.for_plugin(ctx, TABLES, migrations="streamgate_worker.migrations")
+        self._blobs = open_blobs(ctx)
         self.service = WorkerService(self.db, ctx.events, clock, Queue(config))
-        intake = Intake(self.service, self.db, clock, {}, max_waiting=config.max_waiting_per_owner)
         self._letters = DeadLetters(self.service, self.db, clock)
         self._hearing = Hearing(self.service)
+
+        secrets = WebhookSecrets(self.db, clock, lambda: master_key(ctx))
+        deliveries = delivering.Deliveries(secrets, clock, lambda: guarded_client(ctx.settings.outgoing))
+        retranscodes = retranscoding.Retranscoding(ctx.services.get(METADATA), ctx.services.get(STREAMING))
+        self._kinds = [deliveries.kind, retranscodes.kind, collecting.Collecting(self.db, self._blobs, clock).kind]
+        guards = {delivering.KIND: deliveries.check, retranscoding.KIND: retranscodes.check}
+        intake = Intake(self.service, self.db, clock, guards, max_waiting=config.max_waiting_per_owner)
         self._routes = [
             *WorkerRoutes(self.service, intake).routes(),
             *ScheduleRoutes(intake, self.db, clock).routes(),
             *DeadRoutes(self.service, self._letters).routes(),
+            *WebhookRoutes(secrets).routes(),
         ]
-        self._sweeper = Sweeper(self.service, clock, every_s=config.sweep_every_s)
-        self._leader = Leader(
-            "worker.scheduler",
-            self.db,
-            leaders,
-            Scheduler(self.service, self.db, clock).lead,
-            needs=("worker.db", "bus"),
-            lease_s=config.leader_s,
-        )
+
+        scheduler = Scheduler(self.service, self.db, clock)
+        needs = ("worker.db", "bus")
+        self._units: list[Unit] = [
+            Sweeper(self.service, self.db, clock, every_s=config.sweep_every_s),
+            Leader("worker.scheduler", self.db, leaders, scheduler.lead, needs=needs, lease_s=config.leader_s),
+            deliveries.unit,
+            Runner(ctx, needs=("worker.blobs", "worker.webhooks")),
+        ]
 
     @hookimpl
     def collect_services(self) -> Sequence[Offer[Any]]:
@@ -71,19 +91,24 @@ class WorkerPlugin:
         return self._hearing.subscriptions()
 
     @hookimpl
+    def collect_job_kinds(self) -> Sequence[JobKind]:
+        return self._kinds
+
+    @hookimpl
     def collect_units(self) -> Sequence[Unit]:
-        return [*self.db.units(), self._sweeper, self._leader]
+        return [*self.db.units(), *self._blobs.units("worker"), *self._units]
 
     @hookimpl
     def collect_checks(self) -> Sequence[Check]:
-        return [self.db.check()]
+        return [self.db.check(), self._blobs.check(), Check("dead jobs", self._letters.probe, critical=False)]
 
 
 PLUGIN = PluginInfo(
     name="worker",
-    summary="The durable queue: jobs, leases, cancelling.",
+    summary="The durable queue: jobs, leases, schedules, dead letters, webhooks.",
     build=WorkerPlugin,
     offers=(JOBS,),
+    may_need=(Asks(METADATA, ("get",)), Asks(STREAMING, ("transcode",))),
     tells=(JOB_CHECKPOINT, JOB_FINISHED, JOBS_AVAILABLE, JOBS_CANCELLED, LIVE),
     hears=(JOBS_REQUESTED, JOBS_AVAILABLE, JOBS_CANCELLED),
     acts_as_service=True,
@@ -91,4 +116,5 @@ PLUGIN = PluginInfo(
     port=SERVICES["worker"].port,
     prefixes=SERVICES["worker"].prefixes,
     uses_database=True,
+    uses_blobs=True,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import attrs
 from sqlalchemy import Row, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -272,3 +273,22 @@ def _with_status(statement: Select[Any], status: JobState | str, now_ms: int) ->
     if status == "queued":
         return statement.where(or_(jobs.c.status == "queued", (jobs.c.status == "scheduled") & is_due))
     return statement.where(jobs.c.status == status)
+
+
+@attrs.frozen
+class Depth:
+    """Unfinished jobs of one kind in one state. `since_ms`: when the first of them might have run."""
+
+    kind: str
+    status: str
+    count: int
+    since_ms: int
+
+
+def depths(session: Session) -> list[Depth]:
+    statement = (
+        select(jobs.c.kind, jobs.c.status, func.count(), func.min(jobs.c.run_at_ms))
+        .where(jobs.c.status.in_(UNFINISHED))
+        .group_by(jobs.c.kind, jobs.c.status)
+    )
+    return [Depth(*row) for row in session.execute(statement)]

@@ -1,4 +1,5 @@
-"""A unit that looks, every few seconds, for leases that ran out and for jobs whose time has come.
+"""A unit that looks, every few seconds, for leases that ran out and for jobs whose time has come; now and then it
+measures the queue, and has garbage collected.
 
 Every replica of worker sweeps; rows that one of them has are passed over by the others. The queue does not depend on
 it: leasing looks for run-out leases too.
@@ -10,18 +11,26 @@ import asyncio
 
 from loguru import logger
 
+from streamgate.contracts.jobs import Enqueue, NewJob
 from streamgate.errors import StreamgateError
 from streamgate.sdk.clock import Clock
+from streamgate.sdk.db import Database
+from streamgate_worker import garbage, measures, repository
+from streamgate_worker.kinds import collecting
 from streamgate_worker.queue import EXPIRE_AT_SWEEP
 from streamgate_worker.service import WorkerService
+
+MEASURE_EVERY_S = 15.0
+HOUR_MS = 3_600_000
 
 
 class Sweeper:
     name = "worker.sweeper"
     needs = ("worker.db", "bus")
 
-    def __init__(self, service: WorkerService, clock: Clock, *, every_s: float) -> None:
+    def __init__(self, service: WorkerService, db: Database, clock: Clock, *, every_s: float) -> None:
         self._service = service
+        self._db = db
         self._clock = clock
         self._every_s = every_s
         self._task: asyncio.Task[None] | None = None
@@ -36,11 +45,34 @@ class Sweeper:
             await asyncio.wait({task})
 
     async def _run(self) -> None:
+        measured_s = self._clock.monotonic_s()
         while True:
             try:
                 await self._service.sweep(EXPIRE_AT_SWEEP)
+                if self._clock.monotonic_s() - measured_s >= MEASURE_EVERY_S:
+                    measured_s = self._clock.monotonic_s()
+                    await self.measure()
+                    await self.order_collecting()
             except StreamgateError as fault:
                 logger.bind(unit=self.name, code=fault.code).warning("sweep failed; again later")
             except Exception:
                 logger.bind(unit=self.name).exception("sweep failed; again later")
             await self._clock.sleep(self._every_s)
+
+    async def measure(self) -> None:
+        now_ms = self._clock.now_ms()
+        depths = await self._db.read(repository.depths)
+        measures.DEPTH.clear()  # kinds of which nothing is left would keep their last number
+        measures.OLDEST.clear()
+        for depth in depths:
+            measures.DEPTH.labels(depth.kind, depth.status).set(depth.count)
+            if depth.status == "queued" and depth.since_ms <= now_ms:
+                measures.OLDEST.labels(depth.kind).set((now_ms - depth.since_ms) / 1000)
+
+    async def order_collecting(self) -> None:
+        """One job an hour, however many replicas ask, and none where there is nothing to collect."""
+        now_ms = self._clock.now_ms()
+        if await self._db.read(lambda session: garbage.is_due(session, now_ms)):
+            key = f"garbage:{now_ms // HOUR_MS}"
+            job = NewJob(kind=collecting.KIND, payload={}, idempotency_key=key, priority=9)
+            await self._service.enqueue(Enqueue(jobs=(job,)))

@@ -32,6 +32,7 @@ PAYLOAD = {"url": "https://example.org"}
 async def worker_house(
     folder: Path,
     *,
+    names: Sequence[str] = ("worker",),
     config: WorkerConfig | None = None,
     offers: Sequence[Offer[Any]] = (),
     subscriptions: Sequence[EventSubscription] = (),
@@ -40,7 +41,7 @@ async def worker_house(
     """`test.call` is for everybody, `media.probe` for administrators; nobody here runs them."""
     async with house(
         folder,
-        ["worker"],
+        names,
         configs={"worker": config or WorkerConfig()},
         offers=offers,
         subscriptions=subscriptions,

@@ -98,7 +98,7 @@ async def test_sweeper_takes_back_leases_as_time_goes_by(migrated_sqlite: Path, 
     clock = FakeClock()
     async with (
         running_worker(f"sqlite:///{path}", tmp_path, clock, WorkerConfig()) as world,
-        running(Sweeper(world.service, clock, every_s=2)),
+        running(Sweeper(world.service, world.db, clock, every_s=2)),
     ):
         await world.add("k", max_attempts=1)
         await world.must_lease()

@@ -133,7 +133,7 @@ async def test_stopped_runner_loses_its_job_and_is_refused(
         *db.units(),
         SimpleUnit("services", services.start, services.stop, needs=("worker.db", "bus")),
         EventsUnit(bus, heard, needs=("services",)),
-        Sweeper(service, SYSTEM_CLOCK, every_s=0.1),
+        Sweeper(service, db, SYSTEM_CLOCK, every_s=0.1),
     ]
     url = nats_server.url
     async with running(*units), runner(url, "frozen", "waits", tmp_path) as frozen:

@@ -1,0 +1,1 @@
+"""Kinds of job that worker itself offers, beside webhooks."""

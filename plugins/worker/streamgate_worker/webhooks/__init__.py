@@ -1,0 +1,1 @@
+"""Telling other people's servers: signed as Standard Webhooks says, to public addresses only."""
