@@ -1,6 +1,6 @@
 """Gates: the stored rule, the three-valued answer, and its explanation.
 
-A rule travels as the JSON that `api.md` describes: one key a node, `any`, `all`, `not` over requirement
+A rule travels as the JSON that `api.md` describes: one key a node, `any`, `all`, `at_least`, `not` over requirement
 kinds, `public` alone at the root. Auth parses, stores and decides; nobody else interprets it.
 """
 
@@ -36,8 +36,8 @@ class GateUnknown(Unavailable):
 class Explanation:
     """A node of the decision, in the shape of the rule.
 
-    `kind` is `any`, `all`, `not` or the requirement kind; `text` says the requirement in words;
-    `needed` and `held` are decimal strings; block and nodes are of the chain read.
+    `kind` is `any`, `all`, `at_least`, `not` or the requirement kind; `text` says the requirement in words;
+    `needed` and `held` are decimal strings (of `at_least`: parts); block and nodes are of the chain read.
     """
 
     kind: str

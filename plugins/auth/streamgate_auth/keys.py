@@ -195,19 +195,6 @@ class KeyRing:
         )
 
 
-def rewrap_keys(session: Session, old: MasterKey, new: MasterKey) -> int:
-    """Wraps every key of auth's under a new master key, in the caller's transaction; how many there were.
-
-    Raises:
-        MasterKeyFault: one was not wrapped with `old`.
-    """
-    stored = repository.load_keys(session)
-    for key in stored:
-        purpose = f"auth.{key.purpose}"
-        repository.set_wrapped(session, key.kid, new.wrap(purpose, old.unwrap(purpose, key.wrapped)))
-    return len(stored)
-
-
 def _unwrap(master: MasterKey, stored: Sequence[StoredKey]) -> Keys:
     """`stored`: newest generation first."""
 

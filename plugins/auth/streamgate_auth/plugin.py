@@ -10,6 +10,7 @@ from streamgate.contracts.devchain import DEVCHAIN
 from streamgate.contracts.events import AUTH_SESSION_ENDED, GATE_CHANGED
 from streamgate.contracts.hooks import PlaybackQuestion, RequirementKind, SignatureScheme
 from streamgate.contracts.metadata import METADATA
+from streamgate.contracts.nft import NFT
 from streamgate.contracts.prefixes import SERVICES
 from streamgate.health import Check
 from streamgate.hooks import Verdict, hookimpl
@@ -35,6 +36,7 @@ class AuthPlugin:
         from streamgate_auth.ending import Ending
         from streamgate_auth.evm.chains import Chains
         from streamgate_auth.evm.erc721 import Erc721Reader
+        from streamgate_auth.evm.fungible import FungibleReader
         from streamgate_auth.gate.decide import Decider
         from streamgate_auth.gate.gates import Gates
         from streamgate_auth.gate.grace import Grace
@@ -43,6 +45,9 @@ class AuthPlugin:
         from streamgate_auth.keys import KeyRing
         from streamgate_auth.limits import RequestLimit
         from streamgate_auth.local_admin import LocalAdmin
+        from streamgate_auth.nft.collection import Collections
+        from streamgate_auth.nft.routes import NftRoutes
+        from streamgate_auth.nft.service import NftService
         from streamgate_auth.origin import Origin
         from streamgate_auth.proofs import Proofs
         from streamgate_auth.roles import Roles
@@ -72,10 +77,11 @@ class AuthPlugin:
         )
         gates = Gates(db=self.db, metadata=metadata, kinds=kinds, decider=decider, clock=clock)
         roles, origin = Roles(config), Origin.parse(public_origin(ctx))
-        proofs = Proofs(
+        proofs = self.proofs = Proofs(
             keys=self.keys, schemes=Schemes(ctx.hooks), origin=origin, chains=self.chains.readable, clock=clock
         )
-        ending = Ending(self.db, ctx.events, revocations_of(ctx), clock, token_ttl_s=config.access_ttl_s)
+        self.revocations = revocations_of(ctx)
+        ending = Ending(self.db, ctx.events, self.revocations, clock, token_ttl_s=config.access_ttl_s)
         identity = Identity(
             db=self.db,
             keys=self.keys,
@@ -91,20 +97,22 @@ class AuthPlugin:
         limit, cookies = RequestLimit(config.requests_per_minute, clock), Cookies(origin)
         self.service = AuthService(self.keys, self.chains, gates, decider)
         self.accounts = AccountsService(api_keys, ending, wallets)
+        self.nft = NftService(self.chains, Collections(self.chains, self.db, clock))
         self._routes = [
             *AuthRoutes(identity, proofs, self.keys, limit, cookies).routes(),
             *AccountRoutes(identity, proofs, wallets, api_keys, limit, cookies).routes(),
             *KeyRoutes(self.keys).routes(),
+            *NftRoutes(self.nft, RequestLimit(config.requests_per_minute, clock)).routes(),
         ]
         self._schemes = (Siwe(), PersonalMessage(), TypedData(), Siws(), SolanaMessage())
         local_admin = LocalAdmin(ctx.settings.data_dir, db=self.db, ending=ending, clock=clock)
         self._local_admin = [local_admin] if ctx.settings.is_embedded else []
-        self._erc721 = Erc721Reader(self.chains).kind()
+        self._kinds = (Erc721Reader(self.chains).kind(), *FungibleReader(self.chains).kinds())
         self._blocked = BlockedWallets(config.blocked_addresses)
 
     @hookimpl
     def collect_services(self) -> Sequence[Offer[Any]]:
-        return [Offer(AUTH, self.service), Offer(ACCOUNTS, self.accounts)]
+        return [Offer(AUTH, self.service), Offer(ACCOUNTS, self.accounts), Offer(NFT, self.nft)]
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
@@ -125,7 +133,7 @@ class AuthPlugin:
 
     @hookimpl
     def collect_requirement_kinds(self) -> Sequence[RequirementKind]:
-        return [self._erc721]
+        return self._kinds
 
     @hookimpl
     def collect_signature_schemes(self) -> Sequence[SignatureScheme]:
@@ -149,7 +157,7 @@ PLUGIN = PluginInfo(
     name="auth",
     summary="Wallet sign-in, tokens, and the gate that decides who may watch.",
     build=AuthPlugin,
-    offers=(AUTH, ACCOUNTS),
+    offers=(AUTH, ACCOUNTS, NFT),
     needs=(METADATA,),
     may_need=(DEVCHAIN,),
     tells=(GATE_CHANGED, AUTH_SESSION_ENDED, AUTH_REVOKED),

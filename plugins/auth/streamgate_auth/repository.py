@@ -94,10 +94,6 @@ def add_keys(session: Session, keys: Iterable[StoredKey]) -> None:
         session.execute(insert_into(session, KeyRow).values(**attrs.asdict(key)).on_conflict_do_nothing())
 
 
-def set_wrapped(session: Session, kid: str, wrapped: bytes) -> None:
-    session.execute(update(KeyRow).where(KeyRow.kid == kid).values(wrapped=wrapped))
-
-
 def delete_keys(session: Session, kids: Iterable[str]) -> None:
     session.execute(delete(KeyRow).where(KeyRow.kid.in_(list(kids))))
 

@@ -20,9 +20,10 @@ from streamgate.settings import Secret
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.wallets import Wallet
 from streamgate_auth.config import ChainSettings
-from streamgate_auth.evm.chain import CALL_GAS, Chain, EthCall, Read, Returned, Reverted, Unread
+from streamgate_auth.evm.chain import Chain, Read
 from streamgate_auth.evm.chains import Chains
 from streamgate_auth.evm.erc721 import Erc721, Erc721Reader
+from streamgate_auth.evm.reads import CALL_GAS, EthCall, Returned, Reverted, Unread
 from streamgate_auth.evm.rpc import Endpoint, RpcError
 
 CONTRACT = "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"

@@ -14,13 +14,16 @@ from streamgate.contracts.hooks import Leaf, RequirementKind
 from streamgate.sdk.clock import SYSTEM_CLOCK
 from streamgate_auth.evm.chains import Chains
 from streamgate_auth.evm.erc721 import Erc721Reader
-from streamgate_auth.gate.evaluate import all_of, any_of, explain, negate
-from streamgate_auth.gate.nodes import Group, Node, Not, describe, leaf_keys, paths, requirements, to_rule
+from streamgate_auth.evm.fungible import FungibleReader
+from streamgate_auth.gate.evaluate import all_of, any_of, at_least, explain, negate
+from streamgate_auth.gate.nodes import AtLeast, Group, Node, Not, describe, leaf_keys, paths, requirements, to_rule
 from streamgate_auth.gate.parse import MAX_DEPTH, MAX_NODES, parse_rule
 from streamgate_auth.gate.read import read_leaves
 
 CONTRACT = "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"
 PASS: dict[str, Any] = {"erc721": {"chain": "eip155:1", "contract": CONTRACT}}
+ITEMS: dict[str, Any] = {"erc1155": {"chain": "eip155:1", "contract": CONTRACT, "token_id": "7"}}
+COINS: dict[str, Any] = {"erc20": {"chain": "eip155:1", "contract": CONTRACT, "min": "5"}}
 OUTCOMES: tuple[Outcome, ...] = ("holds", "does_not_hold", "unknown")
 
 
@@ -36,7 +39,9 @@ def never_read(leaf: Leaf) -> Any:
 AGE = RequirementKind(
     name="age", summary="", params=Age, describe=lambda params: f"is {params.years} or older", read=never_read
 )
-KINDS = {"erc721": Erc721Reader(Chains({}, None, SYSTEM_CLOCK)).kind(), "age": AGE}
+CHAINS = Chains({}, None, SYSTEM_CLOCK)
+OURS = (Erc721Reader(CHAINS).kind(), *FungibleReader(CHAINS).kinds())
+KINDS = {kind.name: kind for kind in (*OURS, AGE)}
 
 
 def parse(rule: object) -> Node:
@@ -83,8 +88,26 @@ def test_public_stands_alone() -> None:
         ({"not": [PASS]}, "gate.not"),
         ({"not": {}}, "gate.not"),
         ({"none": [PASS]}, "gate.none"),
-        ({"at_least": {"count": 1, "of": [PASS]}}, "gate.at_least"),
-        ({"any": [PASS, {"erc20": {}}]}, "gate.any[1].erc20"),
+        ({"at_least": [PASS]}, "gate.at_least"),
+        ({"at_least": {"of": [PASS]}}, "gate.at_least"),
+        ({"at_least": {"count": 1, "of": [PASS], "x": 1}}, "gate.at_least"),
+        ({"at_least": {"count": 0, "of": [PASS]}}, "gate.at_least.count"),
+        ({"at_least": {"count": 2, "of": [PASS]}}, "gate.at_least.count"),
+        ({"at_least": {"count": -1, "of": [PASS]}}, "gate.at_least.count"),
+        ({"at_least": {"count": True, "of": [PASS]}}, "gate.at_least.count"),
+        ({"at_least": {"count": 1.0, "of": [PASS]}}, "gate.at_least.count"),
+        ({"at_least": {"count": "1", "of": [PASS]}}, "gate.at_least.count"),
+        ({"at_least": {"count": 1, "of": PASS}}, "gate.at_least.of"),
+        ({"at_least": {"count": 1, "of": [PASS, {"public": {}}]}}, "gate.at_least.of[1].public"),
+        ({"any": [PASS, {"spl": {}}]}, "gate.any[1].spl"),
+        ({"erc1155": {"chain": "eip155:1", "contract": CONTRACT}}, "gate.erc1155.token_id"),
+        ({"erc1155": {"chain": "eip155:1", "contract": CONTRACT, "token_id": None}}, "gate.erc1155.token_id"),
+        ({"erc1155": {"chain": "eip155:1", "contract": CONTRACT, "token_id": "x"}}, "gate.erc1155.token_id"),
+        ({"erc20": {"chain": "eip155:1", "contract": CONTRACT, "min": "1.5"}}, "gate.erc20.min"),
+        ({"erc20": {"chain": "eip155:1", "contract": CONTRACT, "token_id": "1"}}, "gate.erc20.token_id"),
+        ({"native": {"chain": "eip155:1", "min": "0"}}, "gate.native.min"),
+        ({"native": {"chain": "eip155:1", "contract": CONTRACT}}, "gate.native.contract"),
+        ({"native": {"chain": "solana:mainnet"}}, "gate.native.chain"),
         ({"any": [{"all": [PASS, 5]}]}, "gate.any[0].all[1]"),
         ({"erc721": {"chain": "eip155:1"}}, "gate.erc721.contract"),
         ({"erc721": {"chain": "eip155:1", "contract": CONTRACT, "owner": 1}}, "gate.erc721.owner"),
@@ -143,6 +166,14 @@ def test_words_paths_and_leaf_keys() -> None:
     certain = {"erc721": {**PASS["erc721"], "token_id": "7"}}
     assert describe(parse(several)) == f"holds at least 3 tokens of {CONTRACT} on eip155:1"
     assert describe(parse(certain)) == f"holds token 7 of {CONTRACT} on eip155:1"
+    two = parse({"any": [{"at_least": {"count": 2, "of": [PASS, {"age": {"years": 18}}, ITEMS]}}, COINS]})
+    assert describe(two) == (
+        f"(at least 2 of: ({one}); (is 18 or older); (holds at least 1 of token 7 of {CONTRACT} on eip155:1)) "
+        f"or holds at least 5 base units of {CONTRACT} on eip155:1"
+    )
+    assert list(paths(two, "gate"))[:2] == ["gate.any[0].at_least.of[0].erc721", "gate.any[0].at_least.of[1].age"]
+    assert len(leaf_keys(two)) == 1
+    assert leaf_keys(parse({"native": {"chain": "eip155:1"}})) == ()
 
 
 # --- logic ------------------------------------------------------------------------------------------
@@ -167,26 +198,75 @@ def test_kleenes_tables(a: Outcome, b: Outcome, either: Outcome, both: Outcome) 
     assert (any_of([a, b]), all_of([a, b])) == (either, both)
 
 
+# Of three, so many hold, so many are unknown, the rest fail: at least 1, 2, 3 of them.
+AT_LEAST = [
+    (3, 0, (T, T, T)),
+    (2, 1, (T, T, U)),
+    (2, 0, (T, T, F)),
+    (1, 2, (T, U, U)),
+    (1, 1, (T, U, F)),
+    (1, 0, (T, F, F)),
+    (0, 3, (U, U, U)),
+    (0, 2, (U, U, F)),
+    (0, 1, (U, F, F)),
+    (0, 0, (F, F, F)),
+]
+
+
+@pytest.mark.parametrize(("hold", "unknown", "expected"), AT_LEAST)
+def test_at_least_so_many(hold: int, unknown: int, expected: tuple[Outcome, ...]) -> None:
+    outcomes: list[Outcome] = [*[T] * hold, *[U] * unknown, *[F] * (3 - hold - unknown)]  # type: ignore[list-item]
+    assert tuple(at_least(count, outcomes) for count in (1, 2, 3)) == expected
+    assert at_least(1, outcomes) == any_of(outcomes)
+    assert at_least(3, outcomes) == all_of(outcomes)
+
+
 def test_not_keeps_unknown() -> None:
     assert [negate(outcome) for outcome in OUTCOMES] == ["does_not_hold", "holds", "unknown"]
 
 
-LEAVES = st.just(PASS)
-RULES = st.recursive(
-    LEAVES,
-    lambda inner: st.one_of(
-        st.lists(inner, min_size=1, max_size=3).map(lambda parts: {"any": parts}),
-        st.lists(inner, min_size=1, max_size=3).map(lambda parts: {"all": parts}),
-        inner.map(lambda part: {"not": part}),
+numbers = st.integers(0, 2**256 - 1).map(str)
+amounts = st.integers(1, 2**256 - 1).map(str)
+chains = st.integers(1, 2**40).map(lambda number: f"eip155:{number}")
+contracts = st.integers(1, 2**160 - 1).map(lambda number: f"0x{number:040x}")
+LEAVES = st.one_of(
+    st.fixed_dictionaries({"chain": chains, "contract": contracts, "min": amounts}).map(lambda p: {"erc721": p}),
+    st.fixed_dictionaries({"chain": chains, "contract": contracts, "token_id": numbers}).map(lambda p: {"erc721": p}),
+    st.fixed_dictionaries({"chain": chains, "contract": contracts, "token_id": numbers, "min": amounts}).map(
+        lambda p: {"erc1155": p}
     ),
-    max_leaves=8,
-).filter(lambda rule: _depth(rule) <= MAX_DEPTH)
+    st.fixed_dictionaries({"chain": chains, "contract": contracts, "min": amounts}).map(lambda p: {"erc20": p}),
+    st.fixed_dictionaries({"chain": chains, "min": amounts}).map(lambda p: {"native": p}),
+    st.just({"age": {"years": 18}}),
+)
+
+
+def _several(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    parts = st.lists(inner, min_size=1, max_size=3)
+    return st.one_of(
+        parts.map(lambda parts: {"any": parts}),
+        parts.map(lambda parts: {"all": parts}),
+        parts.flatmap(lambda of: st.integers(1, len(of)).map(lambda count: {"at_least": {"count": count, "of": of}})),
+        inner.map(lambda part: {"not": part}),
+    )
+
+
+RULES = st.recursive(LEAVES, _several, max_leaves=8).filter(lambda rule: _depth(rule) <= MAX_DEPTH)
 
 
 def _depth(rule: Any) -> int:
-    ((_, inner),) = rule.items()
-    parts = inner if isinstance(inner, list) else [inner] if "erc721" not in rule else []
+    ((name, inner),) = rule.items()
+    parts = {"any": inner, "all": inner, "not": [inner]}.get(name, inner["of"] if name == "at_least" else [])
     return 1 + max(map(_depth, parts), default=0)
+
+
+@given(RULES)
+def test_what_is_stored_reads_as_itself(rule: object) -> None:
+    stored = to_rule(parse(rule))
+    again = parse(stored)
+    assert to_rule(again) == stored
+    assert describe(again) == describe(parse(rule))
+    assert list(paths(again, "gate")) == list(paths(parse(rule), "gate"))
 
 
 def classic(node: Node, values: dict[Any, bool]) -> bool:
@@ -196,6 +276,8 @@ def classic(node: Node, values: dict[Any, bool]) -> bool:
             return any(classic(part, values) for part in parts)
         case Group(parts=parts):
             return all(classic(part, values) for part in parts)
+        case AtLeast(count=count, parts=parts):
+            return sum(classic(part, values) for part in parts) >= count
         case Not(part=part):
             return not classic(part, values)
     return values[node]

@@ -8,7 +8,6 @@ What could not be read by any endpoint is `Unread`, never a value. Nothing is ke
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
@@ -16,32 +15,12 @@ from loguru import logger
 
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.evm import ChainId, chain_number
+from streamgate_auth.evm.reads import ChainRead, Returned, Reverted, Unread
 from streamgate_auth.evm.rpc import Answer, Endpoint, EndpointFault, Question, RpcError, parse_quantity
 from streamgate_auth.metrics import RPC_CALLS, RPC_SECONDS
 
 GATHER_S = 0.001
-CALL_GAS = 1_000_000  # a contract that loops runs into this, not into the node's own limit
-MAX_RESULT_CHARS = 2 + 2 * 1024
 AVOID_S = 10.0  # an endpoint that failed is asked last for so long
-_HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
-
-
-@attrs.frozen
-class EthCall:
-    """`eth_call`: contract and call data, both `0x` hex."""
-
-    to: str
-    data: str
-
-
-@attrs.frozen
-class Returned:
-    data: bytes
-
-
-@attrs.frozen
-class Reverted:
-    """The contract refused the call."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,13 +32,6 @@ class Read:
     confirmed: Returned | Reverted
     block_number: int
     read_at_s: float
-
-
-@attrs.frozen
-class Unread:
-    """No endpoint could say; `reason` is for people."""
-
-    reason: str
 
 
 @attrs.define(eq=False)
@@ -87,12 +59,12 @@ class Chain:
         self._clock = clock
         self._confirmations = confirmations
         self._batch_size = batch_size
-        self._wanted: dict[EthCall, _Wanted] = {}
+        self._wanted: dict[ChainRead, _Wanted] = {}
         self._failed_at_s: dict[int, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def call(self, call: EthCall, *, min_block: int = 0) -> Read | Unread:
+    async def call(self, call: ChainRead, *, min_block: int = 0) -> Read | Unread:
         """The answer at a block that is `min_block` or later. Never raises for what endpoints do."""
         loop = asyncio.get_running_loop()
         wanted = self._wanted.get(call)
@@ -121,7 +93,7 @@ class Chain:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _read(self, wanted: dict[EthCall, _Wanted]) -> None:
+    async def _read(self, wanted: dict[ChainRead, _Wanted]) -> None:
         """Each endpoint in turn is asked for what the ones before it could not say."""
         reason = "no endpoint is configured"
         try:
@@ -153,7 +125,7 @@ class Chain:
 
         return sorted(range(len(self._endpoints)), key=is_avoided)
 
-    async def _ask(self, endpoint: Endpoint, wanted: Mapping[EthCall, _Wanted]) -> dict[EthCall, Read | Unread]:
+    async def _ask(self, endpoint: Endpoint, wanted: Mapping[ChainRead, _Wanted]) -> dict[ChainRead, Read | Unread]:
         """Raises EndpointFault: nothing of it can be used."""
         read_at_s = self._clock.now_s()
         identity, head = await self._timed(endpoint, [Question("eth_chainId"), Question("eth_blockNumber")])
@@ -162,7 +134,7 @@ class Chain:
         block_number = parse_quantity(head)
         confirmed_number = max(0, block_number - self._confirmations)
         calls = [call for call, each in wanted.items() if each.min_block <= block_number]
-        found: dict[EthCall, Read | Unread] = {call: Unread("it is behind") for call in wanted}
+        found: dict[ChainRead, Read | Unread] = {call: Unread("it is behind") for call in wanted}
         if calls:
             latest = await self._call_at(endpoint, calls, block_number)
             confirmed = latest if not self._confirmations else await self._call_at(endpoint, calls, confirmed_number)
@@ -182,23 +154,11 @@ class Chain:
         return answers
 
     async def _call_at(
-        self, endpoint: Endpoint, calls: Iterable[EthCall], block_number: int
-    ) -> dict[EthCall, Returned | Reverted | Unread]:
+        self, endpoint: Endpoint, calls: Iterable[ChainRead], block_number: int
+    ) -> dict[ChainRead, Returned | Reverted | Unread]:
         calls = tuple(calls)
-        questions = [
-            Question("eth_call", ({"to": call.to, "data": call.data, "gas": hex(CALL_GAS)}, hex(block_number)))
-            for call in calls
-        ]
-        answers = await self._timed(endpoint, questions)
-        return {call: _result(answer) for call, answer in zip(calls, answers, strict=True)}
-
-
-def _result(answer: Answer | RpcError) -> Returned | Reverted | Unread:
-    if isinstance(answer, RpcError):
-        return Reverted() if answer.is_revert else Unread(f"error {answer.code}")
-    if not isinstance(answer, str) or len(answer) > MAX_RESULT_CHARS or not _HEX.fullmatch(answer):
-        return Unread("the result is not of a call's form")
-    return Returned(bytes.fromhex(answer[2:]))
+        answers = await self._timed(endpoint, [call.question(hex(block_number)) for call in calls])
+        return {call: call.result(answer) for call, answer in zip(calls, answers, strict=True)}
 
 
 def _read_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from streamgate.contracts.gate import Explanation, Outcome, Reading
-from streamgate_auth.gate.nodes import Group, Node, Not, Public, Requirement, describe
+from streamgate_auth.gate.nodes import AtLeast, Group, Node, Not, Public, Requirement, describe
 
 _OPPOSITE: Mapping[Outcome, Outcome] = {
     "holds": "does_not_hold",
@@ -24,6 +24,13 @@ def all_of(outcomes: Iterable[Outcome]) -> Outcome:
     """Fails if one fails; else unknown if one is unknown."""
     seen = set(outcomes)
     return "does_not_hold" if "does_not_hold" in seen else "unknown" if "unknown" in seen else "holds"
+
+
+def at_least(count: int, outcomes: Iterable[Outcome]) -> Outcome:
+    """Holds if so many hold; fails if they could not even if all that is unknown held; else unknown."""
+    seen = list(outcomes)
+    hold, unknown = seen.count("holds"), seen.count("unknown")
+    return "holds" if hold >= count else "unknown" if hold + unknown >= count else "does_not_hold"
 
 
 def negate(outcome: Outcome) -> Outcome:
@@ -48,6 +55,17 @@ def explain(node: Node, readings: Mapping[Requirement, Reading]) -> Explanation:
             merge = any_of if kind == "any" else all_of
             outcome = merge(part.outcome for part in explained)
             return Explanation(kind=kind, outcome=outcome, text=describe(node), parts=explained)
+        case AtLeast(count=count, parts=parts):
+            explained = tuple(explain(part, readings) for part in parts)
+            outcomes = [part.outcome for part in explained]
+            return Explanation(
+                kind="at_least",
+                outcome=at_least(count, outcomes),
+                text=describe(node),
+                needed=str(count),
+                held=str(outcomes.count("holds")),
+                parts=explained,
+            )
 
 
 def _explain_leaf(leaf: Requirement, reading: Reading) -> Explanation:

@@ -28,6 +28,14 @@ class Group:
 
 
 @attrs.frozen(eq=False)
+class AtLeast:
+    """`count` parts are enough, 1 to as many as there are. A part written twice counts twice: it says what it says."""
+
+    count: int
+    parts: tuple[Node, ...]
+
+
+@attrs.frozen(eq=False)
 class Not:
     part: Node
 
@@ -37,7 +45,7 @@ class Public:
     """Everybody, signed in or not; stands alone at the root."""
 
 
-Node = Requirement | Group | Not | Public
+Node = Requirement | Group | AtLeast | Not | Public
 
 
 def requirements(node: Node) -> Iterator[Requirement]:
@@ -45,7 +53,7 @@ def requirements(node: Node) -> Iterator[Requirement]:
     match node:
         case Requirement():
             yield node
-        case Group(parts=parts):
+        case Group(parts=parts) | AtLeast(parts=parts):
             for part in parts:
                 yield from requirements(part)
         case Not(part=part):
@@ -62,6 +70,9 @@ def paths(node: Node, root: str) -> Iterator[str]:
         case Group(kind=name, parts=parts):
             for index, part in enumerate(parts):
                 yield from paths(part, f"{root}.{name}[{index}]")
+        case AtLeast(parts=parts):
+            for index, part in enumerate(parts):
+                yield from paths(part, f"{root}.at_least.of[{index}]")
         case Not(part=part):
             yield from paths(part, f"{root}.not")
         case Public():
@@ -81,6 +92,8 @@ def to_rule(node: Node) -> Rule:
             return {kind.name: attrs.asdict(kind.canonical(params))}
         case Group(kind=name, parts=parts):
             return {name: [to_rule(part) for part in parts]}
+        case AtLeast(count=count, parts=parts):
+            return {"at_least": {"count": count, "of": [to_rule(part) for part in parts]}}
         case Not(part=part):
             return {"not": to_rule(part)}
         case Public():
@@ -96,10 +109,15 @@ def describe(node: Node) -> str:
             return describe(only)
         case Group(kind=kind, parts=parts):
             joint = " or " if kind == "any" else " and "
-            return joint.join(
-                f"({describe(p)})" if isinstance(p, Group) and len(p.parts) > 1 else describe(p) for p in parts
-            )
+            return joint.join(f"({describe(part)})" if _is_joined(part) else describe(part) for part in parts)
+        case AtLeast(count=count, parts=parts):
+            return f"at least {count} of: {'; '.join(f'({describe(part)})' for part in parts)}"
         case Not(part=part):
             return f"not ({describe(part)})"
         case Public():
             return "everybody"
+
+
+def _is_joined(node: Node) -> bool:
+    """Whether its words would run into those around it."""
+    return isinstance(node, AtLeast) or (isinstance(node, Group) and len(node.parts) > 1)

@@ -9,12 +9,12 @@ from streamgate.contracts.gate import GateInvalid
 from streamgate.contracts.hooks import RequirementKind
 from streamgate.errors import FieldError, Invalid
 from streamgate.web.structure import structure
-from streamgate_auth.gate.nodes import Group, Node, Not, Public, Requirement
+from streamgate_auth.gate.nodes import AtLeast, Group, Node, Not, Public, Requirement
 
 MAX_DEPTH = 8
 MAX_NODES = 64
 MAX_NAME_CHARS = 64  # of somebody's key that is shown back
-OPERATORS = ("any", "all", "not", "public")
+OPERATORS = ("any", "all", "at_least", "not", "public")
 ROOT = "gate"
 
 
@@ -62,6 +62,8 @@ class _Parser:
         match name:
             case "any" | "all":
                 return self._group(cast(Literal["any", "all"], name), inner, path, depth)
+            case "at_least":
+                return self._at_least(inner, path, depth)
             case "not":
                 part = self.node(inner, path, depth=depth + 1)
                 return None if part is None else Not(part)
@@ -78,6 +80,15 @@ class _Parser:
         parts = [self.node(part, f"{path}[{index}]", depth=depth + 1) for index, part in enumerate(inner)]
         whole = tuple(part for part in parts if part is not None)
         return Group(name, whole) if len(whole) == len(parts) else None
+
+    def _at_least(self, inner: object, path: str, depth: int) -> Node | None:
+        if not isinstance(inner, dict) or set(inner) != {"count", "of"}:
+            return self._fault(path, 'must be {"count": …, "of": […]}')
+        group = self._group("any", inner["of"], f"{path}.of", depth)
+        count, parts = inner["count"], inner["of"]
+        if type(count) is not int or not 1 <= count <= (len(parts) if isinstance(parts, list) else 1):
+            return self._fault(f"{path}.count", "must be a whole number from 1 to as many as there are")
+        return AtLeast(count, group.parts) if isinstance(group, Group) else None
 
     def _public(self, inner: object, path: str, depth: int) -> Node | None:
         if depth != 1:

@@ -1,0 +1,253 @@
+"""One's own account: where one is signed in, and which wallets are one's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+
+from streamgate.context import Actor
+from streamgate.contracts.audit import AUDITED, AuditEntry
+from streamgate.contracts.auth import ACCOUNTS, WalletsQuery
+from streamgate.contracts.events import AUTH_SESSION_ENDED, SignInEnded
+from streamgate.events import Received, on_group
+from streamgate.testing.house import House, house
+from streamgate.testing.wallets import Wallet
+from tests.plugins.auth.people import (
+    SCHEMES,
+    SolanaWallet,
+    actor_of,
+    answer_to,
+    kernel_settings,
+    sign_in_by,
+    until,
+    wallet_for,
+)
+
+ALICE, SECOND, BOB = Wallet.named("alice"), Wallet.named("alice's second"), Wallet.named("bob")
+SOLANA = SolanaWallet.named("alice")
+PREFIX = "/api/v1/auth"
+
+
+@attrs.define
+class Heard:
+    """What others hear of auth."""
+
+    ended: list[SignInEnded] = attrs.field(factory=list)
+    audit: list[AuditEntry] = attrs.field(factory=list)
+
+    async def on_ended(self, event: Received[SignInEnded]) -> None:
+        self.ended.append(event.body)
+
+    async def on_audited(self, event: Received[AuditEntry]) -> None:
+        self.audit.append(event.body)
+
+    def acts(self) -> list[tuple[str, str]]:
+        return [(entry.act, entry.who) for entry in self.audit if entry.act != "http"]
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+async def home(tmp_path: Any, heard: Heard) -> AsyncIterator[House]:
+    subscriptions = [
+        on_group(AUTH_SESSION_ENDED, heard.on_ended, group="tests"),
+        on_group(AUDITED, heard.on_audited, group="tests"),
+    ]
+    settings = kernel_settings(tmp_path)
+    async with house(tmp_path, ["metadata", "auth"], settings=settings, subscriptions=subscriptions) as home:
+        yield home
+
+
+async def link(client: httpx.AsyncClient, wallet: Any, scheme: str) -> httpx.Response:
+    body = {"address": wallet.address, "scheme": scheme}
+    asked = (await client.post(f"{PREFIX}/wallets/challenge", json=body)).json()
+    return await client.post(f"{PREFIX}/wallets", json=answer_to(asked, wallet))
+
+
+async def items(client: httpx.AsyncClient, what: str) -> list[dict[str, Any]]:
+    answer = await client.get(f"{PREFIX}/{what}")
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+# --- sign-ins ---------------------------------------------------------------------------------------
+
+
+async def test_sign_ins_are_listed_and_ended_one_by_one(home: House, http: httpx.AsyncClient, heard: Heard) -> None:
+    http.headers["User-Agent"] = "Phone" + "x" * 300
+    phone, laptop = actor_of(await sign_in_by(http, ALICE, "siwe")), await sign_in_by(http, ALICE, "eip712")
+    other = actor_of(await sign_in_by(http, BOB, "siwe"))
+    async with home.client(actor_of(laptop)) as me:
+        listed = await items(me, "sessions")
+        by_id = {each["session_id"]: each for each in listed}
+        assert set(by_id) == {phone.credential, actor_of(laptop).credential}
+        assert [each["current"] for each in listed].count(True) == 1
+        assert by_id[actor_of(laptop).credential]["current"]
+        assert by_id[phone.credential]["user_agent"] == "Phone" + "x" * 195
+        assert by_id[actor_of(laptop).credential]["scheme"] == "eip712"
+        for somebody_elses in (other.credential, "a_unknown"):
+            answer = await me.delete(f"{PREFIX}/sessions/{somebody_elses}")
+            assert (answer.status_code, answer.json()["code"]) == (404, "auth.session_not_found")
+        assert (await me.delete(f"{PREFIX}/sessions/{phone.credential}")).status_code == 204
+        assert (await me.delete(f"{PREFIX}/sessions/{phone.credential}")).status_code == 404
+        assert [each["session_id"] for each in await items(me, "sessions")] == [actor_of(laptop).credential]
+    await until(lambda: len(heard.ended) == 1)
+    assert heard.ended == [
+        SignInEnded(subject_id=phone.credential, revision=1, user_id=phone.user_id, reason="revoked")
+    ]
+    await until(lambda: ("auth.session_revoked", phone.user_id) in heard.acts())
+    assert heard.acts().count(("auth.signed_in", phone.user_id)) == 2
+
+
+async def test_logging_out_everywhere_ends_all_of_ones_own(home: House, http: httpx.AsyncClient, heard: Heard) -> None:
+    mine = [await sign_in_by(http, ALICE, "siwe") for _ in range(3)]
+    other = await sign_in_by(http, BOB, "siwe")
+    body = {"refresh_token": mine[0]["refresh_token"], "everywhere": True}
+    assert (await http.post(f"{PREFIX}/logout", json=body)).status_code == 204
+    for signed_in in mine:
+        answer = await http.post(f"{PREFIX}/refresh", json={"refresh_token": signed_in["refresh_token"]})
+        assert answer.status_code == 401
+    assert (await http.post(f"{PREFIX}/refresh", json={"refresh_token": other["refresh_token"]})).status_code == 200
+    again = await sign_in_by(http, ALICE, "siwe")
+    # A token of a sign-in that is over ends nothing more.
+    assert (await http.post(f"{PREFIX}/logout", json=body)).status_code == 204
+    assert (await http.post(f"{PREFIX}/refresh", json={"refresh_token": again["refresh_token"]})).status_code == 200
+    await until(lambda: len(heard.ended) == 3)
+    assert {each.reason for each in heard.ended} == {"logged_out"}
+
+
+async def test_a_reused_refresh_token_is_told(http: httpx.AsyncClient, heard: Heard) -> None:
+    signed_in = await sign_in_by(http, ALICE, "siwe")
+    for status in (200, 401):
+        answer = await http.post(f"{PREFIX}/refresh", json={"refresh_token": signed_in["refresh_token"]})
+        assert answer.status_code == status
+    await until(lambda: [each.reason for each in heard.ended] == ["refresh_reused"])
+    await until(lambda: ("auth.refresh_reused", signed_in["user_id"]) in heard.acts())
+
+
+async def test_verify_token_says_what_is_wrong(home: House, http: httpx.AsyncClient) -> None:
+    signed_in = await sign_in_by(http, ALICE, "siwe")
+
+    async def word(token: str) -> dict[str, Any]:
+        answer = await http.post(f"{PREFIX}/verify-token", json={"token": token})
+        assert answer.status_code == 200
+        found: dict[str, Any] = answer.json()
+        return found
+
+    token = signed_in["access_token"]
+    good = await word(token)
+    assert (good["valid"], good["subject"], good["audience"]) == (True, signed_in["user_id"], "streamgate:access")
+    assert (good["roles"], good["reason"]) == (["viewer"], None)
+    assert good["expires_at"].endswith("Z")
+    head, claims, signature = token.split(".")
+    assert (await word("garbage"))["reason"] == "malformed"
+    flipped = ("A" if claims[5] != "A" else "B").join((claims[:5], claims[6:]))
+    bad = await word(f"{head}.{flipped}.{signature}")
+    assert (bad["valid"], bad["reason"], bad["subject"]) == (False, "invalid", None)
+    assert not (await word(signed_in["refresh_token"]))["valid"]
+    await http.post(f"{PREFIX}/logout", json={"refresh_token": signed_in["refresh_token"]})
+    over = await word(token)
+    assert (over["valid"], over["reason"], over["subject"]) == (False, "revoked", signed_in["user_id"])
+
+
+# --- wallets ----------------------------------------------------------------------------------------
+
+
+async def test_wallets_are_linked_by_their_signatures(home: House, http: httpx.AsyncClient, heard: Heard) -> None:
+    me = actor_of(await sign_in_by(http, ALICE, "siwe"))
+    wallets = {scheme: wallet_for(scheme, f"another for {scheme}") for scheme in SCHEMES}
+    async with home.client(me) as client:
+        for scheme, wallet in wallets.items():
+            answer = await link(client, wallet, scheme)
+            assert answer.status_code == 201, answer.text
+            assert (answer.json()["address"], answer.json()["primary"]) == (wallet.address, False)
+        listed = [each["address"] for each in await items(client, "wallets")]
+        assert listed == [ALICE.address, *(wallet.address for wallet in wallets.values())]
+    for scheme, wallet in wallets.items():
+        assert (await sign_in_by(http, wallet, scheme))["user_id"] == me.user_id
+    await until(lambda: heard.acts().count(("auth.wallet_linked", me.user_id)) == len(SCHEMES))
+
+
+async def test_a_linking_signature_signs_nobody_in_nor_the_other_way_round(
+    home: House, http: httpx.AsyncClient
+) -> None:
+    me, other = [actor_of(await sign_in_by(http, wallet, "siwe")) for wallet in (ALICE, BOB)]
+    async with home.client(me) as client, home.client(other) as bobs:
+        asked = (await client.post(f"{PREFIX}/wallets/challenge", json={"address": SECOND.address})).json()
+        assert f"Link this wallet to the StreamGate account {me.user_id}" in asked["message"]
+        body = answer_to(asked, SECOND)
+        for stolen in (http.post(f"{PREFIX}/verify-signature", json=body), bobs.post(f"{PREFIX}/wallets", json=body)):
+            answer = await stolen
+            assert (answer.status_code, answer.json()["code"]) == (401, "auth.challenge_invalid")
+        plain = (await http.post(f"{PREFIX}/challenge", json={"address": SECOND.address})).json()
+        answer = await client.post(f"{PREFIX}/wallets", json=answer_to(plain, SECOND))
+        assert (answer.status_code, answer.json()["code"]) == (401, "auth.challenge_invalid")
+        wrong = await client.post(f"{PREFIX}/wallets", json={**body, "signature": ALICE.sign(asked["message"])})
+        assert wrong.json()["code"] == "auth.signature_invalid"
+        answers = await asyncio.gather(*(client.post(f"{PREFIX}/wallets", json=body) for _ in range(3)))
+        assert sorted(answer.status_code for answer in answers) == [201, 401, 401]
+
+
+async def test_somebody_elses_wallet_is_not_taken(home: House, http: httpx.AsyncClient) -> None:
+    me, _ = [actor_of(await sign_in_by(http, wallet, "siwe")) for wallet in (ALICE, BOB)]
+    async with home.client(me) as client:
+        answer = await link(client, BOB, "siwe")
+        assert (answer.status_code, answer.json()["code"]) == (409, "auth.wallet_taken")
+        assert (await link(client, ALICE, "siwe")).status_code == 201  # one's own: nothing changes
+        assert len(await items(client, "wallets")) == 1
+
+
+async def test_the_primary_wallet_is_chosen_and_the_last_one_stays(home: House, http: httpx.AsyncClient) -> None:
+    me = actor_of(await sign_in_by(http, ALICE, "siwe"))
+    stranger = actor_of(await sign_in_by(http, BOB, "siwe"))
+    async with home.client(me) as client:
+        for wallet, scheme in ((SECOND, "eip712"), (SOLANA, "siws")):
+            assert (await link(client, wallet, scheme)).status_code == 201
+        assert (await client.put(f"{PREFIX}/wallets/{SOLANA.address}/primary")).status_code == 204
+        assert (await items(client, "wallets"))[0]["address"] == SOLANA.address
+        found = await home.services.get(ACCOUNTS).wallets_of(WalletsQuery(user_ids=("nobody", me.user_id)))
+        assert [person.addresses[:1] for person in found.people] == [(), (SOLANA.address,)]
+        for path in (f"wallets/{BOB.address}", "wallets/0x12"):
+            assert (await client.delete(f"{PREFIX}/{path}")).status_code in (404, 422)
+            assert (await client.put(f"{PREFIX}/{path}/primary")).status_code in (404, 422)
+        theirs = await sign_in_by(http, SECOND, "siwe")
+        assert (await client.delete(f"{PREFIX}/wallets/{SOLANA.address}")).status_code == 204
+        assert (await items(client, "wallets"))[0]["address"] == ALICE.address
+        assert (await client.delete(f"{PREFIX}/wallets/{SECOND.address.lower()}")).status_code == 204
+        answer = await client.delete(f"{PREFIX}/wallets/{ALICE.address}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "auth.last_wallet")
+    # What was signed in with it is over, and it is a stranger's from now on.
+    refreshed = await http.post(f"{PREFIX}/refresh", json={"refresh_token": theirs["refresh_token"]})
+    assert refreshed.status_code == 401
+    assert (await sign_in_by(http, SECOND, "siwe"))["user_id"] not in (me.user_id, stranger.user_id)
+
+
+async def test_nobody_and_no_api_key_manages_an_account(home: House) -> None:
+    key = Actor(kind="user", user_id="p_1", roles=("admin", "viewer"), credential="k_1", scopes=("admin",))
+    routes = [
+        ("GET", "sessions", None),
+        ("DELETE", "sessions/a_1", None),
+        ("GET", "wallets", None),
+        ("POST", "wallets/challenge", {"address": ALICE.address}),
+        ("POST", "wallets", {"challenge_id": "x", "signature": "x"}),
+        ("PUT", f"wallets/{ALICE.address}/primary", None),
+        ("DELETE", f"wallets/{ALICE.address}", None),
+        ("GET", "api-keys", None),
+        ("POST", "api-keys", {"name": "more"}),
+        ("DELETE", "api-keys/k_1", None),
+    ]
+    async with home.client() as nobody, home.client(key) as by_key:
+        for method, path, body in routes:
+            answer = await nobody.request(method, f"{PREFIX}/{path}", json=body)
+            assert (answer.status_code, answer.json()["code"]) == (401, "auth.required"), path
+            answer = await by_key.request(method, f"{PREFIX}/{path}", json=body)
+            assert (answer.status_code, answer.json()["code"]) == (403, "auth.key_not_allowed"), path
