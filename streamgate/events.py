@@ -189,18 +189,11 @@ def make_envelope(
 
 
 def _enclose(subject: str, body: Any, message_id: str, source: str, call: CallContext) -> bytes:
-    began_ns = time.time_ns()
-    plain = to_plain(body)
-    told = note_span(
-        f"publish {subject}",
-        "producer",
-        call.traceparent,
-        start_ns=began_ns,
-        attributes={"messaging.message.id": message_id},
-    )
+    about = {"messaging.message.id": message_id}
+    told = note_span(f"publish {subject}", "producer", call.traceparent, start_ns=time.time_ns(), attributes=about)
     envelope = Envelope(  # no deadline: what has happened is not late
         id=message_id,
-        body=plain,
+        body=to_plain(body),
         request_id=call.request_id,
         traceparent=told,
         actor=call.actor,
@@ -289,17 +282,12 @@ def _opened(
     event: EventType[Any] | Topic[Any], handler: Callable[[Received[Any]], Awaitable[None]], group: str
 ) -> Handler:
     async def run(received: Received[Any], call: CallContext) -> None:
-        began_s = time.perf_counter()
-        outcome = "failed"
-        try:
-            with use_call(call):
-                await handler(received)
-            outcome = "done"
-        except Reject:
-            outcome = "rejected"
-            raise
-        finally:
-            HANDLED.of(event.subject, group, outcome).observe(time.perf_counter() - began_s)
+        with use_call(call):
+            await handler(received)
+
+    def ended(duration_s: float, fault: BaseException | None) -> None:
+        outcome = "done" if fault is None else "rejected" if isinstance(fault, Reject) else "failed"
+        HANDLED.of(event.subject, group, outcome).observe(duration_s)
 
     async def handle(payload: bytes) -> None:
         try:
@@ -313,6 +301,6 @@ def _opened(
             event_id=envelope.id, body=body, actor=envelope.actor, request_id=envelope.request_id, name=event.name
         )
         about = {"messaging.message.id": envelope.id, "messaging.consumer.group.name": group}
-        await spanned(f"handle {event.subject}", "consumer", call, lambda step: run(received, step), about)
+        await spanned(f"handle {event.subject}", "consumer", call, lambda step: run(received, step), about, ended)
 
     return handle

@@ -21,7 +21,7 @@ from streamgate.context import CallContext, current_call, enter_call, leave_call
 from streamgate.envelope import Envelope
 from streamgate.errors import BadRequest, DeadlineExceeded, Internal, StreamgateError, Unavailable, error_from_wire
 from streamgate.telemetry.measures import Counts, Timings
-from streamgate.telemetry.tracing import is_traced, spanned
+from streamgate.telemetry.tracing import Ended, is_traced, spanned
 from streamgate.wire import from_plain, to_plain
 
 RETRY_PAUSE_S = 0.1
@@ -50,29 +50,36 @@ class MethodInfo:
     is_idempotent: bool
 
 
-class Seen:
-    """What is measured of one method on one road."""
+def _measured(what: str, road: str) -> Ended:
+    observe = CALLS.of(what, road).observe
 
-    __slots__ = ("_labels", "observe")
+    def ended(duration_s: float, fault: BaseException | None) -> None:
+        observe(duration_s)
+        if isinstance(fault, StreamgateError):
+            FAILED_CALLS.of(what, road, fault.code).add()
 
-    def __init__(self, what: str, road: str) -> None:
-        self._labels = (what, road)
-        self.observe = CALLS.of(what, road).observe
-
-    def failed(self, code: str) -> None:
-        FAILED_CALLS.of(*self._labels, code).add()
+    return ended
 
 
 def direct_road(info: MethodInfo, function: Call) -> Call:
     """A plain call, under a deadline."""
 
-    seen = Seen(info.what, "local")
+    ended = _measured(info.what, "local")
 
     async def call(*request: Any) -> Any:
         context = _with_deadline(info, current_call())
-        if not is_traced(context.traceparent):
-            return await _bounded(info, context, function, request, seen)
-        return await spanned(info.what, "internal", context, lambda step: _bounded(info, step, function, request, seen))
+        if is_traced(context.traceparent):
+            return await spanned(
+                info.what, "internal", context, lambda step: _bounded(info, step, function, request), ended=ended
+            )
+        began_s, fault = time.perf_counter(), None
+        try:
+            return await _bounded(info, context, function, request)
+        except StreamgateError as error:
+            fault = error
+            raise
+        finally:
+            ended(time.perf_counter() - began_s, fault)
 
     return call
 
@@ -97,25 +104,18 @@ def remote_road(info: MethodInfo, bus: Bus, subject: str, source: str) -> Call:
         except (DeadlineExceeded, Unavailable) as fault:
             raise type(fault)(f"{info.what}: {fault.detail}", retry_after_s=fault.retry_after_s) from fault
 
-    seen = Seen(info.what, "remote")
-
     async def ask_and_read(request: tuple[Any, ...], context: CallContext) -> Any:
-        began_s = time.perf_counter()
-        try:
-            if info.is_idempotent:
-                payload = await _ask_twice(lambda: ask(request, context), context)
-            else:
-                payload = await ask(request, context)
-            return _unwrap(info, payload)
-        except StreamgateError as fault:
-            seen.failed(fault.code)
-            raise
-        finally:
-            seen.observe(time.perf_counter() - began_s)
+        if info.is_idempotent:
+            payload = await _ask_twice(lambda: ask(request, context), context)
+        else:
+            payload = await ask(request, context)
+        return _unwrap(info, payload)
+
+    ended = _measured(info.what, "remote")
 
     async def call(*request: Any) -> Any:
         context = _with_deadline(info, current_call())
-        return await spanned(info.what, "client", context, lambda step: ask_and_read(request, step))
+        return await spanned(info.what, "client", context, lambda step: ask_and_read(request, step), ended=ended)
 
     return call
 
@@ -149,7 +149,7 @@ async def _ask_twice(ask: Callable[[], Awaitable[bytes]], context: CallContext) 
 def responder(info: MethodInfo, function: Call) -> Callable[[bytes], Awaitable[bytes]]:
     """Answers questions in wire form; never raises."""
 
-    seen = Seen(info.what, "served")
+    ended = _measured(info.what, "served")
 
     async def respond(payload: bytes) -> bytes:
         try:
@@ -158,7 +158,7 @@ def responder(info: MethodInfo, function: Call) -> Callable[[bytes], Awaitable[b
             logger.bind(method=info.what, error=repr(fault)).warning("question without an envelope")
             return _answer(Envelope(id=""), error=BadRequest(f"{info.what} was asked without an envelope"))
         try:
-            return _answer(question, body=to_plain(await _serve(info, function, question, seen)))
+            return _answer(question, body=to_plain(await _serve(info, function, question, ended)))
         except StreamgateError as fault:
             return _answer(question, error=fault)
         except Exception:
@@ -168,7 +168,7 @@ def responder(info: MethodInfo, function: Call) -> Callable[[bytes], Awaitable[b
     return respond
 
 
-async def _serve(info: MethodInfo, function: Call, question: Envelope, seen: Seen) -> Any:
+async def _serve(info: MethodInfo, function: Call, question: Envelope, ended: Ended) -> Any:
     context = CallContext(
         request_id=question.request_id,
         actor=question.actor,
@@ -176,12 +176,9 @@ async def _serve(info: MethodInfo, function: Call, question: Envelope, seen: See
         traceparent=question.traceparent,
     )
     request = () if info.request is None else (from_plain(info.request, question.body),)
+    about = {"streamgate.caller": question.source}
     return await spanned(
-        info.what,
-        "server",
-        context,
-        lambda step: _bounded(info, step, function, request, seen),
-        {"streamgate.caller": question.source},
+        info.what, "server", context, lambda step: _bounded(info, step, function, request), about, ended
     )
 
 
@@ -190,7 +187,7 @@ def _answer(question: Envelope, *, body: Any = None, error: StreamgateError | No
     return Envelope(id=question.id, request_id=question.request_id, body=body, error=wire).to_bytes()
 
 
-async def _bounded(info: MethodInfo, context: CallContext, function: Call, request: tuple[Any, ...], seen: Seen) -> Any:
+async def _bounded(info: MethodInfo, context: CallContext, function: Call, request: tuple[Any, ...]) -> Any:
     """Runs the method as part of that call, until its deadline; what it raises leaves as a StreamgateError.
 
     By hand what `use_call` and `asyncio.timeout` do: they would be two thirds of a local call's cost.
@@ -208,23 +205,18 @@ async def _bounded(info: MethodInfo, context: CallContext, function: Call, reque
     remaining_s = context.remaining_s()
     timer = None if remaining_s is None else asyncio.get_running_loop().call_later(remaining_s, expire)
     token = enter_call(context)
-    began_s = time.perf_counter()
     try:
         return await function(*request)
     except asyncio.CancelledError as fault:
         if has_expired and task.cancelling() - 1 <= cancellations:  # nobody else has cancelled us as well
-            seen.failed(DeadlineExceeded.code)
             raise DeadlineExceeded(f"{info.what} did not answer in time") from fault
         raise
-    except StreamgateError as fault:
-        seen.failed(fault.code)
+    except StreamgateError:
         raise
     except Exception as fault:
-        seen.failed(Internal.code)
         logger.bind(method=info.what, request_id=context.request_id).exception("service call failed")
         raise Internal() from fault
     finally:
-        seen.observe(time.perf_counter() - began_s)
         leave_call(token)
         if timer is not None:
             timer.cancel()

@@ -6,6 +6,7 @@ prometheus_client is imported at the first scrape, or by a plugin that counts wi
 from __future__ import annotations
 
 import asyncio
+import functools
 import platform
 import time
 from collections import deque
@@ -31,9 +32,7 @@ LAG_WINDOW_S = 15.0
 
 BUILD = Levels("streamgate_build_info", "Always 1; what runs.", ("version", "python", "mode", "service"))
 UPTIME = Levels("streamgate_uptime_seconds", "How long the process has been there.")
-LAG = Levels(
-    "streamgate_event_loop_lag_seconds", "The longest the event loop was late in the last 15 s."
-)
+LAG = Levels("streamgate_event_loop_lag_seconds", "The longest the event loop was late in the last 15 s.")
 BUS = Levels("streamgate_bus_connected", "1 while the message bus answers.")
 DEAD_LETTERS = Levels("streamgate_events_dead_letters", "Events that a group has given up on.", ("group",))
 
@@ -137,9 +136,6 @@ def _render(accept: str) -> tuple[bytes, str]:
 class _KernelMeasures:
     """The kernel's measures as prometheus_client wants to collect them."""
 
-    def describe(self) -> list[Metric]:
-        return []  # without it the registry would collect once, only to learn the names
-
     def collect(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
@@ -170,15 +166,11 @@ def _buckets(bounds_s: tuple[float, ...], counts: list[int]) -> list[tuple[str, 
     return buckets
 
 
-_registered: list[_KernelMeasures] = []
-
-
+@functools.cache
 def register_measures() -> None:
     """Puts the kernel's measures into the default registry, once; whoever reads that calls it (`/metrics` does)."""
-    if not _registered:
-        from prometheus_client import REGISTRY, disable_created_metrics
+    from prometheus_client import REGISTRY, disable_created_metrics
 
-        # When each series began: as many lines again, which nobody asks for.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
-        _registered.append(_KernelMeasures())
-        REGISTRY.register(_registered[0])
+    # When each series began: as many lines again, which nobody asks for.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    REGISTRY.register(_KernelMeasures())

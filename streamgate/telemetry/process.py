@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -46,30 +47,19 @@ def telemetry_units(settings: KernelSettings, *, service: str, instance: str) ->
 def trust_of(whom: str, proxies: Sequence[str]) -> Callable[[str], bool]:
     """Whose `traceparent` counts, by the address of the connection. Whoever is believed can have each of their
     requests traced."""
-    if whom == "everybody":
-        return lambda address: True
-    if whom == "nobody":
-        return lambda address: False
+    if whom != "proxies":
+        return lambda address: whom == "everybody"
     networks = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
-    known: dict[str, bool] = {}
 
+    @functools.lru_cache(maxsize=1_000)
     def is_proxy(address: str) -> bool:
-        found = known.get(address)
-        if found is None:
-            if len(known) >= 1_000:
-                known.clear()
-            found = known[address] = is_loopback(address) or _is_in(address, networks)
-        return found
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return is_loopback(address) or any(parsed in network for network in networks)
 
     return is_proxy
-
-
-def _is_in(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks)
 
 
 def internal_app(

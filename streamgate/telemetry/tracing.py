@@ -21,6 +21,8 @@ from streamgate.errors import StreamgateError
 
 SpanKind = Literal["internal", "server", "client", "producer", "consumer"]
 Attributes = Mapping[str, str | int | float | bool]
+Ended = Callable[[float, BaseException | None], None]
+"""Hears how long something took, in seconds, and what it raised."""
 T = TypeVar("T")
 
 SAMPLED = "-01"
@@ -108,7 +110,7 @@ def note_span(
     attributes: Attributes | None = None,
     traceparent: str = "",
     is_root: bool = False,
-    error: BaseException | str = "",
+    error: BaseException | str | None = None,
 ) -> str:
     """Records a step that is over, where the call is traced; returns its traceparent (else the parent's).
 
@@ -131,14 +133,16 @@ def note_span(
             start_ns=start_ns,
             end_ns=end_ns or time.time_ns(),
             attributes=attributes or {},
-            error=error if isinstance(error, str) else _in_short(error),
+            error=_in_short(error),
         )
     )
     return own
 
 
-def _in_short(error: BaseException) -> str:
-    return error.code if isinstance(error, StreamgateError) else type(error).__name__
+def _in_short(error: BaseException | str | None) -> str:
+    if isinstance(error, BaseException):
+        return error.code if isinstance(error, StreamgateError) else type(error).__name__
+    return error or ""
 
 
 async def spanned(
@@ -147,18 +151,22 @@ async def spanned(
     call: CallContext,
     run: Callable[[CallContext], Awaitable[T]],
     attributes: Attributes | None = None,
+    ended: Ended | None = None,
 ) -> T:
     """Runs a part of the call as a step of its trace: `run` gets the call with the step as parent of what follows.
-    Without a trace it is `run(call)`."""
-    if not is_traced(call.traceparent):
-        return await run(call)
-    own = child_of(call.traceparent)
-    start_ns = time.time_ns()
-    fault: BaseException | str = ""
+    Without a trace it is `run(call)`. `ended` is told in either case."""
+    parent = own = call.traceparent
+    if is_traced(parent):
+        own = child_of(parent)
+        call = attrs.evolve(call, traceparent=own)
+    start_ns, began_s, fault = time.time_ns(), time.perf_counter(), None
     try:
-        return await run(attrs.evolve(call, traceparent=own))
+        return await run(call)
     except BaseException as error:
         fault = error
         raise
     finally:
-        note_span(name, kind, call.traceparent, start_ns=start_ns, attributes=attributes, traceparent=own, error=fault)
+        if ended is not None:
+            ended(time.perf_counter() - began_s, fault)
+        if own is not parent:
+            note_span(name, kind, parent, start_ns=start_ns, attributes=attributes, traceparent=own, error=fault)
