@@ -25,7 +25,7 @@ from loguru import logger
 from streamgate.context import call_in_progress
 from streamgate.settings import LogSettings
 from streamgate.telemetry.measures import Counts
-from streamgate.telemetry.tap import LEVELS, LogRecord, offer_to_taps, shown_text
+from streamgate.telemetry.tap import LEVELS, TEXT_CHARS, LogRecord, offer_to_taps
 from streamgate.telemetry.tracing import trace_id_of
 
 if TYPE_CHECKING:
@@ -174,8 +174,7 @@ def json_renderer(service: str) -> Callable[[Record], str]:
             "level": record["level"].name,
             "event": record["message"],
             "at": f"{record['name']}:{record['line']}",
-            **({"service": service} if service else {}),
-        }
+        } | ({"service": service} if service else {})
         for name, value in _fields(record).items():
             line[f"{name}_" if name in _RESERVED else name] = value
         line |= _exception(record)
@@ -209,7 +208,8 @@ def _as_record(record: Record) -> LogRecord:
 
 def _safe_text(value: object) -> str:
     try:
-        return redact(shown_text(value))
+        text = value if isinstance(value, str) else repr(value)
+        return redact(text if len(text) <= TEXT_CHARS else f"{text[:TEXT_CHARS]}…")
     except Exception as fault:  # a field that cannot be shown must not end the log
         return f"could not be shown ({type(fault).__name__})"
 

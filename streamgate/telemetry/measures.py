@@ -82,8 +82,7 @@ class Timings(_Series):
 
     def of(self, *values: str) -> Timing:
         """Cheap enough for each time; what is hotter keeps it."""
-        found = self.series.get(values)
-        return found if found is not None else self._kept(self.series, values, lambda: Timing(self.bounds_s))
+        return self.series.get(values) or self._kept(self.series, values, lambda: Timing(self.bounds_s))
 
 
 class Counts(_Series):
@@ -94,8 +93,7 @@ class Counts(_Series):
         self.series: dict[tuple[str, ...], Count] = {}
 
     def of(self, *values: str) -> Count:
-        found = self.series.get(values)
-        return found if found is not None else self._kept(self.series, values, Count)
+        return self.series.get(values) or self._kept(self.series, values, Count)
 
 
 class Levels(_Series):

@@ -84,15 +84,7 @@ def open_tap(least: str = "INFO", *, capacity: int = CAPACITY) -> LogTap:
 
 def offer_to_taps(records: Iterable[LogRecord]) -> None:
     """Nothing is rendered while nobody taps."""
-    taps = tuple(_taps)
-    if not taps:
-        return
-    for record in records:
-        for tap in taps:
-            tap.offer(record)
-
-
-def shown_text(value: object) -> str:
-    """A field's value as the text a record keeps."""
-    text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= TEXT_CHARS else f"{text[:TEXT_CHARS]}…"
+    if taps := tuple(_taps):
+        for record in records:
+            for tap in taps:
+                tap.offer(record)
