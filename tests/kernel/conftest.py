@@ -15,7 +15,7 @@ from streamgate.health import CheckResult, Readiness
 from streamgate.settings import ServerSettings
 from streamgate.web.access import Access, AccessLog
 from streamgate.web.app import App, build_app
-from streamgate.web.routes import Mount, Route
+from streamgate.web.routes import EdgePolicy, Mount, Route
 
 PEOPLE = {
     "viewer": Actor(kind="user", user_id="u_viewer", roles=("viewer",)),
@@ -74,6 +74,7 @@ def make_app(access_log: AccessLog) -> MakeApp:
         *,
         settings: ServerSettings | None = None,
         readiness: Callable[[], object] = is_ready,
+        policy: EdgePolicy | None = None,
     ) -> App:
         return build_app(
             routes=routes,
@@ -85,6 +86,7 @@ def make_app(access_log: AccessLog) -> MakeApp:
             readiness=readiness,  # type: ignore[arg-type]
             began_s=time.monotonic(),
             access_log=access_log,
+            policy=policy,
         )
 
     return make
