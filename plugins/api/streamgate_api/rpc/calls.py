@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote
 
 import attrs
@@ -13,6 +13,7 @@ import grpc
 import orjson
 from google.protobuf.message import DecodeError, Message
 from loguru import logger
+from prometheus_client import Counter
 from starlette.types import ASGIApp
 
 from streamgate.context import new_request_id
@@ -39,6 +40,7 @@ _PASSED = frozenset(
     }
 )
 """Metadata that mean something to the operations. The application itself judges what it believes of them."""
+CALLS = Counter("streamgate_api_grpc_calls_total", "gRPC answers of the API by their status", ["method", "code"])
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{8,64}")
 
 
@@ -133,16 +135,16 @@ async def told(context: Context, caller: Caller, name: str, work: Callable[[], A
     try:
         answer = await work()
     except Refused as refusal:
-        await abort(context, refusal.told)
-    except StreamgateError as error:
-        await abort(context, from_error(error, caller.request_id))
+        error = refusal.told
+    except StreamgateError as fault:
+        error = from_error(fault, caller.request_id)
     except Exception as fault:
         logger.bind(request_id=caller.request_id, rpc=name).opt(exception=fault).error("gRPC call failed")
-        await abort(context, from_error(Internal(), caller.request_id))
-    context.set_trailing_metadata((("x-request-id", caller.request_id),))
-    return answer
-
-
-async def abort(context: Context, error: RpcError) -> NoReturn:
+        error = from_error(Internal(), caller.request_id)
+    else:
+        CALLS.labels(name, grpc.StatusCode.OK.name).inc()
+        context.set_trailing_metadata((("x-request-id", caller.request_id),))
+        return answer
+    CALLS.labels(name, error.code.name).inc()
     await context.abort(error.code, error.details, error.trailing)
     raise AssertionError("abort raises")
