@@ -59,15 +59,18 @@ def metrics() -> list[MetricDoc]:
     found: list[MetricDoc] = []
     for path in sorted(each for pattern in SOURCES for each in ROOT.glob(pattern)):
         text = path.read_text(encoding="utf-8")
-        if "streamgate_" in text and any(f"{kind}(" in text for kind in _KINDS):
+        if "streamgate_" in text and any(kind in text for kind in _KINDS):
             found += _made_in(ast.parse(text), path.relative_to(ROOT))
     return sorted(found)
 
 
 def _made_in(tree: ast.Module, path: Path) -> Iterator[MetricDoc]:
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    real = {each.asname: each.name for node in imports for each in node.names if each.asname}
     for node in ast.walk(tree):
         name = node.func if isinstance(node, ast.Call) else None
         kind = name.attr if isinstance(name, ast.Attribute) else name.id if isinstance(name, ast.Name) else ""
+        kind = real.get(kind, kind)
         if not isinstance(node, ast.Call) or kind not in _KINDS or not _is_metric(node):
             continue
         try:
