@@ -39,7 +39,7 @@ from streamgate.identity.seals import (
     seal_question,
 )
 from streamgate.identity.sender import Sender, delivering
-from streamgate.identity.trust import Distrust, Trust
+from streamgate.identity.trust import Distrust, Memory, Trust
 
 FRAME_BYTES = 400  # beside the certificate: head, subject, seal
 MAX_CERTIFICATE_BYTES = 32_000
@@ -141,7 +141,7 @@ class SignedBus:
 
         async def believed(payload: bytes) -> None:
             try:
-                body, sender = self._opened(payload, subject)
+                body, sender = self._opened(payload, subject, None)
             except Distrust as fault:
                 raise Reject(f"not believed: {fault}") from fault
             with delivering(body, sender):
@@ -151,10 +151,11 @@ class SignedBus:
 
     async def subscribe_everyone(self, subject: str, handler: Handler, *, resync: Resync) -> Subscription:
         self._check_heard(subject)
+        memory = None if subject.startswith("evt.") else self._trust.memory()
 
         async def believed(payload: bytes) -> None:
             try:
-                body, sender = self._opened(payload, subject)
+                body, sender = self._opened(payload, subject, memory)
             except Distrust as fault:
                 logger.bind(subject=subject, reason=str(fault)).warning("message not believed; dropped")
                 return
@@ -188,8 +189,8 @@ class SignedBus:
         if subject not in self._grants.hears:
             raise self._not_granted("hear", subject, "PluginInfo.hears")
 
-    def _opened(self, payload: bytes, pattern: str) -> tuple[bytes, Sender]:
-        frame, sender = self._trust.open_message(payload, is_kept=pattern.startswith("evt."))
+    def _opened(self, payload: bytes, pattern: str, memory: Memory | None) -> tuple[bytes, Sender]:
+        frame, sender = self._trust.open_message(payload, memory)
         if not matches(pattern, frame.subject):
             raise Distrust(f"it was meant for {frame.subject}")
         return frame.body, sender

@@ -37,6 +37,26 @@ class Caller:
     keys: dict[str, bytes] = attrs.field(factory=dict)  # service → the key we share
 
 
+@attrs.define(eq=False)
+class Memory:
+    """What has been seen lately: two sets by turns, so that each nonce is known for at least as long as its frame
+    would be taken."""
+
+    _now_s: Callable[[], float]
+    _turned_at_s: float
+    _seen: set[bytes] = attrs.field(factory=set)
+    _before: set[bytes] = attrs.field(factory=set)
+
+    def count(self, frame: Frame) -> None:
+        """Raises Distrust the second time."""
+        now_s = self._now_s()
+        if now_s - self._turned_at_s > 2 * WINDOW_S:
+            self._before, self._seen, self._turned_at_s = self._seen, set(), now_s
+        if frame.nonce in self._seen or frame.nonce in self._before:
+            raise Distrust("it has been sent before")
+        self._seen.add(frame.nonce)
+
+
 class Trust:
     """Checks what others send.
 
@@ -52,9 +72,11 @@ class Trust:
             for service, keys in credentials.answers.items()
         }
         self._callers: dict[bytes, Caller] = {}
-        self._seen: set[bytes] = set()
-        self._seen_before: set[bytes] = set()
-        self._turned_at_s = now_s()
+        self._questions = self.memory()
+
+    def memory(self) -> Memory:
+        """For one who listens: each of several in a process hears a message once."""
+        return Memory(self._now_s, self._now_s())
 
     def open_question(self, payload: bytes) -> tuple[Frame, Sender, bytes]:
         """The question, who asks, and the key for the answer. Raises Distrust."""
@@ -65,20 +87,21 @@ class Trust:
         key = self._key_with(caller, frame)
         if not is_question_sealed(key, frame):
             raise Distrust(f"it was not sealed by {caller.certificate.role}, or was changed")
-        self._count_once(frame)
+        self._questions.count(frame)
         return frame, caller.sender, key
 
-    def open_message(self, payload: bytes, *, is_kept: bool) -> tuple[Frame, Sender]:
+    def open_message(self, payload: bytes, memory: Memory | None) -> tuple[Frame, Sender]:
         """An event or a broadcast, and who told it.
 
         Args:
-            is_kept: the bus may have held it for days, and may bring it twice: its reader knows it by its id.
+            memory: of whoever hears a broadcast. None: it is an event, which the bus may have held for days and may
+                bring twice; its reader knows it by its id.
 
         Raises:
             Distrust: it is not to be believed.
         """
         frame, caller = self._open(payload, b"m")
-        if is_kept:
+        if memory is None:
             self._check_kept(frame, caller)
         else:
             self._check_fresh(frame, caller)
@@ -88,8 +111,8 @@ class Trust:
             caller.public_key.verify(frame.seal, frame.sealed)
         except InvalidSignature as fault:
             raise Distrust(f"it was not signed by {caller.certificate.role}, or was changed") from fault
-        if not is_kept:
-            self._count_once(frame)
+        if memory is not None:
+            memory.count(frame)
         return frame, caller.sender
 
     def _open(self, payload: bytes, kind: bytes) -> tuple[Frame, Caller]:
@@ -144,12 +167,3 @@ class Trust:
     def _check_dates(self, caller: Caller, at_s: float) -> None:
         if not caller.certificate.is_valid_at(at_s):
             raise Distrust(f"the certificate of {caller.certificate.role} has expired, or is not valid yet")
-
-    def _count_once(self, frame: Frame) -> None:
-        """Two sets by turns: each nonce is remembered for at least as long as its frame would be taken."""
-        now_s = self._now_s()
-        if now_s - self._turned_at_s > 2 * WINDOW_S:
-            self._seen_before, self._seen, self._turned_at_s = self._seen, set(), now_s
-        if frame.nonce in self._seen or frame.nonce in self._seen_before:
-            raise Distrust("it has been sent before")
-        self._seen.add(frame.nonce)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
 import attrs
 
-from streamgate.bus import open_bus
+from streamgate.bus import Bus, open_bus
 from streamgate.context import CallContext, use_call
+from streamgate.identity.grants import Grants
+from streamgate.identity.issuing import Issuer, make_key
+from streamgate.identity.signed import HEADROOM_BYTES, SignedBus
 from streamgate.services import Offer, ServiceRef, Services, method
 from streamgate.testing.servers import NatsServer
 from tests.bench.figures import Figure
@@ -71,11 +75,9 @@ async def _local(*, wire: bool) -> tuple[float, ...]:
     return took
 
 
-async def _remote(url: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """(ours, raw nats-py request/reply of the same bytes), in milliseconds."""
-    import nats
-
-    server_bus, client_bus = open_bus(url, name="server"), open_bus(url, name="client")
+@asynccontextmanager
+async def _echo_between(server_bus: Bus, client_bus: Bus) -> AsyncIterator[Echo]:
+    """The service behind one bus, asked over the other."""
     await server_bus.start()
     await client_bus.start()
     serving = Services(server_bus, source="server")
@@ -84,7 +86,24 @@ async def _remote(url: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     await serving.start()
     asking = Services(client_bus, source="client")
     asking.settle()
-    echo = asking.get(ECHO)
+    yield asking.get(ECHO)
+    await serving.stop()
+    await client_bus.stop()
+    await server_bus.stop()
+
+
+def _sealed_bus(url: str, name: str, grants: Grants, issuer: list[Issuer]) -> Bus:
+    issuer[0], credentials = issuer[0].issue(name, grants, int(time.time()))
+    return SignedBus(open_bus(url, name=name, headroom_bytes=HEADROOM_BYTES), credentials)
+
+
+async def _remote(url: str, sealed_url: str) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """(ours, ours with service identity, raw nats-py request/reply of the same bytes) by turns, in milliseconds."""
+    import nats
+
+    issuer = [Issuer(keys=(make_key(1),))]
+    server = _sealed_bus(sealed_url, "server", Grants(answers=("svc.echo.v1",)), issuer)
+    client = _sealed_bus(sealed_url, "client", Grants(asks=("svc.echo.v1.*",)), issuer)
     raw_server, raw_client = await nats.connect(url), await nats.connect(url)
 
     async def reply(message: nats.aio.msg.Msg) -> None:
@@ -99,17 +118,20 @@ async def _remote(url: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return (time.perf_counter() - began) * 1000
 
     question = Question("k")
-    await echo.ask(question)
-    ours, raw = [], []
-    for _ in range(REMOTE_CALLS):
-        ours.append(await one(lambda: echo.ask(question)))
-        raw.append(await one(lambda: raw_client.request("bench.raw", b'{"key":"k"}', timeout=2)))
-    for client in (raw_server, raw_client):
-        await client.close()
-    await serving.stop()
-    await client_bus.stop()
-    await server_bus.stop()
-    return tuple(ours), tuple(raw)
+    ours, sealed, raw = [], [], []
+    async with (
+        _echo_between(open_bus(url, name="server"), open_bus(url, name="client")) as echo,
+        _echo_between(server, client) as sealed_echo,
+    ):
+        await echo.ask(question)
+        await sealed_echo.ask(question)
+        for _ in range(REMOTE_CALLS):
+            ours.append(await one(lambda: echo.ask(question)))
+            sealed.append(await one(lambda: sealed_echo.ask(question)))
+            raw.append(await one(lambda: raw_client.request("bench.raw", b'{"key":"k"}', timeout=2)))
+    for each in (raw_server, raw_client):
+        await each.close()
+    return tuple(ours), tuple(sealed), tuple(raw)
 
 
 def measure(folder: Path) -> list[Figure]:
@@ -117,12 +139,15 @@ def measure(folder: Path) -> list[Figure]:
     question = Question("k")
     bare = asyncio.run(_time(lambda: service.ask(question), LOCAL_CALLS))
     direct, wired = asyncio.run(_local(wire=False)), asyncio.run(_local(wire=True))
-    with NatsServer() as nats_server:
-        ours, raw = asyncio.run(_remote(nats_server.url))
+    with NatsServer() as nats_server, NatsServer() as another:
+        ours, sealed, raw = asyncio.run(_remote(nats_server.url, another.url))
+    unsealed_ms = statistics.median(ours)
+    seals = tuple((value - unsealed_ms) * 1000 for value in sealed)
     overhead = tuple(value - statistics.median(bare) for value in direct)
     return [
         Figure(name="local service call, overhead", unit="µs", ours=overhead, limit=5.0),
         Figure(name="local service call", unit="µs", ours=direct, peer=bare, peer_name="the method itself"),
         Figure(name="local service call through the wire form", unit="µs", ours=wired, peer=bare),
         Figure(name="remote service call", unit="ms", ours=ours, peer=raw, peer_name="raw nats-py", limit=1.0),
+        Figure(name="remote service call, added by service identity", unit="µs", ours=seals, limit=150.0),
     ]

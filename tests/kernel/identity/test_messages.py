@@ -88,6 +88,14 @@ async def test_an_event_may_wait_for_days_and_a_broadcast_may_not(world: Any) ->
     assert (heard, await dead(world)) == ([b"e"], 1)
 
 
+async def test_each_of_several_listeners_of_a_process_hears_a_broadcast(world: Any) -> None:
+    first, second, greeter = Heard(), Heard(), world.greeter()
+    for heard in (first, second):
+        await greeter.subscribe_everyone(KNOCKED, heard, resync=nothing)
+    await world.door().broadcast(KNOCKED, b"k")
+    assert await eventually(lambda: seen(first, second)) == ([b"k"], [b"k"])
+
+
 async def test_a_broadcast_counts_once(world: Any, tapped: Any) -> None:
     live, greeter, door = Heard(), world.greeter(), world.door()
     await greeter.subscribe_everyone(KNOCKED, live, resync=nothing)
