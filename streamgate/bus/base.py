@@ -80,6 +80,20 @@ def is_retryable(fault: Exception) -> bool:
     return isinstance(fault, StreamgateError) and fault.retryable
 
 
+@attrs.frozen(kw_only=True)
+class DeadLetter:
+    """A message that a group has given up on. `id` is the bus' own; `reason` is what the last handler said."""
+
+    id: str
+    group: str
+    subject: str
+    message_id: str
+    reason: str
+    deliveries: int
+    at_ms: int
+    payload: bytes = attrs.field(repr=False)
+
+
 class Subscription(Protocol):
     async def stop(self) -> None:
         """Take no new messages, finish the ones being handled. A second call does nothing.
@@ -173,7 +187,18 @@ class Bus(Protocol):
         """Answers requests on `subject` (may end in `.*`), sharing them with the other members of `group`."""
 
     async def dead_letters(self) -> dict[str, int]:
-        """How many messages each group has given up on (groups without any are absent)."""
+        """How many messages each group has given up on (groups without any are absent). NATS keeps them for 30 days,
+        memory the last 1,000 of this process' life."""
+
+    async def list_dead_letters(self, *, after: str = "", limit: int = 50) -> list[DeadLetter]:
+        """Oldest first, from behind the one with that id."""
+
+    async def replay_dead_letter(self, letter_id: str) -> bool:
+        """Has its group handle the message again; False when there is no such letter. On NATS all groups of the
+        subject get it again, and ignore what they have handled, as they must with any message."""
+
+    async def discard_dead_letter(self, letter_id: str) -> bool:
+        """False when there is no such letter."""
 
 
 @attrs.frozen(kw_only=True, repr=False)

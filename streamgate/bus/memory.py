@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,6 +15,7 @@ from loguru import logger
 from streamgate.bus.base import (
     MAX_PAYLOAD_BYTES,
     BusUnavailable,
+    DeadLetter,
     Handler,
     Reject,
     Responder,
@@ -29,6 +31,8 @@ from streamgate.bus.base import (
 )
 from streamgate.bus.lanes import REMEMBERED_IDS, EveryoneLane, WorkerPool, spawn_apart
 from streamgate.errors import DeadlineExceeded, Internal, Unavailable
+
+DEAD_LETTERS = 1_000
 
 
 class _Left(Exception):
@@ -105,7 +109,7 @@ class MemoryBus:
         self._listeners: list[_Listener] = []
         self._servers: list[_Server] = []
         self._accepted: OrderedDict[str, asyncio.Task[None]] = OrderedDict()
-        self._dead: Counter[str] = Counter()
+        self._dead: OrderedDict[str, DeadLetter] = OrderedDict()
         self._turn = itertools.count()
         self._stopping = asyncio.Event()
         self._is_running = False
@@ -174,15 +178,29 @@ class MemoryBus:
             except _Left:
                 continue  # to another member, or out by the check above
             except Reject as fault:
-                log.bind(reason=str(fault)).error("message rejected; dead letter")
+                reason = str(fault)
+                log.bind(reason=reason).error("message rejected; dead letter")
             except Exception as fault:
+                reason = repr(fault)
                 faults += not is_retryable(fault)
                 if faults < self._retry.max_deliveries:
                     log.bind(tries=tries, error=repr(fault)).warning("handler failed; trying again")
                     await self._pause(self._retry.pause_after_s(tries))
                     continue
                 log.opt(exception=fault).error("handler failed for the last time; dead letter")
-            self._dead[group] += 1
+            letter = DeadLetter(
+                id=str(next(self._turn)),
+                group=group,
+                subject=subject,
+                message_id=message_id,
+                reason=reason,
+                deliveries=tries,
+                at_ms=time.time_ns() // 1_000_000,
+                payload=payload,
+            )
+            self._dead[letter.id] = letter
+            if len(self._dead) > DEAD_LETTERS:
+                self._dead.popitem(last=False)
             return
 
     async def _pause(self, pause_s: float) -> None:
@@ -202,7 +220,25 @@ class MemoryBus:
                 listener.work.offer(payload, message_id)
 
     async def dead_letters(self) -> dict[str, int]:
-        return dict(self._dead)
+        return dict(Counter(letter.group for letter in self._dead.values()))
+
+    async def list_dead_letters(self, *, after: str = "", limit: int = 50) -> list[DeadLetter]:
+        later = (letter for letter in self._dead.values() if int(letter.id) > int(after or -1))
+        return list(itertools.islice(later, limit))
+
+    async def replay_dead_letter(self, letter_id: str) -> bool:
+        self._check_running()
+        letter = self._dead.get(letter_id)
+        if letter is None:
+            return False
+        again = spawn_apart(self._deliver_to((letter.subject, letter.group), letter.payload, letter.message_id))
+        self._accepted[f"again:{letter_id}"] = again
+        again.add_done_callback(lambda task: self._settle(f"again:{letter_id}", task))
+        del self._dead[letter_id]
+        return True
+
+    async def discard_dead_letter(self, letter_id: str) -> bool:
+        return self._dead.pop(letter_id, None) is not None
 
     # --- subscriptions ------------------------------------------------------------------------------
 

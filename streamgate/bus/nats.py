@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import nats.errors
 from loguru import logger
 
+from streamgate.bus import dead
 from streamgate.bus.base import (
     EVENTS_STREAM,
     MAX_PAYLOAD_BYTES,
     BusUnavailable,
+    DeadLetter,
     Handler,
     Login,
     Responder,
@@ -120,6 +123,25 @@ class NatsBus:
         except FAULTS as fault:
             raise BusUnavailable("the dead letters could not be counted") from fault
 
+    async def list_dead_letters(self, *, after: str = "", limit: int = 50) -> list[DeadLetter]:
+        with _reaching_dead_letters():
+            return await dead.letters_after(self.connection.jetstream, after, limit)
+
+    async def replay_dead_letter(self, letter_id: str) -> bool:
+        with _reaching_dead_letters():
+            letter = await dead.letter_of(self.connection.jetstream, letter_id)
+            if letter is not None:
+                await self.publish(letter.subject, letter.payload, message_id=f"again:{letter_id}")
+                await dead.discard(self.connection.jetstream, letter)
+            return letter is not None
+
+    async def discard_dead_letter(self, letter_id: str) -> bool:
+        with _reaching_dead_letters():
+            letter = await dead.letter_of(self.connection.jetstream, letter_id)
+            if letter is not None:
+                await dead.discard(self.connection.jetstream, letter)
+            return letter is not None
+
     # --- subscriptions ------------------------------------------------------------------------------
 
     async def subscribe_group(
@@ -174,3 +196,11 @@ class NatsBus:
         )
         await self.connection.attach(server)
         return server
+
+
+@contextmanager
+def _reaching_dead_letters() -> Iterator[None]:
+    try:
+        yield
+    except FAULTS as fault:
+        raise BusUnavailable("the dead letters could not be reached") from fault

@@ -10,12 +10,14 @@ import os
 import time
 from collections.abc import Callable
 
+import attrs
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from loguru import logger
 
 from streamgate.bus.base import (
     MAX_PAYLOAD_BYTES,
     Bus,
+    DeadLetter,
     Handler,
     Reject,
     Responder,
@@ -34,6 +36,7 @@ from streamgate.identity.seals import (
     Refused,
     head_of,
     open_answer,
+    read_frame,
     refusal,
     seal_answer,
     seal_question,
@@ -185,6 +188,16 @@ class SignedBus:
     async def dead_letters(self) -> dict[str, int]:
         return await self._inner.dead_letters()
 
+    async def list_dead_letters(self, *, after: str = "", limit: int = 50) -> list[DeadLetter]:
+        """For people to look at: whether it is sealed by who it says is looked at when it is handled again."""
+        return [_without_frame(each) for each in await self._inner.list_dead_letters(after=after, limit=limit)]
+
+    async def replay_dead_letter(self, letter_id: str) -> bool:
+        return await self._inner.replay_dead_letter(letter_id)  # as its sender sealed it
+
+    async def discard_dead_letter(self, letter_id: str) -> bool:
+        return await self._inner.discard_dead_letter(letter_id)
+
     def _check_heard(self, subject: str) -> None:
         if subject not in self._grants.hears:
             raise self._not_granted("hear", subject, "PluginInfo.hears")
@@ -194,3 +207,10 @@ class SignedBus:
         if not matches(pattern, frame.subject):
             raise Distrust(f"it was meant for {frame.subject}")
         return frame.body, sender
+
+
+def _without_frame(letter: DeadLetter) -> DeadLetter:
+    try:
+        return attrs.evolve(letter, payload=read_frame(letter.payload, b"m").body)
+    except NotSealed:
+        return letter

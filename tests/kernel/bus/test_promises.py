@@ -547,3 +547,42 @@ async def test_a_stopped_bus_can_start_again(make_bus: Callable[..., Bus], subje
 
     assert await handler.wait_for(1) == [b"again"]
     await bus.stop()
+
+
+async def test_a_dead_letter_is_looked_at_and_handled_again(bus: Bus, subject: str, recorder: Any) -> None:
+    group = subject.replace(".", "-")
+    handler, sibling = recorder(failures=3), recorder()
+    await bus.subscribe_group(subject, group, handler)
+    await bus.subscribe_group(subject, "sibling", sibling)
+    await bus.publish(subject, b"bad", message_id=f"{subject}-1")
+    await eventually(lambda: _has_dead(bus, group, 1))
+
+    (letter,) = [each for each in await bus.list_dead_letters(limit=1_000) if each.group == group]
+    assert (letter.subject, letter.message_id, letter.payload) == (subject, f"{subject}-1", b"bad")
+    assert (letter.deliveries, letter.reason) == (3, "RuntimeError('as the test wants it')")
+    assert abs(letter.at_ms / 1000 - time.time()) < 60
+    assert letter.id not in [each.id for each in await bus.list_dead_letters(after=letter.id)]
+
+    assert await bus.replay_dead_letter(letter.id)
+    assert await handler.wait_for(4) == [b"bad"] * 4
+    assert group not in await bus.dead_letters()
+    assert not await bus.replay_dead_letter(letter.id)
+
+
+async def test_a_dead_letter_may_die_again_and_be_put_aside(bus: Bus, subject: str, recorder: Any) -> None:
+    group = subject.replace(".", "-")
+    await bus.subscribe_group(subject, group, recorder(failures=9, fault=Reject("never")))
+    for number in range(3):
+        await bus.publish(subject, b"%d" % number, message_id=f"{subject}-{number}")
+    await eventually(lambda: _has_dead(bus, group, 3))
+
+    first, second, _ = [each for each in await bus.list_dead_letters(limit=1_000) if each.group == group]
+    assert await bus.replay_dead_letter(first.id)
+    await eventually(lambda: _has_dead(bus, group, 3))
+    assert await bus.discard_dead_letter(second.id)
+    assert not await bus.discard_dead_letter(second.id)
+    left = [each.payload for each in await bus.list_dead_letters(limit=1_000) if each.group == group]
+    assert sorted(left) == sorted([first.payload, *{b"0", b"1", b"2"} - {first.payload, second.payload}])
+    for unknown in ("", "x", "-1", "9" * 30, "999999"):
+        assert not await bus.discard_dead_letter(unknown)
+        assert not await bus.replay_dead_letter(unknown)
