@@ -188,7 +188,7 @@ class Process:
                 mode=self.prepared.options.mode,
                 readiness=functools.partial(self.readiness, listener.services),
                 began_s=self.began_s,
-                access_log=AccessLog(line_writer(self.settings.log), observers),
+                access_log=AccessLog(line_writer(self.settings.log, who), observers),
                 policy=edge,
             )
             self.apps.update(dict.fromkeys(listener.services, app))

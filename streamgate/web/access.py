@@ -13,6 +13,7 @@ faster than they are written, the newest are dropped and counted.
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import sys
 import time
@@ -140,9 +141,9 @@ class AccessLog:
                 logger.exception("access log could not be written")
 
 
-def line_writer(settings: LogSettings) -> Writer:
-    """Writes lines to standard error, in the log's format and from its level on."""
-    render = _json_line if settings.format == "json" else _console_line
+def line_writer(settings: LogSettings, service: str = "") -> Writer:
+    """Writes lines to standard error, in the log's format and from its level on; `service`: as in the log."""
+    render = functools.partial(_json_line, service=service) if settings.format == "json" else _console_line
     least = logger.level(settings.level).no
 
     def write(batch: Sequence[Access]) -> None:
@@ -165,9 +166,10 @@ def _as_record(line: Access) -> LogRecord:
     )
 
 
-def _json_line(line: Access) -> str:
+def _json_line(line: Access, service: str) -> str:
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(line.at_s))
     head = {"time": f"{moment}.{_ms(line):03d}Z", "level": line.level, "event": "request"}
+    head |= {"service": service} if service else {}
     return orjson.dumps({**head, **_fields(line)}).decode() + "\n"
 
 
