@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ class Kernel:
 @pytest.mark.parametrize(("ready", "status", "word"), [(True, 200, "ok"), (False, 503, "degraded")])
 async def test_everyone_learns_whether_admins_learn_what(tmp_path: Path, ready: bool, status: int, word: str) -> None:
     # On the memory bus only what this process runs can be there: of the nine, that is monitor itself.
-    offers = [Offer(introspection_of("monitor"), Kernel(ready))]
+    offers: list[Offer[Any]] = [Offer(introspection_of("monitor"), Kernel(ready))]
     async with house(tmp_path, ["monitor"], offers=offers) as home:
         async with home.client(ANONYMOUS) as http:
             public = await http.get(PATH)

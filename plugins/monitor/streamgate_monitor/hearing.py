@@ -1,0 +1,42 @@
+"""What monitor hears: audit entries, which it must not lose; log lines and numbers, which it may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streamgate.contracts.audit import AUDITED, AuditEntry
+from streamgate.contracts.logs import LOGS, LogBatch
+from streamgate.contracts.metrics import METRICS, MetricsSnapshot
+from streamgate.events import EventSubscription, Received, on_everyone, on_group
+from streamgate.sdk.db import Database
+from streamgate_monitor import audit_repository
+from streamgate_monitor.log_keeping import LogKeeping
+from streamgate_monitor.numbers import Numbers
+
+
+class Hearing:
+    def __init__(self, db: Database, lines: LogKeeping, numbers: Numbers) -> None:
+        self._db = db
+        self._lines = lines
+        self._numbers = numbers
+
+    def subscriptions(self) -> Sequence[EventSubscription]:
+        return [
+            on_group(AUDITED, self._on_audit, group="monitor", concurrency=16),
+            on_everyone(LOGS, self._on_logs, resync=_nothing_to_catch_up),
+            on_everyone(METRICS, self._on_metrics, resync=_nothing_to_catch_up),
+        ]
+
+    async def _on_audit(self, event: Received[AuditEntry]) -> None:
+        # The entry's key is the event's id, so hearing it again changes nothing.
+        await self._db.write(lambda session: audit_repository.add(session, event.event_id, event.body))
+
+    async def _on_logs(self, event: Received[LogBatch]) -> None:
+        self._lines.hear(event.body)
+
+    async def _on_metrics(self, event: Received[MetricsSnapshot]) -> None:
+        self._numbers.take(event.body)
+
+
+async def _nothing_to_catch_up() -> None:
+    """Nobody keeps what was missed; the next snapshot tells all again."""

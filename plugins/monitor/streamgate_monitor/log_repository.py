@@ -1,0 +1,102 @@
+"""Log lines in the database. Functions of a session; they commit nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.orm import Session
+
+from streamgate.contracts.logs import LogLine
+from streamgate_monitor.tables import logs
+
+RANKS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
+_LEVELS = {rank: level for level, rank in RANKS.items()}
+MAX_WORDS = 4_000
+
+
+@attrs.frozen(kw_only=True)
+class LogQuestion:
+    """Lines that fit all that is given, newest first. `level`: that and worse. `q`: words of the event or a field, all
+    of which must be there. `before`: only those that came before this one."""
+
+    level: str = ""
+    service: str = ""
+    request_id: str = ""
+    trace_id: str = ""
+    q: str = ""
+    since_ms: int = 0
+    until_ms: int = 0
+    before: int = 0
+    limit: int = 100
+
+
+@attrs.frozen
+class StoredLine:
+    seq: int
+    instance: str
+    line: LogLine
+
+
+def add(session: Session, instance: str, lines: Sequence[LogLine]) -> None:
+    rows = [
+        {
+            "at_ms": line.at_ms,
+            "level": RANKS.get(line.level, RANKS["INFO"]),
+            "event": line.event,
+            "service": line.service[:100],
+            "instance": instance[:200],
+            "request_id": line.request_id[:64],
+            "trace_id": line.trace_id[:32],
+            "fields": line.fields,
+            "words": " ".join((line.event, *line.fields.values())).lower()[:MAX_WORDS],
+        }
+        for line in lines
+    ]
+    if rows:
+        session.execute(insert(logs), rows)
+
+
+def find(session: Session, question: LogQuestion) -> list[StoredLine]:
+    query = select(logs).order_by(logs.c.seq.desc()).limit(question.limit)
+    if question.level:
+        query = query.where(logs.c.level >= RANKS[question.level])
+    for name in ("service", "request_id", "trace_id"):
+        wanted = getattr(question, name)
+        if wanted:
+            query = query.where(logs.c[name] == wanted)
+    for word in question.q.lower().split():
+        query = query.where(logs.c.words.contains(word, autoescape=True))
+    if question.since_ms:
+        query = query.where(logs.c.at_ms >= question.since_ms)
+    if question.until_ms:
+        query = query.where(logs.c.at_ms < question.until_ms)
+    if question.before:
+        query = query.where(logs.c.seq < question.before)
+    return [
+        StoredLine(
+            row.seq,
+            row.instance,
+            LogLine(
+                at_ms=row.at_ms,
+                level=_LEVELS[row.level],
+                event=row.event,
+                service=row.service,
+                request_id=row.request_id,
+                trace_id=row.trace_id,
+                fields=row.fields,
+            ),
+        )
+        for row in session.execute(query)
+    ]
+
+
+def newest_at_ms(session: Session) -> int:
+    """When the newest line was said; 0 where there is none."""
+    return session.scalar(select(func.max(logs.c.at_ms))) or 0
+
+
+def keep_newest(session: Session, lines: int) -> None:
+    last = session.scalar(select(func.max(logs.c.seq))) or 0
+    session.execute(delete(logs).where(logs.c.seq <= last - lines))
