@@ -15,8 +15,10 @@ import attrs
 import httpx
 import pytest
 
+from streamgate.testing.processes import free_port
 from streamgate.testing.stacks import Stack, all_in_one, split
 from tests.e2e.client import Api
+from tests.e2e.gateway import grpc_methods, outcome_of, say_hello_over_grpc, upload_and_look
 from tests.e2e.wallet import Wallet
 
 KNOWN_POLICIES = ("public", "signed-in", "creator", "owner of ", "admin", "token")
@@ -45,6 +47,7 @@ class People:
     admin: Api
     ids: dict[str, Any]
     document: dict[str, Any]
+    grpc_port: int
 
     @property
     def operations(self) -> list[Operation]:
@@ -101,6 +104,7 @@ def stack(
         "STREAMGATE_AUTH__OPEN_CREATORS": "false",
         "STREAMGATE_AUTH__CREATORS": f"{wallets[1].address},{wallets[2].address}",
         "STREAMGATE_AUTH__ADMINS": wallets[3].address,
+        "STREAMGATE_API__GRPC_PORT": str(free_port()),
     }
     start = all_in_one if request.param == "all" else split
     with start(tmp_path_factory.mktemp("walk"), environment=environment) as running:
@@ -129,7 +133,9 @@ async def people(stack: tuple[Stack, list[Wallet]], tmp_path: Path) -> AsyncIter
             "title": "A title",
             "chain": chain["chain"],
         }
-        yield People(nobody, viewer, creator, other, admin, owned, document)
+        gateway = running.processes.get("api") or running.processes["all"]
+        grpc_port = int(gateway.environment["STREAMGATE_API__GRPC_PORT"])
+        yield People(nobody, viewer, creator, other, admin, owned, document, grpc_port)
 
 
 async def answer(api: Api, people: People, operation: Operation) -> httpx.Response:
@@ -197,3 +203,33 @@ async def test_media_bytes_are_behind_their_path_token(people: People, token: st
             answer = await api.send("GET", f"/api/v1/stream/s/{token}/{name}")
             assert answer.status_code in (403, 404), f"{name} → {answer.status_code}"
             assert answer.headers["content-type"] == "application/problem+json"
+
+
+# --- the gateway's other doors: gRPC, events, WebSocket -----------------------------------------------
+
+
+async def test_grpc_is_the_same_door(people: People) -> None:
+    """Every method as nobody and with tokens that are none, by reflection; then the creator's own work."""
+    port = people.grpc_port
+    policies = {(each.method, each.path): each.policy for each in people.operations}
+    methods = await grpc_methods(port)
+    assert len(methods) > 25
+    for token in ("", "garbage", people.creator.token[:-4] + "AAAA"):
+        for method in methods:
+            code = await outcome_of(port, method, token)
+            policy = policies.get(method.operation)
+            if policy is None:  # not an operation of this build
+                assert code == "UNIMPLEMENTED", f"{method.path}: {code}"
+            elif policy == "public":
+                assert code not in ("INTERNAL", "UNKNOWN"), f"{method.path}: {code}"
+            else:
+                assert code == "UNAUTHENTICATED", f"{method.path} answered {code} to {token!r}"
+    await say_hello_over_grpc(port, people.creator.token, people.ids["content_id"])
+
+
+async def test_an_upload_is_seen_live(people: People, tmp_path: Path) -> None:
+    """By events with the token, and on a WebSocket with a ticket; by nobody else."""
+    seen = await upload_and_look(people.creator, people.other_creator, tmp_path)
+    assert seen.by_events == seen.by_socket
+    assert any(name.startswith("upload.") for name in seen.by_events)
+    assert seen.by_others == []
