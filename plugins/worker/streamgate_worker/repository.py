@@ -81,7 +81,7 @@ def add(session: Session, wanted: Sequence[NewJob], now_ms: int) -> tuple[list[s
     Raises:
         JobIdTaken: another job has an id that was asked for.
     """
-    values = [_new_row(job, now_ms) for job in wanted]
+    values = [new_row(job, now_ms) for job in wanted]
     cancelled_roots = _cancelled_roots(session, {row["root_id"] for row in values})
     for row in values:
         if row["root_id"] in cancelled_roots:
@@ -99,7 +99,7 @@ def add(session: Session, wanted: Sequence[NewJob], now_ms: int) -> tuple[list[s
     )
 
 
-def _new_row(job: NewJob, now_ms: int) -> dict[str, Any]:
+def new_row(job: NewJob, now_ms: int) -> dict[str, Any]:
     job_id = job.job_id or uuid7()
     return {
         "job_id": job_id,

@@ -20,7 +20,7 @@ async def fill(world: World, owner: str, count: int, **values: object) -> None:
     now_ms = world.clock.now_ms()
     shape = {"kind": "media.probe", "payload": {}, "owner": owner, **values}
     rows = [
-        repository._new_row(NewJob(**shape, idempotency_key=uuid7()), now_ms)  # type: ignore[arg-type]
+        repository.new_row(NewJob(**shape, idempotency_key=uuid7()), now_ms)  # type: ignore[arg-type]
         for _ in range(count)
     ]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from streamgate.bus.nats import NatsBus
 from streamgate.contracts.events import JOB_FINISHED, JobFinished
-from streamgate.contracts.jobs import JOBS, Enqueue, NewJob, UnknownKind
+from streamgate.contracts.jobs import JOBS, Cancel, Enqueue, NewJob, UnknownKind
 from streamgate.events import EventsUnit, Received, on_group
 from streamgate.lifecycle import SimpleUnit
 from streamgate.sdk.clock import SYSTEM_CLOCK
@@ -28,8 +28,6 @@ from streamgate_worker.queue import Queue
 from streamgate_worker.service import WorkerService
 from streamgate_worker.sweeper import Sweeper
 from streamgate_worker.tables import TABLES
-
-LEASE_S = 1.0
 
 RUNNER = """
 import asyncio, sys
@@ -60,6 +58,11 @@ async def handler(payload, run):
     print("started", flush=True)
     if waits == "waits":
         await asyncio.sleep(0.3)
+    if waits == "for ever":
+        try:
+            await asyncio.Event().wait()
+        finally:
+            print("stopped", flush=True)
     return Result(by=name)
 
 class Plugin:
@@ -115,15 +118,17 @@ async def runner(url: str, name: str, waits: str, folder: Path) -> AsyncIterator
         await child.kill()
 
 
-async def test_stopped_runner_loses_its_job_and_is_refused(
-    nats_server: NatsServer, migrated_sqlite: Path, tmp_path: Path
-) -> None:
-    shutil.copy(migrated_sqlite, tmp_path / "streamgate.db")
-    bus = NatsBus(nats_server.url, name="worker")
+@asynccontextmanager
+async def worker(
+    url: str, migrated_sqlite: Path, folder: Path, *, lease_s: float
+) -> AsyncIterator[tuple[WorkerService, asyncio.Queue[Received[JobFinished]]]]:
+    """Worker in this process, over NATS, and what it tells of jobs that ended."""
+    shutil.copy(migrated_sqlite, folder / "streamgate.db")
+    bus = NatsBus(url, name="worker")
     services = Services(bus, source="worker")
-    ctx = plugin_context("worker", data_dir=tmp_path, bus=bus, services=services)
+    ctx = plugin_context("worker", data_dir=folder, bus=bus, services=services)
     db = Database.for_plugin(ctx, TABLES, migrations="streamgate_worker.migrations")
-    service = WorkerService(db, ctx.events, SYSTEM_CLOCK, Queue(WorkerConfig(lease_s=LEASE_S)))
+    service = WorkerService(db, ctx.events, SYSTEM_CLOCK, Queue(WorkerConfig(lease_s=lease_s)))
     services.offer(Offer(JOBS, service))
     services.settle()
     finished: asyncio.Queue[Received[JobFinished]] = asyncio.Queue()
@@ -135,8 +140,18 @@ async def test_stopped_runner_loses_its_job_and_is_refused(
         EventsUnit(bus, heard, needs=("services",)),
         Sweeper(service, db, SYSTEM_CLOCK, every_s=0.1),
     ]
+    async with running(*units):
+        yield service, finished
+
+
+async def test_stopped_runner_loses_its_job_and_is_refused(
+    nats_server: NatsServer, migrated_sqlite: Path, tmp_path: Path
+) -> None:
     url = nats_server.url
-    async with running(*units), runner(url, "frozen", "waits", tmp_path) as frozen:
+    async with (
+        worker(url, migrated_sqlite, tmp_path, lease_s=1.0) as (service, finished),
+        runner(url, "frozen", "waits", tmp_path) as frozen,
+    ):
         await add_when_registered(service)
         await frozen.until("started")
         os.kill(frozen.process.pid, signal.SIGSTOP)
@@ -149,14 +164,29 @@ async def test_stopped_runner_loses_its_job_and_is_refused(
         assert finished.empty()
 
 
-async def add_when_registered(service: WorkerService) -> None:
-    async def probe() -> bool | None:
+async def test_cancelling_stops_the_work_in_another_process_within_a_second(
+    own_nats_server: NatsServer, migrated_sqlite: Path, tmp_path: Path
+) -> None:
+    url = own_nats_server.url
+    async with (
+        worker(url, migrated_sqlite, tmp_path, lease_s=30.0) as (service, finished),
+        runner(url, "busy", "for ever", tmp_path) as busy,
+    ):
+        job_id = await add_when_registered(service)
+        await busy.until("started")
+        async with asyncio.timeout(1):
+            assert (await service.cancel(Cancel(job_id=job_id))).status == "cancelled"
+            await busy.until("stopped")
+        assert (await finished.get()).body.status == "cancelled"
+
+
+async def add_when_registered(service: WorkerService) -> str:
+    job = NewJob(kind="test.split", payload={"n": 1}, idempotency_key="k", subject_id="c_1")
+
+    async def probe() -> str | None:
         try:
-            await service.enqueue(
-                Enqueue(jobs=(NewJob(kind="test.split", payload={"n": 1}, idempotency_key="k", subject_id="c_1"),))
-            )
+            return (await service.enqueue(Enqueue(jobs=(job,)))).job_ids[0]
         except UnknownKind:
             return None
-        return True
 
-    await eventually(probe, what="the runner to register its kind")
+    return await eventually(probe, what="the runner to register its kind")

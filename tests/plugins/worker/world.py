@@ -25,6 +25,7 @@ from streamgate.contracts.jobs import (
     NewJob,
     RegisterKinds,
 )
+from streamgate.contracts.live import LIVE, LiveUpdate
 from streamgate.events import Events, EventsUnit, Received, on_everyone, on_group
 from streamgate.sdk.db import Database
 from streamgate.services import Offer, Services
@@ -55,6 +56,7 @@ class World:
     checkpoints: list[JobCheckpoint] = attrs.field(factory=list)
     woken: list[tuple[str, ...]] = attrs.field(factory=list)
     cancelled: list[tuple[str, ...]] = attrs.field(factory=list)
+    live: list[LiveUpdate] = attrs.field(factory=list)
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     async def until(self, said: list[T], count: int) -> list[T]:
@@ -78,6 +80,10 @@ class World:
 
     async def on_checkpoint(self, event: Received[JobCheckpoint]) -> None:
         self.checkpoints.append(event.body)
+        self._changed.set()
+
+    async def on_live(self, event: Received[LiveUpdate]) -> None:
+        self.live.append(event.body)
         self._changed.set()
 
     async def until_finished(self, count: int) -> list[JobFinished]:
@@ -122,6 +128,7 @@ async def running_worker(url: str, folder: Path, clock: FakeClock, config: Worke
             on_group(JOB_CHECKPOINT, world.on_checkpoint, group="listener"),
             on_everyone(JOBS_AVAILABLE, world.on_available, resync=nothing),
             on_everyone(JOBS_CANCELLED, world.on_cancelled, resync=nothing),
+            on_everyone(LIVE, world.on_live, resync=nothing),
         ],
         needs=("bus", "worker.db"),
     )
