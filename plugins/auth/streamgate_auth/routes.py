@@ -99,6 +99,7 @@ class AuthRoutes:
                 body=TokenBody,
                 answer=TokenAnswer,
                 summary="Whether an access token is good, and whose it is",
+                audited=False,
                 errors=(TooMany,),
             ),
             Route(

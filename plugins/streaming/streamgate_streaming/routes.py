@@ -120,6 +120,7 @@ class StreamRoutes:
                 query=SessionPath,
                 answer=RenewAnswer,
                 summary="Keep a playback session alive",
+                audited=False,
                 description="For its subject, and for the content's owner. Traffic renews a session too.",
                 errors=(SessionUnknown, SessionEnded, GateUnknown),
             ),

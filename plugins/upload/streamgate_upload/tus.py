@@ -110,6 +110,7 @@ class TusRoutes:
                 status=204,
                 timeout_s=None,
                 summary="Continue a tus upload",
+                audited=False,
                 headers_doc={**headers, "Upload-Offset": "Where the bytes of the body begin in the file."},
                 description=(
                     "What comes of a request that breaks off is kept. With the last byte the media work starts."
