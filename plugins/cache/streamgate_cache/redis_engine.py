@@ -66,6 +66,7 @@ class RedisCache:
 
     def __init__(self, url: str, *, clock: Clock = SYSTEM_CLOCK, timeout_s: float = TIMEOUT_S) -> None:
         self._redis = open_redis(url, timeout_s=timeout_s)
+        self._command: Any = self._redis.execute_command
         self._clock = clock
         self._breaker = Breaker(PAUSE_S, clock)
         self._digests: dict[str, str] = {}
@@ -76,7 +77,7 @@ class RedisCache:
     async def get(self, namespace: str, key: str) -> Found | Missed:
         state = _state_key(namespace)
         try:
-            stamp, value = await self._ask(namespace, lambda: self._redis.mget(state, f"{state}:k:{key}"))
+            stamp, value = await self._two(namespace, state, f"{state}:k:{key}")
             if stamp is None:
                 stamp = await self._ask(namespace, lambda: self._first_stamp(state))
         except CacheUnavailable:
@@ -131,6 +132,17 @@ class RedisCache:
                     self._cleared[namespace] = losses
         return await self._reach(ask)
 
+    async def _two(self, namespace: str, one: str, other: str) -> list[bytes | None]:
+        """Both values, without a layer of calls between where all is well: these are most of what is asked."""
+        if self._cleared.get(namespace, 0) != self._losses or self._breaker.is_open:
+            found: list[bytes | None] = await self._ask(namespace, lambda: self._command("MGET", one, other))
+            return found
+        try:
+            found = await self._command("MGET", one, other)
+        except (RedisError, OSError) as fault:
+            raise self._lost(fault) from fault
+        return found
+
     async def _first_stamp(self, state: str) -> bytes:
         """Gives the namespace one where it has none yet; a race has one winner."""
         await self._redis.set(state, f"{_new_word()}:0", nx=True)
@@ -143,11 +155,11 @@ class RedisCache:
         digest = self._digests.get(script)
         if digest is not None:
             try:
-                return await self._redis.evalsha(digest, 2, *keys, *parts)
+                return await self._command("EVALSHA", digest, 2, *keys, *parts)
             except NoScriptError:  # Redis has been restarted
                 pass
         self._digests[script] = await self._redis.script_load(script)
-        return await self._redis.evalsha(self._digests[script], 2, *keys, *parts)
+        return await self._command("EVALSHA", self._digests[script], 2, *keys, *parts)
 
     async def _reach(self, ask: Callable[[], Awaitable[Any]], *, is_asked_anyway: bool = False) -> Any:
         if not self._breaker.allows() and not is_asked_anyway:
@@ -157,13 +169,16 @@ class RedisCache:
         except OutOfMemoryError as fault:  # it is there, and full without a rule of what may go
             raise CacheUnavailable("Redis is full", retry_after_s=PAUSE_S) from fault
         except (RedisError, OSError) as fault:
-            if not self._breaker.is_open:
-                logger.bind(error=repr(fault)).warning("Redis is away; going on without it")
-            self._breaker.failed()
-            self._losses += 1
-            raise CacheUnavailable("Redis does not answer", retry_after_s=PAUSE_S) from fault
+            raise self._lost(fault) from fault
         self._breaker.worked()
         return answer
+
+    def _lost(self, fault: Exception) -> CacheUnavailable:
+        if not self._breaker.is_open:
+            logger.bind(error=repr(fault)).warning("Redis is away; going on without it")
+        self._breaker.failed()
+        self._losses += 1
+        return CacheUnavailable("Redis does not answer", retry_after_s=PAUSE_S)
 
 
 def _state_key(namespace: str) -> str:

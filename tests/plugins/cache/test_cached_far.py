@@ -126,7 +126,7 @@ async def test_a_drop_that_did_not_reach_redis_holds_all_the_same(
 
     with monkeypatch.context() as patch:
         patch.setattr(one.engine._redis, "execute_command", cut)
-        patch.setattr(one.engine._redis, "evalsha", cut)
+        patch.setattr(one.engine, "_command", cut)
         truth["k"] = "second"
         await one.cached.drop("k")
         assert await one.read() == "second"

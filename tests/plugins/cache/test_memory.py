@@ -62,6 +62,18 @@ async def test_what_expired_was_not_there_to_delete() -> None:
     assert await memory.delete("n", "k") is False
 
 
+async def test_what_was_cleared_makes_room_before_anything_is_evicted() -> None:
+    memory = cache(max_entries=100)
+    for n in range(90):
+        await memory.set("old", str(n), b"1", 60, "")
+    await memory.clear("old")
+    assert (memory.entries, memory.size_bytes) == (0, 0)
+    for n in range(100):
+        await memory.set("new", str(n), b"1", 60, "")
+    assert [await has(memory, "new", str(n)) for n in range(100)] == [True] * 100
+    assert (memory.evictions, memory._old) == (0, [])
+
+
 async def test_stamps_stay_void_when_states_are_forgotten() -> None:
     memory = cache()
     missed = await memory.get("n", "k")
@@ -88,6 +100,9 @@ def test_the_books_always_balance(steps: list[tuple[str, int, int]]) -> None:
             kept = [each for home in memory._namespaces.values() for each in home.entries.values()]
             assert memory.size_bytes == sum(each.size_bytes for each in kept) <= 120
             assert memory.entries == len(kept) <= 5
+            old = [each for entries in memory._old for each in entries.values()]
+            assert memory._old_bytes == sum(each.size_bytes for each in old) <= 120 - memory.size_bytes
+            assert memory._old_entries == len(old) <= 5 - memory.entries
             assert all(home.entries for home in memory._namespaces.values())
 
     asyncio.run(run())

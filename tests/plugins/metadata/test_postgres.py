@@ -20,9 +20,12 @@ from streamgate.contracts.metadata import (
     ContentUpdate,
     NewContent,
 )
+from streamgate.plugins import discover
+from streamgate.sdk.db import DatabaseFault, upgrade_all
 from streamgate.settings import DatabaseSettings, KernelSettings, Secret
 from streamgate.testing.house import House, house
 from streamgate.testing.migrations import differences
+from streamgate.testing.servers import PostgresServer
 
 
 @pytest.fixture
@@ -76,3 +79,19 @@ async def test_events_and_deletion(home: House, alice: Actor) -> None:
     await metadata.delete(ContentDelete(content_id=content.content_id, actor=alice))
     with pytest.raises(ContentNotFound):
         await metadata.get(query)
+
+
+async def test_without_pg_trgm_the_upgrade_says_what_to_do(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    """By somebody who owns the schema and may not create extensions."""
+    url = postgres_server.create_database()
+    name = url.rpartition("/")[2]
+    postgres_server.execute(f"CREATE ROLE {name}_plain LOGIN")
+    postgres_server.execute(f"ALTER SCHEMA public OWNER TO {name}_plain", database=name)
+    plain = DatabaseSettings(url=Secret(url.replace("postgres@", f"{name}_plain@")))
+    [info] = [found.info for found in discover() if found.name == "metadata" and found.info is not None]
+    kernel = KernelSettings(profile="test", data_dir=tmp_path, database=plain)
+    with pytest.raises(DatabaseFault, match="CREATE EXTENSION pg_trgm"):
+        await upgrade_all(kernel, [info])
+    postgres_server.execute("CREATE EXTENSION pg_trgm", database=name)
+    [upgraded] = await upgrade_all(kernel, [info])
+    assert (upgraded.before, upgraded.after) == (None, "0003")

@@ -85,3 +85,22 @@ async def test_search_is_public_and_paged(home: House, alice: Actor) -> None:
     assert of_bob.json()["items"] == []
     bad = await call(home, ANONYMOUS, "GET", "/search", params={"cursor": "???"})
     assert (bad.status_code, bad.json()["errors"][0]["field"]) == (422, "cursor")
+
+
+async def test_categories_tags_and_marks_over_http(home: House, alice: Actor) -> None:
+    await create(home, alice, title="A <b>film</b>", tags=["Cats"], category="Film")
+    for path, expected in (("/categories", "Film"), ("/tags?prefix=ca", "cats")):
+        assert (await call(home, alice, "GET", path)).json() == {"items": [{"name": expected, "count": 1}]}
+        assert (await call(home, ANONYMOUS, "GET", path)).json() == {"items": []}
+    page = (await call(home, alice, "GET", "/search", params={"q": "film", "sort": "relevance"})).json()
+    [marked] = page["highlights"].values()
+    assert marked["title"] == "A &lt;b&gt;<mark>film</mark>&lt;/b&gt;"
+    for path in (
+        "/search?sort=rank",
+        "/search?limit=0",
+        "/tags?limit=201",
+        f"/search?q={'x' * 501}",
+        "/search?cursor=x",
+    ):
+        answer = await call(home, ANONYMOUS, "GET", path)
+        assert (answer.status_code, len(answer.json()["errors"])) == (422, 1), path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, FromClause, and_, select
 from sqlalchemy.orm import Session
 
 from streamgate_metadata.search.index import Index
@@ -13,6 +13,9 @@ from streamgate_metadata.search.query import Term
 from streamgate_metadata.search.tiers import FIRST_TYPO_TIER, Scope, Tier, tiers, typo_tiers
 from streamgate_metadata.search.typos import nearest
 from streamgate_metadata.tables import ContentRow, DocumentRow
+
+AT_ONCE = 100
+"""Contents looked at together, of those the index has found."""
 
 
 @attrs.frozen
@@ -89,16 +92,29 @@ class Finder:
 
     def _in_tier(self, tier: Tier, limit: int, before: int | None) -> list[tuple[int, int, ContentRow]]:
         found = self.index.find(tier.match, self.scope, without=tier.better)
+        numbers = self.index.few(self.session, found, before)
+        if numbers is None:
+            condition = found.condition if before is None else and_(found.condition, found.doc_id < before)
+            return self._rows(tier, found.source, found.doc_id, condition, limit)
+        rows: list[tuple[int, int, ContentRow]] = []
+        for n in range(0, len(numbers), AT_ONCE):
+            is_one = DocumentRow.doc_id.in_(numbers[n : n + AT_ONCE])
+            rows += self._rows(tier, DocumentRow.__table__, DocumentRow.doc_id.expression, is_one, limit - len(rows))
+            if len(rows) == limit:
+                break
+        return rows
+
+    def _rows(
+        self, tier: Tier, source: FromClause, doc_id: ColumnElement[int], condition: ColumnElement[bool], limit: int
+    ) -> list[tuple[int, int, ContentRow]]:
         statement = (
-            select(found.doc_id.label("number"), ContentRow)
-            .select_from(found.source)
+            select(doc_id.label("number"), ContentRow)
+            .select_from(source)
             .join(ContentRow, ContentRow.content_id == DocumentRow.content_id)
-            .where(found.condition, *self.conditions)
-            .order_by(found.doc_id.desc())
+            .where(condition, *self.conditions)
+            .order_by(doc_id.desc())
             .limit(limit)
         )
-        if before is not None:
-            statement = statement.where(found.doc_id < before)
         return [(tier.number, number, row) for number, row in self.session.execute(statement)]
 
 

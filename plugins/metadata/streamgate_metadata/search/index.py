@@ -64,6 +64,10 @@ class Index(Protocol):
 
     def find(self, match: Match, scope: Scope, *, without: Match | None = None) -> Found: ...
 
+    def few(self, session: Session, found: Found, before: int | None) -> list[int] | None:
+        """The numbers of all that is found (below `before`), the highest first. None: there are many, or looking from
+        the newest on until a page is full is as quick in any case."""
+
     def near(self, session: Session, word: str, typos: int) -> Iterable[str]:
         """Known words that may be within so many edits; the caller counts."""
 

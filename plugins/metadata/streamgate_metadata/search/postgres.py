@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Boolean, ColumnElement, bindparam, cast, literal_column, text
+from sqlalchemy import Boolean, ColumnElement, bindparam, cast, literal_column, select, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
@@ -27,10 +27,17 @@ MAX_POSITION = 16_383
 """What a tsvector counts to; phrases are not found beyond."""
 
 MAX_WORD_POSITIONS = 255
+MANY = 2_000
+"""Contents from which on walking is quicker than fetching all and sorting."""
+
 LEAST_SIMILARITY = 0.15
 
 _MARKS: dict[Field, str] = {field: str(n) for n, field in enumerate(FIELDS, 1)}
 _VECTOR: ColumnElement[str] = literal_column("metadata_documents.fts_vector")
+_PLAN = text(
+    "SELECT set_config('enable_seqscan', :seq, true), set_config('enable_indexscan', :index, true), "
+    "set_config('enable_bitmapscan', :bitmap, true)"
+)
 _NEAR = text(
     "SELECT word FROM metadata_words WHERE word % :word AND length(word) BETWEEN :least AND :most "
     "ORDER BY similarity(word, :word) DESC, word LIMIT :limit"
@@ -60,6 +67,18 @@ class PostgresIndex:
             doc_id=DocumentRow.doc_id.expression,
             condition=_VECTOR.op("@@", return_type=Boolean())(cast(bindparam(None, sought), TSQUERY)),
         )
+
+    def few(self, session: Session, found: Found, before: int | None) -> list[int] | None:
+        """GIN gives all or nothing, in no order. For a rare word that is right, for a common one walking from the
+        newest content on; PostgreSQL guesses which (badly, for beginnings of words), so it is counted and told."""
+        statement = select(found.doc_id).where(found.condition).limit(MANY)
+        if before is not None:
+            statement = statement.where(found.doc_id < before)
+        session.execute(_PLAN, {"seq": "off", "index": "off", "bitmap": "on"})
+        numbers = list(session.scalars(statement))
+        are_many = len(numbers) == MANY
+        session.execute(_PLAN, {"seq": "off", "index": "on", "bitmap": "off" if are_many else "on"})
+        return None if are_many else sorted(numbers, reverse=True)
 
     def near(self, session: Session, word: str, typos: int) -> Iterable[str]:
         session.execute(

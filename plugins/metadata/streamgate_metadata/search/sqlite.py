@@ -22,7 +22,7 @@ from streamgate_metadata.tables import DocumentRow
 TAG_ENDS = "_"
 """A word no text has, so that no phrase goes from one tag into the next."""
 
-_FTS = table("metadata_fts", column("rowid"), column("title"), column("tags"), column("body"), column("scope"))
+FTS = table("metadata_fts", column("rowid"), column("title"), column("tags"), column("body"), column("scope"))
 _NEAR = text(
     "SELECT w.word FROM metadata_near n JOIN metadata_words w ON w.word_id = n.rowid "
     "WHERE n.metadata_near MATCH :grams AND length(w.word) BETWEEN :least AND :most ORDER BY n.rank LIMIT :limit"
@@ -35,17 +35,8 @@ class SqliteIndex:
     def put(self, session: Session, document: Document) -> None:
         doc_id, is_new = add_document(session, document.content_id)
         if not is_new:
-            session.execute(delete(_FTS).where(_FTS.c.rowid == doc_id))
-        session.execute(
-            insert(_FTS),
-            {
-                "rowid": doc_id,
-                "title": _joined(document.title),
-                "tags": f" {TAG_ENDS} ".join(_joined(tag) for tag in document.tags),
-                "body": _joined(document.body),
-                "scope": " ".join(sorted(document.scopes)),
-            },
-        )
+            session.execute(delete(FTS).where(FTS.c.rowid == doc_id))
+        session.execute(insert(FTS), {"rowid": doc_id, **columns_of(document)})
         new = add_words(session, worth_knowing(document.vocabulary()))
         if new:
             session.execute(
@@ -56,7 +47,7 @@ class SqliteIndex:
     def remove(self, session: Session, content_id: str) -> None:
         doc_id = number_of(session, content_id)
         if doc_id is not None:
-            session.execute(delete(_FTS).where(_FTS.c.rowid == doc_id))
+            session.execute(delete(FTS).where(FTS.c.rowid == doc_id))
             session.execute(delete(DocumentRow).where(DocumentRow.doc_id == doc_id))
 
     def find(self, match: Match, scope: Scope, *, without: Match | None = None) -> Found:
@@ -65,16 +56,30 @@ class SqliteIndex:
             sought = f"({sought}) NOT ({' AND '.join(map(_choice, without))})"
         rowid = literal_column("metadata_fts.rowid", DocumentRow.doc_id.type)
         return Found(
-            source=_FTS.join(DocumentRow.__table__, DocumentRow.doc_id == rowid),
+            source=FTS.join(DocumentRow.__table__, DocumentRow.doc_id == rowid),
             doc_id=rowid,
             condition=text("metadata_fts MATCH :sought").bindparams(bindparam("sought", sought, unique=True)),  # type: ignore[arg-type]
         )
+
+    def few(self, session: Session, found: Found, before: int | None) -> list[int] | None:
+        """FTS5 gives its rows from the newest on as they are asked for."""
+        return None
 
     def near(self, session: Session, word: str, typos: int) -> Iterable[str]:
         padded = f"^{word}$"
         grams = " OR ".join(f'"{padded[n : n + 3]}"' for n in range(len(padded) - 2))
         bounds = {"least": len(word) - typos, "most": len(word) + typos, "limit": CANDIDATES_MAX}
         return session.scalars(_NEAR, {"grams": grams, **bounds})
+
+
+def columns_of(document: Document) -> dict[str, str]:
+    """What each column of the table holds of a content."""
+    return {
+        "title": _joined(document.title),
+        "tags": f" {TAG_ENDS} ".join(_joined(tag) for tag in document.tags),
+        "body": _joined(document.body),
+        "scope": " ".join(sorted(document.scopes)),
+    }
 
 
 def _joined(words: Iterable[str]) -> str:

@@ -1,0 +1,211 @@
+"""Search over 100,000 contents on both databases, beside what a plain LIKE needs for the same page."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.orm import Session
+
+from streamgate.context import ANONYMOUS, Actor
+from streamgate.contracts.metadata import METADATA, AccessQuery, ContentSearch, Metadata, NewContent, Publish
+from streamgate.sdk.db import Database
+from streamgate.settings import DatabaseSettings, KernelSettings, Secret
+from streamgate.testing.house import house
+from streamgate.testing.servers import PostgresServer
+from streamgate_metadata.repository import listed_for
+from streamgate_metadata.search.contents import document_of
+from streamgate_metadata.search.index import VERSION
+from streamgate_metadata.search.postgres import vector_of
+from streamgate_metadata.search.sqlite import FTS, columns_of
+from streamgate_metadata.search.typos import worth_knowing
+from streamgate_metadata.tables import ContentRow, DocumentRow, WordRow
+from streamgate_metadata.texts import search_text
+from tests.bench.figures import Figure
+
+CONTENTS = 100_000
+AT_ONCE = 2_000
+WORDS = 30_000
+QUERIES = 400
+LIKES = 40
+LIKE = "LIKE, newest first"
+ADDED = 50
+START_MS = 1_700_000_000_000
+CREATOR = Actor(kind="user", user_id="u_bench", roles=("creator",))
+
+
+class Corpus:
+    """Texts as people write them: few words are everywhere, most hardly anywhere (Zipf)."""
+
+    def __init__(self) -> None:
+        self._random = random.Random(4)
+        syllables = [a + b for a in "bcdfghklmnprstvw" for b in ("a", "e", "i", "o", "u", "an", "or", "el")]
+        found: dict[str, None] = {}
+        while len(found) < WORDS:
+            found["".join(self._random.choices(syllables, k=self._random.randint(1, 4)))] = None
+        self._words = list(found)
+        total, self._weights = 0.0, []
+        for n in range(1, WORDS + 1):
+            total += 1 / n
+            self._weights.append(total)
+
+    def text(self, least: int, most: int) -> str:
+        count = self._random.randint(least, most)
+        return " ".join(self._random.choices(self._words, cum_weights=self._weights, k=count))
+
+    def rows(self) -> Iterator[ContentRow]:
+        for n in range(CONTENTS):
+            title, description = self.text(3, 8), self.text(20, 60)
+            tags = list(dict.fromkeys(self.text(1, 1) for _ in range(3)))
+            is_public = n % 10 != 0
+            yield ContentRow(
+                content_id=f"c_{n:08}",
+                owner=f"u_{n % 500}",
+                title=title,
+                title_key=title,
+                description=description,
+                category=f"category {n % 20}",
+                tags=tags,
+                search_text=search_text(title, description, tags),
+                visibility="listed" if is_public else "unlisted",
+                protection="none",
+                published_at_ms=START_MS if is_public else None,
+                created_at_ms=START_MS + n,
+                updated_at_ms=START_MS + n,
+                revision=1,
+                state="ready",
+                playable=True,
+                kind="video",
+                duration_s=60.0,
+                media_version=1,
+                warnings=[],
+                failure="",
+                failure_detail="",
+                source_upload_id="",
+                was_playable=True,
+            )
+
+    def query(self, n: int) -> ContentSearch:
+        """In turn: a word, two, the beginning of one, one misspelt, one in a category, two in quotes."""
+        word, other = self.text(1, 1), self.text(1, 1)
+        slip = self._random.randrange(len(word))
+        q = [word, f"{word} {other}", word[:3], word[:slip] + "x" + word[slip + 1 :], word, f'"{word} {other}"'][n % 6]
+        return ContentSearch(actor=ANONYMOUS, q=q, limit=20, category="category 7" if n % 6 == 4 else "")
+
+
+def _fill(session: Session, rows: list[ContentRow], first: int, known: set[str]) -> None:
+    names = [column.name for column in ContentRow.__table__.columns]
+    session.execute(insert(ContentRow), [{name: getattr(row, name) for name in names} for row in rows])
+    documents = [document_of(row) for row in rows]
+    numbered = list(enumerate(documents, first))
+    session.execute(
+        insert(DocumentRow),
+        [{"doc_id": n, "content_id": each.content_id, "version": VERSION} for n, each in numbered],
+    )
+    new = sorted({word for each in documents for word in worth_knowing(each.vocabulary())} - known)
+    words = [{"word_id": len(known) + n, "word": word} for n, word in enumerate(new, 1)]
+    known.update(new)
+    if words:
+        session.execute(insert(WordRow), words)
+    if session.get_bind().dialect.name == "sqlite":
+        columns = [{"rowid": n, **columns_of(each)} for n, each in numbered]
+        session.execute(insert(FTS), columns)
+        padded = [{"id": word["word_id"], "word": f"^{word['word']}$"} for word in words]
+        if padded:
+            session.execute(text("INSERT INTO metadata_near (rowid, word) VALUES (:id, :word)"), padded)
+    else:
+        session.execute(
+            text("UPDATE metadata_documents SET fts_vector = CAST(:vector AS tsvector) WHERE doc_id = :id"),
+            [{"vector": vector_of(each), "id": n} for n, each in numbered],
+        )
+
+
+async def _filled(db: Database, corpus: Corpus, *, is_postgres: bool) -> None:
+    if is_postgres:
+        await db.write(lambda session: session.execute(text("DROP INDEX fts_metadata_documents")))
+    rows, known = list(corpus.rows()), set[str]()
+    for n in range(0, CONTENTS, AT_ONCE):
+        some = rows[n : n + AT_ONCE]
+        await db.write(lambda session, some=some, n=n: _fill(session, some, n + 1, known))  # type: ignore[misc]
+    if is_postgres:
+        last = f"SELECT setval(pg_get_serial_sequence('metadata_documents', 'doc_id'), {CONTENTS})"
+        words = f"SELECT setval(pg_get_serial_sequence('metadata_words', 'word_id'), {len(known) + 1})"
+        index = "CREATE INDEX fts_metadata_documents ON metadata_documents USING gin (fts_vector)"
+        unhurried = "ALTER INDEX fts_metadata_documents SET (fastupdate = off)"
+        for statement in (last, words, index, unhurried, "ANALYZE"):
+            await db.write(lambda session, statement=statement: session.execute(text(statement)))  # type: ignore[misc]
+
+
+async def _like(db: Database, query: ContentSearch) -> None:
+    def run(session: Session) -> None:
+        words = [ContentRow.search_text.contains(word) for word in query.q.replace('"', "").split()]
+        statement = select(ContentRow).where(listed_for(ANONYMOUS), *words).order_by(ContentRow.created_at_ms.desc())
+        session.scalars(statement.limit(20)).all()
+
+    await db.read(run)
+
+
+async def _added(metadata: Metadata, n: int) -> tuple[float, float]:
+    """Milliseconds from asking for a change to a search that finds it: of a new content, and of one made public."""
+    word = f"quixotic{n}"
+    began = time.perf_counter()
+    content = await metadata.create(NewContent(actor=CREATOR, title=f"{word} film", visibility="listed"))
+    found = await metadata.search(ContentSearch(actor=CREATOR, q=word))
+    made_s = time.perf_counter() - began
+    assert [item.content_id for item in found.items] == [content.content_id]
+    began = time.perf_counter()
+    await metadata.publish(Publish(content_id=content.content_id, revision=1, published=True))
+    found = await metadata.search(ContentSearch(actor=ANONYMOUS, q=word))
+    assert len(found.items) == 1
+    return made_s * 1000, (time.perf_counter() - began) * 1000
+
+
+async def _on(folder: Path, name: str, url: str) -> list[Figure]:
+    settings = KernelSettings(profile="test", data_dir=folder, database=DatabaseSettings(url=Secret(url)))
+    corpus = Corpus()
+    async with house(folder, ["metadata"], settings=settings) as home:
+        metadata, db = home.services.get(METADATA), home.plugins["metadata"].db
+        await _filled(db, corpus, is_postgres=bool(url))
+        for n in range(30):
+            await metadata.search(corpus.query(n))
+        searches, likes = [], []
+        for n in range(QUERIES):
+            query = corpus.query(n)
+            began = time.perf_counter()
+            await metadata.search(query)
+            searches.append((time.perf_counter() - began) * 1000)
+            if n < LIKES:
+                began = time.perf_counter()
+                await _like(db, query)
+                likes.append((time.perf_counter() - began) * 1000)
+        added = [await _added(metadata, n) for n in range(ADDED)]
+        reads = []
+        for n in range(500):
+            began = time.perf_counter()
+            await metadata.get(AccessQuery(content_id=f"c_{1 + n % 8:08}", actor=ANONYMOUS, want="see"))
+            reads.append((time.perf_counter() - began) * 1000)
+    worst = tuple(sorted(searches)[-max(1, QUERIES // 100) :])
+    return [
+        Figure(
+            name=f"search, 100,000 contents, {name}",
+            unit="ms",
+            ours=tuple(searches),
+            peer=tuple(likes),
+            peer_name=LIKE,
+        ),
+        Figure(name=f"  its slowest hundredth, {name}", unit="ms", ours=worst, limit=100.0),
+        Figure(name=f"made until found, {name}", unit="ms", ours=tuple(made for made, _ in added), limit=50.0),
+        Figure(name=f"published until found, {name}", unit="ms", ours=tuple(shown for _, shown in added), limit=50.0),
+        Figure(name=f"metadata get, cached, {name}", unit="ms", ours=tuple(reads), limit=10.0),
+    ]
+
+
+def measure(folder: Path) -> list[Figure]:
+    figures = asyncio.run(_on(folder / "sqlite", "SQLite", ""))
+    with PostgresServer() as server:
+        figures += asyncio.run(_on(folder / "postgres", "PostgreSQL", server.create_database()))
+    return figures
