@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -84,6 +85,12 @@ def _load(port: int, token: str, content_id: str) -> tuple[float, list[float]]:
     return answer["per_s"], answer["latencies_ms"]
 
 
+def _processor_s(pid: int) -> float:
+    """Of all its threads since it began."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 async def _signed_in(url: str) -> tuple[str, str]:
     """A token, and the id of a content of its owner's."""
     async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
@@ -99,17 +106,18 @@ def measure(folder: Path) -> list[Figure]:
     bare = subprocess.Popen([sys.executable, "-m", "tests.bench.grpc_unary", "serve", str(bare_port)])
     rates: dict[str, list[float]] = {"get": [], "check": [], "bare": []}
     times_ms: dict[str, list[float]] = {"get": [], "check": [], "bare": []}
+    work_us: dict[str, list[float]] = {"get": [], "check": [], "bare": []}
     try:
         ours.spawn()
         ours.wait_ready()
         token, content_id = asyncio.run(_signed_in(ours.base_url))
         for _ in range(ROUNDS):  # by turns: what else the machine does meets all alike
-            for name, given in (
-                ("bare", (bare_port, "", "c_1")),
-                ("check", (port,)),
-                ("get", (port, token, content_id)),
-            ):
-                per_s, latencies_ms = _load(*given)  # type: ignore[arg-type]
+            asked = {"bare": (bare_port, "", "c_1"), "check": (port, "", ""), "get": (port, token, content_id)}
+            for name, given in asked.items():
+                pid = bare.pid if name == "bare" else ours.pid
+                before_s = _processor_s(pid)
+                per_s, latencies_ms = _load(*given)
+                work_us[name].append((_processor_s(pid) - before_s) / (len(latencies_ms) + 100) * 1e6)
                 rates[name].append(per_s)
                 times_ms[name] += latencies_ms
     finally:
@@ -131,6 +139,8 @@ def measure(folder: Path) -> list[Figure]:
         beside("gRPC unary, health", "1/s", rates, "check", higher=True),
         beside("gRPC unary, a content, signed in", "1/s", rates, "get", higher=True),
         beside("gRPC unary, a content, signed in", "ms", times_ms, "get", higher=False),
+        beside("gRPC unary, health, processor time", "µs", work_us, "check", higher=False),
+        beside("gRPC unary, a content, processor time", "µs", work_us, "get", higher=False),
     ]
 
 
