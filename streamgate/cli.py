@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from streamgate import __version__
 from streamgate.commands import WithLater
+from streamgate.commands.options import Stopped, config_option, profile_option
 
 if TYPE_CHECKING:
-    from streamgate.config import Config
     from streamgate.prepare import RunOptions
-
-PROFILES = click.Choice(["dev", "prod", "test"])
-profile_option = click.option("--profile", type=PROFILES, default=None, help="Adds config.<profile>.yaml.")
-config_option = click.option(
-    "--config",
-    "config_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Configuration file instead of config/config.yaml.",
-)
-
-
-def _stop(faults: list[str]) -> NoReturn:
-    for line in faults:
-        click.secho(f"streamgate: {line}", err=True, fg="red" if sys.stderr.isatty() else None)
-    sys.exit(2)
 
 
 @click.group(cls=WithLater, context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,7 +65,7 @@ def run(
     try:
         code = run_process(options, on_ready=on_ready)
     except StartFault as fault:
-        _stop(fault.faults)
+        raise Stopped(*fault.faults) from fault
     sys.exit(code)
 
 
@@ -104,7 +88,7 @@ def _print_plugins() -> None:
     try:
         found = discover()
     except SelectionFault as fault:
-        _stop([str(fault)])
+        raise Stopped(str(fault)) from fault
     for each in found:
         head = f"{each.name:<12} {each.version:<8}"
         if each.info is None:
@@ -140,72 +124,10 @@ def new_plugin(*, name: str, into: Path) -> None:
     try:
         written = make(name, into)
     except NotMade as fault:
-        _stop([str(fault)])
+        raise Stopped(str(fault)) from fault
     for path in written:
         click.echo(f"  {path}")
     click.echo(f"\nnext: cd {written[0].parent}, then see README.md")
-
-
-@main.group()
-def config() -> None:
-    """Look at the configuration."""
-
-
-@config.command("check")
-@profile_option
-@config_option
-def config_check(profile: str | None, config_file: Path | None) -> None:
-    """Read all layers and name every fault."""
-    _load(profile, config_file)
-    click.echo("the configuration is good")
-
-
-@config.command("show")
-@click.option("--origin", is_flag=True, help="Say where each value comes from.")
-@profile_option
-@config_option
-def config_show(*, origin: bool, profile: str | None, config_file: Path | None) -> None:
-    """Print the configuration that would be used; secrets stay hidden."""
-    from streamgate.config import render_config
-
-    click.echo(render_config(_load(profile, config_file), with_origins=origin))
-
-
-@main.group()
-def db() -> None:
-    """The database."""
-
-
-@db.command("upgrade")
-@profile_option
-@config_option
-def db_upgrade(profile: str | None, config_file: Path | None) -> None:
-    """Bring every plugin's tables to the newest version (the embedded default does this by itself)."""
-    from streamgate.plugins import discover
-    from streamgate.sdk.db import DatabaseFault, upgrade_all
-
-    settings = _load(profile, config_file).settings
-    infos = [f.info for f in discover() if f.info is not None]
-    try:
-        done = asyncio.run(upgrade_all(settings, infos))
-    except DatabaseFault as fault:
-        _stop([str(fault)])
-    for each in done:
-        what = f"{each.before or 'nothing'} → {each.after}" if each.before != each.after else f"at {each.after}"
-        click.echo(f"{each.plugin:<12} {what}")
-
-
-def _load(profile: str | None, config_file: Path | None) -> Config:
-    from streamgate.config import ConfigFaults, load_config
-    from streamgate.plugins import SelectionFault, discover
-
-    try:
-        sections = {f.info.name: f.info.config for f in discover() if f.info is not None and f.info.config is not None}
-        return load_config(profile=profile or "", file=config_file, flags={}, sections=sections)
-    except SelectionFault as fault:
-        _stop([str(fault)])
-    except ConfigFaults as fault:
-        _stop([str(line) for line in fault.faults])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-LATER = ("identity", "keys")
+LATER = ("config", "db", "identity", "keys")
 """Groups of commands: `streamgate/commands/<name>.py` has one of that name."""
 
 

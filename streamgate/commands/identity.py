@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from streamgate.commands.options import Stopped
 from streamgate.identity.credentials import Credentials, IdentityFault, load_credentials
 from streamgate.identity.folder import load_issuer, write_folder
 from streamgate.identity.grants import Grants, grants_of, load_everywhere, plugins_of, role_name
@@ -57,7 +58,7 @@ def issue(*, roles: tuple[str, ...], forget_former: bool, days: int, folder: Pat
             issuer = issuer.without_former(made)
         written = write_folder(folder, issuer, made)
     except (IdentityFault, SelectionFault) as fault:
-        raise click.ClickException(str(fault)) from fault
+        raise Stopped(str(fault)) from fault
     for path in written:
         click.echo(path)
     click.echo("give each process its file (STREAMGATE_BUS__IDENTITY), and nats-server the configuration")
@@ -78,7 +79,7 @@ def rotate(*, at_once: bool, days: int, folder: Path) -> None:
         issuer, made = _issued(issuer, _granted(issuer.issued), now_s, days)
         write_folder(folder, issuer, made)
     except (IdentityFault, SelectionFault) as fault:
-        raise click.ClickException(str(fault)) from fault
+        raise Stopped(str(fault)) from fault
     click.echo(f"identity key {step}; credentials of {', '.join(made)} and nats.conf are written")
     click.echo(f"next: {NEXT[step]}")
 
@@ -91,7 +92,7 @@ def show(*, files: tuple[Path, ...]) -> None:
         try:
             certificate = load_credentials(path).opened()
         except IdentityFault as fault:
-            raise click.ClickException(str(fault)) from fault
+            raise Stopped(str(fault)) from fault
         days = int((certificate.not_after_s - time.time()) // DAY_S)
         click.echo(f"{path}: {certificate.role}, {f'good for {days} days' if days >= 0 else 'EXPIRED'}")
         grants = certificate.grants

@@ -9,22 +9,12 @@ from pathlib import Path
 
 import click
 
+from streamgate.commands.options import Stopped, config_option, load_configuration, profile_option
 from streamgate.plugins import discover
-from streamgate.settings import KernelSettings
 
 TIMEOUT_S = 20.0
 ROTATE_PATH = "/api/v1/auth/keys/rotate"
 DEFAULT_URL = "http://127.0.0.1:9090"
-
-profile_option = click.option(
-    "--profile", type=click.Choice(["dev", "prod", "test"]), default=None, help="Adds config.<profile>.yaml."
-)
-config_option = click.option(
-    "--config",
-    "config_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Configuration file instead of config/config.yaml.",
-)
 
 
 @click.group()
@@ -52,12 +42,12 @@ def rewrap(*, dry_run: bool, profile: str | None, config_file: Path | None) -> N
     from streamgate.sdk.rewrap import rewrap_all
     from streamgate.sdk.secrets import MasterKeyFault, load_master_key
 
-    settings = _settings(profile, config_file)
+    settings = load_configuration(profile, config_file).settings
     infos = [f.info for f in discover() if f.info is not None]
     try:
         done = asyncio.run(rewrap_all(settings, infos, load_master_key(settings), dry_run=dry_run))
     except (DatabaseFault, MasterKeyFault) as fault:
-        raise click.ClickException(str(fault)) from fault
+        raise Stopped(str(fault)) from fault
     verb = "to wrap" if dry_run else "wrapped"
     for each in done:
         click.echo(f"{each.plugin:<12} {each.keys} keys, {each.changed} {verb} under the key in use")
@@ -78,11 +68,11 @@ def rotate(*, url: str, api_key_file: Path | None, profile: str | None, config_f
     """Make a new key for signing tokens; tokens signed before stay good until they expire."""
     import httpx
 
-    path = api_key_file or _settings(profile, config_file).data_dir / "admin.key"
+    path = api_key_file or load_configuration(profile, config_file).settings.data_dir / "admin.key"
     try:
         api_key = path.read_text(encoding="utf-8").strip()
     except OSError as fault:
-        raise click.ClickException(
+        raise Stopped(
             f"{path} cannot be read ({fault.strerror}): name an administrator's key with --api-key-file, or run this "
             "where the server keeps its data"
         ) from fault
@@ -91,9 +81,9 @@ def rotate(*, url: str, api_key_file: Path | None, profile: str | None, config_f
             f"{url.rstrip('/')}{ROTATE_PATH}", headers={"X-API-Key": api_key}, timeout=TIMEOUT_S, trust_env=False
         )
     except (httpx.HTTPError, httpx.InvalidURL) as fault:
-        raise click.ClickException(f"{url} did not answer: {type(fault).__name__}") from fault
+        raise Stopped(f"{url} did not answer: {type(fault).__name__}") from fault
     if answer.is_error:
-        raise click.ClickException(f"{url} answered {answer.status_code}: {_detail(answer)}")
+        raise Stopped(f"{url} answered {answer.status_code}: {_detail(answer)}")
     click.echo(f"rotated: {answer.text}")
 
 
@@ -106,13 +96,3 @@ def _detail(answer: object) -> str:
         return str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):
         return answer.text[:200]
-
-
-def _settings(profile: str | None, config_file: Path | None) -> KernelSettings:
-    from streamgate.config import ConfigFaults, load_config
-
-    sections = {f.info.name: f.info.config for f in discover() if f.info is not None and f.info.config is not None}
-    try:
-        return load_config(profile=profile or "", file=config_file, flags={}, sections=sections).settings
-    except ConfigFaults as fault:
-        raise click.ClickException("\n".join(str(line) for line in fault.faults)) from fault

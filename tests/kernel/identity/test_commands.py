@@ -37,7 +37,7 @@ def test_issuing_writes_every_service_and_rotating_all_of_them(tmp_path: Path) -
     for step in ("introduced", "in use"):
         assert f"identity key {step}" in run("identity", "rotate", *out)
     refused = CliRunner().invoke(main, ["identity", "rotate", *out])
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "8 more days" in refused.output
     assert "identity key forgotten" in run("identity", "rotate", "--at-once", *out)
     after = load_credentials(tmp_path / "id" / "cache.json")
@@ -53,7 +53,7 @@ def test_a_role_of_several_services_and_a_name_that_is_none(tmp_path: Path) -> N
     run("identity", "issue", "--role", "metadata,auth", "--role", "all", *out)
     assert {path.name for path in tmp_path.iterdir()} == {"auth+metadata.json", "all.json", "issuer.json", "nats.conf"}
     wrong = CliRunner().invoke(main, ["identity", "issue", "--role", "cahce", *out])
-    assert wrong.exit_code == 1
+    assert wrong.exit_code == 2
     assert "did you mean 'cache'" in wrong.output
 
 
@@ -139,14 +139,14 @@ def test_rotating_the_signing_key_uses_the_local_administrators_key(
     config.write_text("{}\n")
     arguments = ["keys", "rotate", "--url", auth, "--config", str(config)]
     missing = CliRunner().invoke(main, arguments)
-    assert missing.exit_code == 1
+    assert missing.exit_code == 2
     assert "--api-key-file" in missing.output
     (tmp_path / "admin.key").write_text("sgk_good\n")
     assert '{"kid":"k2"}' in run(*arguments)
     bad = tmp_path / "other"
     bad.write_text("sgk_bad")
     refused = CliRunner().invoke(main, [*arguments, "--api-key-file", str(bad)])
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "401: this API key is not known" in refused.output
     assert "sgk_bad" not in refused.output
     assert Auth.asked == [("/api/v1/auth/keys/rotate", "sgk_good"), ("/api/v1/auth/keys/rotate", "sgk_bad")]
@@ -156,5 +156,5 @@ def test_nobody_there_is_said_in_words(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("sgk_x")
     done = CliRunner().invoke(main, ["keys", "rotate", "--url", "http://127.0.0.1:1", "--api-key-file", str(key)])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "http://127.0.0.1:1 did not answer" in done.output

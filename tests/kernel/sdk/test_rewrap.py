@@ -210,7 +210,7 @@ def test_the_command_does_it_with_the_keys_of_the_configuration(
     assert (done.exit_code, "auth         1 keys, 1 wrapped" in done.output) == (0, True), done.output
     key_file.write_text(f"{old}\n")
     wrong = runner.invoke(keys, ["rewrap", "--config", str(config)])
-    assert wrong.exit_code == 1
+    assert wrong.exit_code == 2
     assert "does not open" in wrong.output
     assert old not in wrong.output
 
