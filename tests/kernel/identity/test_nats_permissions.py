@@ -18,7 +18,7 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from streamgate.bus.base import BusUnavailable, Login
+from streamgate.bus.base import BusUnavailable, Login, matches
 from streamgate.bus.client import OrderedClient
 from streamgate.bus.nats import NatsBus
 from streamgate.errors import Unavailable
@@ -147,14 +147,25 @@ async def test_a_role_tells_what_it_declares_and_nothing_else(installation: Inst
     info = INFOS[role]
     uses = [use for use in EVERYWHERE if not use.only_with or getattr(info, use.only_with)]
     own = {one if isinstance(one, str) else one.subject for each in (info, *uses) for one in each.tells}
-    tried = told_by_anybody() | {"live.announce", "evt.anything.v1", "anything"}
+    tried = {subject for subject in told_by_anybody() if ">" not in subject}
+    tried |= {"live.announce", "live.anything.v1", "anything"}
     async with connected(installation, role) as (client, denied):
         for subject in tried:
             await client.publish(subject, b"")
         await client.flush()
-    assert {subject for subject in tried if not any(f'"{subject.lower()}"' in line for line in denied)} == own | {
-        "live.announce"
-    }
+    found = {subject for subject in tried if not any(f'"{subject.lower()}"' in line for line in denied)}
+    expected = {subject for subject in tried if any(matches(pattern, subject) for pattern in own)}
+    assert found == expected | {"live.announce"}
+
+
+async def test_a_right_on_the_server_is_not_one_to_be_believed(installation: Installation) -> None:
+    """Who may have dead letters handled again may publish below `evt.` on NATS, but only what others have sealed."""
+    wide = [role for role in ROLES if any(one == "evt.>" for one in INFOS[role].tells)]
+    for role in wide:
+        bus = installation.bus(role)
+        for subject in {"evt.upload.finished.v1", "evt.gate.changed.v1"}:
+            with pytest.raises(IdentityRefused, match="may not tell"):
+                await bus.publish(subject, b"{}", message_id="forged")
 
 
 @pytest.mark.parametrize("role", ROLES)
