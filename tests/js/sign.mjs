@@ -8,11 +8,6 @@ import nacl from "tweetnacl";
 import { privateKeyToAccount } from "viem/accounts";
 import { parseSiweMessage } from "viem/siwe";
 
-const base58 = (bytes) => {
-  const zeros = bytes.findIndex((byte) => byte !== 0);
-  return "1".repeat(Math.max(zeros, 0)) + encodeBase58(bytes);
-};
-
 const withoutDomainType = ({ types: { EIP712Domain, ...types }, ...rest }) => ({ ...rest, types });
 
 const viem = async (scheme, key, { message, typed_data }) => {
@@ -47,7 +42,7 @@ const solana = (scheme, key, { message, sign_in_input }) => {
 const sign = async ({ client, scheme, key, challenge }) => {
   if (client === "solana-base58") {
     const { signature, text } = solana(scheme, key, challenge);
-    return { signature: base58(signature), message: text };
+    return { signature: encodeBase58(signature), message: text };
   }
   if (client === "solana-base64") {
     const { signature, text } = solana(scheme, key, challenge);

@@ -28,7 +28,7 @@ from streamgate.errors import Conflict
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database, DatabaseUnavailable
-from streamgate.sdk.secrets import MasterKey
+from streamgate.sdk.secrets import MasterKey, MasterKeyFault
 from streamgate_auth import repository
 from streamgate_auth.repository import StoredKey
 
@@ -129,10 +129,11 @@ class KeyRing:
         """Reads the keys again where that is some seconds ago: another replica may have made one."""
         if self._clock.monotonic_s() - self._loaded_at_s < RELOAD_S:
             return
+        self._loaded_at_s = self._clock.monotonic_s()
         try:
             self._load(await self._db.read(repository.load_keys))
-        except DatabaseUnavailable as fault:  # what we have goes on serving
-            logger.bind(code=fault.code).warning("signing keys could not be read again")
+        except (DatabaseUnavailable, MasterKeyFault) as fault:  # what we have goes on serving
+            logger.bind(error=str(fault)).warning("signing keys could not be read again")
 
     async def rotate(self) -> SigningKey:
         """Makes the next signing key; those whose tokens are all dead are thrown away.

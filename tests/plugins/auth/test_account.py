@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from streamgate.context import Actor
 from streamgate.contracts.audit import AUDITED, AuditEntry
@@ -22,7 +23,10 @@ from tests.plugins.auth.people import (
     SolanaWallet,
     actor_of,
     answer_to,
+    ask,
+    content_of,
     kernel_settings,
+    set_gate,
     sign_in_by,
     until,
     wallet_for,
@@ -251,3 +255,45 @@ async def test_nobody_and_no_api_key_manages_an_account(home: House) -> None:
             assert (answer.status_code, answer.json()["code"]) == (401, "auth.required"), path
             answer = await by_key.request(method, f"{PREFIX}/{path}", json=body)
             assert (answer.status_code, answer.json()["code"]) == (403, "auth.key_not_allowed"), path
+
+
+# --- what is told of it -----------------------------------------------------------------------------
+
+
+async def test_whoever_sets_a_gate_is_told_by_name_and_role(home: House, heard: Heard) -> None:
+    owner = Actor(kind="user", user_id="p_owner", roles=("creator",))
+    moderator = Actor(kind="user", user_id="p_moderator", roles=("moderator",))
+    content_id = await content_of(home, owner, {"public": {}})
+    await set_gate(home, moderator, content_id, None)
+    await set_gate(home, moderator, content_id, None)  # nothing changes, so nothing is told
+    await until(lambda: len([entry for entry in heard.audit if entry.act == "gate.set"]) == 2)
+    told = [entry for entry in heard.audit if entry.act == "gate.set"]
+    assert [(entry.subject_id, entry.who, entry.detail["as"], entry.detail["gate"]) for entry in told] == [
+        (f"content:{content_id}", "p_owner", "owner", '{"public":{}}'),
+        (f"content:{content_id}", "p_moderator", "moderator", ""),
+    ]
+
+
+async def test_nothing_secret_is_told(home: House, http: httpx.AsyncClient, heard: Heard) -> None:
+    signed_in = await sign_in_by(http, ALICE, "siwe")
+    async with home.client(actor_of(signed_in)) as client:
+        made = (await client.post(f"{PREFIX}/api-keys", json={"name": "server"})).json()
+        await client.delete(f"{PREFIX}/api-keys/{made['key_id']}")
+    await until(lambda: ("auth.api_key_revoked", signed_in["user_id"]) in heard.acts())
+    told = repr(heard)
+    for secret in (made["api_key"], signed_in["access_token"], signed_in["refresh_token"]):
+        assert secret not in told
+
+
+async def test_answers_to_challenges_are_counted_by_scheme(http: httpx.AsyncClient) -> None:
+    def count(outcome: str) -> float:
+        return (
+            REGISTRY.get_sample_value("streamgate_auth_sign_ins_total", {"scheme": "siws", "outcome": outcome}) or 0.0
+        )
+
+    done, wrong = count("done"), count("auth.signature_invalid")
+    asked = await ask(http, SOLANA, "siws")
+    stranger = SolanaWallet.named("stranger")
+    for wallet in (stranger, SOLANA):
+        await http.post(f"{PREFIX}/verify-signature", json=answer_to(asked, wallet))
+    assert (count("done"), count("auth.signature_invalid")) == (done + 1, wrong + 1)

@@ -11,14 +11,23 @@ import attrs
 import httpx
 import pytest
 
-from streamgate.contracts.auth import AUTH, GateQuery
+from streamgate.context import Actor
+from streamgate.contracts.auth import ACCOUNTS, AUTH, ApiKeyQuery, GateQuery, api_key_digest
 from streamgate.contracts.gate import Rule
 from streamgate.plugins import discover
 from streamgate.sdk.db import upgrade_all
 from streamgate.settings import DatabaseSettings, Secret, SecretSettings
 from streamgate.testing.house import House, house
 from streamgate.testing.wallets import Wallet, sign_in
-from tests.plugins.auth.people import content_of, kernel_settings, person, set_gate
+from tests.plugins.auth.people import (
+    actor_of,
+    answer_to,
+    content_of,
+    kernel_settings,
+    person,
+    set_gate,
+    sign_in_by,
+)
 
 NAMES = ["metadata", "auth"]
 ALICE = Wallet.named("alice")
@@ -78,3 +87,58 @@ async def test_gates_set_at_once_get_revisions_of_their_own(replicas: tuple[Hous
     await asyncio.gather(*(set_gate(home, owner.actor, content_id, gate) for home in (one, two) for gate in gates))
     last = await set_gate(two, owner.actor, content_id, {"public": {}})
     assert await one.services.get(AUTH).get_gate(GateQuery(content_id=content_id)) == last
+
+
+async def test_an_account_keeps_its_last_wallet_however_many_ask_at_once(replicas: tuple[House, House]) -> None:
+    first, second = (Wallet.named(f"{name} of two") for name in ("first", "second"))
+    async with replicas[0].client() as http:
+        me = actor_of(await sign_in_by(http, first, "siwe"))
+    async with replicas[0].client(me) as one, replicas[1].client(me) as two:
+        asked = (await one.post("/api/v1/auth/wallets/challenge", json={"address": second.address})).json()
+        linked = await asyncio.gather(
+            *(client.post("/api/v1/auth/wallets", json=answer_to(asked, second)) for client in (one, two))
+        )
+        assert sorted(answer.status_code for answer in linked) == [201, 401]
+        assert (await two.put(f"/api/v1/auth/wallets/{second.address}/primary")).status_code == 204
+        unlinked = await asyncio.gather(
+            *(
+                client.delete(f"/api/v1/auth/wallets/{wallet.address}")
+                for client, wallet in ((one, first), (two, second))
+            )
+        )
+        assert sorted(answer.status_code for answer in unlinked) == [204, 409]
+        assert len((await two.get("/api/v1/auth/wallets")).json()["items"]) == 1
+
+
+async def test_a_wallet_that_two_accounts_link_at_once_is_one_ones(replicas: tuple[House, House]) -> None:
+    wanted = Wallet.named("wanted by two")
+    people = []
+    async with replicas[0].client() as http:
+        for name in ("one", "other"):
+            people.append(actor_of(await sign_in_by(http, Wallet.named(f"{name} who wants"), "eip712")))
+
+    async def link(home: House, actor: Actor) -> int:
+        async with home.client(actor) as client:
+            asked = (await client.post("/api/v1/auth/wallets/challenge", json={"address": wanted.address})).json()
+            return (await client.post("/api/v1/auth/wallets", json=answer_to(asked, wanted))).status_code
+
+    codes = await asyncio.gather(*(link(home, actor) for home, actor in zip(replicas, people, strict=True)))
+    assert sorted(codes) == [201, 409]
+
+
+async def test_what_one_replica_ends_the_other_knows(replicas: tuple[House, House]) -> None:
+    one, two = replicas
+    async with one.client() as http:
+        signed_in = await sign_in_by(http, ALICE, "siwe")
+        async with two.client(actor_of(signed_in)) as client:
+            made = (await client.post("/api/v1/auth/api-keys", json={"name": "server"})).json()
+            query = ApiKeyQuery(digest=api_key_digest(made["api_key"]))
+            found = (await one.services.get(ACCOUNTS).verify_api_key(query)).actor
+            assert found is not None
+            assert found.credential == made["key_id"]
+            assert (await client.delete(f"/api/v1/auth/api-keys/{made['key_id']}")).status_code == 204
+        assert (await one.services.get(ACCOUNTS).verify_api_key(query)).actor is None
+        body = {"refresh_token": signed_in["refresh_token"], "everywhere": True}
+        assert (await http.post("/api/v1/auth/logout", json=body)).status_code == 204
+    ended = {made["key_id"], actor_of(signed_in).credential}
+    assert ended <= set((await two.services.get(ACCOUNTS).recently_revoked()).credentials)
