@@ -16,7 +16,7 @@ from typing import Protocol
 
 import attrs
 
-from streamgate.errors import StreamgateError, TooLarge, Unavailable
+from streamgate.errors import Conflict, StreamgateError, TooLarge, Unavailable
 
 Handler = Callable[[bytes], Awaitable[None]]
 """Handles one message. Raising means: not handled, try again (group) or drop (everyone)."""
@@ -33,6 +33,9 @@ MAX_PAYLOAD_BYTES = 1_000_000
 EVENTS_STREAM, DEAD_STREAM = "EVENTS", "DEAD"
 """Where NATS keeps what groups have yet to handle, and what they have given up on."""
 
+DEAD_LETTER_RIGHTS = (f"$JS.API.STREAM.MSG.GET.{DEAD_STREAM}", f"$JS.API.STREAM.MSG.DELETE.{DEAD_STREAM}", "again.>")
+"""What a process must be allowed to publish to on NATS that has dead letters handled again (`PluginInfo.tells`)."""
+
 DRAIN_TIMEOUT_S = 20.0
 """How long a subscription that stops waits for its running handlers before it cancels them."""
 
@@ -47,6 +50,12 @@ class PayloadTooLarge(TooLarge):
     """More bytes than one message may have. Put them into the blob store and send the key."""
 
     code, title = "bus.payload_too_large", "The message is too large for the bus"
+
+
+class StillDead(Conflict):
+    """The detail is what the handler said."""
+
+    code, title = "bus.still_dead", "The message could not be handled this time either"
 
 
 class Reject(Exception):
@@ -194,8 +203,13 @@ class Bus(Protocol):
         """Oldest first, from behind the one with that id."""
 
     async def replay_dead_letter(self, letter_id: str) -> bool:
-        """Has its group handle the message again; False when there is no such letter. On NATS all groups of the
-        subject get it again, and ignore what they have handled, as they must with any message."""
+        """Has one of its group handle the message once more, and returns when it has; then the letter is gone. False
+        when there is no such letter.
+
+        Raises:
+            StillDead: `bus.still_dead`, the handler failed again; the letter stays.
+            BusUnavailable: nobody of the group is there, or said a word within 30 s; the letter stays.
+        """
 
     async def discard_dead_letter(self, letter_id: str) -> bool:
         """False when there is no such letter."""
@@ -239,6 +253,11 @@ def check_event(subject: str, *, group: str = "group", message_id: str = "id") -
         raise ValueError(f"group {group!r} must be one word")
     if not message_id:
         raise ValueError(f"a message on {subject} needs an id")
+
+
+def again_subject(group: str, subject: str) -> str:
+    """Where a group takes its dead letters again."""
+    return f"again.{group}.{subject}"
 
 
 def durable_name(group: str, subject: str) -> str:

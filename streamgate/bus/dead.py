@@ -1,8 +1,4 @@
-"""The dead letters of the NATS bus, one by one: what `jetstream.GroupConsumer` has put on their stream.
-
-A process that looks at them needs more rights than others: to read and delete on that stream, and to publish what it
-has done again.
-"""
+"""The dead letters of the NATS bus, one by one: what `jetstream.GroupConsumer` has put on their stream."""
 
 from __future__ import annotations
 
@@ -12,8 +8,7 @@ from nats.js.errors import NotFoundError
 
 from streamgate.bus.base import DEAD_STREAM, DeadLetter
 
-RIGHTS = (f"$JS.API.STREAM.MSG.GET.{DEAD_STREAM}", f"$JS.API.STREAM.MSG.DELETE.{DEAD_STREAM}", "evt.>")
-"""What a process publishes to for it."""
+AGAIN_TIMEOUT_S = 30.0
 
 
 async def letters_after(jetstream: JetStreamContext, after: str, limit: int) -> list[DeadLetter]:

@@ -27,6 +27,7 @@ from streamgate.bus.base import (
     Handler,
     Reject,
     RetryPolicy,
+    again_subject,
     durable_name,
     is_retryable,
 )
@@ -84,6 +85,7 @@ class GroupConsumer:
     _asked: int = attrs.field(init=False, default=0)  # messages we have asked for and not got
     _inbox: str = attrs.field(init=False, default="")
     _subscribed: ClientSubscription | None = attrs.field(init=False, default=None)
+    _again: ClientSubscription | None = attrs.field(init=False, default=None)
     _is_broken: bool = attrs.field(init=False, default=False)  # the consumer may be gone: look before asking again
     _is_stopping: bool = attrs.field(init=False, default=False)
     _wake: asyncio.Event = attrs.field(init=False, factory=asyncio.Event)
@@ -101,6 +103,8 @@ class GroupConsumer:
         client = self._connection.client
         self._inbox = client.new_inbox()
         self._subscribed = await client.subscribe(self._inbox, cb=self._on_message)
+        again = again_subject(self._group, self._subject)
+        self._again = await client.subscribe(again, queue=self._group, cb=self._on_again)
         self._asked = 0
         self._wake.set()
         if not self._tasks:
@@ -119,8 +123,8 @@ class GroupConsumer:
         self._connection.detach(self)
         for task in self._tasks[:1]:  # no more asking; progress of what runs is reported on
             task.cancel()
-        if self._subscribed is not None:
-            await leave(self._connection.client, self._subscribed)
+        for subscribed in filter(None, (self._subscribed, self._again)):
+            await leave(self._connection.client, subscribed)
         for message, timer in list(self._waiting.values()):
             timer.cancel()
             self._begin(message)  # which gives it back
@@ -250,6 +254,22 @@ class GroupConsumer:
                 await self._bury(message, repr(fault))
         else:
             await message.ack()
+
+    async def _on_again(self, message: Msg) -> None:
+        """A dead letter, once more: the answer is empty when it is handled, else what the handler said."""
+        self._pool.spawn(lambda: self._answer_again(message))
+
+    async def _answer_again(self, message: Msg) -> None:
+        said = b""
+        try:
+            await self._handler(message.data)
+        except Exception as fault:
+            self._log.opt(exception=fault).warning("a dead letter could not be handled this time either")
+            said = (str(fault) if isinstance(fault, Reject) else repr(fault)).encode()[:REASON_CHARS]
+        try:
+            await message.respond(said)
+        except FAULTS as fault:
+            self._log.bind(error=repr(fault)).warning("could not answer about a dead letter")
 
     async def _bury(self, message: Msg, reason: str) -> None:
         """Dead letter first, then the end of the message: dying in between repeats it, and loses nothing."""

@@ -21,6 +21,7 @@ from streamgate.bus.base import (
     Responder,
     Resync,
     RetryPolicy,
+    StillDead,
     Subscription,
     check_event,
     check_pattern,
@@ -231,10 +232,16 @@ class MemoryBus:
         letter = self._dead.get(letter_id)
         if letter is None:
             return False
-        again = spawn_apart(self._deliver_to((letter.subject, letter.group), letter.payload, letter.message_id))
-        self._accepted[f"again:{letter_id}"] = again
-        again.add_done_callback(lambda task: self._settle(f"again:{letter_id}", task))
-        del self._dead[letter_id]
+        members = self._groups.get((letter.subject, letter.group))
+        if not members:
+            raise BusUnavailable(f"nobody of {letter.group} is there")
+        try:
+            await members[next(self._turn) % len(members)].handle(letter.payload)
+        except _Left:
+            raise BusUnavailable(f"{letter.group} stopped before it had handled the message") from None
+        except Exception as fault:
+            raise StillDead(f"{letter.group}: {fault!r}") from fault
+        self._dead.pop(letter_id, None)
         return True
 
     async def discard_dead_letter(self, letter_id: str) -> bool:

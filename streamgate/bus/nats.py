@@ -20,7 +20,9 @@ from streamgate.bus.base import (
     Responder,
     Resync,
     RetryPolicy,
+    StillDead,
     Subscription,
+    again_subject,
     check_event,
     check_pattern,
     check_size,
@@ -131,7 +133,10 @@ class NatsBus:
         with _reaching_dead_letters():
             letter = await dead.letter_of(self.connection.jetstream, letter_id)
             if letter is not None:
-                await self.publish(letter.subject, letter.payload, message_id=f"again:{letter_id}")
+                subject = again_subject(letter.group, letter.subject)
+                answer = await self.connection.ask(subject, letter.payload, timeout_s=dead.AGAIN_TIMEOUT_S)
+                if answer.data:
+                    raise StillDead(f"{letter.group}: {answer.data.decode(errors='replace')}")
                 await dead.discard(self.connection.jetstream, letter)
             return letter is not None
 
@@ -202,5 +207,7 @@ class NatsBus:
 def _reaching_dead_letters() -> Iterator[None]:
     try:
         yield
-    except FAULTS as fault:
-        raise BusUnavailable("the dead letters could not be reached") from fault
+    except nats.errors.NoRespondersError as fault:
+        raise BusUnavailable("nobody of the group is there") from fault
+    except (*FAULTS, TimeoutError) as fault:
+        raise BusUnavailable(f"no answer about a dead letter ({type(fault).__name__})") from fault

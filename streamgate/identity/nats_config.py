@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from streamgate.bus.base import DEAD_STREAM, EVENTS_STREAM, durable_name
+from streamgate.bus.base import DEAD_STREAM, EVENTS_STREAM, again_subject, durable_name
 from streamgate.identity.grants import Grants
 from streamgate.identity.issuing import Issued
 
@@ -52,7 +52,9 @@ def publish_subjects(grants: Grants) -> list[str]:
 
 def subscribe_subjects(role: str, grants: Grants) -> list[str]:
     """Everything a role may listen to."""
-    return [*(f"{service}.*" for service in grants.answers), *grants.hears, f"{inbox_prefix(role)}.>"]
+    events = [subject for subject in grants.hears if subject.startswith("evt.")]
+    again = [again_subject(group, subject) for group in grants.plugins for subject in events]
+    return [*(f"{service}.*" for service in grants.answers), *grants.hears, *again, f"{inbox_prefix(role)}.>"]
 
 
 def _user(key: str, role: str, grants: Grants) -> str:

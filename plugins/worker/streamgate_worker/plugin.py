@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from streamgate.bus.base import DEAD_LETTER_RIGHTS
 from streamgate.contracts.events import JOB_CHECKPOINT, JOB_FINISHED, JOBS_REQUESTED
 from streamgate.contracts.hooks import JobKind
 from streamgate.contracts.jobs import JOBS, JOBS_AVAILABLE, JOBS_CANCELLED
@@ -39,6 +40,7 @@ class WorkerPlugin:
         from streamgate_worker.queue import Queue
         from streamgate_worker.routes import WorkerRoutes
         from streamgate_worker.routes_dead import DeadRoutes
+        from streamgate_worker.routes_events import EventRoutes
         from streamgate_worker.routes_schedules import ScheduleRoutes
         from streamgate_worker.routes_webhooks import WebhookRoutes
         from streamgate_worker.scheduler import Scheduler
@@ -54,6 +56,7 @@ class WorkerPlugin:
         self._blobs = open_blobs(ctx)
         self.service = WorkerService(self.db, ctx.events, clock, Queue(config))
         self._letters = DeadLetters(self.service, self.db, clock)
+        self._events = EventRoutes(ctx.bus, self.db)
         self._hearing = Hearing(self.service)
 
         secrets = WebhookSecrets(self.db, clock, lambda: master_key(ctx))
@@ -67,6 +70,7 @@ class WorkerPlugin:
             *ScheduleRoutes(intake, self.db, clock).routes(),
             *DeadRoutes(self.service, self._letters).routes(),
             *WebhookRoutes(secrets).routes(),
+            *self._events.routes(),
         ]
 
         scheduler = Scheduler(self.service, self.db, clock)
@@ -100,7 +104,12 @@ class WorkerPlugin:
 
     @hookimpl
     def collect_checks(self) -> Sequence[Check]:
-        return [self.db.check(), self._blobs.check(), Check("dead jobs", self._letters.probe, critical=False)]
+        return [
+            self.db.check(),
+            self._blobs.check(),
+            Check("dead jobs", self._letters.probe, critical=False),
+            Check("dead events", self._events.probe, critical=False),
+        ]
 
 
 PLUGIN = PluginInfo(
@@ -109,7 +118,7 @@ PLUGIN = PluginInfo(
     build=WorkerPlugin,
     offers=(JOBS,),
     may_need=(Asks(METADATA, ("get",)), Asks(STREAMING, ("transcode",))),
-    tells=(JOB_CHECKPOINT, JOB_FINISHED, JOBS_AVAILABLE, JOBS_CANCELLED, LIVE),
+    tells=(JOB_CHECKPOINT, JOB_FINISHED, JOBS_AVAILABLE, JOBS_CANCELLED, LIVE, *DEAD_LETTER_RIGHTS),
     hears=(JOBS_REQUESTED, JOBS_AVAILABLE, JOBS_CANCELLED),
     acts_as_service=True,
     config=WorkerConfig,

@@ -189,4 +189,4 @@ async def add_when_registered(service: WorkerService) -> str:
         except UnknownKind:
             return None
 
-    return await eventually(probe, what="the runner to register its kind")
+    return await eventually(probe, what="the runner to register its kind", timeout_s=30)
