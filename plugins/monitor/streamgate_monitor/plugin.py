@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from streamgate.contracts.audit import AUDITED
+from streamgate.contracts.events import JOBS_REQUESTED
+from streamgate.contracts.logs import LOGS
+from streamgate.contracts.metrics import METRICS
 from streamgate.contracts.prefixes import SERVICES
 from streamgate.events import EventSubscription
 from streamgate.health import Check, introspection_of
@@ -83,6 +87,8 @@ PLUGIN = PluginInfo(
     summary="Health, numbers, logs, alerts and the audit trail of all services.",
     build=MonitorPlugin,
     may_need=tuple(introspection_of(name) for name in SERVICES),
+    tells=(JOBS_REQUESTED,),
+    hears=(AUDITED, LOGS, METRICS),
     config=MonitorConfig,
     port=SERVICES["monitor"].port,
     prefixes=SERVICES["monitor"].prefixes,

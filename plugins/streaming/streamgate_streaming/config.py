@@ -43,6 +43,11 @@ class StreamingConfig:
     max_session_s: float = config_field(
         43_200.0, help="No session lives longer; players open another.", validator=_at_least(MIN_LEASE_S)
     )
+    hot_cache_bytes: int = config_field(
+        67_108_864,
+        help="Memory for segments that several viewers ask for; 0 reads every one from the blob store.",
+        validator=_at_least(0),
+    )
     decide_wait_s: float = config_field(
         8.0, help="How long a request waits for a decision before it is answered 503.", validator=_at_least(0.1)
     )

@@ -16,8 +16,8 @@ _CHANNELS_SCHEME = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 _MICROSECONDS = 1_000_000
 
 
-def render_manifest(presentation: Presentation) -> str:
-    """The manifest; URLs are relative to the session's folder.
+def render_manifest(presentation: Presentation, *, folder: str = "") -> str:
+    """The manifest; URLs are relative to the session's folder, which a manifest that is answered elsewhere names.
 
     Segments are numbered from 0 and timed by a SegmentTimeline in the track's own time scale, so every time
     is the integer that stands in the segment's `tfdt`. Tracks that are cut alike share one timeline.
@@ -36,6 +36,8 @@ def render_manifest(presentation: Presentation) -> str:
             "minBufferTime": f"PT{presentation.target_duration_s}S",
         },
     )
+    if folder:
+        Xml.SubElement(mpd, "BaseURL").text = folder
     period = Xml.SubElement(mpd, "Period", {"id": "0", "start": "PT0S"})
     for number, tracks in enumerate(tracks for tracks in (presentation.video, presentation.audio) if tracks):
         _add_set(period, number, tracks)

@@ -17,6 +17,7 @@ from typing import Protocol
 
 import attrs
 from loguru import logger
+from prometheus_client import Counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streamgate.contracts.streaming import SegmentUnknown, SessionUnknown
@@ -27,11 +28,14 @@ from streamgate.web.request_id import header, request_id_of
 
 from . import dash, hls
 from .catalogue import Catalogue, Listing
+from .hot import HotSegments
 from .live import LiveSession
 from .presentation import Track
 from .ranges import ByteRange, RangeUnsatisfiable, parse_range
 
 PREFIX = "/api/v1/stream/s"
+OF_CONTENT = "streamgate.stream.content_id"
+"""Where a scope may name the content the session must be of."""
 
 _FILE = re.compile(
     re.escape(PREFIX) + r"/(?P<token>[A-Za-z0-9_-]{1,512})/"
@@ -41,6 +45,8 @@ _FILE = re.compile(
 _METHODS = ("GET", "HEAD", "OPTIONS")
 _NO_STORE = b"private, no-store"
 _REVALIDATE = b"private, no-cache"
+
+_SENT = Counter("streamgate_stream_media_bytes_total", "Bytes of media that were asked for and granted.")
 
 RawHeaders = list[tuple[bytes, bytes]]
 _SHARED: RawHeaders = [
@@ -94,11 +100,14 @@ class _Blob:
 class Delivery:
     """The ASGI application."""
 
-    def __init__(self, tokens: TokenReader, sessions: Doorkeeper, catalogue: Catalogue, blobs: BlobStore) -> None:
+    def __init__(
+        self, tokens: TokenReader, sessions: Doorkeeper, catalogue: Catalogue, blobs: BlobStore, hot: HotSegments
+    ) -> None:
         self._tokens = tokens
         self._sessions = sessions
         self._catalogue = catalogue
         self._blobs = blobs
+        self._hot = hot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = request_id_of(scope)
@@ -125,6 +134,8 @@ class Delivery:
         if session_id is None:
             raise SessionUnknown("not a playback address of this server")
         live = await self._sessions.admit(session_id)
+        if scope.get(OF_CONTENT, live.content_id) != live.content_id:
+            raise SegmentUnknown("the session is of another content")
         listing = await self._catalogue.listing(live.content_id, live.media_version)
         if listing is None:
             raise SegmentUnknown("nothing of this media version is served any more")
@@ -159,8 +170,13 @@ class Delivery:
             headers.append((b"content-range", b"bytes %d-%d/%d" % (part.first, part.last, blob.size_bytes)))
         if scope["method"] == "HEAD":
             return _Plain(status, headers, b"")
-        chunks = self._blobs.stream(blob.key, 0 if part is None else part.first, length)
+        _SENT.inc(length)
+        begin = 0 if part is None else part.first
         try:  # the first bytes before the status: now a fault can still be said
+            kept = await self._hot.get(blob.key, blob.size_bytes)
+            if kept is not None and len(kept) == blob.size_bytes:
+                return _Plain(status, headers, kept if part is None else kept[begin : begin + length])
+            chunks = self._blobs.stream(blob.key, begin, length)
             first = await anext(chunks, b"")
         except BlobMissing as fault:
             logger.bind(key=blob.key).error("segment is indexed, but not in the blob store")

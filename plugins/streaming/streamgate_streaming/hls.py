@@ -1,7 +1,7 @@
 """HLS playlists (RFC 8216, version 7: fragmented MP4), complete from the first load to the last.
 
 Relative URLs only: the multivariant playlist stands in the session's folder, each media playlist in its
-rendition's. One text serves every session.
+rendition's. One text serves every session. A multivariant playlist that is answered elsewhere names the folder.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ _AUDIO_GROUP = "audio"
 _MICROSECONDS = 1_000_000
 
 
-def render_multivariant(presentation: Presentation) -> str:
+def render_multivariant(presentation: Presentation, *, folder: str = "") -> str:
     """The list of variants, lowest rate first: that is where players without a measurement begin.
 
     BANDWIDTH and AVERAGE-BANDWIDTH are measured from the bytes and include the costliest sound of the group.
+
+    Args:
+        folder: where the renditions are, with a `/` at its end; empty: beside the playlist.
     """
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     has_group = bool(presentation.video and presentation.audio)
     if has_group:
         lines += [
-            _audio_line(track, position, len(presentation.audio)) for position, track in enumerate(presentation.audio)
+            _audio_line(track, position, len(presentation.audio), folder)
+            for position, track in enumerate(presentation.audio)
         ]
     for track in presentation.video or presentation.audio:
-        lines += [_variant_line(track, presentation.audio if has_group else ()), f"{track.id}/playlist.m3u8"]
+        lines += [_variant_line(track, presentation.audio if has_group else ()), f"{folder}{track.id}/playlist.m3u8"]
     return "\n".join(lines) + "\n"
 
 
@@ -63,7 +67,7 @@ def quoted(value: str) -> str:
     return f'"{value}"'
 
 
-def _audio_line(track: Track, position: int, count: int) -> str:
+def _audio_line(track: Track, position: int, count: int, folder: str) -> str:
     name = "Audio" if count == 1 else f"Audio {position + 1}"
     attributes = [
         "TYPE=AUDIO",
@@ -74,7 +78,7 @@ def _audio_line(track: Track, position: int, count: int) -> str:
     ]
     if track.channels:
         attributes.append(f"CHANNELS={quoted(str(track.channels))}")
-    attributes.append(f"URI={quoted(f'{track.id}/playlist.m3u8')}")
+    attributes.append(f"URI={quoted(f'{folder}{track.id}/playlist.m3u8')}")
     return "#EXT-X-MEDIA:" + ",".join(attributes)
 
 

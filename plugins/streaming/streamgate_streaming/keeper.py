@@ -22,6 +22,7 @@ from .config import StreamingConfig
 from .live import LiveSession, LiveSessions
 
 REFUSED = "refused"
+SIGNED_OUT = "signed_out"
 _FORGET_ENDED_AFTER_S = 7 * 86_400
 
 

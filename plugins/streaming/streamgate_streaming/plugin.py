@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamgate.contracts.auth import AUTH
 from streamgate.contracts.events import (
+    AUTH_SESSION_ENDED,
     CONTENT_DELETED,
     GATE_CHANGED,
     JOB_CHECKPOINT,
@@ -32,7 +33,7 @@ from streamgate.hooks import hookimpl
 from streamgate.lifecycle import Unit
 from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.services import Offer
-from streamgate.web.routes import TOKEN, Mount, Route
+from streamgate.web.routes import Mount, Route
 
 from .config import StreamingConfig
 
@@ -61,9 +62,11 @@ class StreamingPlugin:
         from .cancelling import Cancellations
         from .catalogue import Catalogue
         from .collector import Collector
-        from .delivery import PREFIX, Delivery
+        from .delivery import Delivery
+        from .hot import HotSegments
         from .keeper import Keeper
         from .keys import PathKeys
+        from .mounts import media_mounts
         from .orchestration import Orchestration
         from .periodic import Periodic
         from .reconciler import Reconciler
@@ -71,6 +74,7 @@ class StreamingPlugin:
         from .service import StreamingService
         from .sessions import Sessions
         from .tables import TABLES
+        from .telling import Telling
 
         config: StreamingConfig = ctx.config
         clock = clock or SYSTEM_CLOCK
@@ -84,9 +88,13 @@ class StreamingPlugin:
         cancellations = Cancellations(self._db, ctx.services.get(JOBS), clock)
         self._orchestration = Orchestration(self._db, self._blobs, cancellations, clock)
         self._service = StreamingService(self._db, self._orchestration)
-        self._routes = StreamRoutes(self._sessions, self._keys, self._service, metadata, lease_s=config.lease_s)
-        delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs)
-        self._mount = Mount(prefix=PREFIX, app=delivery, policy=TOKEN, summary="Playlists, manifests and media bytes")
+        self._routes = StreamRoutes(
+            self._sessions, self._keys, self._catalogue, self._service, metadata, lease_s=config.lease_s
+        )
+        hot = HotSegments(self._blobs, config.hot_cache_bytes)
+        delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs, hot)
+        self._mounts = media_mounts(delivery)
+        self._telling = Telling(self._db, ctx.events)
         stores = ("streaming.db", "streaming.blobs")
         reconciler = Reconciler(self._db, ctx.services.get(JOBS), self._orchestration, clock)
         collector = Collector(self._db, self._blobs, clock)
@@ -108,7 +116,7 @@ class StreamingPlugin:
 
     @hookimpl
     def collect_mounts(self) -> Sequence[Mount]:
-        return [self._mount]
+        return self._mounts
 
     @hookimpl
     def collect_subscriptions(self) -> Sequence[EventSubscription]:
@@ -120,6 +128,8 @@ class StreamingPlugin:
             on_group(JOB_CHECKPOINT, media.on_job_checkpoint, group=GROUP),
             on_group(JOB_FINISHED, media.on_job_finished, group=GROUP),
             on_group(GATE_CHANGED, sessions.on_gate_changed, group=GROUP),
+            on_group(AUTH_SESSION_ENDED, sessions.on_sign_in_ended, group=GROUP),
+            *self._telling.subscriptions(GROUP),
             on_everyone(SESSION_ENDED, self._keeper.on_session_ended, resync=self._keeper.resync),
             on_everyone(RENDITION_READY, self._catalogue.on_rendition_ready, resync=self._catalogue.forget_all),
         ]
@@ -157,8 +167,12 @@ PLUGIN = PluginInfo(
         JOB_CHECKPOINT,
         JOB_FINISHED,
         GATE_CHANGED,
+        AUTH_SESSION_ENDED,
         SESSION_ENDED,
         RENDITION_READY,
+        MEDIA_PLAYABLE,
+        MEDIA_READY,
+        MEDIA_FAILED,
     ),
     acts_as_service=True,
     config=StreamingConfig,

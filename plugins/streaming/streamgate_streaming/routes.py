@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+from starlette.responses import Response
 
 from streamgate.contracts.gate import GateRefused, GateUnknown
 from streamgate.contracts.metadata import AccessQuery, ContentNotFound, Metadata
@@ -19,10 +20,14 @@ from streamgate.errors import Unauthorized
 from streamgate.sdk.clock import rfc3339
 from streamgate.web.routes import PUBLIC, Call, Route
 
+from . import dash, hls
+from .catalogue import Catalogue
 from .delivery import PREFIX
 from .keys import PathKeys
+from .presentation import Presentation
 from .sessions import Sessions
 
+_OPENING = (Unauthorized, ContentNotFound, GateRefused, GateUnknown, NotPlayable, TooManySessions)
 _CONTENT_ID = attrs.validators.matches_re(r"[A-Za-z0-9_-]{1,40}")
 
 
@@ -33,6 +38,11 @@ class SessionBody:
 
     content_id: str = attrs.field(validator=_CONTENT_ID)
     client_id: str = attrs.field(default="", validator=attrs.validators.matches_re(r"[A-Za-z0-9._~-]{0,128}"))
+
+
+@attrs.frozen(kw_only=True)
+class PlayQuery(SessionBody):
+    """As a session is asked for."""
 
 
 @attrs.frozen(kw_only=True)
@@ -90,10 +100,18 @@ class StreamRoutes:
     """
 
     def __init__(
-        self, sessions: Sessions, keys: PathKeys, streaming: Streaming, metadata: Metadata, *, lease_s: float
+        self,
+        sessions: Sessions,
+        keys: PathKeys,
+        catalogue: Catalogue,
+        streaming: Streaming,
+        metadata: Metadata,
+        *,
+        lease_s: float,
     ) -> None:
         self._sessions = sessions
         self._keys = keys
+        self._catalogue = catalogue
         self._streaming = streaming
         self._metadata = metadata
         self._lease_s = lease_s
@@ -110,7 +128,7 @@ class StreamRoutes:
                 status=201,
                 summary="Open a playback session",
                 description="Public content needs no sign-in. The same person, client and content get one session.",
-                errors=(Unauthorized, ContentNotFound, GateRefused, GateUnknown, NotPlayable, TooManySessions),
+                errors=_OPENING,
             ),
             Route(
                 "POST",
@@ -136,6 +154,28 @@ class StreamRoutes:
             ),
             Route(
                 "GET",
+                "/api/v1/stream/hls",
+                self.hls,
+                policy=PUBLIC,
+                query=PlayQuery,
+                produces=(hls.MEDIA_TYPE,),
+                summary="The HLS playlist of a content",
+                description="Opens a playback session as a POST would; the playlist's URLs carry it.",
+                errors=_OPENING,
+            ),
+            Route(
+                "GET",
+                "/api/v1/stream/dash",
+                self.dash,
+                policy=PUBLIC,
+                query=PlayQuery,
+                produces=(dash.MEDIA_TYPE,),
+                summary="The DASH manifest of a content",
+                description="Opens a playback session as a POST would; the manifest's URLs carry it.",
+                errors=_OPENING,
+            ),
+            Route(
+                "GET",
                 "/api/v1/stream/info",
                 self.info,
                 policy=PUBLIC,
@@ -158,6 +198,22 @@ class StreamRoutes:
             expires_at=rfc3339(self._sessions.expires_at_ms(live)),
             renew_after_s=self._lease_s / 2,
         )
+
+    async def hls(self, call: Call[None, PlayQuery]) -> Response:
+        presentation, folder = await self._opened(call)
+        return _playlist(hls.render_multivariant(presentation, folder=folder), hls.MEDIA_TYPE)
+
+    async def dash(self, call: Call[None, PlayQuery]) -> Response:
+        presentation, folder = await self._opened(call)
+        return _playlist(dash.render_manifest(presentation, folder=folder), dash.MEDIA_TYPE)
+
+    async def _opened(self, call: Call[None, PlayQuery]) -> tuple[Presentation, str]:
+        """What plays, and the folder of the session that was opened for it."""
+        live = await self._sessions.open(call.actor, call.query.content_id, call.query.client_id)
+        listing = await self._catalogue.listing(live.content_id, live.media_version)
+        if listing is None:  # deleted in between
+            raise NotPlayable(f"content {live.content_id} is not playable any more")
+        return listing.presentation, f"{PREFIX}/{self._keys.make(live.session_id)}/"
 
     async def renew(self, call: Call[None, SessionPath]) -> RenewAnswer:
         live = await self._sessions.renew(call.actor, call.query.session_id)
@@ -189,3 +245,7 @@ class StreamRoutes:
             error_code=newest.error_code or None if is_owner else None,
             error_detail=newest.error_detail or None if is_owner else None,
         )
+
+
+def _playlist(text: str, media_type: str) -> Response:
+    return Response(text, media_type=media_type, headers={"Cache-Control": "private, no-store"})

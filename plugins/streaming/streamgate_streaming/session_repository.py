@@ -67,6 +67,7 @@ def open_session(
     found = _same(session, wanted)
     if found is not None and found.media_version == wanted.media_version:
         found.roles, found.address = list(wanted.actor.roles), wanted.actor.address
+        found.credential = wanted.actor.credential
         found.state, found.seen_at_ms = "active", wanted.now_ms
         session.flush()
         set_decision(session, found.session_id, wanted.gate_revision, wanted.leaf_keys)
@@ -82,6 +83,7 @@ def open_session(
         client_id=wanted.client_id,
         roles=list(wanted.actor.roles),
         address=wanted.actor.address,
+        credential=wanted.actor.credential,
         state="active",
         reason="",
         gate_revision=wanted.gate_revision,
@@ -144,6 +146,12 @@ def end_all_of(session: Session, content_id: str, reason: str, now_ms: int, *, m
     if media_version is not None:
         which = which & (SessionRow.media_version == media_version)
     return _end(session, which, reason, now_ms)
+
+
+def running_by(session: Session, credential: str) -> list[str]:
+    """Ids of the running sessions that this sign-in or API key opened."""
+    query = select(SessionRow.session_id).where(SessionRow.credential == credential, SessionRow.state != "ended")
+    return list(session.scalars(query))
 
 
 def end_old(session: Session, *, created_before_ms: int, seen_before_ms: int, now_ms: int) -> int:
@@ -262,7 +270,13 @@ def _set_leaves(session: Session, session_id: str, leaf_keys: Iterable[str]) -> 
 def _stored(row: SessionRow) -> StoredSession:
     actor = Actor()
     if row.user_id:
-        actor = Actor(kind="user", user_id=row.user_id, roles=tuple(row.roles), address=row.address)
+        actor = Actor(
+            kind="user",
+            user_id=row.user_id,
+            roles=tuple(row.roles),
+            address=row.address,
+            credential=row.credential,
+        )
     return StoredSession(
         session_id=row.session_id,
         content_id=row.content_id,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
 from streamgate.contracts.auth import Auth, DecideMany, DecideQuery, Decision
-from streamgate.contracts.events import GateChanged
+from streamgate.contracts.events import GateChanged, SignInEnded
 from streamgate.contracts.gate import GateRefused, GateUnknown
 from streamgate.contracts.metadata import AccessQuery, ContentNotFound, Metadata
 from streamgate.contracts.streaming import NotPlayable, SessionEnded, SessionUnknown
@@ -29,7 +29,7 @@ from . import media_repository as media
 from . import session_repository as repository
 from .config import StreamingConfig
 from .decider import BATCH, Decider
-from .keeper import REFUSED, Keeper
+from .keeper import REFUSED, SIGNED_OUT, Keeper
 from .lease import NO_LEASE, Moment, after_decision, decision_for
 from .live import LiveSession
 from .session_repository import NewSession, StoredSession
@@ -224,6 +224,12 @@ class Sessions:
             decided = [(stored, decision_for(stored.actor, answer)) for stored, answer in pairs]
             await self._take_decisions(decided, arrived)
             after_id = page[-1].session_id
+
+    async def on_sign_in_ended(self, event: Received[SignInEnded]) -> None:
+        """What was opened with a sign-in or an API key ends with it."""
+        opened = await self._db.read(lambda session: repository.running_by(session, event.body.subject_id))
+        if opened:
+            await self._keeper.end(opened, SIGNED_OUT)
 
     async def _take_decisions(self, decided: Sequence[tuple[StoredSession, Decision]], arrived: Moment) -> None:
         for stored, decision in decided:

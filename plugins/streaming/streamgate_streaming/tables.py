@@ -146,8 +146,8 @@ class CancelRow(Base):
 
 
 class SessionRow(Base):
-    """A playback session. `user_id` is empty for nobody known; then `client_id` alone says whose it is. Roles and
-    address are those of its latest request that carried a bearer."""
+    """A playback session. `user_id` is empty for nobody known; then `client_id` alone says whose it is. Roles,
+    address and credential (the sign-in or API key) are those of its latest opening."""
 
     __tablename__ = "streaming_sessions"
 
@@ -158,6 +158,7 @@ class SessionRow(Base):
     client_id: Mapped[str] = mapped_column(String(128))
     roles: Mapped[list[str]]
     address: Mapped[str] = mapped_column(String(64))
+    credential: Mapped[str] = mapped_column(String(64), server_default="")
     state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(64))
     gate_revision: Mapped[int]
@@ -176,6 +177,7 @@ class SessionRow(Base):
             postgresql_where=text("state <> 'ended'"),
         ),
         Index("ix_streaming_sessions_content_id", "content_id", "media_version"),
+        Index("ix_streaming_sessions_credential", "credential"),
         Index("ix_streaming_sessions_seen", "state", "seen_at_ms"),
     )
 

@@ -1,0 +1,94 @@
+"""Where the media bytes are, and how OpenAPI describes them: the bytes themselves go past every typed route."""
+
+from __future__ import annotations
+
+import attrs
+
+from streamgate.contracts.gate import GateUnknown
+from streamgate.contracts.streaming import SegmentUnknown, SessionEnded, SessionUnknown
+from streamgate.errors import NotFound
+from streamgate.web.routes import TOKEN, Call, Mount, Route
+
+from . import by_query, dash, hls
+from .delivery import PREFIX, Delivery, RangeRefused
+
+_MEDIA = ("video/mp4", "audio/mp4")
+_CONDITIONS = {"Range": "One range of bytes; answered 206.", "If-None-Match": "The ETag that is known; answered 304."}
+_ERRORS = (SessionUnknown, SegmentUnknown, SessionEnded, GateUnknown)
+
+
+@attrs.frozen(kw_only=True)
+class TopPath:
+    """`token`: from the URLs of a session."""
+
+    token: str
+
+
+@attrs.frozen(kw_only=True)
+class TrackPath(TopPath):
+    rendition: str
+
+
+@attrs.frozen(kw_only=True)
+class SegmentPath(TrackPath):
+    number: int
+
+
+@attrs.frozen(kw_only=True)
+class SegmentQuery:
+    """`number`: of the segment, from 0 on, or `init`. `session`: the token in the URLs of a session."""
+
+    content_id: str
+    rendition: str
+    number: str
+    session: str
+
+
+def media_mounts(delivery: Delivery) -> list[Mount]:
+    return [
+        Mount(
+            prefix=PREFIX,
+            app=delivery,
+            policy=TOKEN,
+            summary="Playlists, manifests and media bytes",
+            documents=(
+                _text("master.m3u8", TopPath, hls.MEDIA_TYPE, "The multivariant playlist"),
+                _text("manifest.mpd", TopPath, dash.MEDIA_TYPE, "The manifest"),
+                _text("{rendition}/playlist.m3u8", TrackPath, hls.MEDIA_TYPE, "A rendition's playlist"),
+                _bytes(f"{PREFIX}/{{token}}/{{rendition}}/init.mp4", TrackPath, "A rendition's head"),
+                _bytes(f"{PREFIX}/{{token}}/{{rendition}}/{{number}}.m4s", SegmentPath, "A segment"),
+            ),
+        ),
+        Mount(
+            prefix=by_query.PATH,
+            app=by_query.SegmentByQuery(delivery),
+            policy=TOKEN,
+            summary="One segment, named by a query",
+            documents=(_bytes(by_query.PATH, SegmentQuery, "One segment, named by a query"),),
+        ),
+    ]
+
+
+def _text(name: str, query: type, media_type: str, summary: str) -> Route:
+    path = f"{PREFIX}/{{token}}/{name}"
+    return Route(
+        "GET", path, _never, policy=TOKEN, query=query, produces=(media_type,), summary=summary, errors=_ERRORS
+    )
+
+
+def _bytes(path: str, query: type, summary: str) -> Route:
+    return Route(
+        "GET",
+        path,
+        _never,
+        policy=TOKEN,
+        query=query,
+        produces=_MEDIA,
+        summary=summary,
+        headers_doc=_CONDITIONS,
+        errors=(*_ERRORS, RangeRefused),
+    )
+
+
+async def _never(call: Call[None, None]) -> None:
+    raise NotFound("the mount answers")
