@@ -27,7 +27,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from streamgate_api.proto import nft_pb2 as streamgate__api_dot_proto_dot_nft__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fstreamgate_api/proto/auth.proto\x12\rstreamgate.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1estreamgate_api/proto/nft.proto\"a\n\x10\x43hallengeRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x12\n\x05\x63hain\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06scheme\x18\x03 \x01(\tH\x01\x88\x01\x01\x42\x08\n\x06_chainB\t\n\x07_scheme\"\x80\x02\n\x0f\x43hallengeAnswer\x12\x14\n\x0c\x63hallenge_id\x18\x01 \x01(\t\x12\x0e\n\x06scheme\x18\x02 \x01(\t\x12\x14\n\x07message\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x30\n\ntyped_data\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructH\x01\x88\x01\x01\x12\x0f\n\x07\x61\x64\x64ress\x18\x05 \x01(\t\x12\r\n\x05\x63hain\x18\x06 \x01(\t\x12\r\n\x05nonce\x18\x07 \x01(\t\x12\x0e\n\x06\x64omain\x18\x08 \x01(\t\x12\x11\n\tissued_at\x18\t \x01(\t\x12\x12\n\nexpires_at\x18\n \x01(\tB\n\n\x08_messageB\r\n\x0b_typed_data\"c\n\x16VerifySignatureRequest\x12\x14\n\x0c\x63hallenge_id\x18\x01 \x01(\t\x12\x11\n\tsignature\x18\x02 \x01(\t\x12\x14\n\x07message\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_message\"\xbb\x01\n\x15VerifySignatureAnswer\x12\r\n\x05valid\x18\x01 \x01(\x08\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\r\n\x05\x63hain\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x06 \x01(\t\x12\x15\n\rrefresh_token\x18\x07 \x01(\t\x12\x12\n\ntoken_type\x18\x08 \x01(\t\x12\x12\n\nexpires_in\x18\t \x01(\x03\"\'\n\x0eRefreshRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\"\x95\x01\n\rRefreshAnswer\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05roles\x18\x03 \x03(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x04 \x01(\t\x12\x15\n\rrefresh_token\x18\x05 \x01(\t\x12\x12\n\ntoken_type\x18\x06 \x01(\t\x12\x12\n\nexpires_in\x18\x07 \x01(\x03\"#\n\x12VerifyTokenRequest\x12\r\n\x05token\x18\x01 \x01(\t\"\xbf\x01\n\x11VerifyTokenAnswer\x12\r\n\x05valid\x18\x01 \x01(\x08\x12\x14\n\x07subject\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08\x61udience\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x17\n\nexpires_at\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x13\n\x06reason\x18\x06 \x01(\tH\x03\x88\x01\x01\x42\n\n\x08_subjectB\x0b\n\t_audienceB\r\n\x0b_expires_atB\t\n\x07_reason2\xd9\x04\n\x0b\x41uthService\x12o\n\tChallenge\x12\x1f.streamgate.v1.ChallengeRequest\x1a\x1e.streamgate.v1.ChallengeAnswer\"!\x82\xd3\xe4\x93\x02\x1b\"\x16/api/v1/auth/challenge:\x01*\x12\x88\x01\n\x0fVerifySignature\x12%.streamgate.v1.VerifySignatureRequest\x1a$.streamgate.v1.VerifySignatureAnswer\"(\x82\xd3\xe4\x93\x02\"\"\x1d/api/v1/auth/verify-signature:\x01*\x12g\n\x07Refresh\x12\x1d.streamgate.v1.RefreshRequest\x1a\x1c.streamgate.v1.RefreshAnswer\"\x1f\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/refresh:\x01*\x12x\n\x0bVerifyToken\x12!.streamgate.v1.VerifyTokenRequest\x1a .streamgate.v1.VerifyTokenAnswer\"$\x82\xd3\xe4\x93\x02\x1e\"\x19/api/v1/auth/verify-token:\x01*\x12k\n\tVerifyNft\x12\x1f.streamgate.v1.VerifyNftRequest\x1a\x19.streamgate.v1.NftHolding\"\"\x82\xd3\xe4\x93\x02\x1c\"\x17/api/v1/auth/verify-nft:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fstreamgate_api/proto/auth.proto\x12\rstreamgate.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1estreamgate_api/proto/nft.proto\"a\n\x10\x43hallengeRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x12\n\x05\x63hain\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06scheme\x18\x03 \x01(\tH\x01\x88\x01\x01\x42\x08\n\x06_chainB\t\n\x07_scheme\"\xc7\x02\n\x0f\x43hallengeAnswer\x12\x14\n\x0c\x63hallenge_id\x18\x01 \x01(\t\x12\x0e\n\x06scheme\x18\x02 \x01(\t\x12\x14\n\x07message\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x30\n\ntyped_data\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructH\x01\x88\x01\x01\x12\x0f\n\x07\x61\x64\x64ress\x18\x05 \x01(\t\x12\r\n\x05\x63hain\x18\x06 \x01(\t\x12\r\n\x05nonce\x18\x07 \x01(\t\x12\x0e\n\x06\x64omain\x18\x08 \x01(\t\x12\x11\n\tissued_at\x18\t \x01(\t\x12\x12\n\nexpires_at\x18\n \x01(\t\x12\x33\n\rsign_in_input\x18\x0b \x01(\x0b\x32\x17.google.protobuf.StructH\x02\x88\x01\x01\x42\n\n\x08_messageB\r\n\x0b_typed_dataB\x10\n\x0e_sign_in_input\"c\n\x16VerifySignatureRequest\x12\x14\n\x0c\x63hallenge_id\x18\x01 \x01(\t\x12\x11\n\tsignature\x18\x02 \x01(\t\x12\x14\n\x07message\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_message\"\xbb\x01\n\x15VerifySignatureAnswer\x12\r\n\x05valid\x18\x01 \x01(\x08\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\r\n\x05\x63hain\x18\x04 \x01(\t\x12\r\n\x05roles\x18\x05 \x03(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x06 \x01(\t\x12\x15\n\rrefresh_token\x18\x07 \x01(\t\x12\x12\n\ntoken_type\x18\x08 \x01(\t\x12\x12\n\nexpires_in\x18\t \x01(\x03\"\'\n\x0eRefreshRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\"\x95\x01\n\rRefreshAnswer\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05roles\x18\x03 \x03(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x04 \x01(\t\x12\x15\n\rrefresh_token\x18\x05 \x01(\t\x12\x12\n\ntoken_type\x18\x06 \x01(\t\x12\x12\n\nexpires_in\x18\x07 \x01(\x03\"#\n\x12VerifyTokenRequest\x12\r\n\x05token\x18\x01 \x01(\t\"\xbf\x01\n\x11VerifyTokenAnswer\x12\r\n\x05valid\x18\x01 \x01(\x08\x12\x14\n\x07subject\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08\x61udience\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x17\n\nexpires_at\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x13\n\x06reason\x18\x06 \x01(\tH\x03\x88\x01\x01\x42\n\n\x08_subjectB\x0b\n\t_audienceB\r\n\x0b_expires_atB\t\n\x07_reason2\xd9\x04\n\x0b\x41uthService\x12o\n\tChallenge\x12\x1f.streamgate.v1.ChallengeRequest\x1a\x1e.streamgate.v1.ChallengeAnswer\"!\x82\xd3\xe4\x93\x02\x1b\"\x16/api/v1/auth/challenge:\x01*\x12\x88\x01\n\x0fVerifySignature\x12%.streamgate.v1.VerifySignatureRequest\x1a$.streamgate.v1.VerifySignatureAnswer\"(\x82\xd3\xe4\x93\x02\"\"\x1d/api/v1/auth/verify-signature:\x01*\x12g\n\x07Refresh\x12\x1d.streamgate.v1.RefreshRequest\x1a\x1c.streamgate.v1.RefreshAnswer\"\x1f\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/refresh:\x01*\x12x\n\x0bVerifyToken\x12!.streamgate.v1.VerifyTokenRequest\x1a .streamgate.v1.VerifyTokenAnswer\"$\x82\xd3\xe4\x93\x02\x1e\"\x19/api/v1/auth/verify-token:\x01*\x12k\n\tVerifyNft\x12\x1f.streamgate.v1.VerifyNftRequest\x1a\x19.streamgate.v1.NftHolding\"\"\x82\xd3\xe4\x93\x02\x1c\"\x17/api/v1/auth/verify-nft:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,19 +47,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHALLENGEREQUEST']._serialized_start=142
   _globals['_CHALLENGEREQUEST']._serialized_end=239
   _globals['_CHALLENGEANSWER']._serialized_start=242
-  _globals['_CHALLENGEANSWER']._serialized_end=498
-  _globals['_VERIFYSIGNATUREREQUEST']._serialized_start=500
-  _globals['_VERIFYSIGNATUREREQUEST']._serialized_end=599
-  _globals['_VERIFYSIGNATUREANSWER']._serialized_start=602
-  _globals['_VERIFYSIGNATUREANSWER']._serialized_end=789
-  _globals['_REFRESHREQUEST']._serialized_start=791
-  _globals['_REFRESHREQUEST']._serialized_end=830
-  _globals['_REFRESHANSWER']._serialized_start=833
-  _globals['_REFRESHANSWER']._serialized_end=982
-  _globals['_VERIFYTOKENREQUEST']._serialized_start=984
-  _globals['_VERIFYTOKENREQUEST']._serialized_end=1019
-  _globals['_VERIFYTOKENANSWER']._serialized_start=1022
-  _globals['_VERIFYTOKENANSWER']._serialized_end=1213
-  _globals['_AUTHSERVICE']._serialized_start=1216
-  _globals['_AUTHSERVICE']._serialized_end=1817
+  _globals['_CHALLENGEANSWER']._serialized_end=569
+  _globals['_VERIFYSIGNATUREREQUEST']._serialized_start=571
+  _globals['_VERIFYSIGNATUREREQUEST']._serialized_end=670
+  _globals['_VERIFYSIGNATUREANSWER']._serialized_start=673
+  _globals['_VERIFYSIGNATUREANSWER']._serialized_end=860
+  _globals['_REFRESHREQUEST']._serialized_start=862
+  _globals['_REFRESHREQUEST']._serialized_end=901
+  _globals['_REFRESHANSWER']._serialized_start=904
+  _globals['_REFRESHANSWER']._serialized_end=1053
+  _globals['_VERIFYTOKENREQUEST']._serialized_start=1055
+  _globals['_VERIFYTOKENREQUEST']._serialized_end=1090
+  _globals['_VERIFYTOKENANSWER']._serialized_start=1093
+  _globals['_VERIFYTOKENANSWER']._serialized_end=1284
+  _globals['_AUTHSERVICE']._serialized_start=1287
+  _globals['_AUTHSERVICE']._serialized_end=1888
 # @@protoc_insertion_point(module_scope)

@@ -20,7 +20,7 @@ class ChallengeRequest(_message.Message):
     def __init__(self, address: _Optional[str] = ..., chain: _Optional[str] = ..., scheme: _Optional[str] = ...) -> None: ...
 
 class ChallengeAnswer(_message.Message):
-    __slots__ = ("challenge_id", "scheme", "message", "typed_data", "address", "chain", "nonce", "domain", "issued_at", "expires_at")
+    __slots__ = ("challenge_id", "scheme", "message", "typed_data", "address", "chain", "nonce", "domain", "issued_at", "expires_at", "sign_in_input")
     CHALLENGE_ID_FIELD_NUMBER: _ClassVar[int]
     SCHEME_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,7 @@ class ChallengeAnswer(_message.Message):
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     ISSUED_AT_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    SIGN_IN_INPUT_FIELD_NUMBER: _ClassVar[int]
     challenge_id: str
     scheme: str
     message: str
@@ -41,7 +42,8 @@ class ChallengeAnswer(_message.Message):
     domain: str
     issued_at: str
     expires_at: str
-    def __init__(self, challenge_id: _Optional[str] = ..., scheme: _Optional[str] = ..., message: _Optional[str] = ..., typed_data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., address: _Optional[str] = ..., chain: _Optional[str] = ..., nonce: _Optional[str] = ..., domain: _Optional[str] = ..., issued_at: _Optional[str] = ..., expires_at: _Optional[str] = ...) -> None: ...
+    sign_in_input: _struct_pb2.Struct
+    def __init__(self, challenge_id: _Optional[str] = ..., scheme: _Optional[str] = ..., message: _Optional[str] = ..., typed_data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., address: _Optional[str] = ..., chain: _Optional[str] = ..., nonce: _Optional[str] = ..., domain: _Optional[str] = ..., issued_at: _Optional[str] = ..., expires_at: _Optional[str] = ..., sign_in_input: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class VerifySignatureRequest(_message.Message):
     __slots__ = ("challenge_id", "signature", "message")

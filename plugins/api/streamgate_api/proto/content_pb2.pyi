@@ -76,7 +76,7 @@ class DeleteContentRequest(_message.Message):
     def __init__(self, content_id: _Optional[str] = ...) -> None: ...
 
 class Content(_message.Message):
-    __slots__ = ("content_id", "owner", "title", "description", "tags", "category", "kind", "state", "playable", "visibility", "protection", "duration_s", "media_version", "poster_url", "warnings", "failure", "failure_detail", "created_at", "updated_at", "published_at", "revision")
+    __slots__ = ("content_id", "owner", "title", "description", "tags", "category", "kind", "state", "playable", "visibility", "protection", "duration_s", "media_version", "poster_url", "warnings", "failure", "failure_detail", "created_at", "updated_at", "published_at", "revision", "owner_address")
     CONTENT_ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
@@ -98,6 +98,7 @@ class Content(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
     PUBLISHED_AT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    OWNER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     content_id: str
     owner: str
     title: str
@@ -119,15 +120,18 @@ class Content(_message.Message):
     updated_at: str
     published_at: str
     revision: int
-    def __init__(self, content_id: _Optional[str] = ..., owner: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., category: _Optional[str] = ..., kind: _Optional[str] = ..., state: _Optional[str] = ..., playable: _Optional[bool] = ..., visibility: _Optional[str] = ..., protection: _Optional[str] = ..., duration_s: _Optional[float] = ..., media_version: _Optional[int] = ..., poster_url: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ..., failure: _Optional[str] = ..., failure_detail: _Optional[str] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., published_at: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+    owner_address: str
+    def __init__(self, content_id: _Optional[str] = ..., owner: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., category: _Optional[str] = ..., kind: _Optional[str] = ..., state: _Optional[str] = ..., playable: _Optional[bool] = ..., visibility: _Optional[str] = ..., protection: _Optional[str] = ..., duration_s: _Optional[float] = ..., media_version: _Optional[int] = ..., poster_url: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ..., failure: _Optional[str] = ..., failure_detail: _Optional[str] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., published_at: _Optional[str] = ..., revision: _Optional[int] = ..., owner_address: _Optional[str] = ...) -> None: ...
 
 class ContentPage(_message.Message):
-    __slots__ = ("items", "next_cursor")
+    __slots__ = ("items", "next_cursor", "highlights")
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     NEXT_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    HIGHLIGHTS_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[Content]
     next_cursor: str
-    def __init__(self, items: _Optional[_Iterable[_Union[Content, _Mapping]]] = ..., next_cursor: _Optional[str] = ...) -> None: ...
+    highlights: _struct_pb2.Struct
+    def __init__(self, items: _Optional[_Iterable[_Union[Content, _Mapping]]] = ..., next_cursor: _Optional[str] = ..., highlights: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class GetGateRequest(_message.Message):
     __slots__ = ("content_id",)
