@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import cache, calls, edge, grpc_unary, processes, search
+from tests.bench import cache, calls, edge, grpc_unary, processes, queue, search
 from tests.bench.figures import HEAD
 
 
@@ -16,7 +16,7 @@ def main() -> int:
     print(f"{platform.platform()} · {os.cpu_count()} cores · Python {platform.python_version()}\n{HEAD}")
     missed = 0
     with tempfile.TemporaryDirectory(prefix="streamgate-bench-") as name:
-        for suite in (calls, cache, edge, grpc_unary, search, processes):
+        for suite in (calls, cache, edge, grpc_unary, queue, search, processes):
             folder = Path(name) / suite.__name__.rpartition(".")[2]
             folder.mkdir()
             for figure in suite.measure(folder):
