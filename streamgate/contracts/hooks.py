@@ -41,7 +41,8 @@ class JobKind:
 
     It is cancelled (asyncio cancellation) when the job is cancelled or the lease is lost, and must stop its
     work at once. A StreamgateError with `retryable` False ends the job as failed with that code; anything
-    else is tried again while attempts are left. `concurrency`: at most so many at once in this process.
+    else is tried again while attempts are left. `concurrency`: at most so many at once in this process; `places`, where
+    it is given, says how many of those may be now.
     """
 
     name: str
@@ -50,6 +51,7 @@ class JobKind:
     result: type
     handler: Callable[[Any, JobRun], Awaitable[Any]]
     concurrency: int = 1
+    places: Callable[[], int] | None = None
     user_may_submit: bool = False
 
 

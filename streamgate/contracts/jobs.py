@@ -253,6 +253,20 @@ class Job:
 
 
 @attrs.frozen(kw_only=True)
+class QueueQuery:
+    kinds: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class QueueDepth:
+    """Of the kinds asked for, together. `oldest_queued_s`: how long the first of them has been waiting."""
+
+    queued: int
+    running: int
+    oldest_queued_s: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
 class Task:
     """A root and its children, root first. `status` is the whole: cancelled > failed/dead > running > queued > done."""
 
@@ -318,6 +332,10 @@ class Jobs(Protocol):
 
     @method(idempotent=True)
     async def list_jobs(self, query: JobList) -> JobPage: ...
+
+    @method(timeout_s=3, idempotent=True)
+    async def depth(self, query: QueueQuery) -> QueueDepth:
+        """How much of these kinds waits and runs now, everybody's."""
 
 
 JOBS = ServiceRef("worker", Jobs)

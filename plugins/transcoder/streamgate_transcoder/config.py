@@ -24,6 +24,11 @@ class TranscoderConfig:
     warm_children: int = config_field(
         1, help="Processes that wait with everything imported.", validator=attrs.validators.ge(0)
     )
+    child_needs_bytes: int = config_field(
+        400 << 20,
+        help="Memory one encoding child takes; fewer work at once where less is free.",
+        validator=POSITIVE,
+    )
     child_memory_bytes: int = config_field(4 << 30, help="Address space of one child.", validator=POSITIVE)
     child_cpu_s: int = config_field(7200, help="Processor time of one child in seconds.", validator=POSITIVE)
     child_niceness: int = config_field(

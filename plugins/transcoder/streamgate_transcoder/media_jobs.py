@@ -32,13 +32,19 @@ from .media.profiles import PROFILES
 from .media.task import AudioTask, ChildTask, ChunkTask
 from .plans import Plans
 from .pool import ChildPool
+from .sizing import Sizing
+from .throughput import Throughput
 
 
 class MediaJobs:
     """Handlers. Faults of the file end a job for good; a dead child or bad output costs an attempt."""
 
-    def __init__(self, pool: ChildPool, blobs: BlobStore, config: TranscoderConfig) -> None:
+    def __init__(
+        self, pool: ChildPool, blobs: BlobStore, config: TranscoderConfig, sizing: Sizing, throughput: Throughput
+    ) -> None:
         self._pool = pool
+        self._sizing = sizing
+        self._throughput = throughput
         self._blobs = blobs
         self._plans = Plans(blobs)
         self._config = config
@@ -59,6 +65,7 @@ class MediaJobs:
                 result=MadeResult,
                 handler=self.encode_chunk,
                 concurrency=self._config.encoder_count,
+                places=lambda: self._sizing.places(self._pool.busy),
             ),
             JobKind(
                 name=AUDIO_KIND,
@@ -105,7 +112,12 @@ class MediaJobs:
         async with open_blob_source(self._blobs, plan.source.key) as source:
             task = self._task(kind, work, source)
             await self._pool.run(task, source, collector.take, self._config.encode_wall_s)
-        return collector.result()
+        made = collector.result()
+        grid = plan.video_grid if kind == CHUNK_KIND else plan.audio_grid
+        seconds_a_tick = plan.duration_ticks / plan.timescale / (grid[-1] - grid[0])
+        for part in made.parts:
+            self._throughput.note(kind, sum(each.duration_ticks for each in part.segments) * seconds_a_tick)
+        return made
 
     def _task(self, kind: str, payload: Any, source: BlobSource) -> ChildTask:
         return ChildTask(

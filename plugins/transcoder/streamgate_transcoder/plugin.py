@@ -25,9 +25,13 @@ class TranscoderPlugin:
         from streamgate.sdk.clock import SYSTEM_CLOCK
         from streamgate.sdk.jobs import Runner
 
+        from .figures import Figures
         from .media_jobs import MediaJobs
         from .pool import ChildPool
         from .routes import TranscodeRoutes
+        from .scaler import Scaler
+        from .sizing import Sizing
+        from .throughput import Throughput
         from .transcodes import Transcodes
 
         config: TranscoderConfig = ctx.config
@@ -35,9 +39,15 @@ class TranscoderPlugin:
         self._blobs = open_blobs(ctx)
         # A probe and a sound track beside the encoders: both are short, and what is waited for most.
         self.pool = ChildPool(size=config.encoder_count + 2, warm=config.warm_children)
-        self._jobs = MediaJobs(self.pool, self._blobs, config)
+        sizing = Sizing(most=config.encoder_count, child_bytes=config.child_needs_bytes)
+        throughput = Throughput(SYSTEM_CLOCK)
+        self._jobs = MediaJobs(self.pool, self._blobs, config, sizing, throughput)
         self._runner = Runner(ctx, needs=(f"{ctx.name}.blobs", self.pool.name))
-        self._routes = TranscodeRoutes(Transcodes(ctx.services, SYSTEM_CLOCK))
+        kinds = tuple(kind.name for kind in self._jobs.kinds())
+        jobs = ctx.services.get(JOBS)
+        self._scaler = Scaler(self.pool, sizing, jobs, kinds, ctx.bus, SYSTEM_CLOCK)
+        figures = Figures(self.pool, sizing, throughput, jobs, kinds, instance=ctx.events.source)
+        self._routes = TranscodeRoutes(Transcodes(ctx.services, SYSTEM_CLOCK), figures)
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
@@ -49,7 +59,7 @@ class TranscoderPlugin:
 
     @hookimpl
     def collect_units(self) -> Sequence[Unit]:
-        return [*self._blobs.units(self._name), self.pool, self._runner]
+        return [*self._blobs.units(self._name), self.pool, self._scaler, self._runner]
 
     @hookimpl
     def collect_checks(self) -> Sequence[Check]:

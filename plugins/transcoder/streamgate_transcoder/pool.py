@@ -1,4 +1,4 @@
-"""As many children as there are cores, one task each, one kept warm ahead of need."""
+"""Children, one task each; some are kept warm ahead of need."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any
 
 import attrs
 from loguru import logger
+from prometheus_client import Gauge
 
 from streamgate.contracts.media import MediaChildFailed
 
 from .child_process import ChildProcess, OnFrame, ReadableSource
 from .media.task import ChildTask
 
+_CHILDREN = Gauge("streamgate_transcoder_children", "Child processes, by what they do.", ["state"])
+
 
 @attrs.define
 class ChildPool:
-    """A unit. `size`: tasks at once; `warm`: children that wait with everything imported."""
+    """A unit. `size`: tasks at once; `warm`: children that wait with everything imported when nothing else is asked."""
 
     size: int
     warm: int = 1
@@ -26,20 +29,51 @@ class ChildPool:
     _room: asyncio.Semaphore = attrs.field(init=False)
     _spares: deque[ChildProcess] = attrs.field(init=False, factory=deque)
     _busy: set[ChildProcess] = attrs.field(init=False, factory=set)
+    _wanted_spares: int = attrs.field(init=False)
+    _filling: asyncio.Lock = attrs.field(init=False, factory=asyncio.Lock)
 
     def __attrs_post_init__(self) -> None:
         self._room = asyncio.Semaphore(self.size)
+        self._wanted_spares = self.warm
 
     @property
     def busy_pids(self) -> tuple[int, ...]:
         return tuple(child.pid for child in self._busy)
 
+    @property
+    def busy(self) -> int:
+        return len(self._busy)
+
+    @property
+    def waiting(self) -> int:
+        """Children that wait for a task."""
+        return len(self._spares)
+
     async def start(self) -> None:
-        while len(self._spares) < self.warm:
-            self._spares.append(await ChildProcess.spawn())
+        await self._fill()
+
+    async def keep(self, spares: int) -> None:
+        """So many children are to wait from now on: spawns what is missing, ends what is too much."""
+        self._wanted_spares = spares
+        while len(self._spares) > self._wanted_spares:
+            child = self._spares.pop()
+            child.kill()
+            await child.reap()
+        await self._fill()
+
+    async def _fill(self) -> None:
+        async with self._filling:
+            while len(self._spares) < self._wanted_spares:
+                self._spares.append(await ChildProcess.spawn())
+            self._count()
+
+    def _count(self) -> None:
+        _CHILDREN.labels("busy").set(len(self._busy))
+        _CHILDREN.labels("waiting").set(len(self._spares))
 
     async def stop(self) -> None:
         """Ends all children, busy ones too: their jobs' leases run out or are given back by the runner."""
+        self._wanted_spares = 0
         for child in (*self._spares, *self._busy):
             child.kill()
         for child in self._spares:
@@ -57,7 +91,7 @@ class ChildPool:
             child = await self._take()
             self._busy.add(child)
             try:
-                await self.start()  # another one waits in its place, importing while this one works
+                await self._fill()  # another one waits in its place, importing while this one works
                 async with asyncio.timeout(wall_s) as watch:
                     return await child.serve(task, source, on_frame)
             except TimeoutError as error:
@@ -67,6 +101,7 @@ class ChildPool:
             finally:
                 child.kill()
                 self._busy.discard(child)
+                self._count()
                 await asyncio.shield(child.reap())
 
     async def _take(self) -> ChildProcess:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import attrs
 
@@ -11,10 +12,12 @@ from streamgate.contracts.metadata import ContentNotFound
 from streamgate.contracts.streaming import NotPlayable
 from streamgate.contracts.transcode import TranscodeStatus
 from streamgate.errors import Forbidden
-from streamgate.web.routes import Call, Route, owner
+from streamgate.web.routes import CREATOR, Call, Route, owner
 
 from .faults import UnknownProfile
-from .transcodes import Transcodes
+from .figures import Figures, FiguresShown
+from .media.profiles import PROFILES, Profile
+from .transcodes import TaskList, TaskPage, Transcodes
 
 PREFIX = "/api/v1/transcode"
 
@@ -44,9 +47,42 @@ class TaskAnswer:
     status: JobState
 
 
+@attrs.frozen(kw_only=True)
+class ListQuery:
+    status: Literal["", "queued", "running", "done", "failed", "dead", "cancelled"] = ""
+    content_id: str = attrs.field(default="", validator=attrs.validators.max_len(40))
+    limit: int = attrs.field(default=20, validator=(attrs.validators.ge(1), attrs.validators.le(100)))
+    cursor: str = attrs.field(default="", validator=attrs.validators.max_len(512))
+
+
+@attrs.frozen(kw_only=True)
+class RungShown:
+    """The picture is fitted into this box, whatever its orientation, and never made larger. `bitrate_bps`: at most."""
+
+    name: str
+    long_px: int
+    short_px: int
+    bitrate_bps: int
+
+
+@attrs.frozen(kw_only=True)
+class ProfileShown:
+    name: str
+    video_codec: str
+    audio_codec: str
+    audio_bitrate_bps: int
+    rungs: tuple[RungShown, ...]
+
+
+@attrs.frozen(kw_only=True)
+class ProfilesAnswer:
+    items: tuple[ProfileShown, ...]
+
+
 class TranscodeRoutes:
-    def __init__(self, transcodes: Transcodes) -> None:
+    def __init__(self, transcodes: Transcodes, figures: Figures) -> None:
         self._transcodes = transcodes
+        self._figures = figures
 
     def routes(self) -> Sequence[Route]:
         return [
@@ -72,6 +108,32 @@ class TranscodeRoutes:
                 errors=(JobNotFound, Forbidden),
             ),
             Route(
+                "GET",
+                f"{PREFIX}/list",
+                self.list_tasks,
+                policy=CREATOR,
+                query=ListQuery,
+                answer=TaskPage,
+                summary="Your transcodes, newest first; everybody's for admins",
+                description="With a status a page may hold fewer than `limit`: go on while there is a next_cursor.",
+            ),
+            Route(
+                "GET",
+                f"{PREFIX}/profiles",
+                self.profiles,
+                policy=CREATOR,
+                answer=ProfilesAnswer,
+                summary="What a transcode can make",
+            ),
+            Route(
+                "GET",
+                f"{PREFIX}/metrics",
+                self.metrics,
+                policy=CREATOR,
+                answer=FiguresShown,
+                summary="The queue, and the children of the transcoder that answers",
+            ),
+            Route(
                 "POST",
                 f"{PREFIX}/cancel",
                 self.cancel,
@@ -91,6 +153,35 @@ class TranscodeRoutes:
     async def status(self, call: Call[None, StatusQuery]) -> TranscodeStatus:
         return await self._transcodes.status(call.actor, call.query.task_id)
 
+    async def list_tasks(self, call: Call[None, ListQuery]) -> TaskPage:
+        asked = call.query
+        wanted = TaskList(status=asked.status, content_id=asked.content_id, limit=asked.limit, cursor=asked.cursor)
+        return await self._transcodes.list_tasks(call.actor, wanted)
+
+    async def profiles(self, call: Call[None, None]) -> ProfilesAnswer:
+        return ProfilesAnswer(items=tuple(map(_profile, PROFILES.values())))
+
+    async def metrics(self, call: Call[None, None]) -> FiguresShown:
+        return await self._figures.now()
+
     async def cancel(self, call: Call[CancelBody, None]) -> TaskAnswer:
         task = await self._transcodes.cancel(call.actor, call.body.task_id)
         return TaskAnswer(task_id=task.root.job_id, status=task.status)
+
+
+def _profile(profile: Profile) -> ProfileShown:
+    return ProfileShown(
+        name=profile.name,
+        video_codec="h264",
+        audio_codec="aac",
+        audio_bitrate_bps=profile.audio_bitrate_bps,
+        rungs=tuple(
+            RungShown(
+                name=f"{rung.short_px}p",
+                long_px=rung.long_px,
+                short_px=rung.short_px,
+                bitrate_bps=rung.maxrate_bps,
+            )
+            for rung in profile.rungs
+        ),
+    )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
+import attrs
+
 from streamgate.context import Actor
-from streamgate.contracts.jobs import JOBS, Cancel, JobNotFound, JobQuery, JobState, Task
+from streamgate.contracts.jobs import JOBS, Cancel, JobList, JobNotFound, JobQuery, JobState, Task
+from streamgate.contracts.media import PROBE_KIND
 from streamgate.contracts.metadata import METADATA, AccessQuery, ContentNotFound
 from streamgate.contracts.streaming import STREAMING, MediaState, TaskQuery, Transcode
 from streamgate.contracts.transcode import TranscodeStatus
@@ -16,6 +20,20 @@ from .faults import UnknownProfile
 from .media.profiles import PROFILES
 
 ENDED = ("done", "failed", "dead", "cancelled")
+
+
+@attrs.frozen(kw_only=True)
+class TaskList:
+    status: str = ""
+    content_id: str = ""
+    limit: int = 50
+    cursor: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class TaskPage:
+    items: tuple[TranscodeStatus, ...]
+    next_cursor: str | None = None
 
 
 class Transcodes:
@@ -48,6 +66,36 @@ class Transcodes:
             task = await self._jobs.task(JobQuery(job_id=task_id))
         except JobNotFound:  # asked for in a transaction that worker has not heard of yet
             return not_heard_of(task_id, media)
+        return describe(task, media, self._clock.now_s())
+
+    async def list_tasks(self, actor: Actor, wanted: TaskList) -> TaskPage:
+        """The actor's own transcodes, newest first; everybody's for admins. A page may hold fewer than `limit` where a
+        status is asked for: what a task is follows from all its jobs.
+
+        Raises:
+            Invalid: the cursor is none of ours.
+        """
+        page = await self._jobs.list_jobs(
+            JobList(
+                actor=actor,
+                kind=PROBE_KIND,
+                subject_id=wanted.content_id,
+                limit=wanted.limit,
+                cursor=wanted.cursor,
+            )
+        )
+        found = await asyncio.gather(*(self._of_root(root.job_id) for root in page.items))
+        items = [each for each in found if each is not None and wanted.status in ("", each.status)]
+        return TaskPage(items=tuple(items), next_cursor=page.next_cursor)
+
+    async def _of_root(self, task_id: str) -> TranscodeStatus | None:
+        """None where the content is gone meanwhile."""
+        try:
+            media, task = await asyncio.gather(
+                self._streaming.media_of_task(TaskQuery(task_id=task_id)), self._jobs.task(JobQuery(job_id=task_id))
+            )
+        except JobNotFound:
+            return None
         return describe(task, media, self._clock.now_s())
 
     async def cancel(self, actor: Actor, task_id: str) -> Task:

@@ -33,6 +33,8 @@ from streamgate.contracts.jobs import (
     LeaseAnswer,
     LeaseQuery,
     NewJob,
+    QueueDepth,
+    QueueQuery,
     RegisterKinds,
     Release,
     Task,
@@ -218,6 +220,17 @@ class WorkerService:
         return JobPage(
             items=tuple(to_job(row, now_ms) for row in shown),
             next_cursor=write_cursor(shown[-1].created_at_ms, shown[-1].job_id) if has_more else None,
+        )
+
+    async def depth(self, query: QueueQuery) -> QueueDepth:
+        found = [each for each in await self._db.read(repository.depths) if each.kind in query.kinds]
+        now_ms = self._clock.now_ms()
+        queued = [each for each in found if each.status == "queued"]
+        since_ms = min((each.since_ms for each in queued), default=now_ms)
+        return QueueDepth(
+            queued=sum(each.count for each in queued),
+            running=sum(each.count for each in found if each.status == "running"),
+            oldest_queued_s=max(0, now_ms - since_ms) / 1000,
         )
 
     # --- for the sweeper -----------------------------------------------------------------------------------

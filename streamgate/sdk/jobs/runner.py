@@ -167,7 +167,7 @@ class Runner:
 
     async def _lease(self) -> Lease | None:
         busy = self.busy
-        free = tuple(kind.name for kind in self._kinds.values() if busy.get(kind.name, 0) < kind.concurrency)
+        free = tuple(kind.name for kind in self._kinds.values() if busy.get(kind.name, 0) < _places(kind))
         if not free:
             return None
         return (await self._jobs.lease(LeaseQuery(kinds=free, runner=self._runner))).lease
@@ -196,6 +196,10 @@ class Runner:
         self._wake.set()  # a place is free
         if not task.cancelled() and (fault := task.exception()) is not None:
             logger.bind(unit=self.name).opt(exception=fault).error("running a job failed")
+
+
+def _places(kind: JobKind) -> int:
+    return kind.concurrency if kind.places is None else min(kind.concurrency, kind.places())
 
 
 def _describe(kind: JobKind) -> Kind:

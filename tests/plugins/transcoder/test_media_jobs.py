@@ -29,6 +29,7 @@ from streamgate.contracts.media import (
     ProbePayload,
 )
 from streamgate.sdk.blobs import BlobMissing, BlobStore, open_blobs
+from streamgate.sdk.clock import SYSTEM_CLOCK
 from streamgate.testing.clips import ClipSpec
 from streamgate.testing.context import bus_unit, plugin_context, running
 from streamgate.wire import to_plain
@@ -39,6 +40,8 @@ from streamgate_transcoder.media.channel import Frame
 from streamgate_transcoder.media.fragments import Sample, write_segment
 from streamgate_transcoder.media_jobs import MediaJobs
 from streamgate_transcoder.pool import ChildPool
+from streamgate_transcoder.sizing import Sizing
+from streamgate_transcoder.throughput import Throughput
 
 CLIP = ClipSpec(width_px=128, height_px=72, frames=260, key_frames=(0, 60, 110, 200), audio_codec="aac", audio_s=10.4)
 
@@ -69,6 +72,7 @@ class Bench:
     jobs: MediaJobs
     blobs: BlobStore
     pool: ChildPool
+    throughput: Throughput
 
     async def stored(self, path: Path, key: str = "sources/s_1") -> MediaSource:
         info = await self.blobs.put_bytes(key, path.read_bytes())
@@ -98,7 +102,9 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     blobs = open_blobs(ctx)
     pool = ChildPool(size=2)
     async with running(bus_unit(ctx.bus), *blobs.units("transcoder"), pool):
-        yield Bench(MediaJobs(pool, blobs, TranscoderConfig(child_niceness=0)), blobs, pool)
+        sizing, throughput = Sizing(most=2, child_bytes=1), Throughput(SYSTEM_CLOCK)
+        jobs = MediaJobs(pool, blobs, TranscoderConfig(child_niceness=0), sizing, throughput)
+        yield Bench(jobs, blobs, pool, throughput)
 
 
 async def test_from_source_to_segments_below_the_leases_prefix(bench: Bench, clips: Callable[..., Path]) -> None:
@@ -117,6 +123,7 @@ async def test_from_source_to_segments_below_the_leases_prefix(bench: Bench, cli
                 made[part.rendition_id][segment.n] = await bench.blobs.read(segment.key)
                 assert segment.size_bytes == len(made[part.rendition_id][segment.n])
         assert run.told[-1][1] == "encoding"
+    assert bench.throughput.media_s_per_s() == pytest.approx(10.4 / 60, abs=0.001)
     assert list(made) == ["v72"]
     assert {rendition_id: len(hashes) for rendition_id, hashes in inits.items()} == {"v72": 1}
     whole = b"".join(made["v72"][n] for n in range(-1, len(plan.video_grid) - 1))

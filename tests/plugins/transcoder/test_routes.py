@@ -15,10 +15,14 @@ from streamgate.contracts.jobs import (
     JOBS,
     Cancel,
     Job,
+    JobList,
     JobNotFound,
+    JobPage,
     JobQuery,
     LeaseAnswer,
     LeaseQuery,
+    QueueDepth,
+    QueueQuery,
     RegisterKinds,
     Task,
 )
@@ -73,6 +77,14 @@ class StandIns:
 
     async def lease(self, query: LeaseQuery) -> LeaseAnswer:
         return LeaseAnswer(lease=None)
+
+    async def depth(self, query: QueueQuery) -> QueueDepth:
+        assert query.kinds == ("media.probe", "media.encode_chunk", "media.encode_audio")
+        return QueueDepth(queued=7, running=2, oldest_queued_s=1.5)
+
+    async def list_jobs(self, query: JobList) -> JobPage:
+        self.asked.append(query)
+        return JobPage(items=(job(), job(job_id="t_gone")), next_cursor="more")
 
     async def get(self, query: AccessQuery) -> Content:
         if query.content_id != "c_1" or query.actor.user_id != "u_alice":
@@ -227,3 +239,43 @@ def test_between_a_jobs_end_and_what_follows_the_task_still_runs(jobs: tuple[Job
     told = describe(Task(root=job(), jobs=jobs, status="done", progress=1.0), MEDIA, NOON_S + 3)
     assert (told.status, told.stage) == ("running", "running")
     assert told.progress < 1
+
+
+async def test_a_list_has_the_whole_tasks_of_whoever_asks(home: House, stand_ins: StandIns) -> None:
+    async with home.client(ALICE) as http:
+        answer = await http.get("/api/v1/transcode/list", params={"content_id": "c_1", "limit": 2})
+        assert answer.status_code == 200, answer.text
+        [item] = answer.json()["items"]  # of the other the content is gone
+        assert (item["task_id"], item["content_id"], item["status"]) == ("t_1", "c_1", "running")
+        assert answer.json()["next_cursor"] == "more"
+        done = await http.get("/api/v1/transcode/list", params={"status": "done"})
+        assert done.json()["items"] == []
+    (wanted, _) = [asked for asked in stand_ins.asked if isinstance(asked, JobList)]
+    assert (wanted.actor.user_id, wanted.kind, wanted.subject_id) == ("u_alice", "media.probe", "c_1")
+    assert (wanted.limit, wanted.root_only) == (2, True)
+
+
+async def test_profiles_and_figures_are_shown_to_creators(home: House) -> None:
+    async with home.client(ALICE) as http:
+        profiles = (await http.get("/api/v1/transcode/profiles")).json()["items"]
+        assert [(each["name"], [rung["name"] for rung in each["rungs"]]) for each in profiles] == [
+            ("web", ["720p", "480p", "360p"])
+        ]
+        figures = (await http.get("/api/v1/transcode/metrics")).json()
+    assert (figures["queue_depth"], figures["running"], figures["oldest_queued_s"]) == (7, 2, 1.5)
+    workers = figures["workers"]
+    assert workers["busy"] == 0
+    assert 1 <= workers["least"] <= workers["now"]
+    assert 1 <= workers["places"] <= workers["most"]
+    assert figures["media_s_per_s"] == 0.0
+    viewer = Actor(kind="user", user_id="u_v", roles=("viewer",))
+    async with home.client(viewer) as http:
+        for path in ("list", "profiles", "metrics"):
+            assert (await http.get(f"/api/v1/transcode/{path}")).status_code == 403
+
+
+@pytest.mark.parametrize("query", [{"status": "lost"}, {"limit": 0}, {"limit": 101}, {"page": 1}])
+async def test_a_wrong_list_question_is_refused(home: House, query: dict[str, Any]) -> None:
+    async with home.client(ALICE) as http:
+        answer = await http.get("/api/v1/transcode/list", params=query)
+    assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (422, list(query))
