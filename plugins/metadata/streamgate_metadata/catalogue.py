@@ -13,9 +13,9 @@ from streamgate.context import Actor
 from streamgate.contracts.metadata import ContentSearch, Facet
 from streamgate_metadata.cursor import Position
 from streamgate_metadata.repository import listed_for
-from streamgate_metadata.search.finding import Finder, Place
+from streamgate_metadata.search.finding import Finder
 from streamgate_metadata.search.highlights import Marker
-from streamgate_metadata.search.index import PUBLIC, Index, in_category, owned, tagged
+from streamgate_metadata.search.index import PUBLIC, Index, Place, in_category, owned, tagged
 from streamgate_metadata.search.query import Term, parse
 from streamgate_metadata.search.tiers import Scope
 from streamgate_metadata.tables import ContentRow, TagRow

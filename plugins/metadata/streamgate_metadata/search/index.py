@@ -9,7 +9,7 @@ import attrs
 from sqlalchemy import ColumnElement, FromClause
 from sqlalchemy.orm import Session
 
-from streamgate_metadata.search.tiers import Match, Scope
+from streamgate_metadata.search.tiers import Match, Scope, Tier
 from streamgate_metadata.search.words import encoded, words
 
 VERSION = 1
@@ -56,6 +56,14 @@ class Found:
     condition: ColumnElement[bool]
 
 
+@attrs.frozen
+class Place:
+    """A content in a ranking: its tier and number. A page ends at one."""
+
+    tier: int
+    doc_id: int
+
+
 class Index(Protocol):
     def put(self, session: Session, document: Document) -> None:
         """Adds a content or replaces it."""
@@ -63,6 +71,10 @@ class Index(Protocol):
     def remove(self, session: Session, content_id: str) -> None: ...
 
     def find(self, match: Match, scope: Scope, *, without: Match | None = None) -> Found: ...
+
+    def ranked(self, session: Session, tiers: Sequence[Tier], scope: Scope) -> list[Place] | None:
+        """All that is found in any of the tiers, each in its first. None: there are many, or looking in one tier after
+        another until a page is full is as quick in any case."""
 
     def few(self, session: Session, found: Found, before: int | None) -> list[int] | None:
         """The numbers of all that is found (below `before`), the highest first. None: there are many, or looking from

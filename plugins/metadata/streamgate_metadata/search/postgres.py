@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Boolean, ColumnElement, bindparam, cast, literal_column, select, text
+from sqlalchemy import Boolean, ColumnElement, bindparam, case, cast, literal, literal_column, select, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
 from streamgate_metadata.search.documents import add_document, remove_document
-from streamgate_metadata.search.index import Document, Found
+from streamgate_metadata.search.index import Document, Found, Place
 from streamgate_metadata.search.query import Term
-from streamgate_metadata.search.tiers import FIELDS, Choice, Field, Match, Scope
-from streamgate_metadata.search.typos import CANDIDATES_MAX, worth_knowing
+from streamgate_metadata.search.tiers import FIELDS, Choice, Field, Match, Scope, Tier
+from streamgate_metadata.search.typos import CANDIDATES_MAX, nearest, worth_knowing
 from streamgate_metadata.search.vocabulary import add_words
 from streamgate_metadata.search.words import encoded
 from streamgate_metadata.tables import DocumentRow
@@ -30,7 +30,9 @@ MAX_WORD_POSITIONS = 255
 MANY = 2_000
 """Contents from which on walking is quicker than fetching all and sorting."""
 
-LEAST_SIMILARITY = 0.15
+SIMILARITIES = {1: ("0.25",), 2: ("0.35", "0.14")}
+"""Shares of common trigrams by how many edits a word may be away: the last of each holds for any such word (swaps of
+neighbours aside)."""
 
 _MARKS: dict[Field, str] = {field: str(n) for n, field in enumerate(FIELDS, 1)}
 _VECTOR: ColumnElement[str] = literal_column("metadata_documents.fts_vector")
@@ -38,6 +40,9 @@ _PLAN = text(
     "SELECT set_config('enable_seqscan', :seq, true), set_config('enable_indexscan', :index, true), "
     "set_config('enable_bitmapscan', :bitmap, true)"
 )
+BY_WORDS = {"seq": "off", "index": "off", "bitmap": "on"}
+BY_NUMBER = {"seq": "off", "index": "on", "bitmap": "off"}
+_LEAST_SIMILARITY = text("SELECT set_config('pg_trgm.similarity_threshold', :least, true)")
 _NEAR = text(
     "SELECT word FROM metadata_words WHERE word % :word AND length(word) BETWEEN :least AND :most "
     "ORDER BY similarity(word, :word) DESC, word LIMIT :limit"
@@ -68,24 +73,39 @@ class PostgresIndex:
             condition=_VECTOR.op("@@", return_type=Boolean())(cast(bindparam(None, sought), TSQUERY)),
         )
 
+    def ranked(self, session: Session, tiers: Sequence[Tier], scope: Scope) -> list[Place] | None:
+        """The last tier holds all others: one question finds everything, and says of each where it belongs."""
+        widest = self.find(tiers[-1].match, scope)
+        last = literal(tiers[-1].number)
+        better = [(self.find(tier.match, Scope(())).condition, tier.number) for tier in tiers[:-1]]
+        belongs: ColumnElement[int] = case(*better, else_=last) if better else last
+        session.execute(_PLAN, BY_WORDS)
+        found = session.execute(select(belongs, widest.doc_id).where(widest.condition).limit(MANY)).all()
+        return None if len(found) == MANY else [Place(tier, doc_id) for tier, doc_id in found]
+
     def few(self, session: Session, found: Found, before: int | None) -> list[int] | None:
         """GIN gives all or nothing, in no order. For a rare word that is right, for a common one walking from the
         newest content on; PostgreSQL guesses which (badly, for beginnings of words), so it is counted and told."""
         statement = select(found.doc_id).where(found.condition).limit(MANY)
         if before is not None:
             statement = statement.where(found.doc_id < before)
-        session.execute(_PLAN, {"seq": "off", "index": "off", "bitmap": "on"})
+        session.execute(_PLAN, BY_WORDS)
         numbers = list(session.scalars(statement))
-        are_many = len(numbers) == MANY
-        session.execute(_PLAN, {"seq": "off", "index": "on", "bitmap": "off" if are_many else "on"})
-        return None if are_many else sorted(numbers, reverse=True)
+        if len(numbers) < MANY:
+            return sorted(numbers, reverse=True)
+        session.execute(_PLAN, BY_NUMBER)
+        return None
 
     def near(self, session: Session, word: str, typos: int) -> Iterable[str]:
-        session.execute(
-            text("SELECT set_config('pg_trgm.similarity_threshold', :least, true)"), {"least": str(LEAST_SIMILARITY)}
-        )
+        """Words that share few trigrams are many: they are looked at only where those that share more are not near."""
         bounds = {"least": len(word) - typos, "most": len(word) + typos, "limit": CANDIDATES_MAX}
-        return session.scalars(_NEAR, {"word": word, **bounds})
+        candidates: list[str] = []
+        for similarity in SIMILARITIES[typos]:
+            session.execute(_LEAST_SIMILARITY, {"least": similarity})
+            candidates = list(session.scalars(_NEAR, {"word": word, **bounds}))
+            if nearest(word, candidates, typos):
+                break
+        return candidates
 
 
 def vector_of(document: Document) -> str:

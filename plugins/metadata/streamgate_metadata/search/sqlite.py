@@ -5,15 +5,15 @@ Everything a query names is quoted and made of `[0-9a-z_]`, so nothing in it can
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import bindparam, column, delete, insert, literal_column, table, text
 from sqlalchemy.orm import Session
 
 from streamgate_metadata.search.documents import add_document, number_of
-from streamgate_metadata.search.index import Document, Found
+from streamgate_metadata.search.index import Document, Found, Place
 from streamgate_metadata.search.query import Term
-from streamgate_metadata.search.tiers import Choice, Match, Scope
+from streamgate_metadata.search.tiers import Choice, Match, Scope, Tier
 from streamgate_metadata.search.typos import CANDIDATES_MAX, worth_knowing
 from streamgate_metadata.search.vocabulary import add_words
 from streamgate_metadata.search.words import encoded
@@ -60,6 +60,9 @@ class SqliteIndex:
             doc_id=rowid,
             condition=text("metadata_fts MATCH :sought").bindparams(bindparam("sought", sought, unique=True)),  # type: ignore[arg-type]
         )
+
+    def ranked(self, session: Session, tiers: Sequence[Tier], scope: Scope) -> list[Place] | None:
+        return None
 
     def few(self, session: Session, found: Found, before: int | None) -> list[int] | None:
         """FTS5 gives its rows from the newest on as they are asked for."""

@@ -20,7 +20,12 @@ def worth_knowing(words: Iterable[str]) -> list[str]:
 def nearest(word: str, candidates: Iterable[str], typos: int) -> tuple[str, ...]:
     """Those within so many edits, the nearest first, at most NEAR_MAX."""
     found = [(distance, each) for each in candidates if 0 < (distance := edits(word, each, typos)) <= typos]
-    return tuple(each for _, each in sorted(found, key=lambda pair: pair[0])[:NEAR_MAX])
+    return tuple(each for _, each in sorted(found)[:NEAR_MAX])
+
+
+def swaps(word: str) -> list[str]:
+    """The word with each two neighbours in the other order: short ones share no trigram with it."""
+    return [f"{word[:n]}{word[n + 1]}{word[n]}{word[n + 2 :]}" for n in range(len(word) - 1)]
 
 
 def edits(one: str, other: str, limit: int) -> int:

@@ -19,7 +19,7 @@ def add_words(session: Session, words: Sequence[str]) -> list[tuple[int, str]]:
     added: list[tuple[int, str]] = []
     for n in range(0, len(words), AT_ONCE):
         some = words[n : n + AT_ONCE]
-        known = set(session.scalars(select(WordRow.word).where(WordRow.word.in_(some))))
+        known = known_words(session, some)
         new = [{"word": word} for word in some if word not in known]
         if new:
             statement = insert_into(session, WordRow).values(new).on_conflict_do_nothing()
@@ -27,3 +27,7 @@ def add_words(session: Session, words: Sequence[str]) -> list[tuple[int, str]]:
                 (row.word_id, row.word) for row in session.execute(statement.returning(WordRow.word_id, WordRow.word))
             ]
     return added
+
+
+def known_words(session: Session, words: Sequence[str]) -> set[str]:
+    return set(session.scalars(select(WordRow.word).where(WordRow.word.in_(words))))
