@@ -50,7 +50,7 @@ def run(
     if run_all == (only is not None):
         raise click.UsageError("say either --all or --only NAME[,NAME]")
     gc.disable()  # what is imported stays; collecting among it would take a tenth of the start
-    from streamgate.banner import render_banner
+    from streamgate.commands.banner import render_banner
     from streamgate.runtime import Process
     from streamgate.runtime import run as run_process
     from streamgate.start import StartFault

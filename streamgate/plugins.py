@@ -17,12 +17,12 @@ import attrs
 from starlette.types import ASGIApp
 
 from streamgate.bus.base import Bus
+from streamgate.config.reload import Reloads
 from streamgate.events import Events
 from streamgate.health import Finding
 from streamgate.hooks import Hooks
 from streamgate.identity.declared import Asked, Told
 from streamgate.lifecycle import Unit
-from streamgate.reload import Reloads
 from streamgate.services import ServiceRef, Services
 from streamgate.settings import KernelSettings
 from streamgate.web.routes import Authenticator, EdgePolicy

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 from streamgate import __version__, hooks
 from streamgate.announce import Announcement, Announcer
 from streamgate.bus import Bus
+from streamgate.config.reload import Reloader, Reloads
 from streamgate.engine.server import PortBusy, Server, bind
 from streamgate.events import Events, EventsUnit
 from streamgate.health import Check, Readiness, introspection_of, probe_all
@@ -41,7 +42,6 @@ from streamgate.plugins import (
 )
 from streamgate.ports import Listener
 from streamgate.prepare import Prepared, RunOptions, prepare
-from streamgate.reload import Reloader, Reloads
 from streamgate.services import Offer, Services
 from streamgate.start import StartFault
 from streamgate.telemetry import setup_telemetry

@@ -50,7 +50,7 @@ def test_how_lines_are_counted() -> None:
         (("*.py", "bus/*.py"), 3_000),
         (("web/*.py",), 1_200),
         (("web/openapi/*.py",), 250),
-        (("config/*.py",), 700),
+        (("config/*.py",), 780),
         (("settings/*.py",), 400),
         (("telemetry/*.py",), 700),
         (("commands/*.py",), 700),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -123,7 +122,7 @@ def test_memory_is_the_machines_or_the_groups(tmp_path: Path) -> None:
     (group / "memory.max").write_text("1000\n")
     assert available_memory_bytes(meminfo, group) == 995
     assert available_memory_bytes(tmp_path / "none", tmp_path / "none") is None
-    if os.path.exists("/proc/meminfo"):
+    if Path("/proc/meminfo").exists():
         assert (available_memory_bytes() or 0) > 0
 
 

@@ -14,13 +14,13 @@ from typing import Any
 import attrs
 import pytest
 
-from streamgate import reload as reload_module
 from streamgate.config import Config, load_config, root_keys
+from streamgate.config import reload as reload_module
+from streamgate.config.reload import Reloader, Reloads
 from streamgate.config.values import keys_of
 from streamgate.engine.server import bind
 from streamgate.plugins import discover
 from streamgate.prepare import RunOptions, prepare
-from streamgate.reload import Reloader, Reloads
 from streamgate.runtime import Process
 from streamgate.settings import LogSettings, config_field
 
