@@ -62,6 +62,13 @@ class KeyNotAllowed(Forbidden):
     code, title = "auth.key_not_allowed", "An API key may not do this"
 
 
+class ProofRefused(Invalid):
+    """To a signed-in person, whose own sign-in is good: `extra["reason"]` is the code that signing in would fail with
+    (`auth.signature_invalid`, `auth.challenge_used`, …)."""
+
+    code, title = "auth.proof_refused", "It is not proven that the wallet is yours"
+
+
 class WalletTaken(Conflict):
     code, title = "auth.wallet_taken", "The wallet belongs to another account"
 

@@ -12,6 +12,7 @@ from streamgate.contracts.auth import (
     KeyNotAllowed,
     KeyNotFound,
     LastWallet,
+    ProofRefused,
     SchemeUnknown,
     SignInNotFound,
     TooManyOfYours,
@@ -40,7 +41,7 @@ from streamgate_auth.guards import person_only
 from streamgate_auth.identity import Identity
 from streamgate_auth.limits import RequestLimit
 from streamgate_auth.proofs import Proofs
-from streamgate_auth.routes import PREFIX, PROOF_ERRORS, challenge_response
+from streamgate_auth.routes import PREFIX, challenge_response
 from streamgate_auth.wallets import Wallets
 
 
@@ -121,7 +122,7 @@ class AccountRoutes:
                 answer=WalletItem,
                 status=201,
                 summary="Link a wallet by its signature",
-                errors=(*PROOF_ERRORS, WalletTaken, TooManyOfYours, TooMany, KeyNotAllowed),
+                errors=(ProofRefused, WalletTaken, TooManyOfYours, TooMany, KeyNotAllowed),
             ),
             Route(
                 "PUT",

@@ -10,13 +10,14 @@ from streamgate.contracts.auth import (
     ChallengeUsed,
     LastWallet,
     LinkedWallets,
+    ProofRefused,
     TooManyOfYours,
     WalletNotFound,
     WalletsAnswer,
     WalletsQuery,
     WalletTaken,
 )
-from streamgate.errors import Conflict
+from streamgate.errors import Conflict, Unauthorized
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
@@ -63,16 +64,19 @@ class Wallets:
         """Adds the wallet that signed. One that is linked already is told so without a fault.
 
         Raises:
-            ChallengeInvalid, ChallengeExpired, ChallengeUsed, MessageMismatch, SignatureInvalid: 401.
+            ProofRefused: 422, with the reason. Not 401, which says that one is not signed in oneself.
             WalletTaken: 409, it is somebody else's. TooManyOfYours: 409.
         """
-        opened = await self._proofs.check(challenge_id, signature, message, browser=browser, user_id=actor.user_id)
+        try:
+            opened = await self._proofs.check(challenge_id, signature, message, browser=browser, user_id=actor.user_id)
+        except Unauthorized as fault:
+            raise _refused(fault) from fault
         challenge, now_ms = opened.challenge, self._clock.now_ms()
 
         def link(session: Session) -> LinkedWallet:
             expires_at_ms = challenge.expires_at_s * 1000
             if not repository.use_challenge(session, opened.fingerprint, expires_at_ms=expires_at_ms, now_ms=now_ms):
-                raise ChallengeUsed("the challenge was used already; ask for a new one and sign that")
+                raise _refused(ChallengeUsed("the challenge was used already; ask for a new one and sign that"))
             outcome = link_wallet(session, actor.user_id, challenge.address, now_ms=now_ms, at_most=MAX_WALLETS)
             if outcome == "taken":
                 raise WalletTaken("this wallet belongs to another account; unlink it there first")
@@ -137,3 +141,7 @@ class Wallets:
                 LinkedWallets(user_id=user_id, addresses=found.get(user_id, none)) for user_id in query.user_ids
             )
         )
+
+
+def _refused(fault: Unauthorized) -> ProofRefused:
+    return ProofRefused(fault.detail, extra={"reason": fault.code})
