@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from loguru import logger
@@ -77,7 +78,7 @@ class RedisCache:
     async def get(self, namespace: str, key: str) -> Found | Missed:
         state = _state_key(namespace)
         try:
-            stamp, value = await self._two(namespace, state, f"{state}:k:{key}")
+            stamp, value = await self._quickly(namespace, "MGET", state, f"{state}:k:{key}")
             if stamp is None:
                 stamp = await self._ask(namespace, lambda: self._first_stamp(state))
         except CacheUnavailable:
@@ -92,6 +93,11 @@ class RedisCache:
         head = f"{self._clock.now_ms() + lasts_ms:013}".encode()
         parts = (_new_word(), head + payload, lasts_ms, stamp)
         try:
+            if (digest := self._digests.get(_SET)) is not None:
+                state = _state_key(namespace)
+                with suppress(NoScriptError, OutOfMemoryError):
+                    command = ("EVALSHA", digest, 2, state, f"{state}:k:{key}", *parts)
+                    return bool(await self._quickly(namespace, *command))
             return bool(await self._ask(namespace, lambda: self._evaluate(_SET, namespace, key, *parts)))
         except CacheUnavailable:
             return False
@@ -132,16 +138,16 @@ class RedisCache:
                     self._cleared[namespace] = losses
         return await self._reach(ask)
 
-    async def _two(self, namespace: str, one: str, other: str) -> list[bytes | None]:
-        """Both values, without a layer of calls between where all is well: these are most of what is asked."""
+    async def _quickly(self, namespace: str, *command: bytes | str | int) -> Any:
+        """One command, without layers of calls between where all is well: these are most of what is asked."""
         if self._cleared.get(namespace, 0) != self._losses or self._breaker.is_open:
-            found: list[bytes | None] = await self._ask(namespace, lambda: self._command("MGET", one, other))
-            return found
+            return await self._ask(namespace, lambda: self._command(*command))
         try:
-            found = await self._command("MGET", one, other)
+            return await self._command(*command)
+        except (NoScriptError, OutOfMemoryError):
+            raise  # it is there; `_ask` knows what to do
         except (RedisError, OSError) as fault:
             raise self._lost(fault) from fault
-        return found
 
     async def _first_stamp(self, state: str) -> bytes:
         """Gives the namespace one where it has none yet; a race has one winner."""
@@ -166,6 +172,9 @@ class RedisCache:
             raise CacheUnavailable("Redis does not answer", retry_after_s=PAUSE_S)
         try:
             answer = await ask()
+        except NoScriptError:  # it is there, and has been restarted
+            self._breaker.worked()
+            raise
         except OutOfMemoryError as fault:  # it is there, and full without a rule of what may go
             raise CacheUnavailable("Redis is full", retry_after_s=PAUSE_S) from fault
         except (RedisError, OSError) as fault:
