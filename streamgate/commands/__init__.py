@@ -6,8 +6,8 @@ import importlib
 
 import click
 
-LATER = ("config", "db", "identity", "keys")
-"""Groups of commands: `streamgate/commands/<name>.py` has one of that name."""
+LATER = ("config", "db", "doctor", "identity", "keys", "new-plugin", "plugins")
+"""Commands, and groups of them: `streamgate/commands/<name>.py` has one of that name (with `_` for `-`)."""
 
 
 class WithLater(click.Group):
@@ -19,5 +19,6 @@ class WithLater(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in LATER:
             return super().get_command(ctx, cmd_name)
-        found: click.Command = getattr(importlib.import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        found: click.Command = getattr(importlib.import_module(f"{__name__}.{name}"), name)
         return found

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
 
+import click
 from loguru import logger
 
 from streamgate.commands import diagnoses
+from streamgate.commands.options import config_option, options_of, profile_option
 from streamgate.config import Config, ConfigFaults
 from streamgate.health import Finding
 from streamgate.plugins import Found, SelectionFault, discover
@@ -123,9 +126,13 @@ async def _of_start(options: RunOptions) -> Sequence[Finding]:
     return [*diagnoses.of_ports(prepared.listeners), *diagnoses.of_public_url(prepared.config.settings)]
 
 
-def main(options: RunOptions) -> int:
-    """Prints the findings; 1 when something must be mended."""
+@click.command()
+@click.option("--only", default=None, metavar="A[,B]", help="As `run --only` would start them.")
+@profile_option
+@config_option
+def doctor(*, only: str | None, profile: str | None, config_file: Path | None) -> None:
+    """Say what is wrong here and how to mend it; changes nothing."""
     logger.remove()  # what is wrong stands in the findings
-    findings = examine(options)
-    print(render(findings, colours=sys.stdout.isatty()))
-    return 1 if any(each.level == "fault" for each in findings) else 0
+    findings = examine(options_of(only, profile, config_file))
+    click.echo(render(findings, colours=sys.stdout.isatty()))
+    sys.exit(1 if any(each.level == "fault" for each in findings) else 0)

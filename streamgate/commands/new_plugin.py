@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+import click
+
+from streamgate.commands.options import Stopped
 from streamgate.config import root_keys
 from streamgate.plugins import discover
 
@@ -58,3 +61,17 @@ def _templates(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversa
             yield from _templates(entry, f"{prefix}{entry.name}/")
         elif entry.name.endswith(SUFFIX):
             yield f"{prefix}{entry.name.removesuffix(SUFFIX)}", entry
+
+
+@click.command("new-plugin")
+@click.argument("name")
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Instead of here.")
+def new_plugin(*, name: str, into: Path) -> None:
+    """Write a plugin that works and is tested, to begin from."""
+    try:
+        written = make(name, into)
+    except NotMade as fault:
+        raise Stopped(str(fault)) from fault
+    for path in written:
+        click.echo(f"  {path}")
+    click.echo(f"\nnext: cd {written[0].parent}, then see README.md")

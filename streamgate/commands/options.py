@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from streamgate.config import Config
+    from streamgate.prepare import RunOptions
 
 profile_option = click.option(
     "--profile", type=click.Choice(["dev", "prod", "test"]), default=None, help="Adds config.<profile>.yaml."
@@ -21,6 +22,14 @@ config_option = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Configuration file instead of config/config.yaml.",
 )
+
+
+def options_of(only: str | None, profile: str | None, config_file: Path | None, **server: Any) -> RunOptions:
+    """What the command line says, as the runtime takes it."""
+    from streamgate.prepare import RunOptions
+
+    names = None if only is None else tuple(name.strip() for name in only.split(",") if name.strip())
+    return RunOptions(only=names, profile=profile or "", config_file=config_file, **server)
 
 
 class Stopped(click.ClickException):

@@ -76,7 +76,8 @@ def test_no_data_and_nothing_built() -> None:
 
 
 def test_files_can_be_read_in_one_go() -> None:
-    lines = {name: text.count("\n") for name, text in TEXTS if name.endswith(".py")}
+    written = ((name, text) for name, text in TEXTS if name.endswith(".py") and "_pb2" not in name)  # generated
+    lines = {name: text.count("\n") for name, text in written}
     for folder, longest in LONGEST_FILE.items():
         assert {name: n for name, n in lines.items() if name.startswith(folder) and n > longest} == {}
 

@@ -80,7 +80,7 @@ def test_prod_needs_a_public_url() -> None:
         ("BUS__URL", "nats://a:4222x", "Port"),
         ("BUS__URL", "nats://a:4222,redis://b", "must begin with"),
         ("DATABASE__URL", "mysql://x", "must begin with sqlite: or postgresql:"),
-        ("BLOBS__URL", "s3://x", "must begin with file:"),
+        ("BLOBS__URL", "gcs://x", "must begin with file: or s3:"),
     ],
 )
 def test_an_address_that_cannot_be_one_is_a_fault_of_its_variable(
