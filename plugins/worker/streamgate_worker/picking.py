@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import ColumnElement, func, literal, literal_column, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, literal, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from streamgate.sdk.ids import new_id
-from streamgate_worker.repository import JobRow, change, has_expired
+from streamgate_worker.repository import JobRow, change
 from streamgate_worker.tables import jobs
 
 HEADS_MAX = 100
@@ -53,16 +53,26 @@ class Head:
     owner: str
 
 
-def may_take(session: Session, kind_names: Sequence[str], now_ms: int) -> bool:
+@attrs.frozen
+class Look:
+    """What a look at the queue found. `has_ready`: of the kinds that were asked for."""
+
+    has_ready: bool
+    has_due: bool
+    has_expired: bool
+
+    def __bool__(self) -> bool:
+        return self.has_ready or self.has_due or self.has_expired
+
+
+def look(session: Session, kind_names: Sequence[str], now_ms: int) -> Look:
     """Whether a lease might be given: something is ready, its time has come, or a lease has run out. Reads only."""
-    ready = select(jobs.c.job_id).where(IS_READY, jobs.c.kind.in_(kind_names)).limit(1)
-    return session.execute(ready).first() is not None or has_work(session, now_ms)
-
-
-def has_work(session: Session, now_ms: int) -> bool:
-    """Whether the sweeper has something to write."""
-    due = select(jobs.c.job_id).where(RESTS, jobs.c.run_at_ms <= now_ms).limit(1)
-    return session.execute(due).first() is not None or has_expired(session, now_ms)
+    asked = (
+        exists().where(IS_READY, jobs.c.kind.in_(kind_names)),
+        exists().where(RESTS, jobs.c.run_at_ms <= now_ms),
+        exists().where(jobs.c.status == "running", jobs.c.lease_until_ms <= now_ms),
+    )
+    return Look(*map(bool, session.execute(select(*asked)).one()))
 
 
 def promote(session: Session, now_ms: int, limit: int = PROMOTE_MAX) -> list[str]:
@@ -107,14 +117,19 @@ def take(
 
 
 def _urgent(session: Session, kind_names: Sequence[str]) -> str | None:
-    found: str | None = session.scalar(
+    found: str | None = session.scalar(urgent_statement(kind_names))
+    return found
+
+
+def urgent_statement(kind_names: Sequence[str]) -> Select[Any]:
+    """Kind leads its index: SQLite would else take the one of all that is ready, and sort it."""
+    return (
         select(jobs.c.job_id)
         .where(IS_READY, IS_URGENT, jobs.c.kind.in_(kind_names))
         .order_by(jobs.c.priority, jobs.c.run_at_ms, jobs.c.job_id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
-    return found
 
 
 def _fair(session: Session, kind_names: Sequence[str], rounds: Rounds) -> str | None:
@@ -141,15 +156,15 @@ def _running(session: Session) -> dict[str, int]:
 
 def _heads(session: Session, kind: str, running: dict[str, int], rounds: Rounds) -> list[Head]:
     after = rounds.after.pop(kind, None)
-    rows = session.execute(_heads_statement(kind, after)).all()
+    rows = session.execute(heads_statement(kind, after)).all()
     if after is not None and not rows:
-        rows = session.execute(_heads_statement(kind, None)).all()
+        rows = session.execute(heads_statement(kind, None)).all()
     elif len(rows) >= HEADS_MAX:
         rounds.after[kind] = max(row.owner for row in rows)
     return [Head(running.get(row.owner, 0), row.priority, row.run_at_ms, row.job_id, kind, row.owner) for row in rows]
 
 
-def _heads_statement(kind: str, after: str | None) -> Any:
+def heads_statement(kind: str, after: str | None) -> Any:
     """The owners by a recursive walk that jumps from one to the next in the index, then the first job of each."""
     is_of_kind = (IS_READY, jobs.c.kind == kind)
     first = select(func.min(jobs.c.owner)).where(*is_of_kind, *(() if after is None else (jobs.c.owner > after,)))

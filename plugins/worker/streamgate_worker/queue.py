@@ -15,7 +15,7 @@ from streamgate.sdk.db import emit
 from streamgate_worker import garbage, history, measures, picking, repository
 from streamgate_worker.backoff import pause_ms
 from streamgate_worker.config import WorkerConfig
-from streamgate_worker.picking import Rounds
+from streamgate_worker.picking import Look, Rounds
 from streamgate_worker.repository import JobRow
 from streamgate_worker.results import kept_result
 
@@ -38,9 +38,13 @@ class Queue:
 
     # --- by the runner that holds the lease ------------------------------------------------------------
 
-    def take(self, session: Session, kinds: Sequence[str], runner: str, now_ms: int) -> tuple[JobRow | None, Expired]:
-        expired = self.expire(session, now_ms, EXPIRE_AT_LEASE)
-        picking.promote(session, now_ms)
+    def take(
+        self, session: Session, kinds: Sequence[str], runner: str, now_ms: int, seen: Look
+    ) -> tuple[JobRow | None, Expired]:
+        """`seen`: what a look just before has found, so that only what is there is asked for."""
+        expired = self.expire(session, now_ms, EXPIRE_AT_LEASE) if seen.has_expired else Expired()
+        if seen.has_due:
+            picking.promote(session, now_ms)
         return picking.take(session, kinds, runner, now_ms, self.lease_ms, self._rounds), expired
 
     def beat(self, session: Session, beat: Heartbeat, now_ms: int) -> JobRow | None:

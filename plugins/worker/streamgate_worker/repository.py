@@ -82,7 +82,7 @@ def add(session: Session, wanted: Sequence[NewJob], now_ms: int) -> tuple[list[s
         JobIdTaken: another job has an id that was asked for.
     """
     values = [new_row(job, now_ms) for job in wanted]
-    cancelled_roots = _cancelled_roots(session, {row["root_id"] for row in values})
+    cancelled_roots = _cancelled_roots(session, {row["root_id"] for row in values if row["root_id"] != row["job_id"]})
     for row in values:
         if row["root_id"] in cancelled_roots:
             row.update(status="cancelled", place="", finished_at_ms=now_ms)
@@ -136,7 +136,10 @@ def new_row(job: NewJob, now_ms: int) -> dict[str, Any]:
 
 def _cancelled_roots(session: Session, root_ids: Iterable[str]) -> set[str]:
     """Locks the roots, so that a cancelling that has begun is waited for, and one that begins sees the children."""
-    statement = select(jobs.c.job_id, jobs.c.is_task_cancelled).where(jobs.c.job_id.in_(sorted(set(root_ids))))
+    wanted = sorted(set(root_ids))
+    if not wanted:
+        return set()
+    statement = select(jobs.c.job_id, jobs.c.is_task_cancelled).where(jobs.c.job_id.in_(wanted))
     rows = session.execute(statement.order_by(jobs.c.job_id).with_for_update(read=True))
     return {row.job_id for row in rows if row.is_task_cancelled}
 
@@ -150,11 +153,6 @@ def _by_keys(session: Session, keys: Sequence[str]) -> dict[str, JobRow]:
 
 
 # --- leasing ---------------------------------------------------------------------------------------------
-
-
-def has_expired(session: Session, now_ms: int) -> bool:
-    statement = select(jobs.c.job_id).where(jobs.c.status == "running", jobs.c.lease_until_ms <= now_ms).limit(1)
-    return session.execute(statement).first() is not None
 
 
 def lock(session: Session, job_id: str) -> JobRow | None:

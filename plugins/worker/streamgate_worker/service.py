@@ -130,9 +130,12 @@ class WorkerService:
         if not query.kinds:
             return None, Expired()
         now_ms = self._clock.now_ms()
-        if not await self._db.read(lambda session: picking.may_take(session, query.kinds, now_ms)):
+        seen = await self._db.read(lambda session: picking.look(session, query.kinds, now_ms))
+        if not seen:
             return None, Expired()
-        return await self._db.write(lambda session: self._queue.take(session, query.kinds, query.runner[:200], now_ms))
+        return await self._db.write(
+            lambda session: self._queue.take(session, query.kinds, query.runner[:200], now_ms, seen)
+        )
 
     async def heartbeat(self, beat: Heartbeat) -> HeartbeatAnswer:
         now_ms = self._clock.now_ms()
@@ -238,7 +241,7 @@ class WorkerService:
     async def sweep(self, limit: int) -> None:
         """Takes back leases that ran out, makes ready what has become due, and wakes runners for both."""
         now_ms = self._clock.now_ms()
-        if not await self._db.read(lambda session: picking.has_work(session, now_ms)):
+        if not await self._db.read(lambda session: picking.look(session, (), now_ms)):
             return
 
         def work(session: Session) -> tuple[Expired, list[str]]:

@@ -62,7 +62,7 @@ def _only(name: str, where: str, *columns: str) -> Index:
 
 
 _only("ix_worker_jobs_ready", "place = 'ready'", "kind", "owner", "priority", "run_at_ms", "job_id")
-_only("ix_worker_jobs_urgent", "place = 'ready' AND priority <= 1", "priority", "run_at_ms", "job_id")
+_only("ix_worker_jobs_urgent", "place = 'ready' AND priority <= 1", "kind", "priority", "run_at_ms", "job_id")
 _only("ix_worker_jobs_rests", "place = 'rests'", "run_at_ms")
 
 attempts = Table(

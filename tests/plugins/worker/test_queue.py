@@ -340,7 +340,7 @@ async def test_failed_attempt_rests_and_comes_back(world: World) -> None:
 async def _is_due(world: World, job_id: str) -> bool:
     """Looks without leasing."""
     now_ms = world.clock.now_ms()
-    return await world.db.read(lambda session: picking.may_take(session, ["media.probe"], now_ms))
+    return bool(await world.db.read(lambda session: picking.look(session, ["media.probe"], now_ms)))
 
 
 async def test_fault_that_repeating_cannot_mend_ends_the_job(world: World) -> None:

@@ -30,7 +30,7 @@ def _change_jobs() -> None:
         batch_op.create_index("ix_worker_jobs_owner_status", ["owner", "status"])
     op.execute("UPDATE worker_jobs SET place = 'rests' WHERE status IN ('queued', 'scheduled')")
     _create_partial("ready", "place = 'ready'", ["kind", "owner", "priority", "run_at_ms", "job_id"])
-    _create_partial("urgent", "place = 'ready' AND priority <= 1", ["priority", "run_at_ms", "job_id"])
+    _create_partial("urgent", "place = 'ready' AND priority <= 1", ["kind", "priority", "run_at_ms", "job_id"])
     _create_partial("rests", "place = 'rests'", ["run_at_ms"])
 
 
