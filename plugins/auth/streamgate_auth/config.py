@@ -48,10 +48,14 @@ class ChainSettings:
 class AuthConfig:
     """Addresses are EVM ones in any case, or Solana ones."""
 
-    admins: tuple[str, ...] = config_field((), help="Wallets with the role admin.", validator=_addresses)
-    moderators: tuple[str, ...] = config_field((), help="Wallets with the role moderator.", validator=_addresses)
-    creators: tuple[str, ...] = config_field((), help="Wallets with the role creator.", validator=_addresses)
-    open_creators: bool = config_field(False, help="Every wallet that signs in may create.")
+    admins: tuple[str, ...] = config_field((), help="Wallets with the role admin.", validator=_addresses, reload=True)
+    moderators: tuple[str, ...] = config_field(
+        (), help="Wallets with the role moderator.", validator=_addresses, reload=True
+    )
+    creators: tuple[str, ...] = config_field(
+        (), help="Wallets with the role creator.", validator=_addresses, reload=True
+    )
+    open_creators: bool = config_field(False, help="Every wallet that signs in may create.", reload=True)
     blocked_addresses: tuple[str, ...] = config_field(
         (), help="Wallets that may watch nothing, whatever they hold.", validator=_addresses
     )

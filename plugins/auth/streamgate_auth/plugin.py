@@ -77,6 +77,7 @@ class AuthPlugin:
         )
         gates = Gates(db=self.db, metadata=metadata, kinds=kinds, decider=decider, clock=clock)
         roles, origin = Roles(config), Origin.parse(public_origin(ctx))
+        ctx.reloads.subscribe(ctx.name, roles.take)
         proofs = self.proofs = Proofs(
             keys=self.keys, schemes=Schemes(ctx.hooks), origin=origin, chains=self.chains.readable, clock=clock
         )

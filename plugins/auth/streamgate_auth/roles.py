@@ -13,6 +13,10 @@ class Roles:
     """The lists, with addresses as they are compared."""
 
     def __init__(self, config: AuthConfig) -> None:
+        self.take(config)
+
+    def take(self, config: AuthConfig) -> None:
+        """New lists, from the next sign-in or refresh on."""
         self._listed = {
             "admin": frozenset(map(parse_any_address, config.admins)),
             "moderator": frozenset(map(parse_any_address, config.moderators)),

@@ -24,11 +24,14 @@ class UploadConfig:
         help="Size of a chunk; larger for files that would have more than 10,000 of them.",
         validator=_at_least(CHUNK_MIN_BYTES),
     )
-    max_open_uploads: int = config_field(32, help="Uploads a person may have open at once.", validator=_at_least(1))
+    max_open_uploads: int = config_field(
+        32, help="Uploads a person may have open at once.", validator=_at_least(1), reload=True
+    )
     quota_bytes: int = config_field(
         0,
         help="Bytes a person's uploads may have in all, finished ones until their content is deleted; 0: no limit.",
         validator=_at_least(0),
+        reload=True,
     )
     expire_after_s: float = config_field(
         86_400.0,

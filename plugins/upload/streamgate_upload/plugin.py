@@ -48,6 +48,7 @@ class UploadPlugin:
         self._hashing = hashing = HashPool("upload.hashing")
         sends, live = Sends(clock), Live(ctx.events, clock)
         quota = Quota(db, limit_bytes=config.quota_bytes, max_open=config.max_open_uploads)
+        ctx.reloads.subscribe(ctx.name, quota.take)
         self.verifier = Verifier(db, blobs, clock, hashing, live, needs=stores)
         self.sweeper = Sweeper(
             db,

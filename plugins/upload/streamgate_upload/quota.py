@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from streamgate.contracts.uploads import QuotaExceeded, TooManyUploads
 from streamgate.sdk.db import Database
 from streamgate_upload import repository
+from streamgate_upload.config import UploadConfig
 
 
 @attrs.frozen(kw_only=True)
@@ -32,6 +33,10 @@ class Quota:
         self._db = db
         self._limit_bytes = limit_bytes
         self._max_open = max_open
+
+    def take(self, config: UploadConfig) -> None:
+        """New limits, from the next question on."""
+        self._limit_bytes, self._max_open = config.quota_bytes, config.max_open_uploads
 
     async def usage(self, owner: str) -> Usage:
         def run(session: Session) -> Usage:

@@ -9,8 +9,11 @@ import pytest
 
 from streamgate.context import Actor
 from streamgate.contracts.metadata import METADATA, ContentDelete, NewContent
+from streamgate.contracts.uploads import QuotaExceeded
 from streamgate.settings import OutgoingSettings
 from streamgate.testing.wait import eventually
+from streamgate_upload.config import UploadConfig
+from streamgate_upload.quota import Quota
 from tests.plugins.upload.test_importing import HERE, host, submit
 
 if TYPE_CHECKING:
@@ -113,3 +116,11 @@ async def test_a_refused_form_leaves_a_draft_as_it_was(open_harbour: OpenHarbour
         assert (found.state, found.title) == ("draft", "Mine")
         assert (await send_form(harbour, alice, b"x", content_id=content.content_id)).status_code == 201
         await harbour.until_state(alice, content.content_id, "processing")
+
+
+def test_new_limits_count_from_the_next_question_on() -> None:
+    quota = Quota(db=None, limit_bytes=0, max_open=1)  # type: ignore[arg-type]  # nothing is asked of it
+    quota.check_size(10, left_bytes=None)
+    quota.take(UploadConfig(quota_bytes=9, max_open_uploads=5))
+    with pytest.raises(QuotaExceeded, match="0 of 9 bytes"):
+        quota.check_size(10, left_bytes=9)
