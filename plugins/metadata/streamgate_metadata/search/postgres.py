@@ -38,8 +38,9 @@ _MARKS: dict[Field, str] = {field: str(n) for n, field in enumerate(FIELDS, 1)}
 _VECTOR: ColumnElement[str] = literal_column("metadata_documents.fts_vector")
 _PLAN = text(
     "SELECT set_config('enable_seqscan', :seq, true), set_config('enable_indexscan', :index, true), "
-    "set_config('enable_bitmapscan', :bitmap, true)"
+    "set_config('enable_bitmapscan', :bitmap, true), set_config('jit', 'off', true)"
 )
+PLANNED = "streamgate_metadata.plan"
 BY_WORDS = {"seq": "off", "index": "off", "bitmap": "on"}
 BY_NUMBER = {"seq": "off", "index": "on", "bitmap": "off"}
 _LEAST_SIMILARITY = text("SELECT set_config('pg_trgm.similarity_threshold', :least, true)")
@@ -79,7 +80,7 @@ class PostgresIndex:
         last = literal(tiers[-1].number)
         better = [(self.find(tier.match, Scope(())).condition, tier.number) for tier in tiers[:-1]]
         belongs: ColumnElement[int] = case(*better, else_=last) if better else last
-        session.execute(_PLAN, BY_WORDS)
+        _plan(session, BY_WORDS)
         found = session.execute(select(belongs, widest.doc_id).where(widest.condition).limit(MANY)).all()
         return None if len(found) == MANY else [Place(tier, doc_id) for tier, doc_id in found]
 
@@ -89,11 +90,11 @@ class PostgresIndex:
         statement = select(found.doc_id).where(found.condition).limit(MANY)
         if before is not None:
             statement = statement.where(found.doc_id < before)
-        session.execute(_PLAN, BY_WORDS)
+        _plan(session, BY_WORDS)
         numbers = list(session.scalars(statement))
         if len(numbers) < MANY:
             return sorted(numbers, reverse=True)
-        session.execute(_PLAN, BY_NUMBER)
+        _plan(session, BY_NUMBER)
         return None
 
     def near(self, session: Session, word: str, typos: int) -> Iterable[str]:
@@ -106,6 +107,13 @@ class PostgresIndex:
             if nearest(word, candidates, typos):
                 break
         return candidates
+
+
+def _plan(session: Session, plan: dict[str, str]) -> None:
+    """Says how the transaction's next questions are answered, if it was not said."""
+    if session.info.get(PLANNED) != plan:
+        session.execute(_PLAN, plan)
+        session.info[PLANNED] = plan
 
 
 def vector_of(document: Document) -> str:
