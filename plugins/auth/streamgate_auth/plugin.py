@@ -19,6 +19,7 @@ from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.services import Offer
 from streamgate.web.routes import Route
 from streamgate_auth.config import AuthConfig
+from streamgate_auth.diagnose import diagnose
 
 DEVELOPMENT_PROFILES = ("dev", "test")
 
@@ -167,4 +168,5 @@ PLUGIN = PluginInfo(
     prefixes=SERVICES["auth"].prefixes,
     uses_database=True,
     needs_master_key=True,
+    diagnose=diagnose,
 )

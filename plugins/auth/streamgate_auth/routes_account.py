@@ -132,7 +132,7 @@ class AccountRoutes:
                 guard=person_only,
                 query=WalletPath,
                 summary="Choose the wallet you are shown by",
-                errors=(AddressInvalid, WalletNotFound, KeyNotAllowed),
+                errors=(AddressInvalid, ChainUnknown, WalletNotFound, KeyNotAllowed),
             ),
             Route(
                 "DELETE",
@@ -142,7 +142,7 @@ class AccountRoutes:
                 guard=person_only,
                 query=WalletPath,
                 summary="Unlink a wallet, and end the sign-ins made with it",
-                errors=(AddressInvalid, WalletNotFound, LastWallet, KeyNotAllowed),
+                errors=(AddressInvalid, ChainUnknown, WalletNotFound, LastWallet, KeyNotAllowed),
             ),
         ]
 

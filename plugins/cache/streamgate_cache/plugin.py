@@ -14,6 +14,7 @@ from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.services import Offer
 from streamgate.web.routes import Route
 from streamgate_cache.config import CacheConfig
+from streamgate_cache.diagnose import diagnose
 from streamgate_cache.engines import Engine
 
 
@@ -68,4 +69,5 @@ PLUGIN = PluginInfo(
     config=CacheConfig,
     port=SERVICES["cache"].port,
     prefixes=SERVICES["cache"].prefixes,
+    diagnose=diagnose,
 )

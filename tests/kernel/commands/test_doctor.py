@@ -14,8 +14,9 @@ from streamgate.commands.doctor import examine, render
 from streamgate.health import Finding
 from streamgate.prepare import RunOptions
 from streamgate.sdk.db.sqlite import FileLock
+from streamgate.testing.devchain import ChainClient
 from streamgate.testing.processes import free_port
-from streamgate.testing.servers import NatsServer
+from streamgate.testing.servers import NatsServer, RedisServer
 
 MASTER_KEY = base64.b64encode(bytes(32)).decode()
 
@@ -136,3 +137,26 @@ def test_plugins_say_how_they_are() -> None:
     findings = examine(RunOptions())
     assert "libx264" in found(findings, "codecs").said
     assert found(findings, "page").level == "good"
+    assert "STREAMGATE_AUTH__CREATORS" in found(findings, "creators").remedy
+
+
+def test_a_node_of_another_chain_is_told_from_one_that_answers(
+    monkeypatch: pytest.MonkeyPatch, devchain: ChainClient
+) -> None:
+    away = f"http://127.0.0.1:{free_port()}/secret-key"
+    monkeypatch.setenv("STREAMGATE_AUTH__CHAINS__EIP155_31337__RPC_URLS", f"{devchain.rpc_url},{away}")
+    monkeypatch.setenv("STREAMGATE_AUTH__CHAINS__EIP155_1__RPC_URLS", devchain.rpc_url)
+    findings = examine(RunOptions())
+    own = [(each.level, each.said) for each in findings if each.subject == "chain eip155:31337"]
+    assert own[0] == ("good", "node 1 of 2 answers")
+    assert own[1][0] == "fault"
+    assert found(findings, "chain eip155:1").said == "node 1 of 1 is of another chain: eip155:31337"
+    assert "secret-key" not in render(findings, colours=False)
+
+
+def test_an_absent_redis_is_a_warning(monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer) -> None:
+    monkeypatch.setenv("STREAMGATE_CACHE__URL", redis_server.url)
+    assert found(examine(RunOptions()), "cache").said.startswith("Redis ")
+    monkeypatch.setenv("STREAMGATE_CACHE__URL", f"redis://:hush@127.0.0.1:{free_port()}")
+    finding = found(examine(RunOptions()), "cache")
+    assert (finding.level, "hush" in finding.said) == ("warning", False)

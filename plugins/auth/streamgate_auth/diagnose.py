@@ -1,0 +1,52 @@
+"""What `streamgate doctor` asks of auth: may anybody create, and do the nodes answer for the chains they stand for?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from streamgate.health import Finding
+from streamgate.sdk.evm import chain_number, parse_chain
+from streamgate.sdk.http import outgoing_client
+from streamgate.settings import KernelSettings
+from streamgate_auth.config import AuthConfig, ChainSettings
+from streamgate_auth.evm.rpc import Endpoint, EndpointFault, Question, RpcError, parse_quantity
+
+CHECK_NODE = "look at the node, or take another one"
+
+
+async def diagnose(settings: KernelSettings, config: AuthConfig) -> Sequence[Finding]:
+    findings = [] if _may_create(config) else [_nobody()]
+    asked = await asyncio.gather(*(_of_chain(chain, each) for chain, each in config.chains.items()))
+    return [*findings, *(finding for answer in asked for finding in answer)]
+
+
+def _may_create(config: AuthConfig) -> bool:
+    return config.open_creators or bool(config.creators or config.moderators or config.admins)
+
+
+def _nobody() -> Finding:
+    remedy = "set STREAMGATE_AUTH__CREATORS or STREAMGATE_AUTH__ADMINS to wallet addresses"
+    return Finding(level="warning", subject="creators", said="no wallet may create anything", remedy=remedy)
+
+
+async def _of_chain(chain: str, settings: ChainSettings) -> list[Finding]:
+    """One finding a node; nodes go by their number, as their URLs often hold a key."""
+    wanted = chain_number(parse_chain(chain))
+    findings = []
+    async with outgoing_client(timeout_s=settings.timeout_s) as client:
+        endpoints = [Endpoint(url, lambda: client, timeout_s=settings.timeout_s) for url in settings.rpc_urls]
+        for number, endpoint in enumerate(endpoints, start=1):
+            subject, node = f"chain {chain}", f"node {number} of {len(endpoints)}"
+            try:
+                [told] = await endpoint.ask([Question("eth_chainId")])
+                found = None if isinstance(told, RpcError) else parse_quantity(told)
+            except EndpointFault as fault:
+                findings.append(Finding(level="fault", subject=subject, said=f"{node}: {fault}", remedy=CHECK_NODE))
+                continue
+            if found == wanted:
+                findings.append(Finding(level="good", subject=subject, said=f"{node} answers"))
+            else:
+                said = f"{node} is of another chain: eip155:{found}"
+                findings.append(Finding(level="fault", subject=subject, said=said, remedy=CHECK_NODE))
+    return findings
