@@ -55,7 +55,7 @@ class Envelope:
             return envelope
         actor = envelope.actor
         if actor.kind == "service" and not sender.acts_as_service:
-            logger.bind(role=sender.role, request_id=envelope.request_id).debug("speaks for a service and may not; taken as nobody")
+            logger.bind(role=sender.role, request_id=envelope.request_id).debug("may not act as a service; anonymous")
             actor = ANONYMOUS
         return attrs.evolve(envelope, actor=actor, source=sender.role)
 
