@@ -14,6 +14,8 @@ PLUGIN_DIRS := $(PLUGINS:/pyproject.toml=)
 PYTHON_CODE := streamgate $(foreach d,$(PLUGIN_DIRS),$(d)/streamgate_$(notdir $(d)))
 NPM_LOCKS := $(wildcard plugins/*/package-lock.json tests/*/package-lock.json)
 STAMPS := $(VENV)/stamps
+# Tests wait for servers more than they compute, so one more at once than there are cores.
+WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 
 export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := true
@@ -37,11 +39,11 @@ split: $(STAMPS)/assets  ## nine processes over NATS and PostgreSQL, until Ctrl-
 	@exec $(BIN)/python -m streamgate.testing.split
 
 test: $(STAMPS)/assets  ## all tests but the browser's; ARGS="-k name" picks some
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-browser: $(STAMPS)/assets  ## plays in a real Chromium
 	@bash deploy/setup/chromium.sh
-	@$(BIN)/pytest -o addopts="--import-mode=importlib --strict-markers --strict-config -ra" tests/browser $(ARGS)
+	@$(BIN)/pytest -o addopts="--import-mode=importlib --strict-markers --strict-config -ra" -n 2 --dist loadfile tests/browser $(ARGS)
 
 check: $(STAMPS)/dev  ## format, lint, types, import boundaries, generated documents
 	@$(BIN)/ruff format --check --quiet . || { echo "run 'make fmt'"; exit 1; }
