@@ -12,11 +12,13 @@ import shutil
 import socket
 import sys
 from pathlib import Path
-
-import httpx
+from typing import TYPE_CHECKING
 
 from streamgate.sdk.http import OutgoingFault
 from streamgate_devchain.rpc import Rpc, RpcFault
+
+if TYPE_CHECKING:
+    import httpx
 
 CHAIN_NUMBER = 31337
 START_TIMEOUT_S = 15.0

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
-import httpx
 
 from streamgate.contracts.devchain import DevchainInfo
 from streamgate.sdk.http import outgoing_client
 from streamgate_devchain.anvil import CHAIN_NUMBER, Anvil, find_anvil
 from streamgate_devchain.collection import NAME, DemoCollection
+
+if TYPE_CHECKING:
+    import httpx
 
 CHAIN = f"eip155:{CHAIN_NUMBER}"
 HTTP_TIMEOUT_S = 5.0
@@ -29,7 +33,8 @@ class LocalChain:
     async def open(cls, folder: Path, *, program: str = "", port: int = 0, keeps_state: bool = True) -> LocalChain:
         """Raises AnvilFault: it cannot be had; nothing is left running."""
         node = Anvil(find_anvil(program), folder, port=port, keeps_state=keeps_state)
-        client = outgoing_client(timeout_s=HTTP_TIMEOUT_S, verify=False)
+        # On a thread: the first client of a process takes a while, and the server is starting beside us.
+        client = await asyncio.to_thread(outgoing_client, timeout_s=HTTP_TIMEOUT_S, verify=False)
         try:
             rpc = await node.start(client)
             collection = await DemoCollection.deploy(rpc)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import orjson
 
 from streamgate.sdk.http import post_json
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class RpcFault(Exception):

@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
-from croniter import croniter
 
 ALIASES = {
     "@hourly": "0 * * * *",
@@ -64,6 +63,8 @@ class Cron:
             raise CronFault("cron", f"{words} is none of {', '.join(ALIASES)}")
         if not _FIELDS.fullmatch(fields) or _RANDOM.search(fields):
             raise CronFault("cron", "has five fields: minute, hour, day of month, month, day of week (`30 2 * * 1-5`)")
+        from croniter import croniter
+
         try:
             croniter(fields, datetime(2024, 1, 1))  # noqa: DTZ001 (a reading of the clock, no moment)
         except (ValueError, KeyError, AttributeError, TypeError) as fault:
@@ -103,6 +104,8 @@ class Cron:
         return reading is not None and reading < _reading(change, after)
 
     def _following_reading(self, reading: datetime) -> datetime | None:
+        from croniter import croniter  # here: most processes never read an expression
+
         try:
             found = croniter(self.expression, reading, max_years_between_matches=YEARS).get_next(datetime)
         except ValueError:  # no such day, ever

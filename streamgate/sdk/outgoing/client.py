@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -78,16 +78,26 @@ class GuardedClient:
     get the redirect as the answer.
     """
 
-    def __init__(self, guard: Guard, http: httpx.AsyncClient) -> None:
+    def __init__(self, guard: Guard, make_http: Callable[[], httpx.AsyncClient]) -> None:
         self._guard = guard
-        self._http = http
+        self._make_http = make_http
+        self._made: httpx.AsyncClient | None = None
+
+    @property
+    def _http(self) -> httpx.AsyncClient:
+        """Made at the first request: most processes never send one, and httpx is a tenth of a start."""
+        if self._made is None:
+            self._made = self._make_http()
+        return self._made
 
     def check_url(self, url: str) -> None:
         """What can be told of a URL at once, for an answer to whoever gives it. Raises UrlRefused, AddressRefused."""
         self._guard.check_url(url)
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        made, self._made = self._made, None
+        if made is not None:
+            await made.aclose()
 
     async def request(
         self,
@@ -204,17 +214,20 @@ def guarded_client(
         resolve: instead of the system's resolver.
         verify: instead of the usual certificate authorities.
     """
-    import httpx
 
-    http = httpx.AsyncClient(
-        follow_redirects=False,
-        trust_env=False,
-        verify=verify or httpx.create_ssl_context(trust_env=False),
-        timeout=httpx.Timeout(IDLE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-        # No connection is kept: one that was opened for a host must not serve another one at the same address.
-        limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=0),
-    )
-    return GuardedClient(Guard(settings, resolve=resolve), http)
+    def make_http() -> httpx.AsyncClient:
+        import httpx
+
+        return httpx.AsyncClient(
+            follow_redirects=False,
+            trust_env=False,
+            verify=verify or httpx.create_ssl_context(trust_env=False),
+            timeout=httpx.Timeout(IDLE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            # No connection is kept: one that was opened for a host must not serve another one at the same address.
+            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=0),
+        )
+
+    return GuardedClient(Guard(settings, resolve=resolve), make_http)
 
 
 __all__ = ["Answer", "GuardedClient", "OutgoingError", "StreamedAnswer", "guarded_client"]

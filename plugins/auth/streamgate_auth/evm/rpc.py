@@ -65,9 +65,10 @@ class Endpoint:
             {"jsonrpc": "2.0", "id": number, "method": question.method, "params": list(question.params)}
             for number, question in enumerate(questions)
         ]
+        client = self._client()  # making the first one takes a while, which is not the node's fault
         try:
             async with asyncio.timeout(self._timeout_s):
-                body = await post_json(self._client(), self._url.reveal(), orjson.dumps(batch))
+                body = await post_json(client, self._url.reveal(), orjson.dumps(batch))
         except OutgoingFault as fault:
             raise EndpointFault(str(fault)) from None
         except TimeoutError as fault:
