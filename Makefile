@@ -52,7 +52,7 @@ check: $(STAMPS)/dev  ## format, lint, types, import boundaries, generated docum
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/pytest -q tests/architecture
 
-bench: $(STAMPS)/assets  ## figures beside peers, as ratios
+bench: $(STAMPS)/assets  ## figures beside peers, as ratios; ARGS="gateway cache --json FILE" picks groups
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
 fmt: $(STAMPS)/dev  ## format, mend what can be mended, write generated documents anew

@@ -1,11 +1,18 @@
-"""The peer of the HTTP figures: Starlette alone on the same server, one JSON route.
+"""The peer of the HTTP figures: Starlette alone on the same server, in one process.
 
-python -m tests.bench.bare PORT [hypercorn|uvicorn]
+python -m tests.bench.bare PORT [hypercorn|uvicorn [FOLDER]]
+
+GET answers a small JSON at any path. POST writes the body to a new file in FOLDER, fsynced, and answers its size: what
+somebody writes first who takes files.
 """
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import os
 import sys
+from pathlib import Path
 
 import uvloop
 from starlette.applications import Starlette
@@ -13,15 +20,31 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+_numbers = itertools.count()
 
-async def health(request: Request) -> JSONResponse:
+
+async def answer(request: Request) -> JSONResponse:
     return JSONResponse({"status": "ok", "service": "bare", "version": "0", "mode": "all", "uptime_s": 1.0})
 
 
-APP = Starlette(routes=[Route("/health", health), Route("/ready", health)])
+async def take(request: Request) -> JSONResponse:
+    size_bytes = 0
+    path = Path(request.app.state.folder) / str(next(_numbers))
+    with path.open("wb") as file:
+        async for part in request.stream():
+            size_bytes += file.write(part)
+        file.flush()
+        await asyncio.to_thread(os.fsync, file.fileno())
+    return JSONResponse({"size_bytes": size_bytes}, status_code=201)
 
 
-def main(port: int, engine: str) -> None:
+APP = Starlette(
+    routes=[Route("/{path:path}", answer, methods=["GET"]), Route("/{path:path}", take, methods=["POST"])],
+)
+
+
+def main(port: int, engine: str, folder: str) -> None:
+    APP.state.folder = folder
     if engine == "uvicorn":
         import uvicorn
 
@@ -38,4 +61,4 @@ def main(port: int, engine: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "hypercorn")
+    main(int(sys.argv[1]), *(*sys.argv[2:], *("hypercorn", "")[len(sys.argv) - 2 :]))

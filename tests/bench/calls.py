@@ -1,4 +1,5 @@
-"""What a service call costs: in one process, through its wire form, and over NATS."""
+"""What a service call costs: in one process (microseconds, batches of 50 calls one after another), through its wire
+form, and over NATS (milliseconds, both ends in one process, one call at a time) beside raw nats-py, by turns."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from streamgate.identity.issuing import Issuer, make_key
 from streamgate.identity.signed import HEADROOM_BYTES, SignedBus
 from streamgate.services import Offer, ServiceRef, Services, method
 from streamgate.testing.servers import NatsServer
-from tests.bench.figures import Figure
+from tests.bench.figures import Figure, Row
+from tests.bench.load import timed
 
 LOCAL_CALLS = 20_000
 REMOTE_CALLS = 2_000
@@ -99,7 +101,7 @@ def _sealed_bus(url: str, name: str, grants: Grants, issuer: list[Issuer]) -> Bu
 
 async def _remote(url: str, sealed_url: str) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
     """(ours, ours with service identity, raw nats-py request/reply of the same bytes) by turns, in milliseconds."""
-    import nats
+    import nats.aio.msg
 
     issuer = [Issuer(keys=(make_key(1),))]
     server = _sealed_bus(sealed_url, "server", Grants(answers=("svc.echo.v1",)), issuer)
@@ -112,13 +114,10 @@ async def _remote(url: str, sealed_url: str) -> tuple[tuple[float, ...], tuple[f
     await raw_server.subscribe("bench.raw", cb=reply)
     await raw_server.flush()
 
-    async def one(call: Callable[[], Awaitable[object]]) -> float:
-        began = time.perf_counter()
-        await call()
-        return (time.perf_counter() - began) * 1000
-
     question = Question("k")
-    ours, sealed, raw = [], [], []
+    ours: list[float] = []
+    sealed: list[float] = []
+    raw: list[float] = []
     async with (
         _echo_between(open_bus(url, name="server"), open_bus(url, name="client")) as echo,
         _echo_between(server, client) as sealed_echo,
@@ -126,15 +125,15 @@ async def _remote(url: str, sealed_url: str) -> tuple[tuple[float, ...], tuple[f
         await echo.ask(question)
         await sealed_echo.ask(question)
         for _ in range(REMOTE_CALLS):
-            ours.append(await one(lambda: echo.ask(question)))
-            sealed.append(await one(lambda: sealed_echo.ask(question)))
-            raw.append(await one(lambda: raw_client.request("bench.raw", b'{"key":"k"}', timeout=2)))
+            ours += await timed(lambda: echo.ask(question), 1)
+            sealed += await timed(lambda: sealed_echo.ask(question), 1)
+            raw += await timed(lambda: raw_client.request("bench.raw", b'{"key":"k"}', timeout=2), 1)
     for each in (raw_server, raw_client):
         await each.close()
     return tuple(ours), tuple(sealed), tuple(raw)
 
 
-def measure(folder: Path) -> list[Figure]:
+def measure(folder: Path) -> list[Row]:
     service = EchoService()
     question = Question("k")
     bare = asyncio.run(_time(lambda: service.ask(question), LOCAL_CALLS))
@@ -145,9 +144,15 @@ def measure(folder: Path) -> list[Figure]:
     seals = tuple((value - unsealed_ms) * 1000 for value in sealed)
     overhead = tuple(value - statistics.median(bare) for value in direct)
     return [
-        Figure(name="local service call, overhead", unit="µs", ours=overhead, limit=5.0),
+        Figure(name="local service call, overhead", unit="µs", ours=overhead, limit=5),
         Figure(name="local service call", unit="µs", ours=direct, peer=bare, peer_name="the method itself"),
-        Figure(name="local service call through the wire form", unit="µs", ours=wired, peer=bare),
-        Figure(name="remote service call", unit="ms", ours=ours, peer=raw, peer_name="raw nats-py", limit=1.0),
-        Figure(name="remote service call, added by service identity", unit="µs", ours=seals, limit=150.0),
+        Figure(
+            name="local service call through the wire form",
+            unit="µs",
+            ours=wired,
+            peer=bare,
+            peer_name="the method itself",
+        ),
+        Figure(name="remote service call", unit="ms", ours=ours, peer=raw, peer_name="raw nats-py", limit=1),
+        Figure(name="remote service call, added by service identity", unit="µs", ours=seals, limit=150),
     ]

@@ -1,11 +1,22 @@
-"""What stands between a socket and a handler: in process, and by requests a second of one process on either server."""
+"""What stands between a socket and a handler.
+
+- Microseconds a request in process, without a server: the whole stack for somebody signed in (edge, policy, counting,
+  telemetry, access log) beside a bare Starlette route, in batches of 50 calls one after another. Nothing waits there,
+  so it is the thread's processor time, which what else the machine does hardly touches.
+- Requests a second of one `--all` process on either server, and of two such processes at once (each with data of its
+  own, on uvicorn): 16 keep-alive connections a process from a load generator of its own, which shares the cores. What
+  is asked, the public keys, is small, public, and goes through every layer. Peer: bare Starlette on the same server in
+  as many processes, by turns. Beside it the servers' processor time a request; its "per s" is what one core could do.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import statistics
+import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +35,15 @@ from streamgate.settings import LimitSettings, ServerSettings
 from streamgate.web.access import AccessLog
 from streamgate.web.app import build_app
 from streamgate.web.routes import SIGNED_IN, Call, Route
-from tests.bench.figures import Figure
-from tests.bench.processes import bare, load, process
+from tests.bench.figures import Figure, Row
+from tests.bench.load import command, read
+from tests.bench.processes import OFTEN, UNLIMITED, bare, processor_s, running
 
 BATCHES = 200
 BATCH = 50
 LOAD_RUNS = 3
-OFTEN = 1_000_000_000
-UNLIMITED = {
-    "STREAMGATE_LIMITS__ADDRESS_PER_MINUTE": str(OFTEN),
-    "STREAMGATE_LIMITS__IDENTITY_PER_MINUTE": str(OFTEN),
-}
+REQUESTS = 6_000
+PATH = "/.well-known/jwks.json"
 _HEADERS = [
     (b"host", b"127.0.0.1:9090"),
     (b"user-agent", b"bench"),
@@ -92,7 +101,7 @@ async def _time(app: ASGIApp, log: AccessLog) -> tuple[float, ...]:
 
     samples = []
     for _ in range(BATCHES):
-        began = time.perf_counter()
+        began = time.thread_time()
         for _ in range(BATCH):
             scope: dict[str, Any] = {
                 "type": "http",
@@ -108,56 +117,75 @@ async def _time(app: ASGIApp, log: AccessLog) -> tuple[float, ...]:
                 "server": ("127.0.0.1", 9090),
             }
             await app(scope, receive, send)
-        samples.append((time.perf_counter() - began) / BATCH * 1e6)
+        samples.append((time.thread_time() - began) / BATCH * 1e6)
         log.flush()
     return tuple(samples)
 
 
-def _in_process() -> list[Figure]:
+def _in_process() -> list[Row]:
     log = AccessLog(lambda lines: None)
     ours = asyncio.run(_time(_stack(log), log))
     peer = asyncio.run(_time(Starlette(routes=[BareRoute("/x", _bare)]), log))
-    overhead = tuple(each - statistics.median(peer) for each in ours)
+    added = tuple(each - statistics.median(peer) for each in ours)
     return [
         Figure(name="a request through the whole stack", unit="µs", ours=ours, peer=peer, peer_name="bare Starlette"),
-        Figure(name="  added to bare Starlette", unit="µs", ours=overhead, limit=150.0),
+        Figure(name="  added to bare Starlette", unit="µs", ours=added, limit=150),
     ]
 
 
-def _requests(folder: Path, engine: str, limit: float) -> list[Figure]:
+@attrs.frozen
+class _Run:
+    """What processes did at once, a load generator each: requests a second of all together, and processor time of the
+    servers a request."""
+
+    per_s: float
+    latencies_ms: tuple[float, ...]
+    work_us: float
+
+
+def _run(ports: Sequence[int], pids: Sequence[int]) -> _Run:
+    before_s = processor_s(*pids)
+    children = [
+        subprocess.Popen(command(port, PATH, requests=REQUESTS), stdout=subprocess.PIPE, text=True) for port in ports
+    ]
+    found = [read(child.communicate(timeout=120)[0]) for child in children]
+    work_us = (processor_s(*pids) - before_s) / (REQUESTS * len(ports)) * 1e6
+    latencies_ms = tuple(ms for each in found for ms in each.latencies_ms)
+    return _Run(sum(each.per_s for each in found), latencies_ms, work_us)
+
+
+def _requests(folder: Path, engine: str, processes: int, aim: float) -> list[Row]:
     arguments = ["--all", "--profile", "dev", "--engine", engine]
-    ours = process(folder, f"load-{engine}", arguments, UNLIMITED)
-    ours.spawn()
-    rates, peer_rates = [], []
-    latencies_ms: list[float] = []
-    peer_latencies_ms: list[float] = []
-    try:
-        ours.wait_ready()
-        with bare(engine) as (port, _, _):
-            for _ in range(LOAD_RUNS):  # in turn, so that a drift of the machine's speed hits both
-                rate, each_ms = load(ours.port)
-                rates.append(rate)
-                latencies_ms += each_ms
-                rate, each_ms = load(port)
-                peer_rates.append(rate)
-                peer_latencies_ms += each_ms
-    finally:
-        ours.stop()
-    ratio = statistics.median(rates) / statistics.median(peer_rates)
+    names = [f"{engine}-{processes}-{n}" for n in range(processes)]
+    with ExitStack() as stack:
+        ours = [stack.enter_context(running(folder, name, arguments, UNLIMITED)) for name in names]
+        peers = [stack.enter_context(bare(engine)) for _ in range(processes)]
+        both = ([(each.port, each.pid) for each in ours], [(each.port, each.pid) for each in peers])
+        runs: tuple[list[_Run], list[_Run]] = ([], [])
+        for _ in range(LOAD_RUNS):
+            for servers, found in zip(both, runs, strict=True):
+                found.append(_run([port for port, _ in servers], [pid for _, pid in servers]))
+    where = f"{processes} process{'es' if processes > 1 else ''}, {engine}"
+
+    def beside(name: str, unit: str, of: Callable[[_Run], tuple[float, ...]], **asked: Any) -> Figure:
+        mine, theirs = (tuple(value for run in found for value in of(run)) for found in runs)
+        return Figure(name=name, unit=unit, ours=mine, peer=theirs, peer_name="bare Starlette", **asked)
+
+    def rate(run: _Run) -> tuple[float, ...]:
+        return (run.per_s,)
+
+    per_s = statistics.median(run.per_s for run in runs[0])
     return [
-        Figure(
-            name=f"small requests, one process, {engine}",
-            unit="1/s",
-            ours=tuple(rates),
-            peer=tuple(peer_rates),
-            peer_name=f"bare Starlette on {engine}",
-            higher_is_better=True,
-            limit=limit,
-        ),
-        Figure(name="  share of it", unit="×", ours=(ratio,), higher_is_better=True, limit=0.45),
-        Figure(name="  latency of each", unit="ms", ours=tuple(latencies_ms), peer=tuple(peer_latencies_ms)),
+        beside(f"small requests, {where}", "1/s", rate, higher_is_better=True, ratio_limit=0.45, aim=aim),
+        beside("  latency of each", "ms", lambda run: run.latencies_ms, per_s=per_s),
+        beside("  processor time of each", "µs", lambda run: (run.work_us,)),
     ]
 
 
-def measure(folder: Path) -> list[Figure]:
-    return [*_in_process(), *_requests(folder, "hypercorn", 0.0), *_requests(folder, "uvicorn", 4_500.0)]
+def measure(folder: Path) -> list[Row]:
+    return [
+        *_in_process(),
+        *_requests(folder, "hypercorn", 1, 0),
+        *_requests(folder, "uvicorn", 1, 4_500),
+        *_requests(folder, "uvicorn", 2, 10_000),
+    ]

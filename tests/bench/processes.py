@@ -1,61 +1,84 @@
-"""How soon a process is ready, and what it holds: beside bare Starlette."""
+"""What is measured runs in processes of its own: StreamGate, bare Starlette, nginx; and what they take."""
 
 from __future__ import annotations
 
 import contextlib
-import json
+import os
+import pwd
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import attrs
 import httpx
 
 from streamgate.testing.processes import StreamgateProcess, free_port
-from streamgate.testing.servers import NatsServer
-from tests.bench.figures import Figure
+from streamgate.testing.server_process import ServerProcess
+from streamgate.testing.wallets import SignedIn, Wallet, sign_in
 
-STARTS = 5
-PEER = "bare Starlette on hypercorn"
+OFTEN = 1_000_000_000
+READY_S = 90.0  # on a machine that is busy with other things
+UNLIMITED = {
+    "STREAMGATE_LIMITS__ADDRESS_PER_MINUTE": str(OFTEN),
+    "STREAMGATE_LIMITS__IDENTITY_PER_MINUTE": str(OFTEN),
+    "STREAMGATE_AUTH__REQUESTS_PER_MINUTE": str(OFTEN),
+}
+"""Requests are counted, and none is refused."""
+ALONE = {"STREAMGATE_BUS__IDENTITY": "none"}
+"""For `--only` with a NATS server of its own."""
 
 
-def _resident_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError(f"no VmRSS of {pid}")
-
-
-def process(folder: Path, name: str, arguments: list[str], environment: dict[str, str]) -> StreamgateProcess:
+def process(
+    folder: Path, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None
+) -> StreamgateProcess:
     return StreamgateProcess(
         name=name,
         arguments=arguments,
-        environment={"STREAMGATE_DATA_DIR": str(folder / "data"), **environment},
+        environment={"STREAMGATE_DATA_DIR": str(folder / f"{name}-data"), **(environment or {})},
         port=free_port(),
         log_path=folder / f"{name}.log",
         cwd=folder,
     )
 
 
-def _start_and_size(folder: Path, name: str, arguments: list[str], environment: dict[str, str]) -> tuple[float, float]:
+@contextmanager
+def running(
+    folder: Path, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None
+) -> Iterator[StreamgateProcess]:
+    """Ready, and gone afterwards."""
     started = process(folder, name, arguments, environment)
-    began = time.monotonic()
     started.spawn()
     try:
-        started.wait_ready()
-        return time.monotonic() - began, _resident_mb(started.pid)
+        started.wait_ready(READY_S)
+        yield started
     finally:
         started.stop()
 
 
+async def person(url: str, name: str = "bench") -> SignedIn:
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        return await sign_in(http, Wallet.named(name))
+
+
+@attrs.frozen
+class Bare:
+    """Bare Starlette, answering."""
+
+    port: int
+    pid: int
+    ready_s: float
+
+
 @contextmanager
-def bare(engine: str = "hypercorn") -> Iterator[tuple[int, float, float]]:
-    """Bare Starlette: (port, seconds to its first answer, resident MB)."""
+def bare(engine: str = "hypercorn", folder: Path | None = None) -> Iterator[Bare]:
+    """Bare Starlette in a process; what is sent to it is written to files in `folder`."""
     port = free_port()
     began = time.monotonic()
-    child = subprocess.Popen([sys.executable, "-m", "tests.bench.bare", str(port), engine])
+    child = subprocess.Popen([sys.executable, "-m", "tests.bench.bare", str(port), engine, str(folder or "")])
     try:
         with httpx.Client(trust_env=False) as client:
             while time.monotonic() - began < 20:
@@ -63,43 +86,74 @@ def bare(engine: str = "hypercorn") -> Iterator[tuple[int, float, float]]:
                     client.get(f"http://127.0.0.1:{port}/ready")
                     break
                 time.sleep(0.02)
-        yield port, time.monotonic() - began, _resident_mb(child.pid)
+        yield Bare(port, child.pid, time.monotonic() - began)
     finally:
         child.terminate()
         child.wait(10)
 
 
-def load(port: int) -> tuple[float, list[float]]:
-    command = [sys.executable, "-m", "tests.bench.load", "127.0.0.1", str(port), "/health"]
-    out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-    answer = json.loads(out)
-    return answer["per_s"], answer["latencies_ms"]
+class Nginx(ServerProcess):
+    """nginx as the machine has it, one worker, on a port and in a folder of its own.
+
+    Args:
+        locations: the inside of its `server` block.
+        outside: more of its `http` block.
+    """
+
+    kind = "nginx"
+
+    def __init__(self, locations: str, *, outside: str = "") -> None:
+        super().__init__()
+        self._locations = locations
+        self._outside = outside
+
+    def spawn(self) -> None:
+        user = "user nobody nogroup;" if os.geteuid() == 0 else ""
+        (self.directory / "nginx.conf").write_text(
+            f"""{user} worker_processes 1; daemon off; pid nginx.pid; error_log error.log;
+            events {{ worker_connections 1024; }}
+            http {{
+                access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;
+                client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+                uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+                {self._outside}
+                server {{ listen 127.0.0.1:{self.port}; {self._locations} }}
+            }}"""
+        )
+        super().spawn()
+
+    def prepare(self) -> None:
+        self.directory.chmod(0o755)
+        if os.geteuid() == 0:
+            os.chown(self.directory, pwd.getpwnam("nobody").pw_uid, -1)
+
+    def command(self) -> Sequence[str]:
+        assert NGINX is not None
+        return [NGINX, "-p", str(self.directory), "-c", "nginx.conf"]
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The master's and its worker's."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return (self.pid, *map(int, children))
 
 
-def measure(folder: Path) -> list[Figure]:
-    all_starts, all_sizes, bare_starts, bare_sizes = [], [], [], []
-    for _ in range(STARTS):
-        took_s, size_mb = _start_and_size(folder, "all", ["--all", "--profile", "dev"], {})
-        all_starts.append(took_s)
-        all_sizes.append(size_mb)
-        with bare() as (_, bare_s, bare_mb):
-            bare_starts.append(bare_s)
-            bare_sizes.append(bare_mb)
-    cache_starts, cache_sizes = [], []
-    with NatsServer() as nats:
-        for _ in range(STARTS):
-            took_s, size_mb = _start_and_size(
-                folder, "cache", ["--only", "cache"], {"NATS_URL": nats.url, "STREAMGATE_BUS__IDENTITY": "none"}
-            )
-            cache_starts.append(took_s)
-            cache_sizes.append(size_mb)
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+NO_NGINX = "nginx is not installed"
 
-    def beside(name: str, unit: str, ours: list[float], peer: list[float], limit: float) -> Figure:
-        return Figure(name=name, unit=unit, ours=tuple(ours), peer=tuple(peer), peer_name=PEER, limit=limit)
 
-    return [
-        beside("--all ready", "s", all_starts, bare_starts, 2.5),
-        beside("--all resident", "MB", all_sizes, bare_sizes, 180),
-        beside("--only cache ready", "s", cache_starts, bare_starts, 1),
-        beside("--only cache resident", "MB", cache_sizes, bare_sizes, 120),
-    ]
+def memory_mb(pid: int, what: str = "VmRSS") -> float:
+    """`VmRSS`: resident now; `VmHWM`: at most so far."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{what}:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError(f"no {what} of {pid}")
+
+
+def processor_s(*pids: int) -> float:
+    """Of all their threads since they began."""
+    found = 0.0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        found += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return found

@@ -1,17 +1,18 @@
-"""Jobs over HTTP on both databases, beside the bare statement that the row takes: sqlite3 (WAL, synchronous=FULL) in a
-thread, asyncpg on one connection (the PostgreSQL of tests does not fsync, for either). Leasing with 50,000 jobs of 50
-owners, beside leasing with 200."""
+"""Jobs through the HTTP application (in process: routes, policy, service, database; no socket) on both databases, one
+at a time, beside the bare statement that the row takes: sqlite3 (WAL, synchronous=FULL) in a thread, asyncpg on one
+connection (the PostgreSQL of tests does not fsync, for either). Leasing with 50,000 jobs of 50 owners, beside leasing
+with 200. Milliseconds a call."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg  # type: ignore[import-untyped]
 import httpx
@@ -28,7 +29,8 @@ from streamgate.testing.servers import PostgresServer
 from streamgate_worker.config import WorkerConfig
 from streamgate_worker.repository import new_row
 from streamgate_worker.tables import jobs
-from tests.bench.figures import Figure, percentile
+from tests.bench.figures import Figure, Row
+from tests.bench.load import timed
 
 CALLS = 300
 PEER_CALLS = 300
@@ -38,16 +40,6 @@ ADMIN = Actor(kind="user", user_id="u_bench", roles=("admin",))
 KIND = "bench.work"
 PAYLOAD = {"url": "https://example.org", "event": "order.paid", "body": {"order": 7}}
 TABLE = "CREATE TABLE bench (id TEXT PRIMARY KEY, payload TEXT NOT NULL, status TEXT NOT NULL)"
-
-
-async def _timed(call: Callable[[], Awaitable[object]], count: int) -> tuple[float, ...]:
-    """Milliseconds of each call."""
-    took = []
-    for _ in range(count):
-        began_s = time.perf_counter()
-        await call()
-        took.append((time.perf_counter() - began_s) * 1000)
-    return tuple(took)
 
 
 @asynccontextmanager
@@ -74,18 +66,18 @@ async def _http(client: httpx.AsyncClient) -> dict[str, tuple[float, ...]]:
         wanted = {"name": "bench", "cron": "30 2 * * *", "timezone": "Europe/Berlin", "kind": KIND, "payload": PAYLOAD}
         (await client.post("/api/v1/jobs/schedule", json=wanted)).raise_for_status()
 
-    await _timed(submit, 20)
+    await timed(submit, 20)
     return {
-        "submit": await _timed(submit, CALLS),
-        "status": await _timed(status, CALLS),
-        "schedule": await _timed(schedule, CALLS),
+        "submit": await timed(submit, CALLS),
+        "status": await timed(status, CALLS),
+        "schedule": await timed(schedule, CALLS),
     }
 
 
 async def _leases(home: House, count: int) -> tuple[float, ...]:
     service = home.services.get(JOBS)
     query = LeaseQuery(kinds=(KIND,), runner="bench")
-    return await _timed(lambda: service.lease(query), count)
+    return await timed(lambda: service.lease(query), count)
 
 
 async def _fill(home: House, each: int) -> None:
@@ -130,8 +122,8 @@ async def _sqlite_peer(folder: Path) -> dict[str, tuple[float, ...]]:
         return connection.execute("SELECT * FROM bench WHERE id = ?", (ids[-1],)).fetchone()
 
     found = {
-        "submit": await _timed(lambda: asyncio.to_thread(write), PEER_CALLS),
-        "status": await _timed(lambda: asyncio.to_thread(read), PEER_CALLS),
+        "submit": await timed(lambda: asyncio.to_thread(write), PEER_CALLS),
+        "status": await timed(lambda: asyncio.to_thread(read), PEER_CALLS),
     }
     connection.close()
     return found
@@ -150,53 +142,43 @@ async def _postgres_peer(url: str) -> dict[str, tuple[float, ...]]:
     async def read() -> None:
         await connection.fetchrow("SELECT * FROM bench WHERE id = $1", ids[-1])
 
-    found = {"submit": await _timed(write, PEER_CALLS), "status": await _timed(read, PEER_CALLS)}
+    found = {"submit": await timed(write, PEER_CALLS), "status": await timed(read, PEER_CALLS)}
     await connection.close()
     return found
 
 
 def _figures(
-    where: str, ours: dict[str, tuple[float, ...]], peer: dict[str, tuple[float, ...]], peer_name: str
-) -> list[Figure]:
-    insert_peer, select_peer = f"{peer_name} INSERT", f"{peer_name} SELECT"
-    p99 = (percentile(ours["submit"], 0.99),)
-    return [
-        Figure(name=f"job submit, {where}", unit="ms", ours=ours["submit"], peer=peer["submit"], peer_name=insert_peer),
-        Figure(name=f"job submit, {where}, p99", unit="ms", ours=p99, limit=10),
+    where: str, ours: dict[str, tuple[float, ...]], peer: dict[str, tuple[float, ...]], driver: str
+) -> list[Row]:
+    asked: tuple[tuple[str, str, str, float, Literal["p50", "p99"]], ...] = (
+        ("submit", "submit", "INSERT", 10, "p99"),
+        ("status", "status", "SELECT", 5, "p50"),
+        ("schedule", "submit", "INSERT", 50, "p50"),
+    )
+    rows: list[Row] = [
         Figure(
-            name=f"job status, {where}",
+            name=f"job {what}, {where}",
             unit="ms",
-            ours=ours["status"],
-            peer=peer["status"],
-            peer_name=select_peer,
-            limit=5,
-        ),
-        Figure(
-            name=f"job schedule, {where}",
-            unit="ms",
-            ours=ours["schedule"],
-            peer=peer["submit"],
-            peer_name=insert_peer,
-            limit=50,
-        ),
-        Figure(
-            name=f"job lease, {where}, of {OWNERS * JOBS_EACH:,} jobs",
-            unit="ms",
-            ours=ours["many"],
-            peer=ours["few"],
-            peer_name=f"of {LEASES} jobs",
-        ),
+            ours=ours[what],
+            peer=peer[beside],
+            peer_name=f"{driver} {statement}",
+            limit=limit,
+            limit_of=limit_of,
+        )
+        for what, beside, statement, limit, limit_of in asked
     ]
+    name, beside = f"job lease, {where}, of {OWNERS * JOBS_EACH:,} jobs", f"of {LEASES} jobs"
+    return [*rows, Figure(name=name, unit="ms", ours=ours["many"], peer=ours["few"], peer_name=beside)]
 
 
-def measure(folder: Path) -> list[Figure]:
+def measure(folder: Path) -> list[Row]:
     sqlite_folder, postgres_folder = folder / "sqlite", folder / "postgres"
     for each in (sqlite_folder, postgres_folder):
         each.mkdir()
     ours = asyncio.run(_measured(sqlite_folder, ""))
-    figures = _figures("SQLite", ours, asyncio.run(_sqlite_peer(sqlite_folder)), "sqlite3")
+    rows = _figures("SQLite", ours, asyncio.run(_sqlite_peer(sqlite_folder)), "sqlite3")
     with PostgresServer() as server:
         url = server.create_database()
         ours = asyncio.run(_measured(postgres_folder, url))
-        figures += _figures("PostgreSQL", ours, asyncio.run(_postgres_peer(url)), "asyncpg")
-    return figures
+        rows += _figures("PostgreSQL", ours, asyncio.run(_postgres_peer(url)), "asyncpg")
+    return rows
