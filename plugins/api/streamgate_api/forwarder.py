@@ -57,7 +57,9 @@ class Forwarder:
         """Raises what the edge renders: RouteNotFound, Unavailable, DeadlineExceeded."""
         path: str = scope["path"]
         service = self._targets.owner_of(path)
-        if service is None or any(step in (".", "..") for step in path.split("/")):
+        # `%2F` for the first sign would go on where the service's address ends, and `@` behind it begin another one.
+        is_below_root = scope["raw_path"].startswith(b"/")
+        if service is None or not is_below_root or any(step in (".", "..") for step in path.split("/")):
             raise RouteNotFound(f"nothing is served at {path}")
         body = RequestBody(receive, is_empty=not has_body(scope))
         outcome = "cut"

@@ -252,6 +252,26 @@ async def test_dots_in_a_path_lead_nowhere(gateway: Any) -> None:
         writer.close()
 
 
+async def test_a_path_cannot_name_another_machine(gateway: Any) -> None:
+    """Written with escapes from its first sign on, a path would stand where the address of the service ends."""
+    await gateway.serve("upload", ECHO)
+    is_reached = asyncio.Event()
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_reached.set()
+        writer.close()
+
+    async with await asyncio.start_server(note, "127.0.0.1", 0) as victim:
+        port = victim.sockets[0].getsockname()[1]
+        for path in (f"%2Fapi%2Fv1%2Fupload%2F@127.0.0.1:{port}/x", "%2Fapi/v1/upload/x"):
+            reader, writer = await asyncio.open_connection(gateway.http.base_url.host, gateway.http.base_url.port)
+            writer.write(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+            answer = await reader.read()
+            writer.close()
+            assert not is_reached.is_set(), path
+            assert answer.startswith(b"HTTP/1.1 404 "), path
+
+
 async def test_a_known_path_with_nobody_there_is_503(gateway: Any) -> None:
     answer = await gateway.http.post(UPLOAD + "/init", json={})
     assert (answer.status_code, answer.json()["code"]) == (503, "service.unavailable")
