@@ -12,7 +12,8 @@ same whether the gate lives in this process or in another.
     ├── Invalid 422               ├── TooMany 429
     ├── Internal 500              └── Unavailable 503  ── DeadlineExceeded
 
-A service's own errors are subclasses with their own `code`, declared beside its contract.
+A service's own errors are subclasses with their own `code`, declared beside its contract. What any route that reads
+a credential may answer is here, so that it is documented for each.
 """
 
 from __future__ import annotations
@@ -92,6 +93,18 @@ class Unauthorized(StreamgateError):
     code, status, title = "auth.required", 401, "Sign-in required"
 
 
+class TokenInvalid(Unauthorized):
+    code, title = "auth.token_invalid", "The token is not valid"
+
+
+class TokenExpired(Unauthorized):
+    code, title = "auth.token_expired", "The token has expired"
+
+
+class KeyInvalid(Unauthorized):
+    code, title = "auth.key_invalid", "The API key is not valid"
+
+
 class Forbidden(StreamgateError):
     code, status, title = "auth.forbidden", 403, "Not allowed"
 
@@ -130,6 +143,10 @@ class Internal(StreamgateError):
 
 class Unavailable(StreamgateError):
     code, status, title, retryable = "service.unavailable", 503, "Service unavailable", True
+
+
+class AuthUnavailable(Unavailable):
+    code, title = "auth.unavailable", "Sign-in cannot be checked now"
 
 
 class DeadlineExceeded(Unavailable):

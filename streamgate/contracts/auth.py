@@ -7,15 +7,21 @@ from typing import Any, Literal, Protocol
 
 import attrs
 
+from streamgate import errors
 from streamgate.context import Actor
 from streamgate.contracts.gate import Explanation, Outcome, Rule
-from streamgate.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized, Unavailable
+from streamgate.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from streamgate.events import Topic
 from streamgate.services import ServiceRef, method
 
 ACCESS_AUDIENCE = "streamgate:access"
 ACCESS_TYPE = "at+jwt"  # the token's `typ` header (RFC 9068)
 SIGNING_ALGORITHM = "EdDSA"  # the one algorithm, Ed25519; a token that names another is refused
+
+TokenInvalid = errors.TokenInvalid
+TokenExpired = errors.TokenExpired
+KeyInvalid = errors.KeyInvalid
+AuthUnavailable = errors.AuthUnavailable
 
 
 class SignatureInvalid(Unauthorized):
@@ -38,22 +44,10 @@ class MessageMismatch(Unauthorized):
     code, title = "auth.message_mismatch", "The signed message is not the one that was asked for"
 
 
-class TokenInvalid(Unauthorized):
-    code, title = "auth.token_invalid", "The token is not valid"
-
-
-class TokenExpired(Unauthorized):
-    code, title = "auth.token_expired", "The token has expired"
-
-
 class RefreshReused(Unauthorized):
     """The whole family of tokens is revoked with it."""
 
     code, title = "auth.refresh_reused", "The refresh token was used before"
-
-
-class KeyInvalid(Unauthorized):
-    code, title = "auth.key_invalid", "The API key is not valid"
 
 
 class KeyNotAllowed(Forbidden):
@@ -97,10 +91,6 @@ class TooManyOfYours(Conflict):
 
 class SchemeUnknown(Invalid):
     code, title = "auth.scheme_unknown", "No such way to sign for this kind of address"
-
-
-class AuthUnavailable(Unavailable):
-    code, title = "auth.unavailable", "Sign-in cannot be checked now"
 
 
 class AddressInvalid(Invalid):

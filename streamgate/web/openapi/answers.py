@@ -49,7 +49,8 @@ def implied_errors(route: Route) -> Iterable[type[errors.StreamgateError]]:
     if route.timeout_s is not None:
         yield errors.DeadlineExceeded
     if reads_credentials(route):
-        yield errors.Unauthorized
+        yield from (errors.Unauthorized, errors.TokenInvalid, errors.TokenExpired, errors.KeyInvalid)
+        yield errors.AuthUnavailable
         if route.method != "GET" and not route.only_reads:  # an API key that may only read
             yield errors.Forbidden
     if route.policy.level in ("creator", "admin", "owner"):

@@ -1,0 +1,289 @@
+"""Every operation of the running server against everything that is wrong: who asks, what is sent, where to.
+
+The operations come from the server's own `/openapi.json`, the wrong requests from each one's own schema
+(`hostile.py`): a new operation is tried without anybody adding it here. Each must answer a documented 4xx with a
+documented code as problem+json, never a 5xx, and change nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import aiohttp
+import attrs
+import pytest
+from yarl import URL
+
+from streamgate.testing.stacks import all_in_one, split
+from tests.e2e.cast import ENVIRONMENT, Cast, gather
+from tests.e2e.hostile import Case, Maker, Operation, operations_of
+
+pytestmark = pytest.mark.timeout(180)
+
+AT_ONCE = 12
+MAX_BODY_BYTES = 1_048_576  # `server.max_body_bytes`
+PROBLEM = "application/problem+json"
+FORGED = (
+    "X-User-ID",
+    "X-Wallet-Address",
+    "X-Forwarded-User",
+    "X-Streamgate-Actor",
+    "X-Streamgate-Hop",
+    "X-Streamgate-User",
+    "X-Streamgate-Roles",
+    "X-Streamgate-Identity",
+    "X-Streamgate-Service",
+)
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+HEAD_ANSWERS = frozenset({200, 403, 404, 409, 410, 412, 422})
+GLOBAL_CODES = {404: "request.unknown_path", 405: "request.method_not_allowed"}
+
+LARGER_BODIES = {"POST /api/v1/cache/set": 2 * MAX_BODY_BYTES}
+"""Operations that read larger JSON than others: a value of the cache may have a megabyte."""
+
+UNCHANGING = (
+    "/api/v1/content",
+    "/api/v1/upload/list",
+    "/api/v1/jobs/list",
+    "/api/v1/jobs/schedules",
+    "/api/v1/jobs/webhook-secrets",
+    "/api/v1/auth/api-keys",
+    "/api/v1/auth/wallets",
+)
+OF_ADMINS = ("/api/v1/monitor/alerts", "/api/v1/auth/keys")
+
+
+@attrs.frozen
+class Seen:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+
+@pytest.fixture(scope="module", params=["all", "split"])
+def cast(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
+    folder = tmp_path_factory.mktemp("hostile")
+    start = all_in_one if request.param == "all" else split
+    with start(folder, environment=ENVIRONMENT) as stack:
+        yield asyncio.run(gather(stack, folder))
+
+
+@pytest.fixture
+def operations(cast: Cast) -> list[Operation]:
+    return operations_of(cast.document)
+
+
+def role_for(operation: Operation) -> str:
+    """Who gets furthest with it."""
+    return "admin" if operation.policy == "admin" else "" if operation.policy == "token" else "creator"
+
+
+class Sender:
+    """Sends many cases at once, and says of each what is wrong with its answer."""
+
+    def __init__(self, cast: Cast) -> None:
+        self._cast = cast
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self.faults: list[str] = []
+        self.sent = 0
+
+    async def send_all(self, cases: Iterable[tuple[Operation, Case, str]]) -> None:
+        """Each with its operation, and who sends it."""
+        connector = aiohttp.TCPConnector(limit=AT_ONCE)
+        timeout = aiohttp.ClientTimeout(total=60)
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+        ) as http:
+            await asyncio.gather(*(self._try(http, *each) for each in cases))
+
+    async def _try(self, http: aiohttp.ClientSession, operation: Operation, case: Case, role: str) -> None:
+        headers = {**self._cast.headers(role), **case.headers}
+        async with self._slots:
+            seen = await ask(http, self._cast.url, case, headers)
+        self.sent += 1
+        self.faults += [
+            f"{operation}: {case.name} → {seen.status} {seen.body[:300]!r}: {said}"
+            for said in objections(operation, case, seen)
+        ]
+
+
+async def ask(http: aiohttp.ClientSession, base_url: str, case: Case, headers: dict[str, str]) -> Seen:
+    skipped = () if headers.get("Content-Type") else ("Content-Type",)
+    plain = {name: value for name, value in headers.items() if value}
+    async with http.request(
+        case.method,
+        URL(base_url + case.url, encoded=True),
+        data=None if case.body is None else io.BytesIO(case.body),
+        headers=plain,
+        skip_auto_headers=skipped,
+        allow_redirects=False,
+    ) as answer:
+        return Seen(answer.status, {name.lower(): value for name, value in answer.headers.items()}, await answer.read())
+
+
+def objections(operation: Operation, case: Case, seen: Seen) -> list[str]:
+    """What is wrong with the answer to a wrong request."""
+    if seen.status not in case.wanted:
+        return [f"wanted {sorted(case.wanted)}"]
+    found = [] if seen.headers.get("content-type") == PROBLEM else [f"is {seen.headers.get('content-type')}"]
+    if case.method == "HEAD" or found:
+        return found
+    problem = seen.problem
+    if problem["status"] != seen.status or problem["request_id"] != seen.headers.get("x-request-id"):
+        found.append("status or request id differ")
+    known = (*operation.codes(seen.status), GLOBAL_CODES.get(seen.status))
+    if problem["code"] not in known:
+        found.append(f"code not among {known}")
+    if case.allowed and seen.headers.get("allow") != case.allowed:
+        found.append(f"allows {seen.headers.get('allow')}, not {case.allowed}")
+    named = [each["field"] for each in problem.get("errors", ())]
+    if case.field and seen.status == 422 and not any(name.startswith(case.field) for name in named):
+        found.append(f"does not name {case.field}, but {named}")
+    return found
+
+
+async def state_of(cast: Cast) -> dict[str, Any]:
+    """What the creator and an admin see of what there is."""
+    found: dict[str, Any] = {}
+    asked = [("creator", path) for path in UNCHANGING] + [("admin", path) for path in OF_ADMINS]
+    asked.append(("creator", f"/api/v1/content/{cast.ids['content_id']}"))
+    asked.append(("creator", f"/api/v1/content/{cast.ids['content_id']}/gate"))
+    async with aiohttp.ClientSession(cast.url) as http:
+        for role, path in asked:
+            async with http.get(path, headers=cast.headers(role)) as answer:
+                assert answer.status == 200, (path, await answer.text())
+                found[path] = without_times(await answer.json())
+    return found
+
+
+def without_times(plain: Any) -> Any:
+    """Without what moves by itself."""
+    moving = ("last_used_at", "now", "progress", "evaluated_at", "last_value", "state_of_rule")
+    if isinstance(plain, dict):
+        return {key: without_times(value) for key, value in plain.items() if key not in moving}
+    return [without_times(each) for each in plain] if isinstance(plain, list) else plain
+
+
+async def run(cast: Cast, cases: Sequence[tuple[Operation, Case, str]]) -> None:
+    sender = Sender(cast)
+    before = await state_of(cast)
+    await sender.send_all(cases)
+    assert sender.sent == len(cases)
+    assert sender.faults == [], "\n".join(sender.faults)
+    assert await state_of(cast) == before
+
+
+async def test_wrong_bodies(cast: Cast, operations: list[Operation]) -> None:
+    cases = [
+        (operation, case, role_for(operation))
+        for operation in operations
+        for case in Maker(operation, cast.document, cast.ids).wrong_bodies(
+            LARGER_BODIES.get(str(operation), MAX_BODY_BYTES)
+        )
+    ]
+    assert len(cases) > 800
+    await run(cast, cases)
+
+
+async def test_wrong_paths_and_queries(cast: Cast, operations: list[Operation]) -> None:
+    cases = [
+        (operation, case, role_for(operation))
+        for operation in operations
+        for case in Maker(operation, cast.document, cast.ids).wrong_parameters()
+    ]
+    assert len(cases) > 400
+    await run(cast, cases)
+
+
+async def test_wrong_heads(cast: Cast, operations: list[Operation]) -> None:
+    cases = [
+        (operation, case, "")
+        for operation in operations
+        for case in Maker(operation, cast.document, cast.ids).wrong_heads()
+    ]
+    await run(cast, cases)
+
+
+async def test_credentials_that_are_no_good(cast: Cast, operations: list[Operation]) -> None:
+    """On public operations too, where they read one: nobody becomes anonymous unawares."""
+    refused = [(f"a token {said}", {"Authorization": f"Bearer {token}"}) for said, token in cast.bad_tokens.items()]
+    refused += [(said, headers) for said, headers in other_credentials(cast).items()]
+    cases = []
+    for operation in operations:
+        if not operation.spec["security"]:  # reads none: sign-in itself, health, media by their token
+            continue
+        good = Maker(operation, cast.document, cast.ids).good()
+        wrong = refused if operation.policy != "public" else refused[:-2]
+        cases += [
+            (operation, attrs.evolve(good, name=said, headers={**good.headers, **headers}, wanted=frozenset({401})), "")
+            for said, headers in wrong
+        ]
+    assert len(cases) > 1_000
+    await run(cast, cases)
+
+
+def other_credentials(cast: Cast) -> dict[str, dict[str, str]]:
+    """No tokens; the last two are none at all."""
+    good = cast.people["admin"].access_token
+    return {
+        "Basic": {"Authorization": "Basic YWRtaW46YWRtaW4="},
+        "no scheme": {"Authorization": good},
+        "a blank one": {"Authorization": "Bearer "},
+        "a very long one": {"Authorization": f"Bearer {'A' * 5_000}"},
+        "an API key nobody has": {"X-API-Key": "sgk_" + "A" * 43},
+        "a token as API key": {"X-API-Key": good},
+        "two at once": {"Authorization": f"Bearer {good}", "X-API-Key": "sgk_" + "A" * 43},
+        "words of a service": dict.fromkeys(FORGED, "admin"),
+        "nobody": {},
+    }
+
+
+async def test_people_who_may_not(cast: Cast, operations: list[Operation]) -> None:
+    """A viewer, another creator, a key that may only read; what is the creator's stays theirs."""
+    cases = []
+    for operation in operations:
+        wrong = {"creator": ("viewer",), "admin": ("viewer", "creator"), "owner": ("viewer", "other")}
+        for role in wrong.get(operation.policy.partition(" ")[0], ()):
+            good = Maker(operation, cast.document, cast.ids).good(wanted=frozenset({403, 404}))
+            cases.append((operation, attrs.evolve(good, name=f"as {role}"), role))
+    assert len(cases) > 80
+    await run(cast, cases)
+
+
+def methods_of(url: str, operations: Iterable[Operation]) -> set[str]:
+    """Of all operations that answer this path, whatever their parameters are named."""
+    path = URL(url, encoded=True).raw_path
+    shapes = {each: re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(each.path))) for each in operations}
+    return {each.method for each, shape in shapes.items() if shape.fullmatch(path)}
+
+
+async def test_methods_that_are_none(cast: Cast, operations: list[Operation]) -> None:
+    """405, and `Allow` says which there are. HEAD is as GET, without a body."""
+    none: list[tuple[Operation, Case, str]] = []
+    heads: list[tuple[Operation, Case, str]] = []
+    for path in sorted({each.path for each in operations}):
+        operation = next(each for each in operations if each.path == path)
+        maker = Maker(operation, cast.document, cast.ids)
+        taken = methods_of(maker.url(), operations)
+        taken |= {"OPTIONS"} if operation.policy == "token" else set()  # for players on other sites
+        allowed = ", ".join(sorted(taken | ({"HEAD"} if "GET" in taken else set())))
+        for method in sorted({*METHODS, "OPTIONS", "TRACE", "PROPFIND"} - taken):
+            case = Case(name=f"by {method}", method=method, url=maker.url(), wanted=frozenset({405}), allowed=allowed)
+            none.append((operation, case, "creator"))
+        if "GET" in taken:
+            heads.append((operation, Case(name="HEAD", method="HEAD", url=maker.url(), wanted=HEAD_ANSWERS), "admin"))
+    assert len(none) > 500
+    await run(cast, none)
+    sender = Sender(cast)
+    await sender.send_all(heads)
+    assert [fault for fault in sender.faults if ": is " not in fault] == []
