@@ -65,6 +65,9 @@ class Revocations:
             except StreamgateError as fault:
                 self._is_behind = True
                 logger.bind(code=fault.code).warning("recent revocations not to be had")
+            except BaseException:  # cut short with the request that asked: the next one asks again
+                self._is_behind = True
+                raise
 
 
 def revocations_of(ctx: PluginContext) -> Revocations:

@@ -54,6 +54,7 @@ class FakeAuth:
     revoked: tuple[str, ...] = ()
     asked_keys: int = 0
     asked_revoked: int = 0
+    may_answer: asyncio.Event | None = None  # until then nobody hears what was revoked
 
     async def jwks(self) -> KeySet:
         self.asked += 1
@@ -71,6 +72,8 @@ class FakeAuth:
 
     async def recently_revoked(self) -> Revoked:
         self.asked_revoked += 1
+        if self.may_answer is not None:
+            await self.may_answer.wait()
         if self.is_away:
             raise Unavailable("nobody there")
         return Revoked(credentials=self.revoked, until_ms=int(START_S + 600) * 1000)

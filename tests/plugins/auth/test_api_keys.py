@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from pathlib import Path
 from typing import Any, cast
@@ -262,3 +263,19 @@ async def test_the_local_admins_key_is_new_at_each_start_and_only_theirs(tmp_pat
                 assert keys[0] != keys[1]
                 assert await behind(home, keys[0]) is None
     assert not list(tmp_path.glob(".admin.key*"))
+
+
+async def test_a_request_that_is_cut_while_it_asks_for_revocations_leaves_the_asking_to_the_next() -> None:
+    door = Door()
+    door.auth.revoked = ("a_1",)
+    bearer = door.open()
+    headers = {"authorization": f"Bearer {token()}"}
+    door.auth.may_answer = asyncio.Event()
+    first = asyncio.create_task(bearer.authenticate(headers))
+    await until(lambda: door.auth.asked_revoked == 1)
+    first.cancel()
+    await asyncio.wait([first])
+    door.auth.may_answer.set()
+    door.clock.jump(ASK_AGAIN_S)
+    with pytest.raises(TokenInvalid, match="this sign-in is over"):
+        await bearer.authenticate(headers)
