@@ -146,11 +146,10 @@ class AlertRoutes:
                 repository.list_rules(session),
             )
         )
-        open_ids = {each.alert_id for each in firing}  # one that ended between the two questions is told once
         return AlertsAnswer(
             firing=tuple(_alert(each) for each in firing if each.acknowledged_at_ms is None),
             acknowledged=tuple(_alert(each) for each in firing if each.acknowledged_at_ms is not None),
-            ended=tuple(_alert(each) for each in ended if each.alert_id not in open_ids),
+            ended=tuple(_alert(each) for each in ended),
             rules=tuple(map(_rule, rules)),
         )
 

@@ -35,6 +35,8 @@ IDLE_TIMEOUT_S = 15.0
 """After which the server ends the transaction of a process that is frozen or cut off, and its locks with it."""
 COMMAND_TIMEOUT_S = 20.0
 """For the answer to one statement, where the server or the network says nothing."""
+ON_SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+"""By default each statement would see what was committed before it, and not what the one before saw."""
 ALTER_LOCK = 0x5347_6462  # "SGdb": held while tables change
 RELAY_LOCK = 0x5347_6F62  # "SGob": beside the plugin's number, held by the process that relays its outbox
 
@@ -98,7 +100,7 @@ class PostgresEngine:
     async def read(self, fn: Callable[[Session], T]) -> T:
         async def attempt(engine: AsyncEngine) -> T:
             async with AsyncSession(engine, expire_on_commit=False) as session:
-                await session.connection(execution_options={"postgresql_readonly": True})
+                await session.connection(execution_options=ON_SNAPSHOT)
                 return await session.run_sync(fn)
 
         return await self._retried(attempt, lambda: True)

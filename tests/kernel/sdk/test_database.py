@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Table, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.util import await_only
 
 from streamgate.context import CallContext, current_call, use_call
 from streamgate.sdk.db import Database, DatabaseUnavailable, insert_into
@@ -142,6 +143,30 @@ async def test_reader_sees_one_snapshot_of_committed_rows(db: Database, things: 
         await db.write(failing)
     seen.append(await ids_in(db, things))
     assert seen == [["a"]]
+
+
+async def test_what_is_committed_between_two_questions_is_in_neither(db: Database, things: Table) -> None:
+    has_asked, may_go_on = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask(session: Session) -> list[str]:
+        return sorted(session.scalars(select(things.c.thing_id)))
+
+    def ask_twice(session: Session) -> tuple[list[str], list[str]]:
+        before = ask(session)
+        loop.call_soon_threadsafe(has_asked.set)
+        if session.get_bind().dialect.name == "postgresql":  # on the event loop, in a greenlet
+            await_only(may_go_on.wait())
+        else:
+            asyncio.run_coroutine_threadsafe(may_go_on.wait(), loop).result(10)
+        return before, ask(session)
+
+    reading = asyncio.create_task(db.read(ask_twice))
+    await has_asked.wait()
+    await db.write(lambda session: session.execute(insert(things).values(thing_id="late")) and None)
+    may_go_on.set()
+    assert await reading == ([], [])
+    assert await ids_in(db, things) == ["late"]
 
 
 async def test_callers_context_reaches_the_function(db: Database) -> None:
