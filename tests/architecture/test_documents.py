@@ -27,6 +27,19 @@ def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
     assert [link for link in inside if not (page.parent / link).exists()] == []
 
 
+def headings(page: Path) -> set[str]:
+    """What a link may name behind `#`, as those who show Markdown make it of headings."""
+    found = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in found}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_to_headings_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s#]*\.md|)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    inside = [(page.parent / name if name else page, heading) for name, heading in links if "://" not in name]
+    assert [heading for target, heading in inside if heading not in headings(target)] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_make_targets_that_are_named_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))

@@ -1,12 +1,9 @@
-"""Documents made from the code: `python -m streamgate.testing.docs --write` makes them, `--check` says whether they
-are as the code is (the architecture tests ask the same).
-"""
+"""The reference of every configuration key."""
 
 from __future__ import annotations
 
-import sys
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,13 +13,10 @@ from streamgate.config import root_keys
 from streamgate.config.layers import KeyPath, variable_name
 from streamgate.config.show import show_value
 from streamgate.config.values import Key, keys_of, optional_of
-from streamgate.plugins import discover
 from streamgate.settings import Secret
-from streamgate.testing.metrics_docs import metrics_reference
+from streamgate.testing.docs.built import our_plugins
 
-ROOT = Path(__file__).parents[2]
-
-_CONFIG_HEAD = """\
+_HEAD = """\
 # Configuration reference
 
 *Made from the code by `make fmt`; do not edit.*
@@ -48,26 +42,16 @@ def config_reference() -> str:
     Raises:
         RuntimeError: one of our own plugins cannot be loaded.
     """
-    found = [plugin for plugin in discover() if plugin.is_builtin]
-    broken = [f"{plugin.name}: {plugin.fault}" for plugin in found if plugin.fault]
-    if broken:
-        raise RuntimeError("; ".join(broken))
-    infos = [plugin.info for plugin in found if plugin.info is not None]
+    infos = our_plugins()
     root = root_keys({info.name: info.config for info in infos if info.config is not None})
     top: list[tuple[KeyPath, Key]] = [((key.name,), key) for key in root.values() if not key.is_section]
-    out = [_CONFIG_HEAD, "## At the top level", "", *_table(top)]
+    out = [_HEAD, "## At the top level", "", *_table(top)]
     for name, key in root.items():
         if key.is_section:
             summary = (key.type.__doc__ or "").strip().splitlines()
             out += ["", f"## {name}", "", *([summary[0], ""] if summary else [])]
             out += _table(list(_rows(keys_of(key.type), (name,))))
     return "\n".join(out) + "\n"
-
-
-GENERATED: Mapping[str, Callable[[], str]] = {
-    "docs/reference/config.md": config_reference,
-    "docs/reference/metrics.md": metrics_reference,
-}
 
 
 def _rows(keys: Mapping[str, Key], path: KeyPath) -> Iterator[tuple[KeyPath, Key]]:
@@ -116,30 +100,3 @@ def describe(type_: Any) -> str:
         return " or ".join(args)
     words = {str: "text", int: "whole number", float: "number", bool: "true or false", Secret: "secret", Path: "path"}
     return words[type_]
-
-
-def _is_fresh(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_text(encoding="utf-8") == text
-
-
-def main(arguments: list[str]) -> int:
-    if arguments not in (["--write"], ["--check"]):
-        print("usage: python -m streamgate.testing.docs --write | --check", file=sys.stderr)
-        return 2
-    try:
-        texts = {ROOT / name: make() for name, make in GENERATED.items()}
-    except RuntimeError as fault:
-        print(f"documents cannot be made: {fault}", file=sys.stderr)
-        return 1
-    old = {path: text for path, text in texts.items() if not _is_fresh(path, text)}
-    for path, text in old.items():
-        if arguments == ["--check"]:
-            print(f"{path.relative_to(ROOT)} is not as the code is: run 'make fmt'", file=sys.stderr)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    return 1 if old and arguments == ["--check"] else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
