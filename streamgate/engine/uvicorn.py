@@ -1,4 +1,5 @@
-"""uvicorn, with the two things it leaves open: how long the head of a request may take, and how large it may be."""
+"""uvicorn, with what it leaves open: how long the head of a request may take, how large it and the framing of a body
+may be, and that what follows a body is no header."""
 
 from __future__ import annotations
 
@@ -95,7 +96,7 @@ class _Protocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._awaits_head = True
-        self._head_bytes = 0
+        self._framing_bytes = 0  # since the last whole head or part of a body
         self._head_timer: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -107,21 +108,34 @@ class _Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._framing_bytes += len(data)
         super().data_received(data)
-        if self._awaits_head and not self.transport.is_closing():
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
+        if self.transport.is_closing():
+            return
+        if self._framing_bytes > MAX_HEAD_BYTES:
+            if self._awaits_head:
                 self._refuse(_TOO_LARGE)
-            elif self._head_timer is None:
-                self._limit_head()
+            else:  # trailers or extensions of chunks, in the middle of a request
+                self.transport.close()
+        elif self._awaits_head and self._head_timer is None:
+            self._limit_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._awaits_head = True
-        self._head_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """uvicorn adds trailers to the headers, behind those that a proxy has set."""
+        if self._awaits_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._framing_bytes = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         self._awaits_head = False
+        self._framing_bytes = 0
         self._end_limit()
         super().on_headers_complete()
         if self.cycle is not None:  # made a moment ago by uvicorn, which has no other place to say its class

@@ -214,6 +214,35 @@ async def test_a_head_that_grows_without_end_is_cut(serve: Serve) -> None:
     writer.close()
 
 
+@pytest.mark.parametrize("framing", [b"x-more: " + b"x" * 4000 + b"\r\n", b"x" * 4000])
+async def test_a_body_of_framing_alone_is_cut(serve: Serve, framing: bytes) -> None:
+    """Trailers, or the extension of a chunk, that never end: no part of a body comes, and all of it would be kept."""
+    server, client = await serve([UPLOAD], read_timeout_s=30.0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    begun = b"0\r\n" if b":" in framing else b"5;x="
+    writer.write(b"POST /upload HTTP/1.1\r\nhost: toy\r\ntransfer-encoding: chunked\r\n\r\n" + begun)
+    flooding = asyncio.create_task(_flood(writer, framing))
+    await asyncio.wait_for(_all_of(reader), 10)
+    await asyncio.wait([flooding], timeout=10)
+    assert isinstance(flooding.exception(), ConnectionError)
+    assert (await client.get("/health")).status_code == 200
+    writer.close()
+
+
+async def test_a_trailer_is_no_header(serve: Serve) -> None:
+    async def tell(call: Call[None, None]) -> PlainTextResponse:
+        size = len(await call.request.body())
+        return PlainTextResponse(f"{size} {call.request.headers.get('x-forwarded-for')}")
+
+    route = Route("POST", "/tell", tell, policy=PUBLIC, summary="Tells", raw_body=True, timeout_s=None)
+    server, _ = await serve([route])
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = b"POST /tell HTTP/1.1\r\nhost: toy\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+    writer.write(head + b"5\r\nhello\r\n0\r\nx-forwarded-for: 192.0.2.1\r\n\r\n")
+    assert (await reader.read()).endswith(b"5 None")
+    writer.close()
+
+
 async def _all_of(reader: asyncio.StreamReader) -> bytes:
     try:
         return await reader.read()
