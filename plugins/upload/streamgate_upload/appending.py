@@ -193,7 +193,7 @@ class Appender:
             row.tail = ""
 
         stored = await self._change(upload.upload_id, holder, run, done=(index, part))
-        await tail.remove(self._blobs)
+        await self._remove(upload.upload_id, tail)
         await self._live.progress(stored)
         return stored
 
@@ -237,10 +237,19 @@ class Appender:
 
         stored = await self._change(upload.upload_id, holder, run)
         if not set(old.pieces) <= set(new.pieces):
-            await old.remove(self._blobs)
+            await self._remove(upload.upload_id, old)
         return stored
 
+    async def _remove(self, upload_id: str, tail: Tail) -> None:
+        """What is not removed now goes with the rest, at the end of the upload."""
+        try:
+            await tail.remove(self._blobs)
+        except StreamgateError as fault:
+            logger.bind(upload_id=upload_id, code=fault.code).info("the pieces of a chunk are left for later")
+
     async def _keep_rest(self, upload: Upload, holder: str, spool: Spool) -> None:
+        if spool.size_bytes == _wanted_bytes(upload):
+            return  # a whole chunk, which is stored by now or could not be: it is no tail, and is sent again
         try:
             await self._store_rest(upload, holder, spool)
         except StreamgateError as fault:

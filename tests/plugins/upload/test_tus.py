@@ -13,6 +13,7 @@ import pytest
 
 from streamgate.context import Actor
 from streamgate.errors import Invalid
+from streamgate.sdk.blobs.base import StoreClosed
 from streamgate_upload import tails
 from streamgate_upload.tus import BYTES_TYPE, parse_metadata
 
@@ -96,6 +97,26 @@ async def test_bytes_that_came_before_a_break_are_kept(harbour: Harbour, alice: 
     assert (await patch(harbour, alice, upload_id, 0, breaking())).status_code == 500
     assert (await head(harbour, alice, upload_id)).headers["upload-offset"] == "70000"
     assert (await patch(harbour, alice, upload_id, 70_000, clip[70_000:])).status_code == 204
+    await harbour.until_status(alice, {"upload_id": upload_id}, "complete")
+    assert await harbour.blobs.read(f"sources/{upload_id}") == clip
+
+
+@pytest.mark.parametrize("broken", ["write_part", "delete"])
+async def test_a_store_that_fails_at_the_end_of_a_chunk_leaves_an_upload_that_goes_on(
+    harbour: Harbour, alice: Actor, clip: bytes, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """`write_part`: the chunk is not stored; `delete`: it is, and the pieces that went into it stay for a while."""
+    upload_id = await create(harbour, alice, len(clip))
+    assert (await patch(harbour, alice, upload_id, 0, clip[:70_000])).status_code == 204
+
+    async def away(*_: Any, **__: Any) -> Any:
+        raise StoreClosed("the blob store cannot be reached")
+
+    with monkeypatch.context() as broken_store:
+        broken_store.setattr(harbour.blobs, broken, away)
+        assert (await patch(harbour, alice, upload_id, 70_000, clip[70_000:])).status_code in (204, 503)
+    offset = int((await head(harbour, alice, upload_id)).headers["upload-offset"])
+    assert (await patch(harbour, alice, upload_id, offset, clip[offset:])).status_code == 204
     await harbour.until_status(alice, {"upload_id": upload_id}, "complete")
     assert await harbour.blobs.read(f"sources/{upload_id}") == clip
 
