@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import attrs
 from loguru import logger
@@ -77,6 +77,11 @@ class Introspection(Protocol):
 def introspection_of(service: str) -> ServiceRef[Introspection]:
     """Reference to the kernel beside a service, wherever it runs."""
     return ServiceRef(f"{service}-kernel", Introspection)
+
+
+def introspections_of(service: str, offers: Sequence[ServiceRef[Any]]) -> tuple[ServiceRef[Introspection], ...]:
+    """By the names under which it is asked for: its own, and those of what it offers (auth offers `accounts` too)."""
+    return tuple(introspection_of(name) for name in dict.fromkeys((service, *(ref.name for ref in offers))))
 
 
 async def probe_all(checks: Sequence[Check]) -> dict[str, CheckResult]:

@@ -27,7 +27,7 @@ from streamgate.bus import Bus
 from streamgate.config.reload import Reloader, Reloads
 from streamgate.engine.server import PortBusy, Server, bind
 from streamgate.events import Events, EventsUnit
-from streamgate.health import Check, Readiness, introspection_of, probe_all
+from streamgate.health import Check, Readiness, introspection_of, introspections_of, probe_all
 from streamgate.hooks import Hooks, Tagged
 from streamgate.identity.grants import check_heard
 from streamgate.identity.joining import join_bus
@@ -150,7 +150,8 @@ class Process:
             self.checks.setdefault(check.plugin, []).append(check.value)
         for info in self.prepared.chosen:
             if info.kind == "service":
-                self.services.offer(Offer(introspection_of(info.name), _Introspector(self, info)))
+                for ref in introspections_of(info.name, info.offers):
+                    self.services.offer(Offer(ref, _Introspector(self, info)))
         self.services.settle()
 
     def _plan_units(

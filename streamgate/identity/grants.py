@@ -13,7 +13,7 @@ import attrs
 from streamgate.announce import ANNOUNCE, ANNOUNCE_WANTED
 from streamgate.bus.base import matches
 from streamgate.events import EventSubscription, GroupSubscription
-from streamgate.health import introspection_of
+from streamgate.health import introspection_of, introspections_of
 from streamgate.identity.declared import Asked, Asks, BusUse, Told
 from streamgate.plugins import Found, PluginInfo, select
 
@@ -80,7 +80,8 @@ def grants_of(infos: Sequence[PluginInfo], everywhere: Sequence[BusUse]) -> Gran
         asked += [*info.needs, *info.may_need]
     for use in uses:
         asked += use.asks
-    offered = [ref for info in infos for ref in info.offers] + [introspection_of(info.name) for info in services]
+    offered = [ref for info in infos for ref in info.offers]
+    offered += [ref for info in services for ref in introspections_of(info.name, info.offers)]
     declared: list[PluginInfo | BusUse] = [*infos, *uses]
     told = {_subject(one) for each in declared for one in each.tells}
     heard = {_subject(one) for each in declared for one in each.hears}

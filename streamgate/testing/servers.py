@@ -79,6 +79,9 @@ class RedisServer(ServerProcess):
 class PostgresServer(ServerProcess):
     """PostgreSQL for throw-away data: no fsync, anyone on loopback is trusted.
 
+    Args:
+        is_durable: what it has committed survives `kill` (though not a power cut), at a price in speed.
+
     It refuses to run as root, so it runs as `nobody` then. What `nobody` may not enter is worked around: a
     virtual environment below /root has its PostgreSQL copied first, and a given folder (pytest's are private)
     gives way to a temporary one.
@@ -87,7 +90,8 @@ class PostgresServer(ServerProcess):
     kind = "postgres"
     stop_signal = signal.SIGINT  # fast shutdown: sessions end now
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, is_durable: bool = False) -> None:
+        self._is_durable = is_durable
         self._account = pwd.getpwnam(UNPRIVILEGED_USER) if os.geteuid() == 0 else None
         super().__init__(folder if folder is not None and self._may_use(folder) else None)
         self._number = itertools.count(1)
@@ -161,7 +165,7 @@ class PostgresServer(ServerProcess):
             "port": str(self.port),
             "unix_socket_directories": "",
             "fsync": "off",
-            "synchronous_commit": "off",
+            "synchronous_commit": "on" if self._is_durable else "off",
             "full_page_writes": "off",
             "max_connections": "200",
             "shared_buffers": "32MB",

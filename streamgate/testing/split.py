@@ -1,4 +1,4 @@
-"""`make split`: every service as a process of its own over real NATS and PostgreSQL, until Ctrl-C.
+"""`make split`: every service as a process of its own over real NATS, PostgreSQL, Redis and S3, until Ctrl-C.
 
 The servers are throw-away: what is uploaded is gone afterwards.
 """
@@ -21,9 +21,11 @@ def main() -> int:
         signal.signal(number, lambda *_: done.set())
     with tempfile.TemporaryDirectory(prefix="streamgate-split-") as name:
         folder = Path(name)
-        print("starting NATS, PostgreSQL and a process for each service …", flush=True)
+        print("starting NATS, PostgreSQL, Redis, S3 and a process for each service …", flush=True)
         try:
             with split(folder) as stack:
+                for name, server in stack.servers.items():
+                    print(f"  {name:<14} pid {server.pid:<8} 127.0.0.1:{server.port}")
                 for service, process in stack.processes.items():
                     print(f"  {service:<14} pid {process.pid:<8} {process.base_url}")
                 print(f"ready in {stack.ready_s:.1f} s; logs in {folder}")

@@ -99,10 +99,10 @@ async def test_split_processes_meet_over_nats(
         ready = (await door.get("/ready")).json()
         assert ready["ready"] is True
         assert ready["checks"]["bus"]["ok"] is True
-        assert ready["checks"]["service:greeter"]["ok"] is False
+        assert ready["checks"]["service:greetings"]["ok"] is False
         async with running(options(tmp_path, "greeter")) as (_, greeter):
             assert (await door.get("/api/v1/door", params={"name": "Ada"})).json() == {"text": "hello Ada"}
-            assert (await door.get("/ready")).json()["checks"]["service:greeter"]["ok"] is True
+            assert (await door.get("/ready")).json()["checks"]["service:greetings"]["ok"] is True
             assert (await greeter.get("/api/v1/door")).status_code == 404
 
 

@@ -38,7 +38,7 @@ class Greeter(Protocol):
     async def greet(self, name: Name) -> Greeting: ...
 
 
-GREETER = ServiceRef("greeter", Greeter)
+GREETER = ServiceRef("greetings", Greeter)  # not the plugin's own name: /ready finds it all the same
 
 
 @attrs.frozen(kw_only=True)
