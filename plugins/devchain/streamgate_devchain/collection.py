@@ -42,6 +42,7 @@ class DemoCollection:
     def __init__(self, rpc: Rpc, treasurer: str, address: Address) -> None:
         self._rpc = rpc
         self._treasurer = treasurer
+        self._sending = asyncio.Lock()  # the node gives two transactions that come at once the same nonce
         self.address = address
 
     @classmethod
@@ -57,7 +58,7 @@ class DemoCollection:
 
     async def mint(self, to: Address) -> MintedToken:
         data = MINT + to[2:].lower().rjust(64, "0")
-        receipt = await _send(self._rpc, {"from": self._treasurer, "to": self.address, "data": data})
+        receipt = await self._send({"to": self.address, "data": data})
         (transfer,) = receipt["logs"]  # Transfer(from, to, tokenId), all three indexed
         return MintedToken(
             token_id=int(transfer["topics"][3], 16),
@@ -67,9 +68,13 @@ class DemoCollection:
 
     async def fund(self, to: Address) -> tuple[int, str]:
         """Balance afterwards in wei, and the transaction."""
-        receipt = await _send(self._rpc, {"from": self._treasurer, "to": to, "value": hex(GIFT_WEI)})
+        receipt = await self._send({"to": to, "value": hex(GIFT_WEI)})
         balance = await self._rpc.call("eth_getBalance", to, "latest")
         return int(balance, 16), receipt["transactionHash"]
+
+    async def _send(self, transaction: dict[str, str]) -> dict[str, Any]:
+        async with self._sending:
+            return await _send(self._rpc, {"from": self._treasurer, **transaction})
 
 
 async def _send(rpc: Rpc, transaction: dict[str, str]) -> dict[str, Any]:

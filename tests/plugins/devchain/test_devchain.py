@@ -66,6 +66,15 @@ async def test_the_whole_of_it_over_http(home: House) -> None:
     assert (await decide(home, stranger.actor, content_id)).outcome == "does_not_hold"
 
 
+async def test_many_ask_at_once(home: House) -> None:
+    """The node would give two transactions of one sender the same nonce."""
+    addresses = [Wallet.named(f"one of many {number}").address for number in range(12)]
+    async with home.client() as http:
+        asked = [(kind, {"address": address}) for address in addresses for kind in ("faucet", "mint")]
+        answers = await asyncio.gather(*(http.post(f"/api/v1/devchain/{kind}", json=body) for kind, body in asked))
+    assert [answer.status_code for answer in answers] == [200] * len(asked)
+
+
 async def test_what_is_no_address_is_422(home: House) -> None:
     async with home.client() as http:
         for path in ("faucet", "mint"):
