@@ -15,11 +15,14 @@ from starlette.types import Receive, Scope, Send
 
 from streamgate import __version__
 from streamgate.web.openapi import Description
+from streamgate.web.problems import MethodNotAllowed, problem_response
+from streamgate.web.request_id import request_id_of
 from streamgate.web.system import cached_json
 from streamgate_api.targets import Targets
 
 FETCH_TIMEOUT_S = 3.0
 RETRY_AFTER_S = 10.0  # a service that did not describe itself is left out for so long
+_METHODS = ("GET", "HEAD")
 _REF = "#/components/schemas/"
 
 Document = Mapping[str, Any]
@@ -46,6 +49,10 @@ class MergedDescription:
         self._merged: tuple[tuple[tuple[str, str], ...], Description] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in _METHODS:
+            refusal = MethodNotAllowed(f"the description does not take {scope['method']}", allowed=_METHODS)
+            await problem_response(refusal, request_id_of(scope))(scope, receive, send)
+            return
         description = await self.current()
         response = cached_json(description, Request(scope).headers.get("if-none-match"))
         await response(scope, receive, send)

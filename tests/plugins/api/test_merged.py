@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any
 
+import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
@@ -71,3 +72,15 @@ async def test_what_is_described_meanwhile_waits_for_nobody_who_is_not(
     assert silent.asked == 1
     assert b"/health" in both.document
     assert b"/health" not in own.document
+
+
+async def test_it_is_only_read() -> None:
+    """A mount answers for itself: other methods are refused as they are elsewhere."""
+    description = MergedDescription(Targets({}), lambda: describe([], title="own", version="1"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(description), base_url="http://gateway") as http:
+        for method in ("GET", "HEAD"):
+            assert (await http.request(method, "/openapi.json")).status_code == 200
+        for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+            refused = await http.request(method, "/openapi.json")
+            assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+            assert refused.json()["code"] == "request.method_not_allowed"
