@@ -41,6 +41,8 @@ HOLD_S = 60.0
 RENEW_S = 1.0
 POLL_S = 5.0
 ATTEMPTS_MAX = 4
+TAKEN_MAX = 10
+"""So often it is taken up at most where no attempt says how it ended: whoever fetched it died."""
 FIRST_PAUSE_S = 5.0
 
 
@@ -172,7 +174,13 @@ class Importer:
 
     def _take(self, session: Session, holder: str) -> Upload | None:
         now_ms = self._clock.now_ms()
-        for row in repository.due_imports(session, now_ms, 1):
+        while rows := repository.due_imports(session, now_ms, 1):
+            row = rows[0]
+            if row.attempts >= TAKEN_MAX:
+                detail = "Fetching it was begun again and again, and never came to an end"
+                ending.give_up(session, row, "failed", now_ms, code=ending.INTERRUPTED, detail=detail)
+                session.flush()
+                continue
             row.holder, row.held_until_ms = holder, now_ms + round(HOLD_S * 1000)
             row.attempts += 1
             row.received_bytes = row.counted_bytes = 0
@@ -253,7 +261,9 @@ class Importer:
         try:
             finished = await self._db.write(run)
         except _Lost:
-            await self._blobs.delete(upload.source_key)
+            now = await self._db.read(lambda session: repository.find(session, upload.upload_id))
+            if now is None or now.status not in ("receiving", "complete"):  # else it is another process' by now
+                await self._blobs.delete(upload.source_key)
             raise
         logger.bind(upload_id=upload.upload_id, content_id=upload.content_id, size_bytes=stored.size_bytes).info(
             "upload finished"

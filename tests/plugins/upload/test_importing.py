@@ -13,8 +13,10 @@ import pytest
 
 from streamgate.context import Actor
 from streamgate.contracts.metadata import METADATA, NewContent
+from streamgate.sdk.blobs import BlobInfo
 from streamgate.settings import OutgoingSettings
 from streamgate.testing.wait import eventually
+from streamgate_upload import importing
 
 if TYPE_CHECKING:
     from tests.plugins.upload.conftest import Harbour, OpenHarbour
@@ -203,6 +205,37 @@ async def test_what_a_stopped_process_fetched_is_fetched_by_the_next(
             await harbour.until_status(alice, made, "complete")
             assert await harbour.blobs.read(f"sources/{made['upload_id']}") == clip
     assert len(served.heads) == 2
+
+
+async def test_who_comes_late_leaves_what_another_process_has_finished(
+    open_harbour: OpenHarbour, alice: Actor, clip: bytes
+) -> None:
+    async with open_harbour(outgoing=HERE) as harbour, host(lambda _: ("200 OK", clip)) as served:
+        served.gate.set()
+        made = await submit(harbour, alice, served.url)
+        await harbour.until_status(alice, made, "complete")
+        importer = harbour.home.plugins["upload"].importer
+        upload = (await importer._uploads.find(alice, made["upload_id"])).upload
+        with pytest.raises(importing._Lost):
+            await importer._finish(upload, "who held it before", BlobInfo(size_bytes=1, sha256=""))
+        assert await harbour.blobs.read(f"sources/{made['upload_id']}") == clip
+
+
+async def test_one_that_never_comes_to_an_end_is_given_up(
+    open_harbour: OpenHarbour, alice: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(*_: Any) -> None:
+        raise RuntimeError("as if killed")
+
+    monkeypatch.setattr(importing, "HOLD_S", 0.0)
+    monkeypatch.setattr(importing, "POLL_S", 0.01)
+    monkeypatch.setattr(importing, "TAKEN_MAX", 3)
+    monkeypatch.setattr(importing.Importer, "_fetch", dies)
+    async with open_harbour(outgoing=HERE) as harbour:
+        made = await submit(harbour, alice, "http://127.0.0.1:9/x")
+        failed = await harbour.until_status(alice, made, "failed")
+        assert failed["failure"] == "upload.interrupted"
+        assert (await harbour.until_failed(made["upload_id"])).code == "upload.interrupted"
 
 
 async def test_a_content_of_ones_own_takes_it(open_harbour: OpenHarbour, alice: Actor, clip: bytes) -> None:
