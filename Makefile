@@ -32,10 +32,10 @@ install: $(STAMPS)/assets  ## .venv with everything in it, from the lock files
 run: $(STAMPS)/assets  ## all services in one process, with a local chain to try things on
 	@exec $(BIN)/streamgate run --all --profile dev
 
-demo: $(STAMPS)/assets  ## the whole story on a real clip; MODE=split tells it over nine processes
+demo: $(STAMPS)/assets  ## the whole story on a real clip; MODE=split tells it over nine services, each killed once
 	@exec $(BIN)/python -m tests.e2e.demo --mode $(or $(MODE),all)
 
-split: $(STAMPS)/assets  ## nine processes over NATS and PostgreSQL, until Ctrl-C
+split: $(STAMPS)/assets  ## a process for each service over NATS, PostgreSQL, Redis and S3, until Ctrl-C
 	@exec $(BIN)/python -m streamgate.testing.split
 
 test: $(STAMPS)/assets  ## all tests but the browser's; ARGS="-k name" picks some
