@@ -86,7 +86,8 @@ class Figure:
 
     def row(self) -> str:
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
-        rate = f"{self.throughput_per_s:,.0f}" if self.throughput_per_s else ""
+        per_s = self.throughput_per_s
+        rate = f"{per_s:,.0f}" if per_s >= 10 else f"{per_s:.2f}" if per_s else ""
         asked = ", ".join(f"{mark.said} {mark.verdict}" for mark in self.marks)
         named = f"{self.name:<{NAME_CHARS}} {self.unit:<5}"
         return (

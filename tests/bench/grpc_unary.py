@@ -4,8 +4,9 @@ python -m tests.bench.grpc_unary serve PORT | load PORT CALLS CONCURRENT [TOKEN 
 
 Two calls of ours, of one `--all` process: health (gRPC alone), and a content read by somebody signed in: token, policy,
 routing, the database, JSON and protobuf. The bare peer, a process too, parses a request and serializes the same
-content, and does nothing else. Calls a second and milliseconds a call with 16 under way from one client process, which
-shares the cores; and processor time of the server a call, which what else the machine does hardly touches.
+content, and does nothing else: so the limit is on health, and the other ratio says what all the rest costs. Calls a
+second and milliseconds a call with 16 under way from one client process, which shares the cores; and processor time of
+the server a call, which what else the machine does hardly touches ("per s" of it is what one core could do).
 """
 
 from __future__ import annotations
@@ -117,14 +118,14 @@ def measure(folder: Path) -> list[Row]:
         bare.terminate()
         bare.wait(10)
     rows: list[Row] = []
-    for which, said, aim in (("check", "health", 50_000), ("get", "a content, signed in", 0)):
+    for which, said, share, aim in (("check", "health", 0.7, 50_000), ("get", "a content, signed in", 0, 0)):
 
         def beside(name: str, unit: str, values: dict[str, list[float]], which: str = which, **asked: Any) -> Figure:
             ours, peer = tuple(values[which]), tuple(values["bare"])
             return Figure(name=name, unit=unit, ours=ours, peer=peer, peer_name="bare grpc.aio", **asked)
 
         rows += [
-            beside(f"gRPC unary, {said}", "1/s", rates, higher_is_better=True, ratio_limit=0.7, aim=aim),
+            beside(f"gRPC unary, {said}", "1/s", rates, higher_is_better=True, ratio_limit=share, aim=aim),
             beside("  latency of each", "ms", times_ms, per_s=statistics.median(rates[which])),
             beside("  processor time of each", "µs", work_us),
         ]

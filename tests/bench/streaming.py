@@ -1,4 +1,4 @@
-"""What a player fetches: Big Buck Bunny (5 s, 720p and below), uploaded, transcoded and published first.
+"""What a player fetches: a test picture with a tone (20 s, 360p and below), uploaded, transcoded and published first.
 
 The server is one `--all` process on uvicorn; the peer nginx, one worker, which serves the same bytes as files (without
 a session to admit). Milliseconds a request, one at a time and by turns: playlists and manifest; each segment for the
@@ -17,13 +17,14 @@ from urllib.parse import urljoin, urlsplit
 
 import attrs
 
-from streamgate.testing.clips import big_buck_bunny
+from streamgate.testing.clips import ClipSpec, make_clip
 from streamgate.testing.processes import StreamgateProcess
 from tests.bench.figures import Figure, LeftOut, Row
 from tests.bench.films import publish
 from tests.bench.load import Connection, connected, load, timed, timed_by_turns
 from tests.bench.processes import NGINX, NO_NGINX, UNLIMITED, Nginx, person, running
 
+CLIP = ClipSpec(width_px=640, height_px=360, frames=500, audio_codec="aac", audio_s=20)
 CALLS = 200
 LOADED = 400
 ROUNDS = 3
@@ -104,9 +105,9 @@ async def _first(port: int, film: _Film) -> tuple[_Film, tuple[float, ...]]:
     return attrs.evolve(film, files=files), tuple(took_ms)
 
 
-async def _film(server: StreamgateProcess) -> tuple[_Film, tuple[float, ...]]:
+async def _film(server: StreamgateProcess, clip: Path) -> tuple[_Film, tuple[float, ...]]:
     who = await person(server.base_url)
-    content_id = await publish(server.base_url, who, big_buck_bunny())
+    content_id = await publish(server.base_url, who, clip)
     async with connected(server.port) as connection:
         body = f'{{"content_id": "{content_id}"}}'.encode()
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {who.access_token}"}
@@ -144,9 +145,10 @@ async def _first_of_files(port: int, film: _Film) -> tuple[float, ...]:
 
 def measure(folder: Path) -> list[Row]:
     arguments = ["--all", "--profile", "dev", "--engine", "uvicorn"]
+    clip = make_clip(folder / "clip.mp4", CLIP)
     environment = {"STREAMGATE_STREAMING__LEASE_S": "600", **UNLIMITED}
     with running(folder, "all", arguments, environment) as server:
-        film, first = asyncio.run(_film(server))
+        film, first = asyncio.run(_film(server, clip))
         hot = max(film.segments, key=lambda path: len(film.files[path]))
         size_mb = len(film.files[hot]) / 1e6
         name = f"segment, first time, {len(film.segments)} of up to {size_mb:.1f} MB"
