@@ -57,6 +57,7 @@ class StreamingPlugin:
         from streamgate.sdk.blobs import open_blobs
         from streamgate.sdk.clock import SYSTEM_CLOCK
         from streamgate.sdk.db import Database
+        from streamgate.sdk.revocation import revocations_of
         from streamgate.sdk.secrets import master_key
 
         from .cancelling import Cancellations
@@ -84,7 +85,8 @@ class StreamingPlugin:
         self._keys = PathKeys(self._db, master_key(ctx), clock)
         self._catalogue = Catalogue(self._db, clock)
         self._keeper = Keeper(self._db, clock, config)
-        self._sessions = Sessions(self._db, auth, metadata, clock, config, self._keeper)
+        self.revocations = revocations_of(ctx)
+        self._sessions = Sessions(self._db, auth, metadata, clock, config, self._keeper, self.revocations)
         cancellations = Cancellations(self._db, ctx.services.get(JOBS), clock)
         self._orchestration = Orchestration(self._db, self._blobs, cancellations, clock)
         self._service = StreamingService(self._db, self._orchestration)

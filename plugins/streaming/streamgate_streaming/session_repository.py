@@ -154,6 +154,11 @@ def running_by(session: Session, credential: str) -> list[str]:
     return list(session.scalars(query))
 
 
+def set_credential(session: Session, session_id: str, held_by: str) -> None:
+    """Which sign-in or API key a session ends with."""
+    session.execute(update(SessionRow).where(SessionRow.session_id == session_id).values(credential=held_by))
+
+
 def end_old(session: Session, *, created_before_ms: int, seen_before_ms: int, now_ms: int) -> int:
     """Ends what is too old, and what nobody has used for too long."""
     ended = _end(session, SessionRow.created_at_ms < created_before_ms, "expired", now_ms)

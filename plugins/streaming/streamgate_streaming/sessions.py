@@ -18,11 +18,12 @@ from streamgate.contracts.events import GateChanged, SignInEnded
 from streamgate.contracts.gate import GateRefused, GateUnknown
 from streamgate.contracts.metadata import AccessQuery, ContentNotFound, Metadata
 from streamgate.contracts.streaming import NotPlayable, SessionEnded, SessionUnknown
-from streamgate.errors import Forbidden, Unauthorized
+from streamgate.errors import Forbidden, TokenInvalid, Unauthorized
 from streamgate.events import Received
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate.sdk.ids import new_id
+from streamgate.sdk.revocation import Revocations
 from streamgate.wire import to_plain
 
 from . import media_repository as media
@@ -38,7 +39,11 @@ _UNGUESSABLE_CHARS = 16
 
 
 class Sessions:
-    """Owns the playback sessions. `decider` is a unit that must run."""
+    """Owns the playback sessions. `decider` is a unit that must run.
+
+    Args:
+        revoked: credentials that are over, as this process has heard.
+    """
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class Sessions:
         clock: Clock,
         config: StreamingConfig,
         keeper: Keeper,
+        revoked: Revocations,
     ) -> None:
         self._db = db
         self._auth = auth
@@ -55,6 +61,7 @@ class Sessions:
         self._clock = clock
         self._config = config
         self._keeper = keeper
+        self._revoked = revoked
         self._live = keeper.live
         self.decider = Decider(
             auth,
@@ -75,7 +82,7 @@ class Sessions:
 
         Raises:
             ContentNotFound, Unauthorized (not public, and nobody signed in), GateRefused, GateUnknown, NotPlayable,
-            TooManySessions.
+            TooManySessions, TokenInvalid (the sign-in has ended meanwhile).
         """
         await self._metadata.get(AccessQuery(content_id=content_id, actor=actor, want="see"))
         decision = await self._auth.decide(DecideQuery(content_id=content_id, actor=actor))
@@ -116,6 +123,9 @@ class Sessions:
         reason = self._live.ended(stored.session_id)
         if reason:  # meanwhile
             raise _over(reason)
+        if actor.credential in self._revoked:  # its end found no session yet that it would have ended
+            await self._keeper.end([stored.session_id], SIGNED_OUT)
+            raise TokenInvalid("this sign-in is over; sign in again")
         live = self._live.add(stored, self._clock.now_s())
         self.decider.apply(live, decision, arrived)
         logger.bind(session_id=live.session_id, content_id=content_id).info("playback session open")
@@ -126,9 +136,14 @@ class Sessions:
 
         Raises:
             SessionUnknown (also for somebody else's), SessionEnded, GateUnknown.
+            DatabaseUnavailable: another sign-in than before renews it, which cannot be written down.
         """
         live = await self._of(actor, session_id)
         if actor.user_id and actor.user_id == live.actor.user_id:
+            if actor.credential != live.actor.credential:  # from now on it ends with this one
+                await self._db.write(
+                    partial(repository.set_credential, session_id=session_id, held_by=actor.credential)
+                )
             live.actor = actor
         live.seen_at_s = self._clock.now_s()
         if live.lease.is_due(self._clock.monotonic_s()):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from streamgate.context import ANONYMOUS, Actor
-from streamgate.contracts.events import AUTH_SESSION_ENDED, SignInEnded
+from streamgate.contracts.auth import Revoked
+from streamgate.contracts.events import AUTH_SESSION_ENDED, SESSION_ENDED, SignInEnded
 from streamgate.contracts.live import LIVE, LiveUpdate
 from streamgate.envelope import Envelope
 from streamgate.sdk.blobs import BlobMissing
@@ -119,6 +121,41 @@ async def test_signing_out_ends_what_was_opened_with_it_and_nothing_else(film: T
 
     await eventually(is_over, what="the end")
     assert (await film.fetch(kept)).status_code == 200
+
+
+async def test_a_session_that_another_sign_in_renews_ends_with_that_one(film: Theatre) -> None:
+    session = await film.watch("c_film", HOLDER, "tv")
+    async with film.client(Actor(kind="user", user_id="holder", roles=("viewer",), credential="a_two")) as http:
+        assert (await http.post(f"/api/v1/stream/session/{session['session_id']}/renew")).status_code == 200
+    for credential in ("a_one", "a_two"):
+        assert (await film.fetch(session)).status_code == 200
+        ended = SignInEnded(subject_id=credential, revision=1, user_id="holder", reason="logged_out")
+        await film.say(AUTH_SESSION_ENDED, ended)
+    assert [ended.reason for ended in await film.hear(SESSION_ENDED)] == ["signed_out"]
+    assert (await film.fetch(session)).status_code == 410
+
+
+async def test_a_sign_in_that_ends_while_a_session_is_opened_leaves_none(film: Theatre) -> None:
+    """The end of the sign-in finds no session that it would end: it is not there yet."""
+    film.auth.may_answer.clear()
+
+    async def open_one() -> Any:
+        async with film.client(HOLDER) as http:
+            return await http.post("/api/v1/stream/session", json={"content_id": "c_film"})
+
+    opening = asyncio.create_task(open_one())
+
+    async def is_asked() -> bool | None:
+        return True if film.auth.asked else None
+
+    await eventually(is_asked, what="the gate is asked")
+    until_ms = int(time.time() * 1000) + 600_000
+    film.home.plugins["streaming"].revocations.add(Revoked(credentials=("a_one",), until_ms=until_ms))
+    await film.say(AUTH_SESSION_ENDED, SignInEnded(subject_id="a_one", revision=1, user_id="holder", reason="revoked"))
+    film.auth.may_answer.set()
+    answer = await opening
+    assert (answer.status_code, answer.json()["code"]) == (401, "auth.token_invalid")
+    assert [ended.reason for ended in await film.hear(SESSION_ENDED)] == ["signed_out"]
 
 
 async def test_the_owner_hears_of_the_media_and_the_viewer_of_the_end(theatre: Theatre) -> None:
