@@ -151,13 +151,20 @@ def test_paths_of_the_api_exist(page: Path) -> None:
     text = re.sub(r"\]\([^)]*\)", "]", text_of(page))
     paths = {each.rstrip(".,;:") for each in re.findall(r"/api/v1/[\w{}$./-]*", text)}
     assert sorted(path for path in paths if not is_there(path)) == []
-    named = {(method, path) for method, path in re.findall(rf"`({METHODS}) (/[\w{{}}$./-]*)", text)}
-    assert sorted(each for each in named if operation(*each) is None) == []
+    named = set(re.findall(rf"`({METHODS}) (/[\w{{}}$./-]*)(?:\?([\w=&]*))?", text))
+    assert sorted(each for each in named if operation(each[0], each[1]) is None or foreign_fields(*each)) == []
 
 
-def request_of(words: list[str]) -> tuple[str, str, str]:
-    """Method, path and JSON body of a curl command."""
-    method, body, form, path = "", "", False, ""
+def foreign_fields(method: str, path: str, query: str) -> set[str]:
+    """Of a query string: those that the operation does not have."""
+    found = operation(method, path)
+    known = {each["name"] for each in found["parameters"] if each["in"] == "query"} if isinstance(found, dict) else None
+    return set() if known is None else set(re.findall(r"(?:^|&)(\w+)=", query)) - known
+
+
+def request_of(words: list[str]) -> tuple[str, str, str, str]:
+    """Method, path, query and JSON body of a curl command."""
+    method, body, form, path, query = "", "", False, "", ""
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if word == "-X":
             method = following
@@ -166,19 +173,20 @@ def request_of(words: list[str]) -> tuple[str, str, str]:
         elif word in ("-F", "--data-binary"):
             form = True
         elif word.startswith("$URL/"):
-            path = word.removeprefix("$URL").partition("?")[0]
-    return method or ("POST" if body or form else "GET"), path, body
+            path, _, query = word.removeprefix("$URL").partition("?")
+    return method or ("POST" if body or form else "GET"), path, query, body
 
 
 @PAGE
 def test_requests_are_as_the_api_takes_them(page: Path) -> None:
     schemas = built().document["components"]["schemas"]
     for words in typed(page):
-        method, path, body = request_of(words)
+        method, path, query, body = request_of(words)
         if words[0] != "curl" or not path.startswith("/api/"):
             continue
         found = operation(method, path)
         assert found is not None, f"{method} {path}"
+        assert foreign_fields(method, path, query) == set(), f"{method} {path}"
         if body:
             content = found["requestBody"]["content"]["application/json"]["schema"]
             schema = schemas.get(content.get("$ref", "").rpartition("/")[2], content)
@@ -230,6 +238,7 @@ def test_there_is_something_to_compare_with() -> None:
     assert what_is_wrong(["streamgate", "run", "--everything"]) == "streamgate run does not take ['--everything']"
     assert what_is_wrong(["streamgate", "fly"]) == "streamgate has no fly"
     assert operation("GET", "/api/v1/contents") is None
+    assert foreign_fields("GET", "/api/v1/content", "q=&colour=") == {"colour"}
 
 
 # --- Python ---------------------------------------------------------------------------------------
