@@ -33,6 +33,7 @@ from streamgate_auth.roles import Roles
 MAX_KEYS = 50
 RANDOM_BYTES = 32
 USE_NOTED_EVERY_MS = 60_000
+KEPT_WHEN_OVER_MS = 7 * 86_400_000
 SCOPES: tuple[str, ...] = get_args(KeyScope)
 _ABOVE = frozenset({"admin", "moderator"})  # roles that act on what others own
 
@@ -131,6 +132,7 @@ def new_key(
 
 
 def add_audited(session: Session, made: MadeKey, actor: Actor) -> None:
+    repository.forget_keys(session, over_before_ms=made.record.created_at_ms - KEPT_WHEN_OVER_MS)
     repository.add_key(session, made.record)
     detail = {"name": made.record.name, "scopes": " ".join(made.record.scopes)}
     audit(session, "auth.api_key_made", on=f"api_key:{made.record.key_id}", actor=actor, detail=detail)

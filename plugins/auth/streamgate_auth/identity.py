@@ -33,6 +33,7 @@ from streamgate_auth.tables import SessionRow
 from streamgate_auth.tokens import TokenMint, TokenWord
 
 MAX_LISTED = 200
+KEPT_WHEN_OVER_S = 7 * 86_400  # beyond the life of its tokens, which are refused because the row says so
 
 
 @attrs.frozen(kw_only=True)
@@ -96,8 +97,10 @@ class Identity:
         challenge = opened.challenge
         device = Device(scheme=challenge.scheme, chain=challenge.chain, user_agent=user_agent, client=client)
         now_ms, ttl_ms = self._clock.now_ms(), self.refresh_ttl_s * 1000
+        long_over_ms = now_ms - (KEPT_WHEN_OVER_S + self._tokens.access_ttl_s) * 1000
 
         def begin(session: Session) -> SignIn | None:
+            repository.forget_sign_ins(session, over_before_ms=long_over_ms)
             expires_at_ms = challenge.expires_at_s * 1000
             if not repository.use_challenge(session, opened.fingerprint, expires_at_ms=expires_at_ms, now_ms=now_ms):
                 return None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 import attrs
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamgate.sdk.db import insert_into
@@ -111,6 +111,12 @@ def use_challenge(session: Session, fingerprint: str, *, expires_at_ms: int, now
         .returning(UsedChallengeRow.fingerprint)
     )
     return session.execute(statement).first() is not None
+
+
+def forget_sign_ins(session: Session, *, over_before_ms: int) -> None:
+    """Those that ended or ran out before then, with the addresses and browsers they were made from."""
+    is_long_over = or_(SessionRow.ended_at_ms < over_before_ms, SessionRow.expires_at_ms < over_before_ms)
+    session.execute(delete(SessionRow).where(is_long_over))
 
 
 def begin_sign_in(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamgate_auth.tables import ApiKeyRow
@@ -24,6 +24,12 @@ class ApiKeyRecord:
     created_at_ms: int
     expires_at_ms: int | None
     used_at_ms: int | None = None
+
+
+def forget_keys(session: Session, *, over_before_ms: int) -> None:
+    """Those that were revoked or expired before then."""
+    is_long_over = or_(ApiKeyRow.revoked_at_ms < over_before_ms, ApiKeyRow.expires_at_ms < over_before_ms)
+    session.execute(delete(ApiKeyRow).where(is_long_over))
 
 
 def add_key(session: Session, key: ApiKeyRecord) -> None:

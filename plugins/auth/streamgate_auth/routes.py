@@ -77,6 +77,7 @@ class AuthRoutes:
                 body=ChallengeBody,
                 answer=ChallengeAnswer,
                 summary="Ask for something to sign",
+                audited=False,
                 errors=(AddressInvalid, ChainUnknown, SchemeUnknown, TooMany),
             ),
             Route(

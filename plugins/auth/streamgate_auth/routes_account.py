@@ -110,6 +110,7 @@ class AccountRoutes:
                 body=ChallengeBody,
                 answer=ChallengeAnswer,
                 summary="Ask for what another wallet signs to be linked to your account",
+                audited=False,
                 errors=(AddressInvalid, ChainUnknown, SchemeUnknown, TooMany, KeyNotAllowed),
             ),
             Route(
