@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from streamgate.sdk.db import insert_into
@@ -48,12 +49,13 @@ def put_rule(session: Session, stored: StoredRule) -> bool:
         "created_at_ms": stored.created_at_ms,
         "updated_at_ms": stored.updated_at_ms,
     }
-    taken = select(rules.c.rule_id).where(rules.c.name == stored.rule.name, rules.c.rule_id != stored.rule_id)
-    if session.scalar(taken) is not None:
-        return False
     changed = {name: values[name] for name in ("name", "rule", "enabled", "updated_at_ms")}
-    insert = insert_into(session, rules).values(values)
-    session.execute(insert.on_conflict_do_update(index_elements=["rule_id"], set_=changed))
+    upsert = insert_into(session, rules).values(values).on_conflict_do_update(index_elements=["rule_id"], set_=changed)
+    try:
+        with session.begin_nested():  # two may come with one name at once: only the table can tell
+            session.execute(upsert)
+    except IntegrityError:
+        return False
     return True
 
 
@@ -98,7 +100,7 @@ def resolve(session: Session, alert_id: str, at_ms: int) -> Alert | None:
 
 def acknowledge(session: Session, alert_id: str, who: str, note: str, at_ms: int) -> Alert | None:
     """Acknowledging again keeps the first moment and takes the newer note."""
-    row = session.execute(select(alerts).where(alerts.c.alert_id == alert_id)).first()
+    row = session.execute(select(alerts).where(alerts.c.alert_id == alert_id).with_for_update()).first()
     if row is None:
         return None
     found = Alert(**row._mapping)

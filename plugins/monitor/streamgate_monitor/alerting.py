@@ -29,6 +29,10 @@ class Alerting:
         self._since_ms = clock.now_ms()  # numbers are heard since then
         self._holds_since_ms: dict[str, int] = {}
 
+    def begin(self) -> None:
+        """This monitor leads from now on: what held when it led before says nothing."""
+        self._holds_since_ms = {}
+
     async def look(self, leadership: Leadership) -> None:
         stored, open_alerts = await self._db.read(
             lambda session: (repository.list_rules(session), repository.firing(session))
@@ -51,7 +55,9 @@ class Alerting:
             if alert is not None and (verdict.value is not None or stored.rule.kind == "absence"):
                 await self._resolve(leadership, alert, stored.rule, now_ms)
             return
-        since_ms = self._holds_since_ms.setdefault(stored.rule_id, now_ms)
+        # A clock that was set back holds up an alert by as much as it has run since, no more.
+        since_ms = min(now_ms, self._holds_since_ms.get(stored.rule_id, now_ms))
+        self._holds_since_ms[stored.rule_id] = since_ms
         if alert is None and now_ms - since_ms >= stored.rule.for_s * 1000:
             await self._fire(leadership, stored, verdict.value, now_ms)
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from streamgate.contracts.audit import AuditEntry
 from streamgate.sdk.db import insert_into
 from streamgate_monitor.tables import audit
+from streamgate_monitor.texts import storable, storable_fields
 
 
 @attrs.frozen(kw_only=True)
@@ -38,16 +39,16 @@ def add(session: Session, event_id: str, entry: AuditEntry) -> None:
     values = {
         "event_id": event_id,
         "at_ms": entry.at_ms,
-        "act": entry.act[:100],
+        "act": storable(entry.act[:100]),
         "outcome": entry.outcome,
-        "who": entry.who[:100],
+        "who": storable(entry.who[:100]),
         "who_kind": entry.who_kind,
-        "address": entry.address[:100],
-        "client": entry.client[:64],
-        "request_id": entry.request_id[:64],
-        "code": entry.code[:100],
-        "subject_id": entry.subject_id[:500],
-        "detail": entry.detail,
+        "address": storable(entry.address[:100]),
+        "client": storable(entry.client[:64]),
+        "request_id": storable(entry.request_id[:64]),
+        "code": storable(entry.code[:100]),
+        "subject_id": storable(entry.subject_id[:500]),
+        "detail": storable_fields(entry.detail),
     }
     session.execute(insert_into(session, audit).values(values).on_conflict_do_nothing(index_elements=["event_id"]))
 
@@ -57,7 +58,7 @@ def find(session: Session, question: AuditQuestion) -> list[StoredEntry]:
     for name in ("who", "address", "subject_id", "act", "outcome", "request_id"):
         wanted = getattr(question, name)
         if wanted:
-            query = query.where(audit.c[name] == wanted)
+            query = query.where(audit.c[name] == storable(wanted))
     if question.since_ms:
         query = query.where(audit.c.at_ms >= question.since_ms)
     if question.until_ms:

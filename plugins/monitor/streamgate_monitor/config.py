@@ -21,4 +21,5 @@ class MonitorConfig:
     log_days: int = config_field(7, help="How long log lines are kept.", validator=POSITIVE)
     log_lines: int = config_field(1_000_000, help="Log lines kept at most; the oldest go first.", validator=POSITIVE)
     metric_days: int = config_field(7, help="How long the history of metrics is kept.", validator=POSITIVE)
+    alert_days: int = config_field(365, help="How long alerts are kept after they are over.", validator=POSITIVE)
     health_days: int = config_field(30, help="How long the history of health is kept.", validator=POSITIVE)

@@ -8,6 +8,7 @@ from streamgate.contracts.audit import AUDITED, AuditEntry
 from streamgate.contracts.logs import LOGS, LogBatch
 from streamgate.contracts.metrics import METRICS, MetricsSnapshot
 from streamgate.events import EventSubscription, Received, on_everyone, on_group
+from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate_monitor import audit_repository
 from streamgate_monitor.log_keeping import LogKeeping
@@ -15,10 +16,11 @@ from streamgate_monitor.numbers import Numbers
 
 
 class Hearing:
-    def __init__(self, db: Database, lines: LogKeeping, numbers: Numbers) -> None:
+    def __init__(self, db: Database, lines: LogKeeping, numbers: Numbers, clock: Clock) -> None:
         self._db = db
         self._lines = lines
         self._numbers = numbers
+        self._clock = clock
 
     def subscriptions(self) -> Sequence[EventSubscription]:
         return [
@@ -35,7 +37,7 @@ class Hearing:
         self._lines.hear(event.body)
 
     async def _on_metrics(self, event: Received[MetricsSnapshot]) -> None:
-        self._numbers.take(event.body)
+        self._numbers.take(event.body, self._clock.now_ms())
 
 
 async def _nothing_to_catch_up() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Table, delete, select
+from sqlalchemy import Table, delete, func, select
 from sqlalchemy.orm import Session
 
 from streamgate.sdk.db import insert_into
@@ -39,11 +39,11 @@ def find_health(session: Session, since_ms: int, until_ms: int, limit: int) -> l
 
 def add_minute(session: Session, values: Sequence[MinuteValue]) -> None:
     """Telling a minute again replaces it."""
-    for value in values:
-        row = attrs.asdict(value)
-        insert = insert_into(session, metrics).values(row)
+    if values:
+        insert = insert_into(session, metrics)
         keys = ["minute_ms", "service", "name", "labels"]
-        session.execute(insert.on_conflict_do_update(index_elements=keys, set_={"value": value.value}))
+        upsert = insert.on_conflict_do_update(index_elements=keys, set_={"value": insert.excluded.value})
+        session.execute(upsert, [attrs.asdict(value) for value in values])
 
 
 def find_minutes(session: Session, names: Sequence[str], since_ms: int, until_ms: int, limit: int) -> list[MinuteValue]:
@@ -68,5 +68,16 @@ def find_minutes(session: Session, names: Sequence[str], since_ms: int, until_ms
     return found[::-1]
 
 
-def forget_before(session: Session, table: Table, column: str, at_ms: int) -> None:
-    session.execute(delete(table).where(table.c[column] < at_ms))
+def forget_before(session: Session, table: Table, column: str, at_ms: int, most: int) -> bool:
+    """Forgets what is older, at most about `most` rows at once (those of one moment go together); whether there may
+    be more of it."""
+    when = table.c[column]
+    last = session.scalar(select(when).where(when < at_ms).order_by(when).offset(most - 1).limit(1))
+    session.execute(delete(table).where(when < at_ms if last is None else when <= last))
+    return last is not None
+
+
+def newest_minute_ms(session: Session) -> int | None:
+    """The newest minute that is kept."""
+    newest: int | None = session.scalar(select(func.max(metrics.c.minute_ms)))
+    return newest

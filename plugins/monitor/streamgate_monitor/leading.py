@@ -4,11 +4,14 @@ forgets what is old. Run by the leader lease (`sdk/lease.py`)."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 from loguru import logger
 from sqlalchemy.orm import Session
 
+from streamgate.contracts.logs import LogLine
 from streamgate.contracts.metrics import MetricsSnapshot, Sample
 from streamgate.errors import StreamgateError
 from streamgate.sdk.clock import Clock
@@ -19,12 +22,16 @@ from streamgate_monitor.alerting import Alerting
 from streamgate_monitor.config import MonitorConfig
 from streamgate_monitor.history_repository import HealthNote
 from streamgate_monitor.log_keeping import LogKeeping
-from streamgate_monitor.numbers import MINUTE_MS, Numbers
+from streamgate_monitor.numbers import MINUTE_MS, WINDOW_MS, Numbers
 from streamgate_monitor.service import HealthReports, Report
-from streamgate_monitor.tables import audit, health, logs, metrics
+from streamgate_monitor.tables import alerts, audit, health, logs, metrics
+
+T = TypeVar("T")
 
 LOGS_EVERY_S = 1.0
-FORGET_EVERY_S = 3600.0
+FORGET_EVERY_S = 300.0
+FORGET_AT_ONCE = 5_000
+"""Rows in one transaction, so that neither the lease nor what is written meanwhile waits for long."""
 LATE_MS = 5_000
 """A minute is written so long after its end: snapshots are under way."""
 DAY_MS = 86_400_000
@@ -54,7 +61,8 @@ class Leading:
         self._next_minute_ms = 0
 
     async def lead(self, leadership: Leadership) -> None:
-        self._next_minute_ms = self._clock.now_ms() // MINUTE_MS * MINUTE_MS
+        self._alerting.begin()
+        self._next_minute_ms = await self._first_minute_ms()
         self._lines.begin(await self._db.read(log_repository.newest_at_ms))
         config = self._config
         async with asyncio.TaskGroup() as tasks:
@@ -81,12 +89,23 @@ class Leading:
                 logger.bind(work=work.__name__).exception("monitoring failed; again later")
             await self._clock.sleep(every_s)
 
+    async def _first_minute_ms(self) -> int:
+        """The one after the last that was written, where the numbers of it are still here: every monitor hears them."""
+        this_ms = self._clock.now_ms() // MINUTE_MS * MINUTE_MS
+        newest_ms = await self._db.read(history_repository.newest_minute_ms)
+        if newest_ms is None or newest_ms >= this_ms:
+            return this_ms
+        return max(newest_ms + MINUTE_MS, self._oldest_minute_ms(this_ms))
+
+    def _oldest_minute_ms(self, now_ms: int) -> int:
+        return (now_ms - WINDOW_MS) // MINUTE_MS * MINUTE_MS + MINUTE_MS
+
     # --- the works ----------------------------------------------------------------------------------
 
     async def note_health(self, leadership: Leadership) -> None:
         report = await self._reports.report()
         now_ms = self._clock.now_ms()
-        self._numbers.take(_as_numbers(report, now_ms))
+        self._numbers.take(_as_numbers(report, now_ms), now_ms)
         note = HealthNote(
             at_ms=now_ms,
             ok=report.ok,
@@ -98,16 +117,22 @@ class Leading:
         await self._write(leadership, lambda session: history_repository.add_health(session, note))
 
     async def keep_lines(self, leadership: Leadership) -> None:
-        for instance, lines in self._lines.take():
-            await self._write(leadership, lambda session, i=instance, n=lines: log_repository.add(session, i, n))  # type: ignore[misc]
+        while taken := self._lines.take():
+            try:
+                await self._write(leadership, partial(_add_lines, taken=taken))
+            except BaseException:
+                self._lines.put_back(taken)
+                raise
 
     async def keep_minutes(self, leadership: Leadership) -> None:
         now_ms = self._clock.now_ms()
+        if self._next_minute_ms > now_ms:  # the clock was set back
+            self._next_minute_ms = now_ms // MINUTE_MS * MINUTE_MS
+        self._next_minute_ms = max(self._next_minute_ms, self._oldest_minute_ms(now_ms))
         while self._next_minute_ms + MINUTE_MS + LATE_MS <= now_ms:
             values = self._numbers.minute(self._next_minute_ms)
-            await self._write(leadership, lambda session, v=values: history_repository.add_minute(session, v))  # type: ignore[misc]
+            await self._write(leadership, partial(history_repository.add_minute, values=values))
             self._next_minute_ms += MINUTE_MS
-        self._numbers.forget_silent(now_ms)
 
     async def look_at_rules(self, leadership: Leadership) -> None:
         await self._alerting.look(leadership)
@@ -115,24 +140,37 @@ class Leading:
     async def forget(self, leadership: Leadership) -> None:
         now_ms, config = self._clock.now_ms(), self._config
 
-        def forget(session: Session) -> None:
-            for table, column, days in (
-                (audit, "at_ms", config.audit_days),
-                (logs, "at_ms", config.log_days),
-                (metrics, "minute_ms", config.metric_days),
-                (health, "at_ms", config.health_days),
-            ):
-                history_repository.forget_before(session, table, column, now_ms - days * DAY_MS)
-            log_repository.keep_newest(session, config.log_lines)
+        for table, column, days in (
+            (audit, "at_ms", config.audit_days),
+            (logs, "at_ms", config.log_days),
+            (metrics, "minute_ms", config.metric_days),
+            (health, "at_ms", config.health_days),
+            (alerts, "resolved_at_ms", config.alert_days),
+        ):
+            older = partial(
+                history_repository.forget_before,
+                table=table,
+                column=column,
+                at_ms=now_ms - days * DAY_MS,
+                most=FORGET_AT_ONCE,
+            )
+            while await self._write(leadership, older):
+                pass
+        beyond = partial(log_repository.forget_beyond, lines=config.log_lines, most=FORGET_AT_ONCE)
+        while await self._write(leadership, beyond):
+            pass
 
-        await self._write(leadership, forget)
-
-    async def _write(self, leadership: Leadership, work: Callable[[Session], None]) -> None:
-        def fenced(session: Session) -> None:
+    async def _write(self, leadership: Leadership, work: Callable[[Session], T]) -> T:
+        def fenced(session: Session) -> T:
             leadership.check(session)
-            work(session)
+            return work(session)
 
-        await self._db.write(fenced)
+        return await self._db.write(fenced)
+
+
+def _add_lines(session: Session, taken: Sequence[tuple[str, Sequence[LogLine]]]) -> None:
+    for instance, lines in taken:
+        log_repository.add(session, instance, lines)
 
 
 def _as_numbers(report: Report, at_ms: int) -> MetricsSnapshot:

@@ -28,6 +28,13 @@ class LogKeeping:
         self._waiting = deque((each for each in self._waiting if each[1].at_ms > newest_at_ms), maxlen=MAX_WAITING)
         self._dropped = 0
 
+    def put_back(self, taken: list[tuple[str, list[LogLine]]]) -> None:
+        """What could not be kept now. Where there is no room any more, the oldest are lost."""
+        lines = [(instance, line) for instance, lines in taken for line in lines]
+        room = MAX_WAITING - len(self._waiting)
+        self._dropped += max(0, len(lines) - room)
+        self._waiting.extendleft(reversed(lines[max(0, len(lines) - room) :]))
+
     def take(self) -> list[tuple[str, list[LogLine]]]:
         """Lines by process, in order, at most `LINES_A_WRITE`."""
         dropped, self._dropped = self._dropped, 0

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from streamgate.contracts.logs import LogLine
 from streamgate_monitor.tables import logs
+from streamgate_monitor.texts import storable, storable_fields
 
 RANKS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 _LEVELS = {rank: level for level, rank in RANKS.items()}
@@ -44,13 +45,13 @@ def add(session: Session, instance: str, lines: Sequence[LogLine]) -> None:
         {
             "at_ms": line.at_ms,
             "level": RANKS.get(line.level, RANKS["INFO"]),
-            "event": line.event,
-            "service": line.service[:100],
-            "instance": instance[:200],
-            "request_id": line.request_id[:64],
-            "trace_id": line.trace_id[:32],
-            "fields": line.fields,
-            "words": " ".join((line.event, *line.fields.values())).lower()[:MAX_WORDS],
+            "event": storable(line.event),
+            "service": storable(line.service[:100]),
+            "instance": storable(instance[:200]),
+            "request_id": storable(line.request_id[:64]),
+            "trace_id": storable(line.trace_id[:32]),
+            "fields": storable_fields(line.fields),
+            "words": storable(" ".join((line.event, *line.fields.values())).lower()[:MAX_WORDS]),
         }
         for line in lines
     ]
@@ -65,8 +66,8 @@ def find(session: Session, question: LogQuestion) -> list[StoredLine]:
     for name in ("service", "request_id", "trace_id"):
         wanted = getattr(question, name)
         if wanted:
-            query = query.where(logs.c[name] == wanted)
-    for word in question.q.lower().split():
+            query = query.where(logs.c[name] == storable(wanted))
+    for word in storable(question.q.lower()).split():
         query = query.where(logs.c.words.contains(word, autoescape=True))
     if question.since_ms:
         query = query.where(logs.c.at_ms >= question.since_ms)
@@ -97,6 +98,10 @@ def newest_at_ms(session: Session) -> int:
     return session.scalar(select(func.max(logs.c.at_ms))) or 0
 
 
-def keep_newest(session: Session, lines: int) -> None:
-    last = session.scalar(select(func.max(logs.c.seq))) or 0
-    session.execute(delete(logs).where(logs.c.seq <= last - lines))
+def forget_beyond(session: Session, lines: int, most: int) -> bool:
+    """Forgets what is older than the newest `lines`, at most `most` at once; whether there may be more of it."""
+    first, last = session.execute(select(func.min(logs.c.seq), func.max(logs.c.seq))).one()
+    if last is None or first > last - lines:
+        return False
+    session.execute(delete(logs).where(logs.c.seq <= min(last - lines, first + most - 1)))
+    return True

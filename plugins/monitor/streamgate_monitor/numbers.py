@@ -19,6 +19,8 @@ WINDOW_MS = 15 * 60_000
 SILENT_MS = 60_000
 """A process that told nothing for so long is gone, and its gauges with it."""
 MAX_SERIES = 20_000
+MAX_LABELS = 500
+"""Characters of a series' labels, as they are kept; with longer ones it is left out."""
 MINUTE_MS = 60_000
 
 
@@ -69,17 +71,30 @@ class Numbers:
     def __init__(self) -> None:
         self._series: dict[SeriesKey, dict[str, _Series]] = {}  # by process
         self._heard_ms: dict[str, int] = {}
+        self._first_ms: dict[str, int] = {}  # of each process, when it told of itself for the first time
+        self._forgot_ms = 0
         self._count = 0
         self.dropped = 0
         """Series that found no room."""
 
-    def take(self, snapshot: MetricsSnapshot) -> None:
-        self._heard_ms[snapshot.instance] = snapshot.at_ms
+    def take(self, snapshot: MetricsSnapshot, heard_ms: int | None = None) -> None:
+        """
+        Args:
+            heard_ms: when it came, by our clock, since those of processes differ; by default when it was made.
+        """
+        heard_ms = snapshot.at_ms if heard_ms is None else heard_ms
+        self._heard_ms[snapshot.instance] = heard_ms
+        is_first = self._first_ms.setdefault(snapshot.instance, snapshot.at_ms) == snapshot.at_ms  # of several parcels
         for sample in snapshot.samples:
-            key = SeriesKey(snapshot.service, sample.name, canonical(sample.labels))
-            self._move(key, snapshot.instance, sample, snapshot.at_ms)
+            labels = canonical(sample.labels)
+            if len(labels) <= MAX_LABELS:
+                key = SeriesKey(snapshot.service, sample.name, labels)
+                self._move(key, snapshot.instance, sample, heard_ms, is_first=is_first)
+        if not 0 <= heard_ms - self._forgot_ms < MINUTE_MS:
+            self._forgot_ms = heard_ms
+            self.forget_silent(heard_ms)
 
-    def _move(self, key: SeriesKey, instance: str, sample: Sample, at_ms: int) -> None:
+    def _move(self, key: SeriesKey, instance: str, sample: Sample, at_ms: int, *, is_first: bool) -> None:
         processes = self._series.setdefault(key, {})
         series = processes.get(instance)
         if series is None:
@@ -87,9 +102,11 @@ class Numbers:
                 self.dropped += 1
                 return
             self._count += 1
-            # The first time only says where it begins: what it grew by before nobody has seen.
+            # A process' first words only say where a counter begins: what it grew by before nobody has seen. One that
+            # comes later was not there before, unless there was no room for it.
+            is_new = sample.kind == "gauge" or not (is_first or self.dropped)
             processes[instance] = series = _Series(sample.kind, sample.value, at_ms)
-            series.moves.append((at_ms, sample.value if sample.kind == "gauge" else 0.0))
+            series.moves.append((at_ms, sample.value if is_new else 0.0))
             return
         if sample.kind == "counter":
             grown = sample.value - series.last if sample.value >= series.last else sample.value
@@ -104,7 +121,7 @@ class Numbers:
         """Drops processes that have told nothing for long."""
         gone = {instance for instance, heard in self._heard_ms.items() if heard < now_ms - WINDOW_MS}
         for instance in gone:
-            del self._heard_ms[instance]
+            del self._heard_ms[instance], self._first_ms[instance]
         for key in list(self._series):
             processes = self._series[key]
             for instance in gone & processes.keys():

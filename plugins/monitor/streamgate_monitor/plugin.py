@@ -40,7 +40,7 @@ class MonitorPlugin:
         )
         self._db = Database.for_plugin(ctx, TABLES, migrations="streamgate_monitor.migrations")
         self._numbers, lines = Numbers(), LogKeeping()
-        self._hearing = Hearing(self._db, lines, self._numbers)
+        self._hearing = Hearing(self._db, lines, self._numbers, SYSTEM_CLOCK)
         leading = Leading(
             db=self._db,
             config=config,

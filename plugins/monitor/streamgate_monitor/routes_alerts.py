@@ -154,20 +154,19 @@ class AlertRoutes:
         )
 
     async def make(self, call: Call[RuleBody, None]) -> RuleShown:
-        return await self._put(call.body, new_id("r"), "alert.rule_made")
+        return await self._put(call.body, None, "alert.rule_made")
 
     async def change(self, call: Call[RuleBody, RulePath]) -> RuleShown:
-        rule_id = call.query.rule_id
-        if await self._db.read(lambda session: repository.get_rule(session, rule_id)) is None:
-            raise RuleUnknown(f"no alert rule {rule_id}")
-        return await self._put(call.body, rule_id, "alert.rule_changed")
+        return await self._put(call.body, call.query.rule_id, "alert.rule_changed")
 
-    async def _put(self, body: RuleBody, rule_id: str, act: str) -> RuleShown:
-        now_ms = self._clock.now_ms()
+    async def _put(self, body: RuleBody, known_id: str | None, act: str) -> RuleShown:
+        now_ms, rule_id = self._clock.now_ms(), known_id or new_id("r")
         rule = Rule(**{field.name: getattr(body, field.name) for field in attrs.fields(Rule)})
 
         def put(session: Session) -> StoredRule:
-            before = repository.get_rule(session, rule_id)
+            before = None if known_id is None else repository.get_rule(session, known_id)
+            if known_id is not None and before is None:
+                raise RuleUnknown(f"no alert rule {known_id}")
             stored = StoredRule(
                 rule_id=rule_id,
                 rule=rule,

@@ -30,6 +30,8 @@ audit = Table(
     Column("detail", Json, nullable=False),
     Index(None, "at_ms"),
     Index(None, "who", "seq"),
+    Index(None, "address", "seq"),
+    Index(None, "act", "seq"),
     Index(None, "subject_id", "seq"),
     Index(None, "request_id"),
     sqlite_autoincrement=True,
@@ -50,6 +52,7 @@ logs = Table(
     Column("words", Text, nullable=False),  # event and fields in lower case, for looking in
     Index(None, "at_ms"),
     Index(None, "request_id"),
+    Index(None, "trace_id"),
     Index(None, "level", "seq"),
     sqlite_autoincrement=True,
 )
@@ -101,5 +104,6 @@ alerts = Table(
     Column("acknowledged_by", String(100), nullable=False),
     Column("note", Text, nullable=False),
     Index(None, "started_at_ms"),
+    Index(None, "resolved_at_ms"),
     Index(None, "rule_id", "resolved_at_ms"),
 )

@@ -40,6 +40,40 @@ def test_what_a_counter_had_before_anybody_listened_is_no_growth() -> None:
     assert growth(numbers, 15) == 7
 
 
+def test_a_counter_that_a_known_process_tells_for_the_first_time_has_grown_by_all_of_it() -> None:
+    """The first requests that fail make the series of those that failed."""
+    numbers = Numbers()
+    told(numbers, 0, 7, status="2xx")
+    told(numbers, 0, 3, status="3xx")  # the same snapshot, in another parcel
+    told(numbers, 15, 300, status="5xx")
+    assert growth(numbers, 15, status="5xx") == 300
+    assert growth(numbers, 15, status="3xx") == 0
+
+
+def test_a_process_with_another_clock_is_heard_when_it_tells() -> None:
+    numbers = Numbers()
+    sample = Sample(name="level", kind="gauge", value=3.0)
+    behind = MetricsSnapshot(instance="a", service="cache", at_ms=BEGIN_MS - 3_600_000, samples=(sample,))
+    numbers.take(behind, BEGIN_MS)
+    assert numbers.values("level", {}, BEGIN_MS) == [3.0]
+    assert numbers.last_told_ms("level", {}) == BEGIN_MS
+
+
+def test_processes_that_are_gone_make_room_without_anybody_asking() -> None:
+    numbers = Numbers()
+    told(numbers, 0, 3, instance="gone")
+    told(numbers, WINDOW_MS / 1000 + 61, 1, instance="there")
+    assert numbers.last_told_ms("things_total", {}) == BEGIN_MS + WINDOW_MS + 61_000
+    assert numbers.growth("things_total", {}, 0, BEGIN_MS + WINDOW_MS * 2) == 0
+    assert numbers.processes(BEGIN_MS) == {"there": BEGIN_MS + WINDOW_MS + 61_000}
+
+
+def test_labels_that_could_not_be_kept_are_left_out() -> None:
+    numbers = Numbers()
+    told(numbers, 0, 1, route="x" * 500)
+    assert list(numbers.latest(BEGIN_MS)) == []
+
+
 def test_a_counter_that_starts_anew_has_grown_by_what_it_is() -> None:
     numbers = Numbers()
     for after_s, value in ((0, 100), (15, 110), (30, 4)):

@@ -19,7 +19,8 @@ def numbers_of(*samples: tuple[int, str, Any, dict[str, str]]) -> Numbers:
     for ago_s, name, value, labels in samples:
         kind: Any = "counter" if name.endswith("_total") else "gauge"
         sample = Sample(name=name, kind=kind, value=float(value), labels=labels)
-        numbers.take(MetricsSnapshot(instance="i", service="cache", at_ms=NOW_MS - ago_s * 1000, samples=(sample,)))
+        at_ms = NOW_MS - ago_s * 1000
+        numbers.take(MetricsSnapshot(instance="i", service="cache", at_ms=at_ms, samples=(sample,)))
     return numbers
 
 
