@@ -3,6 +3,8 @@
 const SIGNED_IN = "streamgate.signed-in"; // that there is such a cookie: nobody else asks the server to renew
 
 let person = null; // { token, userId, address, roles }
+let leavings = 0; // how often somebody has signed out: what was on its way then counts no more
+let renewing = null; // a promise, while a renewal is on its way
 const listeners = new Set();
 
 export const accessToken = () => person?.token ?? "";
@@ -16,10 +18,13 @@ export function signedIn(answer) {
   if (before !== person.userId) tell();
 }
 
+// Gone here in any case; whether the server knows, too.
 export async function signOut() {
-  if (!person) return;
+  if (!person) return true;
+  leavings += 1;
   forget();
-  await post("/api/v1/auth/logout").catch(() => null); // gone here in any case
+  const response = await post("/api/v1/auth/logout").catch(() => null);
+  return Boolean(response?.ok || response?.status === 401);
 }
 
 // After a reload: the cookie tells the server who it was.
@@ -33,13 +38,23 @@ export async function renewAccess(old) {
   return person && person.token !== old ? true : renew(old);
 }
 
-async function renew(old) {
+// All who ask meanwhile wait for the one answer: a refresh token that is sent twice ends the sign-in.
+function renew(old) {
+  renewing ??= renewInTurn(old).finally(() => (renewing = null));
+  return renewing;
+}
+
+async function renewInTurn(old) {
   const turn = navigator.locks ? (work) => navigator.locks.request("streamgate.renew", work) : (work) => work();
   return turn(async () => {
     if (person && person.token !== old) return true;
+    const before = leavings;
     const response = await post("/api/v1/auth/refresh").catch(() => null);
+    if (before !== leavings) return false;
     if (response?.ok) {
-      signedIn(await response.json());
+      const answer = await response.json();
+      if (before !== leavings) return false;
+      signedIn(answer);
       return true;
     }
     if (response && response.status < 500) forget();

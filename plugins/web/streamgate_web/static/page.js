@@ -112,6 +112,11 @@ function showPerson(person) {
   sharing.showFor(person);
 }
 
+async function leave() {
+  if (await signOut()) return;
+  say("You are signed out on this page, but the server could not be told. Sign in and out again when it answers.");
+}
+
 function say(text) {
   element("message").textContent = text;
   element("message").hidden = !text;
@@ -124,7 +129,7 @@ async function start() {
   element("sending-watch").addEventListener("click", choose);
   element("more").addEventListener("click", () => showCatalogue({ afresh: false }));
   element("sign-in").addEventListener("click", offerWallets);
-  element("sign-out").addEventListener("click", signOut);
+  element("sign-out").addEventListener("click", leave);
   window.addEventListener("popstate", showChosen);
   lookForWallets();
   await Promise.all([comeBack(), lookForDevchain(document.body.dataset.profile === "dev")]);
