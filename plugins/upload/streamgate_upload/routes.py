@@ -20,7 +20,7 @@ from streamgate.contracts.uploads import (
     UploadNotFound,
     UploadTooLarge,
 )
-from streamgate.errors import UnsupportedMediaType
+from streamgate.errors import BadRequest, Invalid, UnsupportedMediaType
 from streamgate.sdk.outgoing import AddressRefused, UrlRefused
 from streamgate.web.routes import CREATOR, SIGNED_IN, Call, Route, owner
 from streamgate_upload.bodies import ChunkBody
@@ -99,6 +99,8 @@ class UploadRoutes:
                     GateInvalid,
                     StorageFull,
                     UnsupportedMediaType,
+                    BadRequest,
+                    Invalid,
                 ),
             ),
             Route(
@@ -139,6 +141,7 @@ class UploadRoutes:
                     DigestMismatch,
                     StorageFull,
                     UnsupportedMediaType,
+                    BadRequest,
                 ),
             ),
             Route(
