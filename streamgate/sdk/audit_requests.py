@@ -106,8 +106,14 @@ class RequestAudit:
         except StreamgateError as fault:
             if fault.retryable:
                 return False
-            logger.bind(unit=self.name, code=fault.code).error("audit entry cannot be told")
+            self._lost(request, fault.code)
+        except Exception as fault:  # one entry that nobody can carry must not end all telling
+            self._lost(request, repr(fault))
         return True
+
+    def _lost(self, request: Access, error: str) -> None:
+        DROPPED.of().add()
+        logger.bind(unit=self.name, error=error, request_id=request.request_id).error("audit entry cannot be told")
 
     def _tell_dropped(self) -> None:
         dropped, self._dropped = self._dropped, 0

@@ -56,8 +56,10 @@ class LogShipping:
             self._telling.cancel()
             await asyncio.wait([self._telling])
             self._telling = None
-        await self.tell()
-        self._tap.close()
+        try:
+            await self.tell()
+        finally:
+            self._tap.close()
 
     async def _tell_on(self) -> None:
         while True:
@@ -65,21 +67,29 @@ class LogShipping:
             try:
                 await self.tell()
             except Exception:
-                logger.exception("log was not told")  # and will be, with the next second's
+                logger.exception("log was not told")  # the next second's says how much is missing
 
     async def tell(self) -> None:
         """What has come since the last time, at most `LINES_A_ROUND` lines."""
         records, dropped = self._tap.take(LINES_A_ROUND)
         self._untold += dropped
-        with use_call(CallContext(request_id=new_request_id())):
-            for lines in _parcels([self._as_line(record) for record in records]):
-                batch = LogBatch(instance=self._events.source, lines=lines, dropped=self._untold)
-                try:
-                    await self._events.broadcast(LOGS, batch)
-                except PayloadTooLarge:  # a line with very many fields
-                    self._untold += len(lines)
-                else:
-                    self._untold = 0
+        left = len(records)
+        try:
+            with use_call(CallContext(request_id=new_request_id())):
+                for lines in _parcels([self._as_line(record) for record in records]):
+                    await self._tell_parcel(lines)
+                    left -= len(lines)
+        finally:
+            self._untold += left
+
+    async def _tell_parcel(self, lines: tuple[LogLine, ...]) -> None:
+        batch = LogBatch(instance=self._events.source, lines=lines, dropped=self._untold)
+        try:
+            await self._events.broadcast(LOGS, batch)
+        except PayloadTooLarge:  # a line with very many fields
+            self._untold += len(lines)
+        else:
+            self._untold = 0
 
     def _as_line(self, record: LogRecord) -> LogLine:
         return LogLine(

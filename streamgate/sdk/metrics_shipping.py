@@ -9,6 +9,7 @@ from typing import Literal
 
 from loguru import logger
 
+from streamgate.bus.base import Bus
 from streamgate.context import CallContext, new_request_id, use_call
 from streamgate.contracts.metrics import METRICS, MetricsSnapshot, Sample
 from streamgate.events import Events
@@ -26,7 +27,7 @@ def process_units(ctx: PluginContext) -> list[MetricsShipping]:
     if every_s == 0:
         return []
     service = "+".join(ctx.selected) if ctx.mode == "only" else "all"
-    return [MetricsShipping(ctx.events, service=service, every_s=every_s)]
+    return [MetricsShipping(ctx.bus, ctx.events, service=service, every_s=every_s)]
 
 
 class MetricsShipping:
@@ -35,7 +36,8 @@ class MetricsShipping:
     name = "telemetry.metrics-shipping"
     needs = ("bus", "events")
 
-    def __init__(self, events: Events, *, service: str, every_s: float, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, bus: Bus, events: Events, *, service: str, every_s: float, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._bus = bus
         self._events = events
         self._service = service
         self._every_s = every_s
@@ -61,6 +63,9 @@ class MetricsShipping:
             await self._clock.sleep(self._every_s)
 
     async def tell(self) -> None:
+        from streamgate.telemetry.exposition import look_at_bus
+
+        await look_at_bus(self._bus)
         samples = await asyncio.to_thread(read_samples)
         at_ms = self._clock.now_ms()
         with use_call(CallContext(request_id=new_request_id())):

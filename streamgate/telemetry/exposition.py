@@ -70,17 +70,17 @@ class Exposition:
         )
 
     async def _answer(self, accept: str) -> Response:
-        await asyncio.gather(self._look_at_bus(), self._look_at_dead_letters())
+        await look_at_bus(self._bus)
         body, media_type = await asyncio.to_thread(_render, accept)
         return Response(body, headers={"content-type": media_type, "cache-control": "no-store"})
 
-    async def _look_at_bus(self) -> None:
-        BUS.set(float(await _in_time(self._bus.ping) is not _NO_ANSWER))
 
-    async def _look_at_dead_letters(self) -> None:
-        found = await _in_time(self._bus.dead_letters)
-        if isinstance(found, Mapping):
-            DEAD_LETTERS.values = {(group,): float(count) for group, count in found.items()}
+async def look_at_bus(bus: Bus) -> None:
+    """Measures what only the bus knows. Whoever tells the measures asks for it before."""
+    answer, found = await asyncio.gather(_in_time(bus.ping), _in_time(bus.dead_letters))
+    BUS.set(float(answer is not _NO_ANSWER))
+    if isinstance(found, Mapping):
+        DEAD_LETTERS.values = {(group,): float(count) for group, count in found.items()}
 
 
 _NO_ANSWER = object()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -159,6 +159,24 @@ async def test_entries_wait_for_a_bus_that_is_away_and_keep_their_order() -> Non
         await trail.has(100)
     assert sorted(entry.request_id for entry in trail.entries) == sorted(f"request-{n}" for n in range(100))
     assert trail.entries[0].request_id == "request-0"
+
+
+async def test_an_entry_that_cannot_be_told_does_not_hold_up_the_others() -> None:
+    trail, bus = Trail(), MemoryBus()
+    unit = RequestAudit(Events(bus, source="toy"))
+    async with asked(trail, unit, bus):
+        unit.on_request(attrs.evolve(finished(0), code="\ud800"))  # no UTF-8
+        await eventually(told_all(unit), what="it to be tried")
+        unit.on_request(finished(1))
+        await trail.has(1)
+    assert [entry.request_id for entry in trail.entries] == ["request-1"]
+
+
+def told_all(unit: RequestAudit) -> Callable[[], Awaitable[bool | None]]:
+    async def look() -> bool | None:
+        return not unit._waiting or None
+
+    return look
 
 
 async def test_what_finds_no_room_is_counted_and_what_waits_is_told_at_the_stop() -> None:

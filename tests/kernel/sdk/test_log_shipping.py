@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import attrs
+import pytest
 
 from streamgate.bus.base import MAX_PAYLOAD_BYTES
 from streamgate.bus.memory import MemoryBus
@@ -70,6 +71,19 @@ async def test_what_waits_is_told_at_the_stop_with_what_was_dropped() -> None:
         for number in range(20):
             tap.offer(record(number))
     assert [(len(batch.lines), batch.dropped) for batch in keeper.batches] == [(8, 12)]
+
+
+async def test_what_a_fault_kept_from_being_told_is_told_of() -> None:
+    tap, keeper = LogTap("INFO", 100), Keeper()
+    async with shipping(tap, keeper, FakeClock()) as unit:
+        tap.offer(record(1, "\ud800"))  # no UTF-8
+        tap.offer(record(2))
+        with pytest.raises(TypeError):
+            await unit.tell()
+        tap.offer(record(3))
+        await unit.tell()
+        await heard(keeper, 1)
+    assert [([line.at_ms for line in batch.lines], batch.dropped) for batch in keeper.batches] == [([3], 2)]
 
 
 async def test_no_batch_is_more_than_a_message_can_carry() -> None:

@@ -42,10 +42,16 @@ async def test_a_process_tells_its_numbers_again_and_again() -> None:
     async def second() -> MetricsSnapshot | None:
         return told[1] if len(told) > 1 else None
 
-    bus = MemoryBus()
+    class WithDeadLetters(MemoryBus):
+        async def dead_letters(self) -> dict[str, int]:
+            return {"metadata": 2}
+
+    bus = WithDeadLetters()
     listening = EventsUnit(bus, [on_everyone(METRICS, hear, resync=nothing)], needs=("bus",))
-    shipping = MetricsShipping(Events(bus, source="cache@test"), service="cache", every_s=0.01)
+    shipping = MetricsShipping(bus, Events(bus, source="cache@test"), service="cache", every_s=0.01)
     async with running(bus_unit(bus), listening, shipping):
         snapshot = await eventually(second, what="two snapshots")
     assert (snapshot.instance, snapshot.service) == ("cache@test", "cache")
     assert "streamgate_test_apples_total" in {sample.name for sample in snapshot.samples}
+    dead = [sample for sample in snapshot.samples if sample.name == "streamgate_events_dead_letters"]
+    assert [(sample.labels, sample.value) for sample in dead] == [({"group": "metadata"}, 2.0)], "nobody has scraped"
