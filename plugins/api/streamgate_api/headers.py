@@ -102,6 +102,8 @@ def to_service(sent: RawHeaders, origin: Origin) -> CIMultiDict[str]:
     sent = list(sent)
     said = {name: value for name, value in sent if name in _HOW_IT_WAS_ASKED}
     named = _named_by_connection(sent)
+    if any(name == b"transfer-encoding" for name, _ in sent):
+        named |= {b"content-length"}  # which is not the length then (RFC 9112 section 6.3)
     for name, value in sent:
         is_ours_to_say = name in _HOP_BY_HOP or name in _MADE_BY_US or name in named
         if not is_ours_to_say and b"_" not in name and not name.startswith(_IDENTITY):

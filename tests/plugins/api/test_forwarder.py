@@ -272,6 +272,20 @@ async def test_a_path_cannot_name_another_machine(gateway: Any) -> None:
             assert answer.startswith(b"HTTP/1.1 404 "), path
 
 
+@pytest.mark.parametrize("declared", [2, 20])
+async def test_of_two_lengths_the_chunks_count(gateway: Any, declared: int) -> None:
+    """RFC 9112 section 6.3: handed on, the other one would begin the next request inside this one, or it inside the
+    next."""
+    await gateway.serve("upload", ECHO)
+    reader, writer = await asyncio.open_connection(gateway.http.base_url.host, gateway.http.base_url.port)
+    head = f"POST {UPLOAD}/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {declared}\r\n"
+    writer.write(f"{head}transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".encode())
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    assert b'"size":5' in answer
+    assert b'"content-length"' not in answer
+
+
 async def test_a_known_path_with_nobody_there_is_503(gateway: Any) -> None:
     answer = await gateway.http.post(UPLOAD + "/init", json={})
     assert (answer.status_code, answer.json()["code"]) == (503, "service.unavailable")

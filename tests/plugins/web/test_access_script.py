@@ -66,7 +66,7 @@ async def test_a_renewal_that_is_refused_after_signing_out_does_not_end_the_next
 
 
 async def test_a_renewal_serves_all_who_ask(tmp_path: Path) -> None:
-    """Chunks that are sent side by side find the token run out at once: sent twice, the cookie would end the sign-in."""
+    """Chunks sent side by side find the token run out at once: the cookie sent twice would end the sign-in."""
     scene = """
         const renewing = [renewAccess("old"), renewAccess("old"), renewAccess("old")];
         await settled();
