@@ -1,6 +1,6 @@
 """The catalogue with 100,000 contents on both databases, called in one process. Milliseconds a call, one at a time:
 searches beside what a plain LIKE needs for the same page (a few of the same queries, by turns), writes until a search
-finds them, and reads from the cache beside reading the row."""
+finds them beside an INSERT and a LIKE, and reads from the cache beside reading the row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import attrs
 from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
@@ -22,7 +24,7 @@ from streamgate.testing.house import house
 from streamgate.testing.servers import PostgresServer
 from streamgate_metadata.repository import listed_for
 from streamgate_metadata.search.contents import document_of
-from streamgate_metadata.search.index import VERSION
+from streamgate_metadata.search.index import VERSION, Document
 from streamgate_metadata.search.postgres import vector_of
 from streamgate_metadata.search.sqlite import FTS, columns_of
 from streamgate_metadata.search.typos import worth_knowing
@@ -39,6 +41,8 @@ LIKES = 40
 LIKE = "LIKE, newest first"
 ADDED = 50
 READS = 500
+BARE = 20
+WARM_UP = 30
 START_MS = 1_700_000_000_000
 CREATOR = Actor(kind="user", user_id="u_bench", roles=("creator",))
 
@@ -102,11 +106,30 @@ class Corpus:
         return ContentSearch(actor=ANONYMOUS, q=q, limit=20, category="category 7" if n % 6 == 4 else "")
 
 
-def _fill(session: Session, rows: list[ContentRow], first: int, known: set[str]) -> None:
-    names = [column.name for column in ContentRow.__table__.columns]
-    session.execute(insert(ContentRow), [{name: getattr(row, name) for name in names} for row in rows])
-    documents = [document_of(row) for row in rows]
-    numbered = list(enumerate(documents, first))
+def _values(row: ContentRow) -> dict[str, Any]:
+    return {column.name: getattr(row, column.name) for column in ContentRow.__table__.columns}
+
+
+@attrs.frozen
+class _Prepared:
+    """Made once for both databases."""
+
+    rows: list[ContentRow]
+    documents: list[Document]
+    queries: list[ContentSearch]
+
+    @classmethod
+    def make(cls) -> _Prepared:
+        corpus = Corpus()
+        rows = list(corpus.rows())
+        return cls(rows, [document_of(row) for row in rows], [corpus.query(n) for n in range(WARM_UP + QUERIES)])
+
+
+def _fill(session: Session, prepared: _Prepared, first: int, known: set[str]) -> None:
+    """AT_ONCE of them, from number `first` on."""
+    documents = prepared.documents[first : first + AT_ONCE]
+    session.execute(insert(ContentRow), list(map(_values, prepared.rows[first : first + AT_ONCE])))
+    numbered = list(enumerate(documents, first + 1))
     session.execute(
         insert(DocumentRow),
         [{"doc_id": n, "content_id": each.content_id, "version": VERSION} for n, each in numbered],
@@ -129,13 +152,12 @@ def _fill(session: Session, rows: list[ContentRow], first: int, known: set[str])
         )
 
 
-async def _filled(db: Database, corpus: Corpus, *, is_postgres: bool) -> None:
+async def _filled(db: Database, prepared: _Prepared, *, is_postgres: bool) -> None:
     if is_postgres:
         await db.write(lambda session: session.execute(text("DROP INDEX fts_metadata_documents")))
-    rows, known = list(corpus.rows()), set[str]()
-    for n in range(0, CONTENTS, AT_ONCE):
-        some = rows[n : n + AT_ONCE]
-        await db.write(lambda session, some=some, n=n: _fill(session, some, n + 1, known))  # type: ignore[misc]
+    known: set[str] = set()
+    for first in range(0, CONTENTS, AT_ONCE):
+        await db.write(lambda session, first=first: _fill(session, prepared, first, known))  # type: ignore[misc]
     if is_postgres:
         last = f"SELECT setval(pg_get_serial_sequence('metadata_documents', 'doc_id'), {CONTENTS})"
         words = f"SELECT setval(pg_get_serial_sequence('metadata_words', 'word_id'), {len(known) + 1})"
@@ -169,21 +191,30 @@ async def _added(metadata: Metadata, n: int) -> tuple[float, float]:
     return made_s * 1000, (time.perf_counter() - began) * 1000
 
 
-async def _on(folder: Path, name: str, url: str) -> list[Row]:
+async def _added_bare(db: Database, row: ContentRow, n: int) -> None:
+    """Without an index of words: an INSERT, and a LIKE that finds it."""
+    word = f"unindexed{n}"
+    values = {**_values(row), "content_id": f"c_{word}", "search_text": f"{word} film"}
+    await db.write(lambda session: session.execute(insert(ContentRow), [values]))
+    await _like(db, ContentSearch(actor=ANONYMOUS, q=word))
+
+
+async def _on(folder: Path, prepared: _Prepared, name: str, url: str) -> list[Row]:
     settings = KernelSettings(profile="test", data_dir=folder, database=DatabaseSettings(url=Secret(url)))
-    corpus = Corpus()
     async with house(folder, ["metadata"], settings=settings) as home:
         metadata, db = home.services.get(METADATA), home.plugins["metadata"].db
-        await _filled(db, corpus, is_postgres=bool(url))
-        for n in range(30):
-            await metadata.search(corpus.query(n))
+        await _filled(db, prepared, is_postgres=bool(url))
+        for query in prepared.queries[:WARM_UP]:
+            await metadata.search(query)
         searches: list[float] = []
         likes: list[float] = []
-        for n in range(QUERIES):
-            query = corpus.query(n)
+        for n, query in enumerate(prepared.queries[WARM_UP:]):
             searches += await timed(lambda query=query: metadata.search(query), 1)  # type: ignore[misc]
             if n < LIKES:
                 likes += await timed(lambda query=query: _like(db, query), 1)  # type: ignore[misc]
+        bare: list[float] = []
+        for n in range(BARE):
+            bare += await timed(lambda n=n: _added_bare(db, prepared.rows[0], n), 1)  # type: ignore[misc]
         added = [await _added(metadata, n) for n in range(ADDED)]
         numbers = itertools.count()
 
@@ -205,8 +236,17 @@ async def _on(folder: Path, name: str, url: str) -> list[Row]:
             limit=100,
             limit_of="p99",
         ),
-        Figure(name=f"made until found, {name}", unit="ms", ours=tuple(made for made, _ in added), limit=50),
-        Figure(name=f"published until found, {name}", unit="ms", ours=tuple(shown for _, shown in added), limit=50),
+        *(
+            Figure(
+                name=f"{what} until found, {name}",
+                unit="ms",
+                ours=tuple(each),
+                peer=tuple(bare),
+                peer_name="INSERT and LIKE",
+                limit=50,
+            )
+            for what, each in zip(("made", "published"), zip(*added, strict=True), strict=True)
+        ),
         Figure(
             name=f"metadata get, cached, {name}",
             unit="ms",
@@ -219,7 +259,8 @@ async def _on(folder: Path, name: str, url: str) -> list[Row]:
 
 
 def measure(folder: Path) -> list[Row]:
-    rows = asyncio.run(_on(folder / "sqlite", "SQLite", ""))
+    prepared = _Prepared.make()
+    rows = asyncio.run(_on(folder / "sqlite", prepared, "SQLite", ""))
     with PostgresServer() as server:
-        rows += asyncio.run(_on(folder / "postgres", "PostgreSQL", server.create_database()))
+        rows += asyncio.run(_on(folder / "postgres", prepared, "PostgreSQL", server.create_database()))
     return rows
