@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -34,35 +35,68 @@ class ApiProblem(Exception):
         return str(self.body.get("code", ""))
 
 
+def _is_being_answered(answer: httpx.Response) -> bool:
+    return answer.status_code == 409 and '"request.idempotency_in_progress"' in answer.text
+
+
 def size_of(path: Path) -> int:
     return path.stat().st_size
 
 
 @attrs.define
 class Api:
-    """One person's view of the server: anonymous until `sign_in`."""
+    """One person's view of the server: anonymous until `sign_in`. `patience_s`: how long it goes on asking a server
+    that is away; a call may have more."""
 
     http: httpx.AsyncClient
     token: str = ""
+    patience_s: float = 0.0
+    longest_wait_s: float = 0.0  # until an answer came, of all calls
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, url: str) -> AsyncIterator[Api]:
-        async with httpx.AsyncClient(base_url=url, timeout=30.0, trust_env=False) as http:
-            yield cls(http)
+    async def connect(cls, url: str, *, patience_s: float = 0.0, keeps_connections: bool = True) -> AsyncIterator[Api]:
+        limits = httpx.Limits(max_keepalive_connections=None if keeps_connections else 0)
+        async with httpx.AsyncClient(base_url=url, timeout=30.0, trust_env=False, limits=limits) as http:
+            yield cls(http, patience_s=patience_s)
 
-    async def call(self, method: str, path: str, *, patience_s: float = 0.0, **kwargs: Any) -> Any:
-        """The JSON answer. With `patience_s`, a 502, 503 or 504 is asked again until then."""
-        ends_at = time.monotonic() + patience_s
+    async def call(
+        self, method: str, path: str, *, patience_s: float = 0.0, creates: bool = False, **kwargs: Any
+    ) -> Any:
+        """The JSON answer. With patience, a 502, 503, 504 or broken connection is asked again.
 
-        async def ask() -> httpx.Response | None:
-            answer = await self.send(method, path, **kwargs)
-            return None if answer.status_code in RETRIED and time.monotonic() < ends_at else answer
-
-        response = await eventually(ask, timeout_s=patience_s + 60, every_s=0.2, what=path)
+        Args:
+            creates: twice would be two of them, so the request carries an Idempotency-Key.
+        """
+        if creates:
+            kwargs["headers"] = {**kwargs.get("headers", {}), "Idempotency-Key": str(uuid.uuid4())}
+        response = await self._patiently(lambda: self.send(method, path, **kwargs), patience_s)
         if response.status_code >= 400:
             raise ApiProblem(response)
         return response.json() if response.content else None
+
+    async def get(self, url: str) -> httpx.Response:
+        """As a player asks: without credentials, with this person's patience."""
+        return await self._patiently(lambda: self.http.get(url), 0.0)
+
+    async def _patiently(self, send: Callable[[], Awaitable[httpx.Response]], patience_s: float) -> httpx.Response:
+        began = time.monotonic()
+        ends_at = began + max(patience_s, self.patience_s)
+
+        async def ask() -> httpx.Response | None:
+            try:
+                answer = await send()
+            except httpx.TransportError:
+                if time.monotonic() >= ends_at:
+                    raise
+                return None
+            if time.monotonic() < ends_at and (answer.status_code in RETRIED or _is_being_answered(answer)):
+                return None
+            return answer
+
+        found = await eventually(ask, timeout_s=max(patience_s, self.patience_s) + 60, every_s=0.2, what="an answer")
+        self.longest_wait_s = max(self.longest_wait_s, time.monotonic() - began)
+        return found
 
     async def send(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         headers = dict(kwargs.pop("headers", {}))
@@ -70,10 +104,18 @@ class Api:
             headers["Authorization"] = f"Bearer {self.token}"
         return await self.http.request(method, path, headers=headers, **kwargs)
 
-    async def sign_in(self, wallet: Wallet, *, chain: str = "eip155:31337") -> dict[str, Any]:
+    async def sign_in(
+        self,
+        wallet: Wallet,
+        *,
+        chain: str = "eip155:31337",
+        before_answer: Callable[[], Awaitable[None]] | None = None,
+    ) -> dict[str, Any]:
         asked = {"address": wallet.address, "chain": chain, "scheme": "siwe"}
         challenge = await self.call("POST", "/api/v1/auth/challenge", json=asked, patience_s=5)
         answer = {"challenge_id": challenge["challenge_id"], "signature": wallet.sign(challenge["message"])}
+        if before_answer is not None:
+            await before_answer()
         verified: dict[str, Any] = await self.call("POST", "/api/v1/auth/verify-signature", json=answer)
         self.token = verified["access_token"]
         return verified
@@ -84,7 +126,7 @@ class Api:
         body: dict[str, Any] = {"filename": path.name, "size_bytes": size_of(path)}
         if content_id is not None:
             body["content_id"] = content_id
-        begun: dict[str, Any] = await self.call("POST", "/api/v1/upload/init", json=body, patience_s=5)
+        begun: dict[str, Any] = await self.call("POST", "/api/v1/upload/init", json=body, creates=True, patience_s=5)
         return begun
 
     async def send_chunk(self, begun: dict[str, Any], path: Path, index: int) -> None:
@@ -109,6 +151,15 @@ class Api:
             await self.send_chunk(begun, path, index)
         done: dict[str, Any] = await self.call("POST", "/api/v1/upload/complete", json=asked, patience_s=10)
         return done
+
+    async def is_verified(self, upload_id: str) -> dict[str, Any]:
+        """The upload's state once its SHA-256 is computed."""
+
+        async def look() -> dict[str, Any] | None:
+            state: dict[str, Any] = await self.call("GET", "/api/v1/upload/status", params={"upload_id": upload_id})
+            return state if state["sha256"] else None
+
+        return await eventually(look, timeout_s=60, every_s=0.1, what=f"the SHA-256 of {upload_id}")
 
     # --- waiting ------------------------------------------------------------------------------
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from streamgate.testing.clips import one_minute_clip
 from streamgate.testing.stacks import all_in_one, split
-from tests.e2e.story import Step, StepFailed, Story
+from tests.e2e.story import Roles, Step, StepFailed, Story
 
 LEASE_S = 3.0
+CHUNK_SIZE_BYTES = 2 * 1024 * 1024
 
 
 def main() -> int:
@@ -22,14 +23,23 @@ def main() -> int:
     mode = parser.parse_args().mode
     with tempfile.TemporaryDirectory(prefix="streamgate-demo-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # the database server runs as a user of its own below it
         began = time.monotonic()
         clip = one_minute_clip(folder / "big-buck-bunny-60s.mp4")
         print(f"clip made in {time.monotonic() - began:.1f} s: {clip.stat().st_size / 1e6:.1f} MB", flush=True)
         start = all_in_one if mode == "all" else split
-        with start(folder, environment={"STREAMGATE_STREAMING__LEASE_S": str(LEASE_S)}) as stack:
+        roles = Roles()
+        environment = {
+            **roles.environment(),
+            "STREAMGATE_STREAMING__LEASE_S": str(LEASE_S),
+            "STREAMGATE_UPLOAD__CHUNK_SIZE_BYTES": str(CHUNK_SIZE_BYTES),
+        }
+        with start(folder, environment=environment) as stack:
             print(f"{len(stack.processes)} process(es) ready in {stack.ready_s:.1f} s at {stack.url}", flush=True)
-            story = Story(stack, clip, LEASE_S, tell=_print_step, kill_transcoder=mode == "split")
+            if stack.servers:
+                print(
+                    f"over {', '.join(stack.servers)}; each kind is killed with -9 and started again", flush=True
+                )
+            story = Story(stack, clip, LEASE_S, roles, tell=_print_step)
             fault = ""
             try:
                 asyncio.run(story.run())

@@ -5,12 +5,21 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Awaitable, Callable
 from fractions import Fraction
+from typing import Protocol
 from urllib.parse import urljoin
 
 import attrs
 import av
 import httpx
+
+
+class Getter(Protocol):
+    """An `httpx.AsyncClient`, or one with patience (`client.Api`)."""
+
+    async def get(self, url: str) -> httpx.Response: ...
+
 
 MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 
@@ -38,15 +47,15 @@ class Decoded:
     size_bytes: int
 
 
-async def read_hls(http: httpx.AsyncClient, url: str) -> list[Track]:
-    master = await _text(http, url)
+async def read_hls(web: Getter, url: str) -> list[Track]:
+    master = await _text(web, url)
     uris = [line for line in master.splitlines() if line and not line.startswith("#")]
     uris += re.findall(r'#EXT-X-MEDIA:[^\n]*URI="([^"]+)"', master)
-    return [await _read_media_playlist(http, urljoin(url, uri)) for uri in dict.fromkeys(uris)]
+    return [await _read_media_playlist(web, urljoin(url, uri)) for uri in dict.fromkeys(uris)]
 
 
-async def _read_media_playlist(http: httpx.AsyncClient, url: str) -> Track:
-    playlist = await _text(http, url)
+async def _read_media_playlist(web: Getter, url: str) -> Track:
+    playlist = await _text(web, url)
     if "#EXT-X-ENDLIST" not in playlist:
         raise AssertionError(f"{url} is not complete")
     init = re.search(r'#EXT-X-MAP:URI="([^"]+)"', playlist)
@@ -56,8 +65,8 @@ async def _read_media_playlist(http: httpx.AsyncClient, url: str) -> Track:
     return Track(name=url.rsplit("/", 2)[-2], init=urljoin(url, init[1]), segments=segments)
 
 
-async def read_dash(http: httpx.AsyncClient, url: str) -> list[Track]:
-    root = ET.fromstring(await _text(http, url))
+async def read_dash(web: Getter, url: str) -> list[Track]:
+    root = ET.fromstring(await _text(web, url))
     tracks = []
     for adaptation in root.iter(f"{MPD}AdaptationSet"):
         for representation in adaptation.findall(f"{MPD}Representation"):
@@ -84,10 +93,13 @@ async def read_dash(http: httpx.AsyncClient, url: str) -> list[Track]:
     return tracks
 
 
-async def fetch(http: httpx.AsyncClient, track: Track) -> bytes:
-    parts = [await _bytes(http, track.init)]
-    for url in track.segments:
-        parts.append(await _bytes(http, url))
+async def fetch(web: Getter, track: Track, *, before_segment: Callable[[int], Awaitable[None]] | None = None) -> bytes:
+    """The whole track. `before_segment` hears the number of each, 0 for the first."""
+    parts = [await _bytes(web, track.init)]
+    for number, url in enumerate(track.segments):
+        if before_segment is not None:
+            await before_segment(number)
+        parts.append(await _bytes(web, url))
     return b"".join(parts)
 
 
@@ -122,12 +134,12 @@ def count_frames(path: str) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-async def _text(http: httpx.AsyncClient, url: str) -> str:
-    return (await _bytes(http, url)).decode()
+async def _text(web: Getter, url: str) -> str:
+    return (await _bytes(web, url)).decode()
 
 
-async def _bytes(http: httpx.AsyncClient, url: str) -> bytes:
-    response = await http.get(url)
+async def _bytes(web: Getter, url: str) -> bytes:
+    response = await web.get(url)
     if response.status_code != 200:
         raise AssertionError(f"{url} → {response.status_code} {response.text[:300]}")
     return response.content

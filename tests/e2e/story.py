@@ -2,6 +2,9 @@
 
 creator signs in → uploads, interrupted once → transcode → gate → stranger refused → holder watches by HLS and
 DASH, every frame counted → the token is transferred → nothing is served any more → the new holder watches.
+
+Split, one of every kind is killed with -9 at a moment that matters and comes back as a supervisor would bring it
+back: people wait and ask again where a client may, and nothing that was acknowledged is lost.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -19,12 +23,17 @@ import httpx
 
 from streamgate.testing.stacks import Stack
 from streamgate.testing.wait import eventually
+from tests.e2e.aftermath import assert_audited, assert_no_dead_letters, assert_source_is_whole, dead_letters
 from tests.e2e.client import Api, ApiProblem
+from tests.e2e.crashes import Crashes
 from tests.e2e.playback import Decoded, Track, count_frames, decode, fetch, read_dash, read_hls
 from tests.e2e.wallet import Wallet
 
 SERVED = 200
 REFUSED = (403, 410)
+PATIENCE_S = 60.0
+"""How long people ask again while a part of a split is away. It is back within seconds, later on a busy machine."""
+WAIT_S = 240.0
 
 
 class StepFailed(Exception):
@@ -38,17 +47,40 @@ class Step:
     detail: str
 
 
-@attrs.define
+@attrs.frozen(kw_only=True)
+class Roles:
+    """Who needs more than a wallet. The server is told their addresses when it starts."""
+
+    creator: Wallet = attrs.field(factory=lambda: Wallet.new("creator"))
+    admin: Wallet = attrs.field(factory=lambda: Wallet.new("admin"))
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "STREAMGATE_AUTH__OPEN_CREATORS": "false",
+            "STREAMGATE_AUTH__CREATORS": self.creator.address,
+            "STREAMGATE_AUTH__ADMINS": self.admin.address,
+        }
+
+
+@attrs.define(slots=False)
 class Story:
-    """Runs the steps and remembers them. `tell` hears each as it ends."""
+    """Runs the steps and remembers them. `tell` hears each as it ends.
+
+    `keeps_connections`: no, where each request shall be a new draw of a balancer.
+    """
 
     stack: Stack
     clip: Path
     lease_s: float
+    roles: Roles
     tell: Callable[[Step], None] = lambda step: None
-    kill_transcoder: bool = False
+    keeps_connections: bool = True
     steps: list[Step] = attrs.field(factory=list)
     watched: list[Decoded] = attrs.field(factory=list)
+
+    @cached_property
+    def crashes(self) -> Crashes:
+        return Crashes(self.stack)
 
     @asynccontextmanager
     async def _step(self, name: str) -> AsyncIterator[list[str]]:
@@ -58,7 +90,7 @@ class Story:
             yield details
         except (ApiProblem, AssertionError, TimeoutError, httpx.HTTPError, RuntimeError) as fault:
             raise StepFailed(f"{name}: {type(fault).__name__}: {fault}") from fault
-        step = Step(name, time.monotonic() - began, "; ".join(details))
+        step = Step(name, time.monotonic() - began, "; ".join(filter(None, details)))
         self.steps.append(step)
         self.tell(step)
 
@@ -68,62 +100,86 @@ class Story:
         Raises:
             StepFailed: at the first one that does not hold.
         """
-        async with AsyncExitStack() as open_clients:
+        async with AsyncExitStack() as cleanup:
+            await cleanup.enter_async_context(self.crashes.in_the_end_all_return())
 
-            async def person(name: str) -> tuple[Wallet, Api]:
-                return Wallet.new(name), await open_clients.enter_async_context(Api.connect(self.stack.url))
+            async def person() -> Api:
+                patience_s = PATIENCE_S if self.crashes.are_meant else 0.0
+                api = Api.connect(self.stack.url, patience_s=patience_s, keeps_connections=self.keeps_connections)
+                return await cleanup.enter_async_context(api)
 
-            creator, creator_api = await person("creator")
-            stranger, stranger_api = await person("stranger")
-            holder, holder_api = await person("holder")
-            buyer, buyer_api = await person("buyer")
+            creator_api, admin_api = await person(), await person()
+            stranger, stranger_api = Wallet.new("stranger"), await person()
+            holder, holder_api = Wallet.new("holder"), await person()
+            buyer, buyer_api = Wallet.new("buyer"), await person()
 
-            async with self._step("creator signs in with a wallet") as said:
-                await creator_api.sign_in(creator)
-                said.append(creator.address)
-            content_id = await self._upload(creator_api)
+            await admin_api.sign_in(self.roles.admin)
+            dead_before = await dead_letters(admin_api)
+            await self._sign_in(creator_api)
+            begun = await self._upload(creator_api)
+            content_id = str(begun["content_id"])
             await self._transcode(creator_api, content_id)
             chain = await self._gate(creator_api, content_id, holder)
             await self._refuse_stranger(stranger, stranger_api, content_id)
             session = await self._watch(holder, holder_api, content_id)
             await self._transfer(chain, holder, buyer, holder_api, session)
             await self._watch_lowest(buyer, buyer_api, content_id)
+            async with self._step("nothing acknowledged is lost") as said:
+                await admin_api.sign_in(self.roles.admin)
+                said.append(await assert_source_is_whole(self.stack, creator_api, begun["upload_id"], self.clip))
+                addresses = {"creator": self.roles.creator.address, "stranger": stranger.address}
+                said.append(await assert_audited(admin_api, content_id=content_id, **addresses))
+                said.append(await assert_no_dead_letters(admin_api, dead_before))
+                if self.crashes.are_meant:
+                    people = (creator_api, stranger_api, holder_api, buyer_api, admin_api)
+                    said.append(f"longest wait {max(api.longest_wait_s for api in people):.1f} s")
             await self._bad_file(creator_api)
 
     # --- the steps ----------------------------------------------------------------------------
 
-    async def _upload(self, api: Api) -> str:
+    async def _sign_in(self, api: Api) -> None:
+        async with self._step("creator signs in with a wallet") as said:
+            said.append(self.roles.creator.address)
+
+            async def crash() -> None:
+                said.append(await self.crashes.kill("auth", when="between challenge and answer"))
+
+            await api.sign_in(self.roles.creator, before_answer=crash)
+
+    async def _upload(self, api: Api) -> dict[str, Any]:
         async with self._step("upload in chunks, interrupted, resumed") as said:
             begun = await api.begin_upload(self.clip)
             chunks = begun["chunks"]
             half = max(1, chunks // 2)
             # Out of order, then a stop in the middle: the client forgets everything but the upload's id.
             await asyncio.gather(*(api.send_chunk(begun, self.clip, index) for index in reversed(range(half))))
+            said.append(await self.crashes.kill("upload", "s3", when="between chunks"))
             done = await api.resume_upload(begun, self.clip)
+            said.append(await self.crashes.kill("upload", "metadata", when="when it was acknowledged"))
             assert done["size_bytes"] == self.clip.stat().st_size, done
             said.append(f"{done['size_bytes'] / 1e6:.1f} MB in {chunks} chunks, {half} before the break")
-        return str(begun["content_id"])
+        return begun
 
     async def _transcode(self, api: Api, content_id: str) -> None:
         async with self._step("transcode to 720, 480, 360 and audio") as said:
-            seen: list[float] = []
-            if self.kill_transcoder:
-                said.append(await self._kill_one_transcoder(api, content_id))
+            seen: list[tuple[int, float]] = []
+            if self.crashes.are_meant:
+                said.append(await self._crash_while_encoding(api, content_id))
 
             async def watch_progress() -> None:
                 tasks = await self._task_of(api, content_id)
                 if tasks:
-                    seen.append(tasks["progress"])
+                    seen.append((tasks["attempts"], tasks["progress"]))
 
             async def is_over() -> dict[str, Any] | None:
                 content: dict[str, Any] = await api.call("GET", f"/api/v1/content/{content_id}", patience_s=20)
                 await watch_progress()
                 return content if content["state"] in ("ready", "failed") else None
 
-            content = await eventually(is_over, timeout_s=240, every_s=0.25, what="the transcode")
+            content = await eventually(is_over, timeout_s=WAIT_S, every_s=0.25, what="the transcode")
             assert content["state"] == "ready", content
             assert content["playable"] is True, content
-            if not self.kill_transcoder:  # what a killed transcoder had not handed in is really lost
+            if not self.crashes.are_meant:  # what an attempt had not handed in when it was killed is really lost
                 assert seen == sorted(seen), f"progress went backwards: {seen}"
             info = await api.call("GET", "/api/v1/stream/info", params={"content_id": content_id})
             names = [rendition["id"] for rendition in info["renditions"]]
@@ -137,22 +193,26 @@ class Story:
         found: dict[str, Any] | None = status.json() if status.status_code == SERVED else None
         return found
 
-    async def _kill_one_transcoder(self, api: Api, content_id: str) -> str:
-        """Waits until encoding has begun, then kills a transcoder that works; the other one takes over."""
+    async def _crash_while_encoding(self, api: Api, content_id: str) -> str:
+        """Once encoding has begun: who encodes, who hands out the work, who carries messages, who takes results."""
 
         async def has_begun() -> dict[str, Any] | None:
             task = await self._task_of(api, content_id)
             return task if task and task["renditions"] and 0 < task["progress"] < 1 else None
 
-        task = await eventually(has_begun, timeout_s=60, every_s=0.1, what="encoding to begin")
-        self.stack.processes["transcoder"].kill()
-        return f"a transcoder was killed with -9 at {task['progress']:.0%}"
+        task = await eventually(has_begun, timeout_s=WAIT_S, every_s=0.1, what="encoding to begin")
+        said = [await self.crashes.kill("transcoder", "worker", when=f"at {task['progress']:.0%}")]
+        said.append(await self.crashes.kill("nats", "streaming", when="thereafter"))
+        return "; ".join(said)
 
     async def _gate(self, api: Api, content_id: str, holder: Wallet) -> dict[str, Any]:
         async with self._step("token minted, gate set to its contract") as said:
-            chain: dict[str, Any] = await api.call("GET", "/api/v1/devchain/info", patience_s=5)
-            await api.call("POST", "/api/v1/devchain/faucet", json={"address": holder.address})
-            minted = await api.call("POST", "/api/v1/devchain/mint", json={"address": holder.address})
+            said.append(await self.crashes.kill("api", "web", "cache", "redis", when="before it"))
+            where = f"{self.stack.chain_url}/api/v1/devchain"
+            chain: dict[str, Any] = await api.call("GET", f"{where}/info", patience_s=5)
+            address = {"address": holder.address}
+            await api.call("POST", f"{where}/faucet", json=address, creates=True)
+            minted = await api.call("POST", f"{where}/mint", json=address, creates=True)
             chain["token_id"] = int(minted["token_id"])
             rule = {"any": [{"erc721": {"chain": chain["chain"], "contract": chain["contract"]}}]}
             await api.call("PUT", f"/api/v1/content/{content_id}/gate", json=rule)
@@ -162,6 +222,7 @@ class Story:
 
     async def _refuse_stranger(self, stranger: Wallet, api: Api, content_id: str) -> None:
         async with self._step("a stranger is refused, with the reason") as said:
+            said.append(await self.crashes.kill("monitor", when="before it"))
             nobody = await api.send("POST", "/api/v1/stream/session", json={"content_id": content_id})
             assert nobody.status_code == 401, nobody.text
             await api.sign_in(stranger)
@@ -183,10 +244,15 @@ class Story:
         async with self._step("the holder plays every segment by HLS and DASH") as said:
             hls_url = urljoin(self.stack.url, session["hls_url"])
             dash_url = urljoin(self.stack.url, session["dash_url"])
-            hls, dash = await read_hls(api.http, hls_url), await read_dash(api.http, dash_url)
+            hls, dash = await read_hls(api, hls_url), await read_dash(api, dash_url)
             assert {t.name for t in hls} == {t.name for t in dash}, (hls, dash)
             wanted = await asyncio.to_thread(count_frames, str(self.clip))
-            self.watched = [await self._check_track(api, track, wanted) for track in (*hls, *dash)]
+            moments = iter([("streaming", "s3"), ("auth", "postgres")])
+            for track in (*hls, *dash):
+                killed = next(moments, ())
+                self.watched.append(await self._check_track(api, track, wanted, killed=killed))
+                if killed and self.crashes.are_meant:
+                    said.append(self.crashes.told[-1])
             rungs = sorted({d.height_px for d in self.watched if d.kind == "video"}, reverse=True)
             said.append(f"{wanted} frames in each of {rungs}, audio {self._audio_s():.2f} s")
         return session
@@ -196,13 +262,18 @@ class Story:
             await api.sign_in(wallet)
             asked = {"content_id": content_id}
             session = await api.call("POST", "/api/v1/stream/session", json=asked, patience_s=10)
-            tracks = await read_hls(api.http, urljoin(self.stack.url, session["hls_url"]))
+            tracks = await read_hls(api, urljoin(self.stack.url, session["hls_url"]))
             lowest = min(self.watched, key=lambda d: (d.kind != "video", d.height_px))
             decoded = await self._check_track(api, next(t for t in tracks if t.name == lowest.name), lowest.frames)
             said.append(f"{decoded.name}: {decoded.frames} frames")
 
-    async def _check_track(self, api: Api, track: Track, wanted: int) -> Decoded:
-        decoded = await asyncio.to_thread(decode, track.name, await fetch(api.http, track))
+    async def _check_track(self, api: Api, track: Track, wanted: int, *, killed: tuple[str, ...] = ()) -> Decoded:
+        async def crash(number: int) -> None:
+            if number == 1 and killed:
+                await self.crashes.kill(*killed, when=f"while {track.name} was played")
+
+        data = await fetch(api, track, before_segment=crash)
+        decoded = await asyncio.to_thread(decode, track.name, data)
         if decoded.kind == "video":
             assert decoded.frames == wanted, f"{track.name}: {decoded.frames} frames of {wanted}"
         assert decoded.first_pts_s == 0, f"{track.name} begins at {decoded.first_pts_s}"
@@ -216,7 +287,8 @@ class Story:
     ) -> None:
         async with self._step("the token is transferred; nothing is served any more") as said:
             hls_url = urljoin(self.stack.url, session["hls_url"])
-            tracks = await read_hls(api.http, hls_url)
+            await self.crashes.all_returned()
+            tracks = await read_hls(api, hls_url)
             files = [hls_url, urljoin(self.stack.url, session["dash_url"])]
             files += [url for track in tracks for url in (track.init, track.segments[0], track.segments[-1])]
             files += [urljoin(track.init, "playlist.m3u8") for track in tracks]

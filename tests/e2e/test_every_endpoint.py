@@ -12,6 +12,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import aiohttp
@@ -19,9 +20,9 @@ import attrs
 import pytest
 from yarl import URL
 
-from streamgate.testing.stacks import all_in_one, split
+from streamgate.testing.stacks import Stack, all_in_one
 from tests.e2e.cast import ENVIRONMENT, Cast, gather
-from tests.e2e.hostile import Case, Maker, Operation, operations_of
+from tests.e2e.hostile import JSON, Case, Maker, Operation, operations_of
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -58,6 +59,13 @@ UNCHANGING = (
 OF_ADMINS = ("/api/v1/monitor/alerts", "/api/v1/auth/keys")
 
 
+def form_of(name: str, body: bytes) -> bytes:
+    """multipart/form-data with one part, boundary `x`."""
+    disposition = f'Content-Disposition: form-data; name="{name}"' if name else "Content-Disposition: form-data"
+    filename = '; filename="a.bin"' if name in ("file", "chunk") else ""
+    return b"--x\r\n" + f"{disposition}{filename}\r\n\r\n".encode() + body + b"\r\n--x--\r\n"
+
+
 @attrs.frozen
 class Seen:
     status: int
@@ -73,8 +81,11 @@ class Seen:
 @pytest.fixture(scope="module", params=["all", "split"])
 def cast(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
     folder = tmp_path_factory.mktemp("hostile")
-    start = all_in_one if request.param == "all" else split
-    with start(folder, environment=ENVIRONMENT) as stack:
+    with ExitStack() as cleanup:
+        if request.param == "all":
+            stack: Stack = cleanup.enter_context(all_in_one(folder, environment=ENVIRONMENT))
+        else:
+            stack = request.getfixturevalue("shared_split").stack
         yield asyncio.run(gather(stack, folder))
 
 
@@ -287,3 +298,56 @@ async def test_methods_that_are_none(cast: Cast, operations: list[Operation]) ->
     sender = Sender(cast)
     await sender.send_all(heads)
     assert [fault for fault in sender.faults if ": is " not in fault] == []
+
+
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+TUS = {"Tus-Resumable": "1.0.0"}
+BYTES = {**TUS, "Content-Type": "application/offset+octet-stream"}
+RAW_BODIES: tuple[tuple[str, dict[str, str], bytes, int], ...] = (
+    ("POST /api/v1/upload", {"Content-Type": "text/plain"}, b"x", 415),
+    ("POST /api/v1/upload", {"Content-Type": "multipart/form-data"}, b"x", 415),
+    ("POST /api/v1/upload", FORM, b"no form", 400),
+    ("POST /api/v1/upload", FORM, b"", 400),
+    ("POST /api/v1/upload", FORM, form_of("file", b"cut off")[:-9], 400),
+    ("POST /api/v1/upload", FORM, form_of("", b"no name"), 400),
+    ("POST /api/v1/upload", FORM, form_of("file", b""), 422),
+    ("POST /api/v1/upload", FORM, form_of("title", b"only"), 422),
+    ("POST /api/v1/upload", FORM, form_of("no_such_part", b"x"), 422),
+    ("POST /api/v1/upload", FORM, form_of("title", b"\xff\xfe"), 422),
+    ("POST /api/v1/upload", FORM, form_of("gate", b"{"), 422),
+    ("POST /api/v1/upload", FORM, form_of("content_id", b"../../etc/passwd"), 422),
+    ("POST /api/v1/upload/chunk", FORM, b"no form", 400),
+    ("POST /api/v1/upload/chunk", FORM, form_of("other", b"x"), 400),
+    ("POST /api/v1/upload/chunk", FORM, form_of("chunk", b"cut off")[:-9], 400),
+    ("POST /api/v1/upload/chunk", {"Content-Type": "multipart/form-data"}, b"x", 415),
+    ("POST /api/v1/upload/chunk", {"Content-Type": "application/octet-stream"}, b"too short", 422),
+    ("POST /api/v1/upload/chunk", {"Content-Type": "text/plain", "Content-Encoding": "gzip"}, b"x", 415),
+    ("POST /api/v1/upload/chunk", {"Content-Type": "a/b", "Content-Digest": "sha-256=:nope:"}, b"x", 422),
+    ("POST /api/v1/upload/tus", {}, b"", 412),
+    ("POST /api/v1/upload/tus", {"Tus-Resumable": "0.2.2"}, b"", 412),
+    ("POST /api/v1/upload/tus", TUS, b"", 400),
+    ("POST /api/v1/upload/tus", {**TUS, "Upload-Length": "-1"}, b"", 400),
+    ("POST /api/v1/upload/tus", {**TUS, "Upload-Length": "1e3"}, b"", 400),
+    ("POST /api/v1/upload/tus", {**TUS, "Upload-Length": "9" * 400}, b"", 400),
+    ("POST /api/v1/upload/tus", {**TUS, "Upload-Length": "9" * 18}, b"", 413),
+    ("POST /api/v1/upload/tus", {**TUS, "Upload-Length": "5", "Upload-Metadata": "filename !"}, b"", 422),
+    ("PATCH /api/v1/upload/tus/{upload_id}", {**TUS, "Content-Type": "text/plain", "Upload-Offset": "0"}, b"x", 415),
+    ("PATCH /api/v1/upload/tus/{upload_id}", BYTES, b"x", 400),
+    ("PATCH /api/v1/upload/tus/{upload_id}", {**BYTES, "Upload-Offset": "-1"}, b"x", 400),
+    ("PATCH /api/v1/upload/tus/{upload_id}", {**BYTES, "Upload-Offset": "zero"}, b"x", 400),
+    ("PATCH /api/v1/upload/tus/{upload_id}", {**BYTES, "Upload-Offset": "7"}, b"x", 409),
+)
+
+
+async def test_wrong_raw_bodies(cast: Cast, operations: list[Operation]) -> None:
+    """Of the operations that take no JSON, and have no schema to go by."""
+    by_name = {str(each): each for each in operations}
+    cases = []
+    for number, (name, headers, body, status) in enumerate(RAW_BODIES):
+        operation = by_name[name]
+        good = Maker(operation, cast.document, cast.ids).good()
+        wrong = attrs.evolve(good, name=f"raw {number}", headers=headers, body=body, wanted=frozenset({status}))
+        cases.append((operation, wrong, "creator"))
+    raw = {str(each) for each in operations if each.media_types and JSON not in each.media_types}
+    assert raw == {name for name, *_ in RAW_BODIES}
+    await run(cast, cases)

@@ -10,30 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from streamgate.testing.stacks import all_in_one, split
+from streamgate.testing.stacks import all_in_one
 from tests.e2e.client import Api
-from tests.e2e.wallet import Wallet
-
-DISTRIBUTION = Path(__file__).parents[1] / "third_party_plugin"
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the built and installed distribution: on PYTHONPATH its entry point is found."""
-    target = tmp_path_factory.mktemp("site")
-    command = [
-        sys.executable,
-        "-m",
-        "uv",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--offline",
-    ]
-    subprocess.run([*command, "--target", str(target), str(DISTRIBUTION)], check=True, timeout=60)
-    return target
+from tests.e2e.shared import GUESTS, guest_environment
 
 
 def listed(site: Path) -> str:
@@ -49,16 +28,16 @@ def test_it_is_listed_with_its_version(installed: Path) -> None:
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("mode", ["all", "split"])
-async def test_it_adds_a_route_a_requirement_and_a_veto(mode: str, installed: Path, tmp_path: Path) -> None:
-    guest, stranger, banned, creator = (Wallet.new(name) for name in ("guest", "stranger", "banned", "creator"))
-    environment = {
-        "PYTHONPATH": str(installed),
-        "STREAMGATE_GUESTLIST__GUESTS": f"{guest.address},{banned.address}",
-        "STREAMGATE_GUESTLIST__BANNED": banned.address,
-    }
-    start = all_in_one if mode == "all" else split
+async def test_it_adds_a_route_a_requirement_and_a_veto(
+    mode: str, installed: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    guest, stranger, banned, creator = (GUESTS[name] for name in ("guest", "stranger", "banned", "creator"))
     async with AsyncExitStack() as cleanup:
-        stack = cleanup.enter_context(start(tmp_path, environment=environment))
+        stack = (
+            request.getfixturevalue("shared_split").stack
+            if mode == "split"
+            else cleanup.enter_context(all_in_one(tmp_path, environment=guest_environment(installed)))
+        )
         creator_api, guest_api, stranger_api, banned_api = [
             await cleanup.enter_async_context(Api.connect(stack.url)) for _ in range(4)
         ]

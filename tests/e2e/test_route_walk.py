@@ -15,10 +15,10 @@ import attrs
 import httpx
 import pytest
 
-from streamgate.testing.processes import free_port
-from streamgate.testing.stacks import Stack, all_in_one, split
+from streamgate.testing.stacks import Stack, all_in_one
 from tests.e2e.client import Api
 from tests.e2e.gateway import grpc_methods, outcome_of, say_hello_over_grpc, upload_and_look
+from tests.e2e.shared import WALK, walk_environment
 from tests.e2e.wallet import Wallet
 
 KNOWN_POLICIES = ("public", "signed-in", "creator", "owner of ", "admin", "token")
@@ -99,16 +99,12 @@ class People:
 def stack(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Stack, list[Wallet]]]:
-    wallets = [Wallet.new(name) for name in ("viewer", "creator", "other", "admin")]
-    environment = {
-        "STREAMGATE_AUTH__OPEN_CREATORS": "false",
-        "STREAMGATE_AUTH__CREATORS": f"{wallets[1].address},{wallets[2].address}",
-        "STREAMGATE_AUTH__ADMINS": wallets[3].address,
-        "STREAMGATE_API__GRPC_PORT": str(free_port()),
-    }
-    start = all_in_one if request.param == "all" else split
-    with start(tmp_path_factory.mktemp("walk"), environment=environment) as running:
-        yield running, wallets
+    wallets = list(WALK.values())
+    if request.param == "split":
+        yield request.getfixturevalue("shared_split").stack, wallets
+    else:
+        with all_in_one(tmp_path_factory.mktemp("walk"), environment=walk_environment()) as running:
+            yield running, wallets
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The main job from outside, in both shapes."""
+"""The main job from outside, in each shape; split, with kill -9 of one of every kind."""
 
 from __future__ import annotations
 
@@ -8,47 +8,69 @@ import pytest
 
 from streamgate.testing.clips import one_minute_clip
 from streamgate.testing.otlp import OtlpReceiver
-from streamgate.testing.stacks import all_in_one, split
-from tests.e2e.story import Story
+from streamgate.testing.stacks import all_in_one
+from tests.e2e.shared import LEASE_S, SHARED_ROLES, SharedSplit
+from tests.e2e.story import Roles, StepFailed, Story
 
-LEASE_S = 3.0
-ENVIRONMENT = {
-    "STREAMGATE_STREAMING__LEASE_S": str(LEASE_S),
-    "STREAMGATE_SERVICES__WIRE_LOCAL": "true",  # one process, but each call goes through its wire form
-}
+CLIP_S = 20
+KINDS = {"auth", "upload", "metadata", "worker", "transcoder", "streaming", "cache", "monitor", "api", "web"}
+SERVERS = {"nats", "postgres", "redis", "s3"}
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return one_minute_clip(tmp_path_factory.mktemp("clip") / "bunny.mp4")
+    return one_minute_clip(tmp_path_factory.mktemp("clip") / "bunny.mp4", duration_s=CLIP_S)
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("mode", ["all", "split"])
-async def test_only_the_holder_watches(mode: str, tmp_path: Path, clip: Path) -> None:
-    start = all_in_one if mode == "all" else split
+@pytest.mark.timeout(170, func_only=True)
+async def test_only_the_holder_watches(tmp_path: Path, clip: Path) -> None:
+    """In one process, where each call goes through its wire form."""
+    roles = Roles()
     with OtlpReceiver() as collector:
-        environment = {**ENVIRONMENT, "STREAMGATE_TELEMETRY__OTLP_URL": collector.url}
-        with start(tmp_path, environment=environment) as stack:
-            story = Story(stack, clip, LEASE_S, kill_transcoder=mode == "split")
-            await story.run()
-        assert_one_trace_leads_to_a_child(collector, is_split=mode == "split")
+        environment = {
+            **roles.environment(),
+            "STREAMGATE_STREAMING__LEASE_S": str(LEASE_S),
+            "STREAMGATE_SERVICES__WIRE_LOCAL": "true",
+            "STREAMGATE_TELEMETRY__OTLP_URL": collector.url,
+        }
+        with all_in_one(tmp_path, environment=environment) as stack:
+            story = Story(stack, clip, LEASE_S, roles)
+            await run(story)
+        assert_one_trace_leads_to_a_child(collector, {"streamgate"}, last="POST /api/v1/upload/complete")
     assert [step.name for step in story.steps][-1] == "a file that is no video ends in `failed`"
 
 
-def assert_one_trace_leads_to_a_child(collector: OtlpReceiver, *, is_split: bool) -> None:
+@pytest.mark.timeout(170, func_only=True)
+async def test_nothing_is_lost_when_each_kind_is_killed(shared_split: SharedSplit, clip: Path) -> None:
+    """A process for each service over NATS, PostgreSQL, Redis and S3."""
+    story = Story(shared_split.stack, clip, LEASE_S, SHARED_ROLES)
+    await run(story)
+    assert [step.name for step in story.steps][-1] == "a file that is no video ends in `failed`"
+    assert set(" ".join(story.crashes.told).replace(",", "").split()) >= KINDS | SERVERS
+    services = {"api", "upload", "streaming", "worker", "transcoder"}
+    assert_one_trace_leads_to_a_child(shared_split.collector, services, last="POST mounted")
+
+
+async def run(story: Story) -> None:
+    """What it told is shown where it fails."""
+    story.tell = lambda step: print(f"{step.took_s:7.2f} s  {step.name}  ({step.detail})")
+    try:
+        await story.run()
+    except StepFailed as failed:
+        pytest.fail(f"{failed}\nkilled: {story.crashes.told}\n{story.stack.logs()}")
+
+
+def assert_one_trace_leads_to_a_child(collector: OtlpReceiver, wanted: set[str], *, last: str) -> None:
     """From the request at the gateway to the process that encoded, through whatever processes lie between."""
     children = [span for span in collector.spans if span.name == "child media.encode_chunk" and not span.has_failed]
     assert children
-    names = collector.names_up_from(children[0])
-    assert names[:4] == [
-        "child media.encode_chunk",
-        "run media.encode_chunk",
-        "lease media.encode_chunk",
-        "enqueue media.encode_chunk",
-    ]
-    assert "POST /api/v1/upload/complete" in names
-    assert names[-1] == ("POST mounted" if is_split else "POST /api/v1/upload/complete")
-    services = {span.service for span in collector.spans_of(children[0].trace_id)}
-    wanted = {"api", "upload", "streaming", "worker", "transcoder"} if is_split else {"streamgate"}
-    assert wanted <= services
+    begins = ["child media.encode_chunk", "run media.encode_chunk", "lease media.encode_chunk"]
+    seen = []
+    for child in children:
+        names = collector.names_up_from(child)
+        assert names[:3] == begins
+        services = {span.service for span in collector.spans_of(child.trace_id)}
+        if names[-1] == last and "POST /api/v1/upload/complete" in names and wanted <= services:
+            return
+        seen.append((names, services))
+    pytest.fail(f"no trace goes all the way: {seen}")
