@@ -81,9 +81,11 @@ _OF_THE_CONNECTION = frozenset(
         "extensions",
         "streamgate.request_id",
         "streamgate.deadline_s",
+        "streamgate.rate",
     }
 )
-"""What the door has noted of the request it let in it notes again, of the one that this stands for."""
+"""What else the door has noted of the request it let in it notes again, of the one that this stands for. It is counted
+once."""
 
 
 def _at(kept: dict[str, Any], path: str, query: bytes) -> Scope:

@@ -103,7 +103,8 @@ class Edge:
         if self.limits.enabled and not is_media and not is_from_gateway and path not in NOT_COUNTED:
             address = client_address(scope)
             if self._counts_neighbours or not is_neighbour(address):
-                spent = await self._by_address.spend(counted_as(address), self.limits.address_per_minute)
+                known: tuple[Spent, int] | None = scope.get(_RATE)  # one that stands for another, which was counted
+                spent = known[0] if known else await self._spend(address)
                 scope[_RATE] = (spent, len(answer))
                 answer += _rate_headers(spent)
                 _refuse_without(spent, "address")
@@ -124,6 +125,9 @@ class Edge:
         self, call: Call[Any, Any], route: Route, plain: Any, answer: Callable[[], Awaitable[Rendered]]
     ) -> Rendered:
         return await self._idempotency.once(call, route, plain, answer)
+
+    async def _spend(self, address: str) -> Spent:
+        return await self._by_address.spend(counted_as(address), self.limits.address_per_minute)
 
     def _look_at(self, scope: Scope) -> dict[bytes, bytes]:
         """The headers we read; those of one name joined by commas.

@@ -10,6 +10,8 @@ from typing import Any
 import attrs
 import httpx
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts.streaming import (
@@ -25,6 +27,7 @@ from streamgate.contracts.streaming import (
 from streamgate.errors import Unavailable
 from streamgate.services import Offer
 from streamgate.testing.house import House, house
+from streamgate_api.bypath import StreamingByPath
 from streamgate_api.including import Including
 
 ALICE = Actor(kind="user", user_id="u_alice", roles=("viewer", "creator"))
@@ -199,3 +202,25 @@ async def test_what_is_no_stream_by_path(
     answer = await call(home, EVE, method, f"/api/v1/streaming/{rest}", content=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["x-request-id"]
+
+
+async def test_a_stream_by_path_is_counted_once_and_knows_nothing_else_of_the_first_request() -> None:
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+        await PlainTextResponse("")(scope, receive, send)
+
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        await StreamingByPath(lambda: app)({**scope, "streamgate.rate": (1, 2), "streamgate.actor": EVE}, receive, send)
+
+    transport = httpx.ASGITransport(app=door)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
+        assert (await http.get("/api/v1/streaming/c_1/info")).status_code == 200
+    [scope] = seen
+    assert (scope["path"], scope["query_string"], scope["streamgate.rate"]) == (
+        "/api/v1/stream/info",
+        b"content_id=c_1",
+        (1, 2),
+    )
+    assert "streamgate.actor" not in scope

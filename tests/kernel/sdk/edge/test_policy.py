@@ -311,3 +311,16 @@ async def test_websockets_are_counted_too(make_edge: MakeEdge) -> None:
         await edge.enter(dict(scope))
     with pytest.raises(TooMany):
         await edge.enter(dict(scope))
+
+
+async def test_a_request_that_stands_for_another_is_counted_once(make_edge: MakeEdge) -> None:
+    edge = make_edge(limits=attrs.evolve(LIMITS, address_per_minute=2))
+    for remaining in (b"1", b"0"):
+        first = scope_of()
+        await edge.enter(first)
+        second = {**scope_of("/y"), "streamgate.rate": first["streamgate.rate"]}
+        await edge.enter(second)
+        for scope in (first, second):
+            assert dict(scope[ANSWER_HEADERS])[b"ratelimit-remaining"] == remaining
+    with pytest.raises(TooMany):
+        await edge.enter(scope_of())
