@@ -31,6 +31,12 @@ class WorkerConfig:
         "counts as one job each.",
         validator=attrs.validators.ge(1),
     )
+    keep_ended_days: float = config_field(
+        90.0,
+        help="How long jobs that have ended are kept, with their results and idempotency keys; dead ones stay until "
+        "somebody puts them aside.",
+        validator=attrs.validators.ge(1),
+    )
     leader_s: float = config_field(
         15.0,
         help="How long schedules stand still after the replica that led them was killed.",

@@ -76,7 +76,13 @@ class WorkerPlugin:
         scheduler = Scheduler(self.service, self.db, clock)
         needs = ("worker.db", "bus")
         self._units: list[Unit] = [
-            Sweeper(self.service, self.db, clock, every_s=config.sweep_every_s),
+            Sweeper(
+                self.service,
+                self.db,
+                clock,
+                every_s=config.sweep_every_s,
+                keep_ended_s=config.keep_ended_days * 86_400,
+            ),
             Leader("worker.scheduler", self.db, leaders, scheduler.lead, needs=needs, lease_s=config.leader_s),
             deliveries.unit,
             Runner(ctx, needs=("worker.blobs", "worker.webhooks")),

@@ -52,6 +52,7 @@ jobs = Table(
     Index(None, "owner", "created_at_ms"),
     Index(None, "owner", "status"),
     Index(None, "created_at_ms"),
+    Index(None, "finished_at_ms"),
 )
 
 
