@@ -15,6 +15,8 @@ from .pool import ChildPool
 from .sizing import Sizing
 
 LOOK_EVERY_S = 1.0
+LOOK_AGAIN_S = 0.2
+"""However often jobs come: each look counts the queue."""
 
 
 class Scaler:
@@ -67,10 +69,14 @@ class Scaler:
                 logger.bind(unit=self.name, code=fault.code).debug("the queue cannot be looked at")
             except Exception:
                 logger.bind(unit=self.name).exception("the pool was not scaled")
+            await self._clock.sleep(LOOK_AGAIN_S)
             await self._rest()
 
     async def _rest(self) -> None:
-        waits = {asyncio.create_task(self._wake.wait()), asyncio.create_task(self._clock.sleep(LOOK_EVERY_S))}
+        waits = {
+            asyncio.create_task(self._wake.wait()),
+            asyncio.create_task(self._clock.sleep(LOOK_EVERY_S - LOOK_AGAIN_S)),
+        }
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -19,6 +19,8 @@ from streamgate.services import Services
 from .faults import UnknownProfile
 from .media.profiles import PROFILES
 
+ASKED_AT_ONCE = 4
+"""Tasks of a page: one person's list must not take every connection to the database."""
 ENDED = ("done", "failed", "dead", "cancelled")
 
 
@@ -64,8 +66,8 @@ class Transcodes:
         media = await self._find(actor, task_id)
         try:
             task = await self._jobs.task(JobQuery(job_id=task_id))
-        except JobNotFound:  # asked for in a transaction that worker has not heard of yet
-            return not_heard_of(task_id, media)
+        except JobNotFound:  # asked for in a transaction that worker has not heard of yet, or forgotten long ago
+            return without_jobs(task_id, media)
         return describe(task, media, self._clock.now_s())
 
     async def list_tasks(self, actor: Actor, wanted: TaskList) -> TaskPage:
@@ -84,16 +86,17 @@ class Transcodes:
                 cursor=wanted.cursor,
             )
         )
-        found = await asyncio.gather(*(self._of_root(root.job_id) for root in page.items))
+        at_once = asyncio.Semaphore(ASKED_AT_ONCE)
+        found = await asyncio.gather(*(self._of_root(root.job_id, at_once) for root in page.items))
         items = [each for each in found if each is not None and wanted.status in ("", each.status)]
         return TaskPage(items=tuple(items), next_cursor=page.next_cursor)
 
-    async def _of_root(self, task_id: str) -> TranscodeStatus | None:
+    async def _of_root(self, task_id: str, at_once: asyncio.Semaphore) -> TranscodeStatus | None:
         """None where the content is gone meanwhile."""
         try:
-            media, task = await asyncio.gather(
-                self._streaming.media_of_task(TaskQuery(task_id=task_id)), self._jobs.task(JobQuery(job_id=task_id))
-            )
+            async with at_once:
+                media = await self._streaming.media_of_task(TaskQuery(task_id=task_id))
+                task = await self._jobs.task(JobQuery(job_id=task_id))
         except JobNotFound:
             return None
         return describe(task, media, self._clock.now_s())
@@ -117,17 +120,20 @@ class Transcodes:
         return media
 
 
-def not_heard_of(task_id: str, media: MediaState) -> TranscodeStatus:
+def without_jobs(task_id: str, media: MediaState) -> TranscodeStatus:
+    """What the media says where worker knows nothing of the task."""
+    ended: dict[str, JobState] = {"ready": "done", "failed": "failed"}
+    status = ended.get(media.state, "queued")
     return TranscodeStatus(
         task_id=task_id,
         content_id=media.content_id,
-        status="queued",
-        progress=0.0,
-        stage="queued",
+        status=status,
+        progress=1.0 if status == "done" else 0.0,
+        stage=status,
         renditions=media.renditions,
         speed=None,
         eta_s=None,
-        error="",
+        error=media.error_code,
         attempts=0,
     )
 

@@ -30,7 +30,7 @@ from streamgate.contracts.metadata import METADATA, AccessQuery, Content, Conten
 from streamgate.contracts.streaming import STREAMING, MediaState, NotPlayable, TaskQuery, Transcode, TranscodeStarted
 from streamgate.services import Offer, ServiceRef
 from streamgate.testing.house import House, house
-from streamgate_transcoder.transcodes import describe, not_heard_of
+from streamgate_transcoder.transcodes import describe, without_jobs
 
 ALICE = Actor(kind="user", user_id="u_alice", roles=("creator",))
 BOB = Actor(kind="user", user_id="u_bob", roles=("creator",))
@@ -218,7 +218,14 @@ def test_what_has_not_begun_has_no_speed() -> None:
     waiting = job(status="queued", started_at=None, finished_at=None, progress=0.0, attempts=0)
     told = describe(Task(root=waiting, jobs=(waiting,), status="queued", progress=0.0), MEDIA, NOON_S)
     assert (told.speed, told.eta_s, told.stage, told.attempts) == (None, None, "queued", 0)
-    assert not_heard_of("t_1", MEDIA) == told
+    assert without_jobs("t_1", MEDIA) == told
+
+
+def test_what_worker_has_forgotten_long_ago_is_as_its_media_is() -> None:
+    made = without_jobs("t_1", attrs.evolve(MEDIA, state="ready"))
+    assert (made.status, made.progress, made.stage) == ("done", 1.0, "done")
+    failed = without_jobs("t_1", attrs.evolve(MEDIA, state="failed", error_code="media.corrupt"))
+    assert (failed.status, failed.error) == ("failed", "media.corrupt")
 
 
 def test_what_failed_names_its_code_and_stops_the_clock() -> None:

@@ -16,11 +16,11 @@ from streamgate.contracts.jobs import JOBS_AVAILABLE, JobsAvailable, QueueDepth,
 from streamgate.errors import Unavailable
 from streamgate.events import Events
 from streamgate.sdk.clock import SYSTEM_CLOCK
-from streamgate.testing.clock import FakeClock
+from streamgate.testing.clock import FakeClock, settle
 from streamgate.testing.context import bus_unit, running
 from streamgate.testing.wait import eventually
 from streamgate_transcoder.pool import ChildPool
-from streamgate_transcoder.scaler import Scaler
+from streamgate_transcoder.scaler import LOOK_AGAIN_S, Scaler
 from streamgate_transcoder.sizing import Sizing, available_memory_bytes
 from streamgate_transcoder.throughput import Throughput
 
@@ -137,3 +137,25 @@ async def test_throughput_is_of_the_last_minute() -> None:
     assert made.media_s_per_s() == 1.0
     await clock.advance(60)
     assert made.media_s_per_s() == 0.0
+
+
+async def test_however_many_jobs_come_the_queue_is_counted_a_few_times_a_second() -> None:
+    asked: list[QueueQuery] = []
+
+    class Counted(Queue):
+        async def depth(self, query: QueueQuery) -> QueueDepth:
+            asked.append(query)
+            return await super().depth(query)
+
+    bus, pool, clock = MemoryBus(), ChildPool(size=4, warm=0), FakeClock()
+    jobs: Any = Counted()
+    scaler = Scaler(pool, Sizing(most=3, child_bytes=GIB), jobs, ("media.chunk",), bus, clock)
+    async with running(bus_unit(bus), pool, scaler):
+        events = Events(bus, source="test")
+        for _ in range(50):
+            await events.broadcast(JOBS_AVAILABLE, JobsAvailable(kinds=("media.chunk",)))
+            await settle()
+        assert len(asked) == 1
+        await clock.advance(LOOK_AGAIN_S)
+        await settle()
+        assert len(asked) == 2
