@@ -8,8 +8,10 @@ import logging
 import socket
 from typing import Any
 
+import hypercorn.protocol
 from hypercorn.asyncio import serve as serve_hypercorn
 from hypercorn.config import Config
+from hypercorn.protocol.h11 import H11Protocol
 from starlette.types import ASGIApp
 
 from streamgate.engine.base import BACKLOG, MAX_HEAD_BYTES, MAX_WEBSOCKET_MESSAGE_BYTES
@@ -50,3 +52,15 @@ def _config(address: str, settings: ServerSettings) -> Config:
     config.keep_alive_max_requests = MAX_REQUESTS_A_CONNECTION
     config.graceful_timeout = settings.drain_timeout_s
     return config
+
+
+class _Http1(H11Protocol):
+    """Does not change to HTTP/2 in the middle of a connection (RFC 9113 took that out): a proxy that hands `Upgrade`
+    on, as it must for WebSockets, would see no request from then on, and could judge none. HTTP/2 may begin one."""
+
+    async def _check_protocol(self, event: Any) -> None:  # Any: an h11.Request, whose library is hypercorn's affair
+        if not any(name == b"upgrade" and value.strip().lower() == b"h2c" for name, value in event.headers):
+            await super()._check_protocol(event)
+
+
+hypercorn.protocol.H11Protocol = _Http1  # type: ignore[misc, attr-defined]  # hypercorn has no other place to say its class

@@ -33,6 +33,16 @@ async def test_head_is_answered_like_get_without_a_body(serve: Serve) -> None:
     assert (await client.head("/nothing")).content == b""
 
 
+async def test_no_connection_changes_to_http2_behind_a_proxy(serve: Serve) -> None:
+    """A proxy that hands `Upgrade` on would see nothing of the requests that follow."""
+    server, _ = await serve([])
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    upgrade = "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n"
+    writer.write(f"GET /health HTTP/1.1\r\nhost: toy\r\n{upgrade}\r\n".encode())
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
 async def test_no_answer_names_the_server_and_each_has_a_date(serve: Serve) -> None:
     _, client = await serve([HELLO])
     for path in ("/hello", "/nothing"):
