@@ -63,4 +63,4 @@ class _Http1(H11Protocol):
             await super()._check_protocol(event)
 
 
-hypercorn.protocol.H11Protocol = _Http1  # type: ignore[misc, attr-defined]  # hypercorn has no other place to say its class
+hypercorn.protocol.H11Protocol = _Http1  # type: ignore[attr-defined]  # hypercorn has no other place to say its class
