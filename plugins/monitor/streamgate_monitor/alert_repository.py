@@ -17,6 +17,7 @@ from streamgate_monitor.tables import alerts, rules
 class StoredRule:
     rule_id: str
     rule: Rule
+    owner: str
     enabled: bool
     created_at_ms: int
     updated_at_ms: int
@@ -45,11 +46,12 @@ def put_rule(session: Session, stored: StoredRule) -> bool:
         "rule_id": stored.rule_id,
         "name": stored.rule.name,
         "rule": to_plain(stored.rule),
+        "owner": stored.owner,
         "enabled": stored.enabled,
         "created_at_ms": stored.created_at_ms,
         "updated_at_ms": stored.updated_at_ms,
     }
-    changed = {name: values[name] for name in ("name", "rule", "enabled", "updated_at_ms")}
+    changed = {name: values[name] for name in ("name", "rule", "owner", "enabled", "updated_at_ms")}
     upsert = insert_into(session, rules).values(values).on_conflict_do_update(index_elements=["rule_id"], set_=changed)
     try:
         with session.begin_nested():  # two may come with one name at once: only the table can tell
@@ -74,6 +76,7 @@ def list_rules(session: Session) -> list[StoredRule]:
         StoredRule(
             rule_id=row.rule_id,
             rule=from_plain(Rule, row.rule),
+            owner=row.owner,
             enabled=row.enabled,
             created_at_ms=row.created_at_ms,
             updated_at_ms=row.updated_at_ms,

@@ -16,7 +16,7 @@ from streamgate.sdk.lease import Leadership
 from streamgate_monitor import alert_repository as repository
 from streamgate_monitor.alert_repository import Alert, StoredRule
 from streamgate_monitor.numbers import Numbers
-from streamgate_monitor.rules import Rule, judge
+from streamgate_monitor.rules import judge
 
 
 class Alerting:
@@ -53,7 +53,7 @@ class Alerting:
             self._holds_since_ms.pop(stored.rule_id, None)
             # Nothing to compare is no all-clear: what fired goes on until somebody tells of it again.
             if alert is not None and (verdict.value is not None or stored.rule.kind == "absence"):
-                await self._resolve(leadership, alert, stored.rule, now_ms)
+                await self._resolve(leadership, alert, stored, now_ms)
             return
         # A clock that was set back holds up an alert by as much as it has run since, no more.
         since_ms = min(now_ms, self._holds_since_ms.get(stored.rule_id, now_ms))
@@ -76,23 +76,24 @@ class Alerting:
             leadership.check(session)
             repository.add_alert(session, alert)
             audit(session, "alert.fired", on=f"alert:{alert.alert_id}", detail={"rule": alert.rule_name})
-            _notify(session, stored.rule, alert, "alert.fired")
+            _notify(session, stored, alert, "alert.fired")
 
         await self._db.write(fire)
 
-    async def _resolve(self, leadership: Leadership, alert: Alert, rule: Rule | None, now_ms: int) -> None:
+    async def _resolve(self, leadership: Leadership, alert: Alert, stored: StoredRule | None, now_ms: int) -> None:
         def end(session: Session) -> None:
             leadership.check(session)
             ended = repository.resolve(session, alert.alert_id, now_ms)
             if ended is not None:
                 audit(session, "alert.resolved", on=f"alert:{alert.alert_id}", detail={"rule": alert.rule_name})
-                if rule is not None:
-                    _notify(session, rule, ended, "alert.resolved")
+                if stored is not None:
+                    _notify(session, stored, ended, "alert.resolved")
 
         await self._db.write(end)
 
 
-def _notify(session: Session, rule: Rule, alert: Alert, event: str) -> None:
+def _notify(session: Session, stored: StoredRule, alert: Alert, event: str) -> None:
+    rule = stored.rule
     if not rule.notify_url:
         return
     body = {
@@ -106,7 +107,8 @@ def _notify(session: Session, rule: Rule, alert: Alert, event: str) -> None:
     }
     job = NewJob(
         kind="webhook.deliver",
-        payload={"url": rule.notify_url, "event": event, "body": body},
+        payload={"url": rule.notify_url, "event": event, "body": body, "secret_name": rule.notify_secret},
+        owner=stored.owner,
         idempotency_key=f"{event}:{alert.alert_id}",
         subject_id=alert.alert_id,
         max_attempts=8,

@@ -35,6 +35,7 @@ class MonitorPlugin:
         # Where every service lives in this process, only those it runs can be there; split, all nine should be.
         names = [name for name in SERVICES if not ctx.bus.is_local or name in ctx.selected]
         self._clock = SYSTEM_CLOCK
+        self._outgoing = ctx.settings.outgoing
         self._reports = HealthReports(
             ctx.services, names, timeout_s=config.service_timeout_s, reuse_s=config.reuse_s, clock=SYSTEM_CLOCK
         )
@@ -64,7 +65,7 @@ class MonitorPlugin:
         return [
             *monitor_routes(self._reports, self._db, self._clock),
             *metric_routes(self._db, self._numbers, self._clock),
-            *AlertRoutes(self._db, self._clock).routes(),
+            *AlertRoutes(self._db, self._clock, self._outgoing).routes(),
             *log_routes(self._db),
             *audit_routes(self._db),
         ]

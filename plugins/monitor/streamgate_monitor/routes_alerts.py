@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import attrs
 from sqlalchemy.orm import Session
 
-from streamgate.errors import Conflict, NotFound
+from streamgate.context import Actor
+from streamgate.errors import Conflict, FieldError, Invalid, NotFound
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock, rfc3339
 from streamgate.sdk.db import Database
 from streamgate.sdk.ids import new_id
+from streamgate.sdk.outgoing.errors import OutgoingError
+from streamgate.settings import OutgoingSettings
 from streamgate.web.routes import ADMIN, Call, Route
 from streamgate_monitor import alert_repository as repository
 from streamgate_monitor.alert_repository import Alert, StoredRule
@@ -87,7 +90,8 @@ class AckBody:
 
 
 class AlertRoutes:
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, outgoing: OutgoingSettings) -> None:
+        self._outgoing = outgoing
         self._db = db
         self._clock = clock
 
@@ -154,12 +158,13 @@ class AlertRoutes:
         )
 
     async def make(self, call: Call[RuleBody, None]) -> RuleShown:
-        return await self._put(call.body, None, "alert.rule_made")
+        return await self._put(call.actor, call.body, None, "alert.rule_made")
 
     async def change(self, call: Call[RuleBody, RulePath]) -> RuleShown:
-        return await self._put(call.body, call.query.rule_id, "alert.rule_changed")
+        return await self._put(call.actor, call.body, call.query.rule_id, "alert.rule_changed")
 
-    async def _put(self, body: RuleBody, known_id: str | None, act: str) -> RuleShown:
+    async def _put(self, actor: Actor, body: RuleBody, known_id: str | None, act: str) -> RuleShown:
+        self._check_notify(body)
         now_ms, rule_id = self._clock.now_ms(), known_id or new_id("r")
         rule = Rule(**{field.name: getattr(body, field.name) for field in attrs.fields(Rule)})
 
@@ -170,6 +175,7 @@ class AlertRoutes:
             stored = StoredRule(
                 rule_id=rule_id,
                 rule=rule,
+                owner=actor.user_id,
                 enabled=body.enabled,
                 created_at_ms=now_ms if before is None else before.created_at_ms,
                 updated_at_ms=now_ms,
@@ -180,6 +186,16 @@ class AlertRoutes:
             return stored
 
         return _rule(await self._db.write(put))
+
+    def _check_notify(self, body: RuleBody) -> None:
+        from streamgate.sdk.outgoing.guard import Guard
+
+        try:
+            if body.notify_url:
+                Guard(self._outgoing).check_url(body.notify_url)
+        except OutgoingError as fault:
+            error = FieldError("notify_url", fault.detail)
+            raise Invalid("nobody can be told at this URL", errors=(error,)) from fault
 
     async def delete(self, call: Call[None, RulePath]) -> None:
         rule_id = call.query.rule_id

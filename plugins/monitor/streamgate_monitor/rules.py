@@ -55,7 +55,8 @@ class Rule:
         labels: what a series must have; `service` is the process' own.
         op, value: fires when the number is so. Not for absence.
         for_s: how long it must be so before the alert fires.
-        notify_url: an https URL that is told of each alert that fires or is over, signed, or "".
+        notify_url: an https URL that is told of each alert that fires or is over, or "".
+        notify_secret: the name of the webhook secret that signs it, of who made or changed the rule; "" for none.
     """
 
     name: str = attrs.field(validator=_is_name)
@@ -69,6 +70,7 @@ class Rule:
     window_s: float = attrs.field(default=60.0, validator=_within(1, WINDOW_MS / 1000))
     severity: Severity = "warning"
     notify_url: str = attrs.field(default="", validator=attrs.validators.max_len(2_000))
+    notify_secret: str = attrs.field(default="", validator=attrs.validators.max_len(100))
 
     def in_words(self) -> str:
         labels = "".join(f" {name}={value}" for name, value in sorted(self.labels.items()))

@@ -84,6 +84,7 @@ rules = Table(
     Column("rule_id", String(40), primary_key=True),
     Column("name", String(100), nullable=False, unique=True),
     Column("rule", Json, nullable=False),
+    Column("owner", String(100), nullable=False, server_default=""),  # who changed it last
     Column("enabled", Boolean, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("updated_at_ms", BigInteger, nullable=False),

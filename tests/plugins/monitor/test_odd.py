@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import attrs
@@ -14,13 +15,17 @@ from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
 from streamgate.contracts.audit import AUDITED, AuditEntry
+from streamgate.contracts.events import JOBS_REQUESTED, JobsRequested
 from streamgate.contracts.logs import LOGS, LogBatch, LogLine
 from streamgate.contracts.metrics import MetricsSnapshot, Sample
+from streamgate.events import Received, on_group
+from streamgate.health import introspection_of
 from streamgate.sdk.db import Database, DatabaseUnavailable
 from streamgate.sdk.ids import uuid7
 from streamgate.sdk.lease import Leadership
+from streamgate.services import Offer
 from streamgate.testing.clock import FakeClock
-from streamgate.testing.house import House
+from streamgate.testing.house import House, house
 from streamgate.testing.wait import eventually
 from streamgate_monitor import history_repository, leading, log_repository
 from streamgate_monitor.alerting import Alerting
@@ -193,3 +198,32 @@ async def test_one_name_asked_for_twice_at_once_is_one_rule(home: House) -> None
         assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409, 409]
         found = (await http.get(f"{BASE}/alerts")).json()["rules"]
     assert [each["name"] for each in found].count("Twice") == 1
+
+
+async def test_whoever_is_told_of_an_alert_can_check_who_tells(tmp_path: Path, kernel: Any) -> None:
+    asked: list[JobsRequested] = []
+
+    async def hear(event: Received[JobsRequested]) -> None:
+        asked.append(event.body)
+
+    async def told() -> dict[str, Any] | None:
+        return asked[0].jobs[0] if asked else None
+
+    kernel.is_ready = False
+    rule = {"name": "Down", "metric": "streamgate_service_up", "op": "<", "value": 1, "notify_secret": "pager"}
+    async with house(
+        tmp_path,
+        ["monitor"],
+        configs={"monitor": MonitorConfig(health_every_s=0.05, alerts_every_s=0.05, reuse_s=0.01)},
+        offers=[Offer(introspection_of("monitor"), kernel)],
+        subscriptions=[on_group(JOBS_REQUESTED, hear, group="worker")],
+    ) as home:
+        async with home.client(ADMIN) as http:
+            for wrong in ("https://127.0.0.1/x", "ftp://example.org/"):
+                answer = await http.post(f"{BASE}/alerts/rules", json={**rule, "notify_url": wrong})
+                assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "notify_url")
+            good = {**rule, "notify_url": "https://pager.example.org/alerts"}
+            assert (await http.post(f"{BASE}/alerts/rules", json=good)).status_code == 201
+        job = await eventually(told, what="the webhook's job")
+    assert (job["kind"], job["owner"]) == ("webhook.deliver", "root")
+    assert (job["payload"]["secret_name"], job["payload"]["event"]) == ("pager", "alert.fired")
