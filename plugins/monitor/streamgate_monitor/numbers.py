@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Literal
 
 import attrs
@@ -36,11 +37,24 @@ class MinuteValue:
     value: float
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class SeriesKey:
     service: str
     name: str
     labels: str  # JSON, names in order
+
+    @cached_property
+    def parsed(self) -> Mapping[str, str]:
+        found: dict[str, str] = json.loads(self.labels)
+        return found
+
+    @property
+    def order(self) -> tuple[str, str, str]:
+        return self.service, self.name, self.labels
+
+    def label(self, name: str) -> str | None:
+        """A label, or the process' own service."""
+        return self.service if name == "service" else self.parsed.get(name)
 
 
 @attrs.define
@@ -69,7 +83,8 @@ class Numbers:
     """Takes snapshots in the order they come."""
 
     def __init__(self) -> None:
-        self._series: dict[SeriesKey, dict[str, _Series]] = {}  # by process
+        # By metric name (rules ask for one), then by what tells series of one name apart, then by process.
+        self._series: dict[str, dict[SeriesKey, dict[str, _Series]]] = {}
         self._heard_ms: dict[str, int] = {}
         self._first_ms: dict[str, int] = {}  # of each process, when it told of itself for the first time
         self._forgot_ms = 0
@@ -95,7 +110,7 @@ class Numbers:
             self.forget_silent(heard_ms)
 
     def _move(self, key: SeriesKey, instance: str, sample: Sample, at_ms: int, *, is_first: bool) -> None:
-        processes = self._series.setdefault(key, {})
+        processes = self._series.setdefault(key.name, {}).setdefault(key, {})
         series = processes.get(instance)
         if series is None:
             if self._count >= MAX_SERIES:
@@ -122,13 +137,15 @@ class Numbers:
         gone = {instance for instance, heard in self._heard_ms.items() if heard < now_ms - WINDOW_MS}
         for instance in gone:
             del self._heard_ms[instance], self._first_ms[instance]
-        for key in list(self._series):
-            processes = self._series[key]
-            for instance in gone & processes.keys():
-                del processes[instance]
-                self._count -= 1
-            if not processes:
-                del self._series[key]
+        for name, of_name in list(self._series.items()):
+            for key, processes in list(of_name.items()):
+                for instance in gone & processes.keys():
+                    del processes[instance]
+                    self._count -= 1
+                if not processes:
+                    del of_name[key]
+            if not of_name:
+                del self._series[name]
 
     # --- asking -----------------------------------------------------------------------------------
 
@@ -137,9 +154,7 @@ class Numbers:
         return {instance: at for instance, at in self._heard_ms.items() if at >= now_ms - SILENT_MS}
 
     def latest(self, now_ms: int, name: str = "") -> Iterator[Latest]:
-        for key, processes in sorted(self._series.items(), key=lambda item: attrs.astuple(item[0])):
-            if name and key.name != name:
-                continue
+        for key, processes in sorted(self._all(name), key=lambda item: item[0].order):
             live = [series for series in processes.values() if series.at_ms >= now_ms - SILENT_MS]
             if not live:
                 continue
@@ -147,7 +162,7 @@ class Numbers:
             yield Latest(
                 service=key.service,
                 name=key.name,
-                labels=json.loads(key.labels),
+                labels=key.parsed,
                 kind=kind,
                 value=sum(series.last for series in live),
                 per_s=_grown(live, now_ms - MINUTE_MS, now_ms) / 60 if kind == "counter" else None,
@@ -166,18 +181,20 @@ class Numbers:
         return max((series.at_ms for series in self._matching(name, labels)), default=None)
 
     def _matching(self, name: str, labels: Mapping[str, str]) -> Iterator[_Series]:
-        for key, processes in self._series.items():
-            if key.name != name:
-                continue
-            own = {**json.loads(key.labels), "service": key.service}
-            if all(own.get(label) == value for label, value in labels.items()):
+        for key, processes in self._all(name):
+            if all(key.label(label) == value for label, value in labels.items()):
                 yield from processes.values()
+
+    def _all(self, name: str) -> Iterator[tuple[SeriesKey, dict[str, _Series]]]:
+        """The series of this name; of every name where none is given."""
+        for of_name in [self._series.get(name, {})] if name else self._series.values():
+            yield from of_name.items()
 
     def minute(self, minute_ms: int) -> list[MinuteValue]:
         """What moved in the minute that begins then; what stood still is left out."""
         ends_ms = minute_ms + MINUTE_MS
         found = []
-        for key, processes in self._series.items():
+        for key, processes in self._all(""):
             kind = next(iter(processes.values())).kind
             if kind == "counter":
                 value = _grown(list(processes.values()), minute_ms, ends_ms)

@@ -16,6 +16,7 @@ from streamgate.contracts.jobs import (
     JOBS,
     JOBS_AVAILABLE,
     JOBS_CANCELLED,
+    JobsAvailable,
     JobsCancelled,
     Kind,
     Lease,
@@ -123,8 +124,9 @@ class Runner:
                 own[name] = tagged.value
         return own
 
-    async def _on_available(self, _: bytes) -> None:
-        self._wake.set()
+    async def _on_available(self, payload: bytes) -> None:
+        if not self._kinds.keys().isdisjoint(from_plain(JobsAvailable, Envelope.from_bytes(payload).body).kinds):
+            self._wake.set()
 
     async def _on_cancelled(self, payload: bytes) -> None:
         """Sooner than the heartbeat would tell; a message that is lost is made up for by it."""
