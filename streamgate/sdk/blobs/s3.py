@@ -332,18 +332,35 @@ class S3Store:
     ) -> BlobStat:
         check_key(key)
         try:
-            with self._bucket.translated():
-                parts, found_bytes = await list_parts(self._bucket, self._bucket.at(key), token, tags or {})
-            if found_bytes != size_bytes:
-                raise BlobIncomplete(f"{found_bytes} bytes are there, {size_bytes} were promised")
+            parts = await self._parts_of(key, token, size_bytes, tags or {})
             await self._complete(key, token, parts)
         except BlobIncomplete:
-            with suppress(BlobMissing):
-                found = await self.stat(key)
-                if found.size_bytes == size_bytes:
-                    return found  # finished before
+            if (found := await self._finished(key, size_bytes)) is not None:
+                return found
+            raise
+        except BlobExists:  # by this very upload, if nothing is left of it: a second try, or two at once
+            try:
+                await self._parts_of(key, token, size_bytes, tags or {})
+            except BlobIncomplete:
+                if (found := await self._finished(key, size_bytes)) is not None:
+                    return found
             raise
         return await self.stat(key)
+
+    async def _parts_of(self, key: str, token: str, size_bytes: int, tags: Mapping[int, str]) -> Parts:
+        """Raises BlobIncomplete: there is no such upload (any more), or something of it is missing."""
+        with self._bucket.translated():
+            parts, found_bytes = await list_parts(self._bucket, self._bucket.at(key), token, tags)
+        if found_bytes != size_bytes:
+            raise BlobIncomplete(f"{found_bytes} bytes are there, {size_bytes} were promised")
+        return parts
+
+    async def _finished(self, key: str, size_bytes: int) -> BlobStat | None:
+        with suppress(BlobMissing):
+            found = await self.stat(key)
+            if found.size_bytes == size_bytes:
+                return found
+        return None
 
     async def abort_multipart(self, key: str, token: str) -> None:
         check_key(key)

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
@@ -69,6 +70,29 @@ async def test_a_large_object_goes_in_parts_while_it_arrives(s3: S3Store) -> Non
         await s3.put("big", pieces(whole[:-1], b"?"))
     assert await s3.read("big") == whole
     assert await unfinished(s3) == []
+
+
+async def test_whoever_finishes_an_object_that_was_just_finished_by_another_has_it_too(
+    s3: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two replicas at once, or the client's own second try where the first answer was lost."""
+    token = await s3.begin_multipart("twice")
+    await s3.write_part("twice", token, 1, 0, pieces(b"whole"))
+    complete = s3._complete
+
+    async def another_was_quicker(*asked: Any) -> None:
+        await complete(*asked)
+        raise BlobExists("the bucket has it")
+
+    monkeypatch.setattr(s3, "_complete", another_was_quicker)
+    assert (await s3.finish_multipart("twice", token, 5)).size_bytes == 5
+    monkeypatch.undo()
+    other = await s3.begin_multipart("twice")
+    await s3.write_part("twice", other, 1, 0, pieces(b"other"))
+    with pytest.raises(BlobExists):
+        await s3.finish_multipart("twice", other, 5)
+    await s3.abort_multipart("twice", other)
+    assert await s3.read("twice") == b"whole"
 
 
 async def test_an_object_that_breaks_off_leaves_no_parts(s3: S3Store) -> None:
