@@ -67,6 +67,12 @@ class ChildPool:
                 self._spares.append(await ChildProcess.spawn())
             self._count()
 
+    async def _replace(self) -> None:
+        try:
+            await self._fill()
+        except OSError as fault:  # no memory, no process: the task at hand has its child
+            logger.bind(error=repr(fault)).warning("no further child can be started")
+
     def _count(self) -> None:
         _CHILDREN.labels("busy").set(len(self._busy))
         _CHILDREN.labels("waiting").set(len(self._spares))
@@ -91,7 +97,7 @@ class ChildPool:
             child = await self._take()
             self._busy.add(child)
             try:
-                await self._fill()  # another one waits in its place, importing while this one works
+                await self._replace()  # another one waits in its place, importing while this one works
                 async with asyncio.timeout(wall_s) as watch:
                     return await child.serve(task, source, on_frame)
             except TimeoutError as error:

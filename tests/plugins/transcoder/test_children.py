@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -25,6 +26,7 @@ from streamgate.contracts.media import (
 )
 from streamgate.testing.clips import ClipSpec, big_buck_bunny
 from streamgate.wire import from_plain, to_plain
+from streamgate_transcoder.child_process import ChildProcess
 from streamgate_transcoder.media.channel import Frame
 from streamgate_transcoder.media.limits import MediaLimits
 from streamgate_transcoder.media.task import ChildTask, ChunkTask, SandboxLimits
@@ -212,5 +214,16 @@ async def test_stopping_leaves_no_process() -> None:
 async def test_a_spare_that_died_is_replaced(pool: ChildPool, source_of: Any, clips: Callable[..., Path]) -> None:
     os.kill(pool._spares[0].pid, signal.SIGKILL)
     await pool._spares[0]._process.wait()
+    source = source_of(clips("plain.mp4", PLAIN))
+    assert await pool.run(probe_task(source), source, ignore, 30)
+
+
+async def test_a_task_runs_where_no_further_child_can_be_started(
+    pool: ChildPool, source_of: Any, clips: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_memory() -> Any:
+        raise BlockingIOError(errno.EAGAIN, "no process")
+
+    monkeypatch.setattr(ChildProcess, "spawn", no_memory)
     source = source_of(clips("plain.mp4", PLAIN))
     assert await pool.run(probe_task(source), source, ignore, 30)
