@@ -5,6 +5,7 @@ Whoever needs a role, a setting or a plugin in it says so here. Tests that kill 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def walk_environment() -> dict[str, str]:
 def guest_environment(installed: Path) -> dict[str, str]:
     """What the outside plugin needs, with whom its lists name."""
     return {
-        "PYTHONPATH": str(installed),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(installed), os.environ.get("PYTHONPATH", "")])),
         "STREAMGATE_AUTH__CREATORS": GUESTS["creator"].address,
         "STREAMGATE_GUESTLIST__GUESTS": f"{GUESTS['guest'].address},{GUESTS['banned'].address}",
         "STREAMGATE_GUESTLIST__BANNED": GUESTS["banned"].address,

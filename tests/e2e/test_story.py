@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,18 @@ from tests.e2e.shared import LEASE_S, SHARED_ROLES, SharedSplit
 from tests.e2e.story import Roles, StepFailed, Story
 
 CLIP_S = 20
+PADDING_BYTES = 10 * 1024 * 1024  # a chunk has 5 MiB and more where the store is S3
 KINDS = {"auth", "upload", "metadata", "worker", "transcoder", "streaming", "cache", "monitor", "api", "web"}
 SERVERS = {"nats", "postgres", "redis", "s3"}
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return one_minute_clip(tmp_path_factory.mktemp("clip") / "bunny.mp4", duration_s=CLIP_S)
+    """Short, and large enough for several chunks: an MP4 may end in a box that means nothing."""
+    path = one_minute_clip(tmp_path_factory.mktemp("clip") / "bunny.mp4", duration_s=CLIP_S)
+    with path.open("ab") as file:
+        file.write(struct.pack(">I4s", 8 + PADDING_BYTES, b"free") + os.urandom(PADDING_BYTES))
+    return path
 
 
 @pytest.mark.timeout(170, func_only=True)
