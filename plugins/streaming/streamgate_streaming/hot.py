@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from functools import partial
 
 from prometheus_client import Counter, Gauge
 
@@ -51,13 +50,8 @@ class HotSegments:
         loading = self._loading.get(key)
         if loading is None:
             loading = self._loading[key] = asyncio.create_task(self._load(key))
-            loading.add_done_callback(partial(self._loaded, key))
+            loading.add_done_callback(lambda _: self._loading.pop(key, None))
         return await asyncio.shield(loading)
-
-    def _loaded(self, key: str, loading: asyncio.Task[bytes]) -> None:
-        del self._loading[key]
-        if not loading.cancelled():
-            loading.exception()  # everybody who waited may have left: its fault is nobody's then
 
     def _is_wanted(self, key: str, size_bytes: int) -> bool:
         if size_bytes > min(MAX_ITEM_BYTES, self._capacity_bytes):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -227,24 +226,6 @@ async def test_a_crowd_reads_once() -> None:
     shelf.go_on.set()
     assert set(await asyncio.gather(*crowd)) == {b"a" * 10}
     assert shelf.reads == 1
-
-
-async def test_a_fault_that_everybody_has_left_is_nobodys() -> None:
-    told: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
-    shelf: Any = Shelf()
-    hot = HotSegments(shelf, 1_000)
-    await hot.get("gone", 10)
-    shelf.go_on.clear()
-    viewer = asyncio.create_task(hot.get("gone", 10))
-    await asyncio.sleep(0)
-    viewer.cancel()
-    await asyncio.wait({viewer})
-    shelf.go_on.set()
-    while hot._loading:
-        await asyncio.sleep(0)
-    gc.collect()
-    assert told == []
 
 
 async def test_no_more_is_kept_than_there_is_room_for() -> None:
