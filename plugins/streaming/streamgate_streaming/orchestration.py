@@ -20,8 +20,10 @@ from streamgate.contracts.events import (
     UploadFailed,
     UploadFinished,
 )
+from streamgate.contracts.jobs import JobQuery, Jobs
 from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, PROBE_KIND, MadePart, ProbeResult
 from streamgate.contracts.streaming import NotPlayable, Transcode
+from streamgate.errors import StreamgateError
 from streamgate.events import Received
 from streamgate.sdk.blobs import BlobMissing, BlobStore
 from streamgate.sdk.clock import Clock
@@ -46,9 +48,10 @@ Take = Callable[[Session, ContentRow, MediaRow, WorkRow], None]
 class Orchestration:
     """Owns the media versions."""
 
-    def __init__(self, db: Database, blobs: BlobStore, cancellations: Cancellations, clock: Clock) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, jobs: Jobs, cancellations: Cancellations, clock: Clock) -> None:
         self._db = db
         self._blobs = blobs
+        self._jobs = jobs
         self._cancellations = cancellations
         self._clock = clock
 
@@ -122,6 +125,7 @@ class Orchestration:
             NotPlayable: there is no source yet.
         """
         now_ms = self._clock.now_ms()
+        over = await self._ended_task(wanted.content_id)
 
         def begin(session: Session) -> str:
             is_known = repository.find_content(session, wanted.content_id) is not None
@@ -132,6 +136,7 @@ class Orchestration:
             if (
                 newest is not None
                 and newest.state in IN_THE_MAKING
+                and newest.root_id != over
                 and (newest.source_key, newest.profile) == (content.source_key, wanted.profile)
             ):
                 return newest.root_id
@@ -141,6 +146,20 @@ class Orchestration:
             return media.root_id
 
         return await self._db.write(begin)
+
+    async def _ended_task(self, content_id: str) -> str:
+        """The task of the version in the making, where it has ended unfinished and we have yet to hear of it; or ""."""
+
+        def read(session: Session) -> str:
+            newest = next(iter(repository.media_versions(session, content_id)), None)
+            return newest.root_id if newest is not None and newest.state in IN_THE_MAKING else ""
+
+        root_id = await self._db.read(read)
+        try:
+            task = await self._jobs.task(JobQuery(job_id=root_id)) if root_id else None
+        except StreamgateError:  # not heard of yet, or worker is away: then it is taken as running
+            return ""
+        return root_id if task is not None and task.status in ("cancelled", "failed", "dead") else ""
 
     # --- jobs ---------------------------------------------------------------------------------------
 

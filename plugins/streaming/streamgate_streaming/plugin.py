@@ -88,7 +88,7 @@ class StreamingPlugin:
         self.revocations = revocations_of(ctx)
         self._sessions = Sessions(self._db, auth, metadata, clock, config, self._keeper, self.revocations)
         cancellations = Cancellations(self._db, ctx.services.get(JOBS), clock)
-        self._orchestration = Orchestration(self._db, self._blobs, cancellations, clock)
+        self._orchestration = Orchestration(self._db, self._blobs, ctx.services.get(JOBS), cancellations, clock)
         self._service = StreamingService(self._db, self._orchestration)
         self._routes = StreamRoutes(
             self._sessions, self._keys, self._catalogue, self._service, metadata, lease_s=config.lease_s

@@ -179,7 +179,8 @@ class FakeJobs(Partial):
         if query.job_id not in self.tasks:
             raise JobNotFound(f"no job {query.job_id}")
         jobs = self.tasks[query.job_id]
-        return Task(root=jobs[0], jobs=jobs, status="running", progress=0.0)
+        status: JobState = "cancelled" if query.job_id in self.cancelled else "running"
+        return Task(root=jobs[0], jobs=jobs, status=status, progress=0.0)
 
     def queued(self, *jobs: NewJob, **states: JobState) -> None:
         """What the queue tells of a task, root first; `states` by kind without its prefix, else running."""
