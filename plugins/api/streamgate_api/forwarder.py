@@ -122,8 +122,9 @@ class Forwarder:
             while True:
                 async with asyncio.timeout(self._config.answer_timeout_s):
                     part = await answer.content.readany()
-                await send({"type": "http.response.body", "body": part, "more_body": bool(part)})
-                if not part:
+                is_last = not part or answer.content.at_eof()  # a small answer has come whole: one send instead of two
+                await send({"type": "http.response.body", "body": part, "more_body": not is_last})
+                if is_last:
                     return
         finally:
             leaving.cancel()
