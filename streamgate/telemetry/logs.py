@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from loguru import Message, Record
 
 MAX_WAITING = 20_000
-"""Lines kept while the writer is behind; below WARNING, more are dropped and counted."""
+"""Lines kept while the writer is behind; more are dropped and counted. From WARNING on twice as many are kept."""
 
 LINES_DROPPED = Counts("streamgate_log_dropped_total", "Log lines that found no room while the writer was behind.")
 
@@ -44,6 +44,7 @@ _SECRET_FIELD = re.compile(
 )
 _SECRETS = (
     (re.compile(r"(/stream/s/)[^/\s\"'?#&]+"), rf"\1{HIDDEN}"),  # a playback token opens bytes
+    (re.compile(r"(/stream/segment\?[^\s\"']*?\bsession=)[^&\s\"']+"), rf"\1{HIDDEN}"),  # the same, in a query
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(\.[\w-]*)?"), f"eyJ{HIDDEN}"),  # a JWT
     (re.compile(r"(?i)\b(bearer|authorization:\s*\w+)\s+[^\s\"']{8,}"), rf"\1 {HIDDEN}"),
     (re.compile(r"(?i)([?&](?:[\w-]*(?:token|signature|secret|password|api_?key|apikey))=)[^&\s\"']+"), rf"\1{HIDDEN}"),
@@ -115,7 +116,8 @@ class LogWriter:
 
     def write(self, message: Message) -> None:
         record = message.record
-        if self._waiting.qsize() < self._max_waiting or record["level"].no >= logging.WARNING:
+        room = self._max_waiting * (2 if record["level"].no >= logging.WARNING else 1)
+        if self._waiting.qsize() < room:
             self._waiting.put(record)
         else:
             self._dropped += 1

@@ -101,6 +101,7 @@ def test_a_value_without_json_form_is_shown_and_a_broken_one_does_not_end_the_lo
     ("text", "secret"),
     [
         ("GET /api/v1/stream/s/abc-DEF_123.mac/v/0/init.mp4 200", "abc-DEF_123.mac"),
+        ("GET /api/v1/stream/segment?content_id=c_1&session=abc-DEF_123&number=0 200", "abc-DEF_123"),
         (f"sent {JWT} to", JWT[4:]),
         ("authorization: Bearer abcdefgh12345678", "abcdefgh12345678"),
         ("Authorization: Basic dXNlcjpwYXNz", "dXNlcjpwYXNz"),
@@ -193,10 +194,13 @@ def test_a_stuck_reader_delays_nobody_and_drops_the_small_things_first() -> None
     assert out.entered.wait(30)
     for number in range(4):
         logger.info(f"info {number}")
-    logger.warning("warning")
+    for number in range(4):
+        logger.warning(f"warning {number}")
     out.go.set()
-    events = [json.loads(line)["event"] for line in lines_of(out)]
-    assert events == ["being written", "info 0", "info 1", "warning", "log lines dropped"]
+    lines = [json.loads(line) for line in lines_of(out)]
+    kept = ["being written", "info 0", "info 1", "warning 0", "warning 1"]
+    assert [line["event"] for line in lines] == [*kept, "log lines dropped"], "and no more than twice as many"
+    assert lines[-1]["dropped"] == 4
 
 
 def test_a_reader_that_left_is_no_fault_of_the_caller() -> None:
