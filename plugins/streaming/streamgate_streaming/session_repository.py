@@ -6,9 +6,10 @@ An ended session stays ended: no function brings one back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 import attrs
-from sqlalchemy import ColumnElement, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
@@ -137,7 +138,9 @@ def ended_among(session: Session, session_ids: Sequence[str]) -> dict[str, str]:
 
 def end_sessions(session: Session, session_ids: Iterable[str], reason: str, now_ms: int) -> int:
     """Ends those of them that run, and tells every replica. Returns how many there were."""
-    return _end(session, SessionRow.session_id.in_(list(session_ids)), reason, now_ms)
+    wanted = list(session_ids)
+    pages = (wanted[at : at + _PAGE] for at in range(0, len(wanted), _PAGE))
+    return sum(_end(session, SessionRow.session_id.in_(page), reason, now_ms) for page in pages)
 
 
 def end_all_of(session: Session, content_id: str, reason: str, now_ms: int, *, media_version: int | None = None) -> int:
@@ -167,12 +170,16 @@ def end_old(session: Session, *, created_before_ms: int, seen_before_ms: int, no
 
 def note_seen(session: Session, seen_at_ms: Mapping[str, int]) -> None:
     """When sessions were last used; what is used is active."""
-    for session_id, at_ms in sorted(seen_at_ms.items()):
-        session.execute(
-            update(SessionRow)
-            .where(SessionRow.session_id == session_id, SessionRow.state != "ended", SessionRow.seen_at_ms < at_ms)
-            .values(seen_at_ms=at_ms, state="active")
-        )
+    table = SessionRow.__table__
+    is_older = table.c.seen_at_ms < bindparam("at_ms")
+    note = (
+        update(cast(Table, table))
+        .where(table.c.session_id == bindparam("used"), table.c.state != "ended", is_older)
+        .values(seen_at_ms=bindparam("at_ms"), state="active")
+    )
+    used = [{"used": session_id, "at_ms": at_ms} for session_id, at_ms in sorted(seen_at_ms.items())]
+    if used:
+        session.connection().execute(note, used)  # in one go: there may be thousands
 
 
 def mark_idle(session: Session, *, seen_before_ms: int) -> None:

@@ -14,7 +14,8 @@ from streamgate.contracts import events
 from streamgate.contracts.streaming import STREAMING, Transcode
 from streamgate.settings import DatabaseSettings, KernelSettings, Secret, SecretSettings
 from streamgate.testing.migrations import differences
-from streamgate_streaming.tables import GarbageRow, SegmentRow
+from streamgate_streaming import session_repository
+from streamgate_streaming.tables import GarbageRow, SegmentRow, SessionRow
 
 if TYPE_CHECKING:
     from .conftest import Open
@@ -109,3 +110,27 @@ async def test_a_refusal_and_a_restart_on_postgresql(open_theatre: Open, on_post
         await theatre.clock.advance(60)
         assert (await theatre.fetch(session)).status_code == 410
         await theatre.hear(events.SESSION_ENDED)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+async def test_many_sessions_are_noted_and_ended_at_once(
+    open_theatre: Open, request: pytest.FixtureRequest, database: str
+) -> None:
+    """More than a statement has room for: SQLite takes 32,766 values, PostgreSQL 32,767."""
+    settings = request.getfixturevalue("on_postgresql") if database == "postgresql" else None
+    async with open_theatre(settings) as theatre:
+        await theatre.play("c_film")
+        session_id = (await theatre.watch("c_film"))["session_id"]
+        others = [f"s_{number}" for number in range(33_000)]
+        now_ms = theatre.clock.now_ms() + 5_000
+        await theatre.db.write(
+            lambda session: session_repository.note_seen(session, {"s_none": 1, session_id: now_ms, "s_0": now_ms})
+        )
+        assert (await theatre.db.read(lambda session: session.get(SessionRow, session_id))).seen_at_ms == now_ms
+        wanted = [*others, session_id]
+        ended = await theatre.db.write(
+            lambda session: session_repository.end_sessions(session, wanted, "refused", now_ms)
+        )
+        assert ended == 1
+        row = await theatre.db.read(lambda session: session.get(SessionRow, session_id))
+        assert (row.state, row.reason) == ("ended", "refused")
