@@ -15,12 +15,14 @@ from streamgate_monitor.tables import alerts, rules
 
 @attrs.frozen(kw_only=True)
 class StoredRule:
+    """`owner`: who changed it last; their webhook secret signs what is told."""
+
     rule_id: str
     rule: Rule
-    owner: str
     enabled: bool
     created_at_ms: int
     updated_at_ms: int
+    owner: str = ""
 
 
 @attrs.frozen(kw_only=True)
