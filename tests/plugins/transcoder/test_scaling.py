@@ -74,8 +74,11 @@ async def test_it_grows_when_work_comes_and_shrinks_when_it_has_gone(
     pids = [child.pid for child in children._spares]
     queue.queued = 0
     await until(children, 1)
-    gone = [pid for pid in pids if not Path(f"/proc/{pid}").exists()]
-    assert len(gone) == 2
+
+    async def two_are_gone() -> bool | None:
+        return True if sum(not Path(f"/proc/{pid}").exists() for pid in pids) == 2 else None
+
+    await eventually(two_are_gone, what="the end of two")
 
 
 async def test_a_worker_that_is_away_changes_nothing(pool: tuple[ChildPool, Events], queue: Queue) -> None:
