@@ -37,7 +37,7 @@ class StreamgateError(Exception):
 
     Args:
         detail: what was being done, to which id, and what the reader can do.
-        errors: faults of single fields (422).
+        errors: faults of single fields (422); without any, the one of `field`, where the class names it.
         retry_after_s: seconds after which trying again may help (429, 503).
         extra: JSON-able members added to the problem document (a gate's explanation, missing chunks).
     """
@@ -46,6 +46,7 @@ class StreamgateError(Exception):
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
     retryable: ClassVar[bool] = False
+    field: ClassVar[str] = ""
 
     _by_code: ClassVar[dict[str, type[StreamgateError]]] = {}
 
@@ -59,7 +60,7 @@ class StreamgateError(Exception):
     ) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
-        self.errors = errors
+        self.errors = errors or ((FieldError(self.field, self.detail),) if self.field else ())
         self.retry_after_s = retry_after_s
         self.extra: dict[str, Any] = dict(extra or {})
 

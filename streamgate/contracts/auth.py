@@ -90,15 +90,15 @@ class TooManyOfYours(Conflict):
 
 
 class SchemeUnknown(Invalid):
-    code, title = "auth.scheme_unknown", "No such way to sign for this kind of address"
+    code, title, field = "auth.scheme_unknown", "No such way to sign for this kind of address", "scheme"
 
 
 class AddressInvalid(Invalid):
-    code, title = "auth.address_invalid", "Not an address"
+    code, title, field = "auth.address_invalid", "Not an address", "address"
 
 
 class ChainUnknown(Invalid):
-    code, title = "auth.chain_unknown", "This chain is not configured"
+    code, title, field = "auth.chain_unknown", "This chain is not configured", "chain"
 
 
 @attrs.frozen(kw_only=True)

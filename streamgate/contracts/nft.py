@@ -29,7 +29,7 @@ class ChainUnavailable(Unavailable):
 class ContractInvalid(Invalid):
     """No code at this address, or not a contract of the standard that was named."""
 
-    code, title = "auth.contract_invalid", "Not a contract that can be asked"
+    code, title, field = "auth.contract_invalid", "Not a contract that can be asked", "contract"
 
 
 class TokenNotFound(NotFound):

@@ -38,11 +38,11 @@ class ChunkDiffers(Conflict):
 
 
 class ChunkInvalid(Invalid):
-    code, title = "upload.chunk_invalid", "The chunk does not fit the upload"
+    code, title, field = "upload.chunk_invalid", "The chunk does not fit the upload", "chunk"
 
 
 class DigestMismatch(Invalid):
-    code, title = "upload.digest_mismatch", "The bytes do not match their digest"
+    code, title, field = "upload.digest_mismatch", "The bytes do not match their digest", "sha256"
 
 
 class UploadTooLarge(TooLarge):

@@ -19,13 +19,14 @@ class OutgoingError(StreamgateError):
 class UrlRefused(OutgoingError):
     """The URL itself: scheme, port, user name, host."""
 
-    code, title, status = "outgoing.url_refused", "The URL cannot be used", 422
+    code, title, status, field = "outgoing.url_refused", "The URL cannot be used", 422, "url"
 
 
 class AddressRefused(OutgoingError):
     """The host has an address that is not public."""
 
     code, title, status = "outgoing.address_refused", "The URL leads to an address that is not public", 422
+    field = "url"
 
 
 class Unreachable(OutgoingError):

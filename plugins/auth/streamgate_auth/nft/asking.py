@@ -8,7 +8,7 @@ from typing import Literal
 
 import attrs
 
-from streamgate.contracts.auth import ChainUnknown
+from streamgate.contracts.auth import AddressInvalid, ChainUnknown
 from streamgate.contracts.nft import ChainUnavailable, ContractInvalid
 from streamgate.errors import FieldError, Invalid
 from streamgate.sdk.clock import rfc3339
@@ -71,7 +71,11 @@ async def open_contract(chains: Chains, chain: str, contract: str) -> Contract:
     Raises:
         ChainUnknown, AddressInvalid: 422. ContractInvalid: 422, no code there. ChainUnavailable: 503.
     """
-    opened, address = await open_chain(chains, chain), parse_address(contract)
+    opened = await open_chain(chains, chain)
+    try:
+        address = parse_address(contract)
+    except AddressInvalid as fault:
+        raise AddressInvalid(fault.detail, errors=(FieldError("contract", fault.detail),)) from fault
     if address == ZERO_ADDRESS:
         raise ContractInvalid("the zero address is no contract")
     interfaces = (ERC721, ERC1155, ERC721_ENUMERABLE, NO_INTERFACE)
