@@ -151,7 +151,7 @@ def _with_payload(token: str, claims: dict[str, Any]) -> str:
 
 async def _signing_key(stack: Stack) -> tuple[Ed25519PrivateKey, str]:
     """As somebody would have it who holds the database and the master key: only so can a token be truly expired."""
-    environment = next(iter(stack.processes.values())).environment
+    environment = (stack.processes.get("auth") or stack.processes["all"]).environment
     url = environment.get("STREAMGATE_DATABASE__URL", "")
     if url.startswith("postgresql"):
         connection = await asyncpg.connect(url)

@@ -158,7 +158,9 @@ def objections(operation: Operation, case: Case, seen: Seen) -> list[str]:
     if case.allowed and seen.headers.get("allow") != case.allowed:
         found.append(f"allows {seen.headers.get('allow')}, not {case.allowed}")
     named = [each["field"] for each in problem.get("errors", ())]
-    if case.field and seen.status == 422 and not any(name.startswith(case.field) for name in named):
+    if seen.status == 422 and not named:
+        found.append("names no field")
+    elif case.field and seen.status == 422 and not any(name.startswith(case.field) for name in named):
         found.append(f"does not name {case.field}, but {named}")
     return found
 
