@@ -55,9 +55,9 @@ class ScheduleInvalid(Invalid):
 
 @attrs.frozen(kw_only=True)
 class NewJob:
-    """`idempotency_key` unique for as long as a job is kept: enqueuing again returns the first. `job_id` empty: worker makes one
-    (UUIDv7). `root_id` empty: it is its own root. Lower `priority` numbers run first (0 to 9). `run_at_ms`: not
-    before (milliseconds since 1970); 0 is now."""
+    """`idempotency_key` unique for as long as a job is kept: enqueuing again returns the first. `job_id` empty: worker
+    makes one (UUIDv7). `root_id` empty: it is its own root. Lower `priority` numbers run first (0 to 9).
+    `run_at_ms`: not before (milliseconds since 1970); 0 is now."""
 
     kind: str
     payload: dict[str, Any]

@@ -30,7 +30,8 @@ class WaitingPool(ConnectionPool):
         else:
             await self._places.acquire()
         try:
-            return await super().get_connection()
+            found: AbstractConnection = await super().get_connection()  # type: ignore[no-untyped-call]
+            return found
         except BaseException:
             self._places.release()
             raise

@@ -76,6 +76,6 @@ class SecretSettings:
     )
     previous_master_keys: Secret = config_field(
         Secret(""),
-        help="Former master keys, with blanks or lines between: they open what `streamgate keys rewrap` has yet to wrap.",
+        help="Former master keys, with blanks or lines between: they open what `keys rewrap` has yet to wrap.",
     )
     master_key_file: str = config_field("", help="File that holds master_key; it is read at start.")

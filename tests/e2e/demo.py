@@ -36,9 +36,7 @@ def main() -> int:
         with start(folder, environment=environment) as stack:
             print(f"{len(stack.processes)} process(es) ready in {stack.ready_s:.1f} s at {stack.url}", flush=True)
             if stack.servers:
-                print(
-                    f"over {', '.join(stack.servers)}; each kind is killed with -9 and started again", flush=True
-                )
+                print(f"over {', '.join(stack.servers)}; each kind is killed with -9 and started again", flush=True)
             story = Story(stack, clip, LEASE_S, roles, tell=_print_step)
             fault = ""
             try:
