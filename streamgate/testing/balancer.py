@@ -81,8 +81,10 @@ class Balancer:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
+    try:
         while data := await reader.read(_READ_BYTES):
             writer.write(data)
             await writer.drain()
         writer.write_eof()
+    except (ConnectionError, RuntimeError):  # one side is gone (or closed by the other pump): so is the other then
+        writer.close()

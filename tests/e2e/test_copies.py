@@ -33,7 +33,7 @@ async def test_what_one_copy_begins_the_other_goes_on_with(tmp_path: Path) -> No
         async with (
             Api.connect(urls[0]) as one,
             Api.connect(urls[1]) as other,
-            Api.connect(stack.url, keeps_connections=False) as either,
+            Api.connect(stack.url, patience_s=10, keeps_connections=False) as either,
             Api.connect(stack.chain_url) as chain,
         ):
             # Signed in at one, uploading to both in turns, completed at the other.

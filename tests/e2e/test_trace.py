@@ -39,7 +39,7 @@ async def test_one_trace_leads_from_the_request_to_the_child(tmp_path: Path) -> 
         }
         with all_in_one(tmp_path, environment=environment) as stack:
             async with Api.connect(stack.url) as creator:
-                await creator.sign_in(Wallet.new("creator"), chain="eip155:1")
+                await creator.sign_in(Wallet.new("creator"))
                 with clip.open("rb") as file:
                     await creator.call(
                         "POST",
