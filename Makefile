@@ -39,7 +39,7 @@ split: $(STAMPS)/assets  ## a process for each service over NATS, PostgreSQL, Re
 	@exec $(BIN)/python -m streamgate.testing.split
 
 test: $(STAMPS)/assets  ## all tests but the browser's; ARGS="-k name" picks some
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder $(ARGS)
 
 test-browser: $(STAMPS)/assets  ## plays in a real Chromium
 	@bash deploy/setup/chromium.sh

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 pytest_plugins = ["streamgate.testing.fixtures"]
 
-HERE = Path(__file__).parent
-TOGETHER = HERE / "e2e"
+TOGETHER = "tests/e2e/"
 """Tests of this folder share a running StreamGate, whose start is most of their time."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says what stays together where tests run in several processes: a file, and everything end to end."""
-    for item in items:
-        group = "e2e" if TOGETHER in item.path.parents else str(item.path.relative_to(HERE))
-        item.add_marker(pytest.mark.xdist_group(group))
+class Together(LoadFileScheduling):  # type: ignore[misc]  # xdist is not typed
+    """What stays in one process where tests run in several: a file, and everything end to end."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return TOGETHER if nodeid.startswith(TOGETHER) else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:  # Any: xdist's own
+    return Together(config, log)
