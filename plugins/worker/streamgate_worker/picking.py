@@ -156,16 +156,19 @@ def _running(session: Session) -> dict[str, int]:
 
 def _heads(session: Session, kind: str, running: dict[str, int], rounds: Rounds) -> list[Head]:
     after = rounds.after.pop(kind, None)
-    rows = session.execute(heads_statement(kind, after)).all()
-    if after is not None and not rows:
-        rows = session.execute(heads_statement(kind, None)).all()
-    elif len(rows) >= HEADS_MAX:
+    ids = session.scalars(heads_statement(kind, after)).all()
+    if after is not None and not ids:
+        after, ids = None, session.scalars(heads_statement(kind, None)).all()
+    # Asked for by id, not joined: before its first statistics PostgreSQL would join by reading every job.
+    columns = select(jobs.c.job_id, jobs.c.owner, jobs.c.priority, jobs.c.run_at_ms)
+    rows = session.execute(columns.where(jobs.c.job_id.in_(ids))).all() if ids else []
+    if len(ids) >= HEADS_MAX:
         rounds.after[kind] = max(row.owner for row in rows)
     return [Head(running.get(row.owner, 0), row.priority, row.run_at_ms, row.job_id, kind, row.owner) for row in rows]
 
 
 def heads_statement(kind: str, after: str | None) -> Any:
-    """The owners by a recursive walk that jumps from one to the next in the index, then the first job of each."""
+    """Ids: the owners by a recursive walk that jumps from one to the next in the index, then the first job of each."""
     is_of_kind = (IS_READY, jobs.c.kind == kind)
     first = select(func.min(jobs.c.owner)).where(*is_of_kind, *(() if after is None else (jobs.c.owner > after,)))
     walk = select(first.scalar_subquery().label("owner"), literal_column("1").label("number")).cte(
@@ -183,6 +186,4 @@ def heads_statement(kind: str, after: str | None) -> Any:
         .scalar_subquery()
     )
     heads = select(head.label("job_id")).where(owners.c.owner.is_not(None)).subquery()
-    return select(jobs.c.job_id, jobs.c.owner, jobs.c.priority, jobs.c.run_at_ms).join(
-        heads, heads.c.job_id == jobs.c.job_id
-    )
+    return select(heads.c.job_id).where(heads.c.job_id.is_not(None))
