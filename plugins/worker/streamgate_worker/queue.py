@@ -42,6 +42,7 @@ class Queue:
         self, session: Session, kinds: Sequence[str], runner: str, now_ms: int, seen: Look
     ) -> tuple[JobRow | None, Expired]:
         """`seen`: what a look just before has found, so that only what is there is asked for."""
+        picking.by_index(session)
         expired = self.expire(session, now_ms, EXPIRE_AT_LEASE) if seen.has_expired else Expired()
         if seen.has_due:
             picking.promote(session, now_ms)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Row, Select, func, or_, select, update
+from sqlalchemy import Row, Select, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamgate.contracts.jobs import JobList, JobState, Kind, NewJob
@@ -164,7 +164,7 @@ def expired(session: Session, now_ms: int, limit: int) -> list[JobRow]:
     """Rows whose lease has run out, locked; those being changed elsewhere are passed over."""
     statement = (
         select(*SHOWN)
-        .where(jobs.c.status == "running", jobs.c.lease_until_ms <= now_ms)
+        .where(jobs.c.status == literal_column("'running'"), jobs.c.lease_until_ms <= now_ms)  # as its index says
         .order_by(jobs.c.lease_until_ms)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -47,7 +47,6 @@ jobs = Table(
     Column("updated_at_ms", BigInteger, nullable=False),
     Column("started_at_ms", BigInteger),
     Column("finished_at_ms", BigInteger),
-    Index(None, "status", "lease_until_ms"),
     Index(None, "status", "kind", "run_at_ms"),
     Index(None, "owner", "created_at_ms"),
     Index(None, "owner", "status"),
@@ -65,6 +64,7 @@ def _only(name: str, where: str, *columns: str) -> Index:
 _only("ix_worker_jobs_ready", "place = 'ready'", "kind", "owner", "priority", "run_at_ms", "job_id")
 _only("ix_worker_jobs_urgent", "place = 'ready' AND priority <= 1", "kind", "priority", "run_at_ms", "job_id")
 _only("ix_worker_jobs_rests", "place = 'rests'", "run_at_ms")
+_only("ix_worker_jobs_running", "status = 'running'", "lease_until_ms", "owner")
 
 attempts = Table(
     "worker_attempts",  # those that ended without success
