@@ -124,10 +124,16 @@ class Orchestration:
         Raises:
             NotPlayable: there is no source yet.
         """
-        now_ms = self._clock.now_ms()
-        over = await self._ended_task(wanted.content_id)
+        root_id, is_running = await self._begin(wanted)
+        if is_running and await self._has_ended(root_id):
+            root_id, _ = await self._begin(wanted, over=root_id)
+        return root_id
 
-        def begin(session: Session) -> str:
+    async def _begin(self, wanted: Transcode, *, over: str = "") -> tuple[str, bool]:
+        """The task, and whether it was there. `over`: one that has ended, though its version is still in the making."""
+        now_ms = self._clock.now_ms()
+
+        def begin(session: Session) -> tuple[str, bool]:
             is_known = repository.find_content(session, wanted.content_id) is not None
             content = repository.content_for_update(session, wanted.content_id) if is_known else None
             if content is None or content.is_deleted or not content.source_key:
@@ -139,27 +145,21 @@ class Orchestration:
                 and newest.root_id != over
                 and (newest.source_key, newest.profile) == (content.source_key, wanted.profile)
             ):
-                return newest.root_id
+                return newest.root_id, True
             media = making.begin_version(
                 session, content, profile=wanted.profile, priority=wanted.priority, now_ms=now_ms
             )
-            return media.root_id
+            return media.root_id, False
 
         return await self._db.write(begin)
 
-    async def _ended_task(self, content_id: str) -> str:
-        """The task of the version in the making, where it has ended unfinished and we have yet to hear of it; or ""."""
-
-        def read(session: Session) -> str:
-            newest = next(iter(repository.media_versions(session, content_id)), None)
-            return newest.root_id if newest is not None and newest.state in IN_THE_MAKING else ""
-
-        root_id = await self._db.read(read)
+    async def _has_ended(self, root_id: str) -> bool:
+        """Whether a task ended unfinished, and we have yet to hear of it."""
         try:
-            task = await self._jobs.task(JobQuery(job_id=root_id)) if root_id else None
+            task = await self._jobs.task(JobQuery(job_id=root_id))
         except StreamgateError:  # not heard of yet, or worker is away: then it is taken as running
-            return ""
-        return root_id if task is not None and task.status in ("cancelled", "failed", "dead") else ""
+            return False
+        return task.status in ("cancelled", "failed", "dead")
 
     # --- jobs ---------------------------------------------------------------------------------------
 
