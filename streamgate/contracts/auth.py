@@ -137,6 +137,9 @@ class Decision:
         grace_until_s: Unix time to which a *running* session may go on although the outcome is `unknown`
             (the operator's policy); 0 when no grace is given, and with every other outcome.
         leaf_keys: `<caip2>/<contract, lower case>` of each token leaf.
+        tokens: the tokens that opened it, where they can be told apart (`<caip2>/<contract>/<token id>`).
+        preview_s: with `does_not_hold` alone: the first seconds of the content are free all the same; 0: nothing is.
+        max_height_px: renditions above it stay shut (a rule of their own does not hold); None: all are open.
     """
 
     outcome: Outcome
@@ -146,6 +149,9 @@ class Decision:
     grace_until_s: float = 0.0
     gate_revision: int
     leaf_keys: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    preview_s: float = 0.0
+    max_height_px: int | None = None
 
 
 @attrs.frozen(kw_only=True)

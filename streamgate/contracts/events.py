@@ -168,6 +168,25 @@ class SignInEnded:
     reason: Literal["logged_out", "revoked", "refresh_reused", "replaced"]
 
 
+@attrs.frozen(kw_only=True)
+class TokenTransferred:
+    """Tokens of a contract that gates name moved (auth's watcher): whoever's decision rests on them is decided again.
+
+    Args:
+        subject_id: `<caip2>/<contract, lower case>`, as in `Decision.leaf_keys`.
+        revision: counts what the watcher has told of this contract; it grows through reorganisations, too.
+        user_ids: the people whose wallets gave or got them (at most 200 an event); never wallets of strangers.
+        block_number: an answer must have seen this block at least.
+    """
+
+    subject_id: str
+    revision: int
+    chain: str
+    contract: str
+    user_ids: tuple[str, ...]
+    block_number: int
+
+
 UPLOAD_FINISHED = EventType("upload.finished", UploadFinished)
 UPLOAD_FAILED = EventType("upload.failed", UploadFailed)
 JOBS_REQUESTED = EventType("jobs.requested", JobsRequested)
@@ -182,3 +201,4 @@ CONTENT_DELETED = EventType("content.deleted", ContentDeleted)
 GATE_CHANGED = EventType("gate.changed", GateChanged)
 SESSION_ENDED = EventType("session.ended", SessionEndedEvent)
 AUTH_SESSION_ENDED = EventType("auth.session_ended", SignInEnded)
+TOKEN_TRANSFERRED = EventType("token.transferred", TokenTransferred)

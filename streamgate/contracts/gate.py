@@ -36,8 +36,15 @@ class GateUnknown(Unavailable):
 class Explanation:
     """A node of the decision, in the shape of the rule.
 
-    `kind` is `any`, `all`, `at_least`, `not` or the requirement kind; `text` says the requirement in words;
-    `needed` and `held` are decimal strings (of `at_least`: parts); block and nodes are of the chain read.
+    Args:
+        kind: `any`, `all`, `at_least`, `not` or the requirement kind.
+        text: the requirement in words.
+        needed, held: decimal strings, in base units (of `at_least`: parts).
+        needed_text, held_text: the same for people (`1.5 USDC`); empty where the decimals are not known.
+        held_by: the wallet that satisfies it, or comes nearest.
+        block_number, nodes, read_at_s: of the chain read: the block, how many endpoints agreed, Unix time.
+        reason: why it is unknown.
+        satisfy, link: what would satisfy it, and where that is to be had; empty where it holds.
     """
 
     kind: str
@@ -45,24 +52,37 @@ class Explanation:
     text: str
     needed: str = ""
     held: str = ""
+    needed_text: str = ""
+    held_text: str = ""
+    held_by: str = ""
     chain: str = ""
     contract: str = ""
     block_number: int | None = None
-    nodes: int = 0  # how many endpoints agreed
-    reason: str = ""  # why unknown
+    nodes: int = 0
+    read_at_s: float | None = None
+    reason: str = ""
+    satisfy: str = ""
+    link: str = ""
     parts: tuple[Explanation, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
 class Reading:
-    """What a requirement kind answers for one leaf and one person.
+    """What a requirement kind answers for one leaf and one person; the fields are those of `Explanation`.
 
-    `read_at_s` is wall-clock (Unix) time of the oldest chain read it rests on; a lease counts from there.
+    Args:
+        tokens: the tokens that satisfy it, where they can be told apart (`<caip2>/<contract>/<token id>`): one token
+            that goes round among friends gives one stream.
+        read_at_s: Unix time of the oldest chain read it rests on; a lease counts from there. None: it rests on none.
     """
 
     outcome: Outcome
     held: str = ""
+    needed_text: str = ""
+    held_text: str = ""
+    held_by: str = ""
+    tokens: tuple[str, ...] = ()
     block_number: int | None = None
     nodes: int = 0
     reason: str = ""
-    read_at_s: float | None = None  # None: does not rest on a read that grows old
+    read_at_s: float | None = None

@@ -7,11 +7,11 @@ The same merge rules hold: `collect_*` answers are joined, `decide_*` fail close
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import attrs
 
-from streamgate.context import Actor
+from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts.gate import Reading
 from streamgate.hooks import Verdict, hookspec
 
@@ -65,11 +65,21 @@ def collect_job_kinds() -> Sequence[JobKind]:
 
 @attrs.frozen(kw_only=True)
 class Leaf:
-    """A requirement to read for one person: the rule's parameters (an instance of the kind's `params`)."""
+    """A requirement to read for one person.
+
+    Args:
+        params: the rule's parameters, an instance of the kind's `params`.
+        addresses: the person's linked wallets, checksummed or base58; any one may satisfy it.
+        min_block: per CAIP-2 chain, the block the answer must have seen at least.
+        actor: who it is, for kinds that go by the person; nobody in a dry run for an address.
+        content_id: whose gate is decided; "" where a rule is tried that nobody has stored.
+    """
 
     params: Any
-    addresses: tuple[str, ...]  # the person's linked wallets, checksummed or base58; any one may satisfy it
+    addresses: tuple[str, ...]
     min_block: Mapping[str, int]
+    actor: Actor = ANONYMOUS
+    content_id: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -86,6 +96,12 @@ class RequirementKind:
         canonical: the parameters as they are stored and shown (addresses checksummed).
         check: asked when a rule is set; raises ValueError where these parameters can never work here (a chain that
             is not configured).
+        warn: asked when a rule is set; what its owner may not have meant (no contract at this address), a sentence
+            each. A fault of it is no warning.
+        satisfy: what somebody who does not hold must do, in words; `link`: where, as a URL. Either may be "".
+        cost: 0 decides from what this process knows, 1 asks the database, 2 a chain: cheaper leaves are read first,
+            and none that cannot change the outcome.
+        is_private: viewers are told `describe` and the outcome alone (a list of wallets is the owner's affair).
     """
 
     name: str
@@ -97,6 +113,11 @@ class RequirementKind:
     needed: Callable[[Any], str] = lambda params: ""
     canonical: Callable[[Any], Any] = lambda params: params
     check: Callable[[Any], Awaitable[None]] | None = None
+    warn: Callable[[Any], Awaitable[Sequence[str]]] | None = None
+    satisfy: Callable[[Any], str] = lambda params: ""
+    link: Callable[[Any], str] = lambda params: ""
+    cost: Literal[0, 1, 2] = 2
+    is_private: bool = False
 
 
 @hookspec

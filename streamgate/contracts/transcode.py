@@ -15,7 +15,9 @@ from streamgate.contracts.streaming import RenditionState
 
 @attrs.frozen(kw_only=True)
 class TranscodeStatus:
-    """`progress` 0 to 1; `speed` in seconds of source per second of work, and `eta_s`, are None until known."""
+    """`progress` 0 to 1: the share of what is planned that is made and kept. It never falls, whatever happens to an
+    attempt; what is cancelled or fails stays where it was, and a new transcode (another `task_id`) begins at 0. `speed`
+    in seconds of source per second of work, and `eta_s`, are None until known."""
 
     task_id: str
     content_id: str
