@@ -57,12 +57,14 @@ class Collector:
         self._monotonic_s = monotonic_s
         self._checkpoint_at_s = monotonic_s()
         self._kept = 0  # segments in the last checkpoint
+        self._share = 0.0  # of the frames that were decoded: the encoder gives out whole segments later
 
     async def take(self, frame: Frame) -> None:
         """Raises MediaOutputInvalid: nothing the plan knows of."""
         match frame.kind:
             case "progress":
-                self._run.report(float(frame.head["share"]), "encoding")
+                self._share = max(self._share, float(frame.head["share"]))
+                self._run.report(self._share, "encoding")
             case "init":
                 await self._take_init(frame)
             case "segment":
@@ -123,7 +125,8 @@ class Collector:
         if whole <= self._kept or now - self._checkpoint_at_s < CHECKPOINT_EVERY_S:
             return
         self._kept, self._checkpoint_at_s = whole, now
-        await self._run.checkpoint(self._so_far(), whole / (self._seg_to - self._seg_from))
+        self._share = max(self._share, whole / (self._seg_to - self._seg_from))
+        await self._run.checkpoint(self._so_far(), self._share)
 
     def _so_far(self) -> MadeResult:
         return MadeResult(

@@ -21,6 +21,8 @@ from .media.profiles import PROFILES
 
 ASKED_AT_ONCE = 4
 """Tasks of a page: one person's list must not take every connection to the database."""
+SOUND_PX = 40_000
+"""Sound takes about as long to make as a picture of so many pixels."""
 ENDED = ("done", "failed", "dead", "cancelled")
 
 
@@ -128,7 +130,7 @@ def without_jobs(task_id: str, media: MediaState) -> TranscodeStatus:
         task_id=task_id,
         content_id=media.content_id,
         status=status,
-        progress=1.0 if status == "done" else 0.0,
+        progress=1.0 if status == "done" else progress_of(media),
         stage=status,
         renditions=media.renditions,
         speed=None,
@@ -141,12 +143,11 @@ def without_jobs(task_id: str, media: MediaState) -> TranscodeStatus:
 def describe(task: Task, media: MediaState, now_s: float) -> TranscodeStatus:
     """Speed is seconds of the source a second of work since the first attempt began, the whole ladder counted once.
 
-    The jobs know how far the work is, streaming whether it counts: between the last job's end and its result being
+    The jobs know what is being done, streaming what counts of it: between the last job's end and its result being
     taken in (or the next jobs being ordered) the task still runs.
     """
-    is_taken_in = media.state in ("ready", "failed")
-    status: JobState = "running" if task.status == "done" and not is_taken_in else task.status
-    progress = 1.0 if status == "done" else min(_progress(task), 0.999)
+    status = _status(task, media)
+    progress = 1.0 if status == "done" else min(progress_of(media), 0.999)
     elapsed_s = _elapsed_s(task, now_s)
     speed = eta_s = None
     if elapsed_s is not None and progress > 0:
@@ -167,10 +168,22 @@ def describe(task: Task, media: MediaState, now_s: float) -> TranscodeStatus:
     )
 
 
-def _progress(task: Task) -> float:
-    """Of the encoding; the probe before it (the root) is too short to count."""
-    children = [job.progress for job in task.jobs if job.job_id != task.root.job_id]
-    return round(sum(children) / len(children), 4) if children else 0.0
+def progress_of(media: MediaState) -> float:
+    """How much of what is planned is made and kept, 0 to 1; a rendition counts by the size of its picture.
+
+    It is read from streaming's index, which only grows: what an attempt had handed in stays when the attempt is lost,
+    and what it had not handed in was never counted. So it never falls, through retries, cancelling and failure; a new
+    transcode is another media version, and begins at 0.
+    """
+    work = [(max(each.width_px * each.height_px, SOUND_PX), each.progress) for each in media.renditions]
+    whole = sum(size for size, _ in work)
+    return round(sum(size * made for size, made in work) / whole, 4) if whole else 0.0
+
+
+def _status(task: Task, media: MediaState) -> JobState:
+    if task.status != "done" or media.state == "ready":
+        return task.status
+    return "failed" if media.state == "failed" else "running"
 
 
 def _stage(task: Task, status: JobState) -> str:

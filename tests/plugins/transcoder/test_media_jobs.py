@@ -276,3 +276,19 @@ async def test_checkpoints_hold_what_all_renditions_have_and_are_a_second_apart(
         await taking.take(segment_frame(6, 600, 700, rendition_id))
     assert len(run.kept) == 2
     assert [[segment.n for segment in part.segments] for part in taking.result().parts] == [[4, 5, 6], [4, 5, 6]]
+
+
+async def test_a_checkpoint_is_no_step_back_from_what_was_reported(
+    collector: tuple[Collector, Run], clock: list[float]
+) -> None:
+    """An encoder has taken in more frames than it has given out: segments lag behind the share of the source."""
+    taking, run = collector
+    for rendition_id in ("v72", "v90"):
+        await taking.take(Frame({"kind": "init", "rendition_id": rendition_id}, b"init"))
+    await taking.take(Frame({"kind": "progress", "share": 0.8}))
+    clock[0] = 2.0
+    for rendition_id in ("v72", "v90"):
+        await taking.take(segment_frame(rendition_id=rendition_id))
+    await taking.take(Frame({"kind": "progress", "share": 0.7}))
+    assert [progress for _, progress in run.kept] == [0.8]
+    assert [progress for progress, _ in run.told] == [0.8, 0.8]

@@ -27,7 +27,15 @@ from streamgate.contracts.jobs import (
     Task,
 )
 from streamgate.contracts.metadata import METADATA, AccessQuery, Content, ContentNotFound
-from streamgate.contracts.streaming import STREAMING, MediaState, NotPlayable, TaskQuery, Transcode, TranscodeStarted
+from streamgate.contracts.streaming import (
+    STREAMING,
+    MediaState,
+    NotPlayable,
+    RenditionState,
+    TaskQuery,
+    Transcode,
+    TranscodeStarted,
+)
 from streamgate.services import Offer, ServiceRef
 from streamgate.testing.house import House, house
 from streamgate_transcoder.transcodes import describe, without_jobs
@@ -57,11 +65,31 @@ def job(**facts: Any) -> Job:
 
 RUNNING = Task(
     root=job(),
-    jobs=(job(), job(job_id="j_2", status="running", stage="encoding", attempts=2, finished_at=None, progress=0.4)),
+    jobs=(job(), job(job_id="j_2", status="running", stage="encoding", attempts=2, finished_at=None, progress=0.6)),
     status="running",
     progress=0.5,
 )
-MEDIA = MediaState(content_id="c_1", media_version=1, state="encoding", playable=False, duration_s=60.0, root_id="t_1")
+RENDITION = RenditionState(
+    id="v360",
+    name="360p",
+    kind="video",
+    width_px=640,
+    height_px=360,
+    codec="",
+    bitrate_bps=0,
+    status="running",
+    progress=0.4,
+)
+MEDIA = MediaState(
+    content_id="c_1",
+    media_version=1,
+    state="encoding",
+    playable=False,
+    duration_s=60.0,
+    root_id="t_1",
+    renditions=(RENDITION,),
+)
+PLANNING = attrs.evolve(MEDIA, state="planning", renditions=())
 
 
 @attrs.define
@@ -216,9 +244,9 @@ def test_speed_and_time_left_follow_from_progress() -> None:
 
 def test_what_has_not_begun_has_no_speed() -> None:
     waiting = job(status="queued", started_at=None, finished_at=None, progress=0.0, attempts=0)
-    told = describe(Task(root=waiting, jobs=(waiting,), status="queued", progress=0.0), MEDIA, NOON_S)
+    told = describe(Task(root=waiting, jobs=(waiting,), status="queued", progress=0.0), PLANNING, NOON_S)
     assert (told.speed, told.eta_s, told.stage, told.attempts) == (None, None, "queued", 0)
-    assert without_jobs("t_1", MEDIA) == told
+    assert without_jobs("t_1", PLANNING) == told
 
 
 def test_what_worker_has_forgotten_long_ago_is_as_its_media_is() -> None:
@@ -231,7 +259,7 @@ def test_what_worker_has_forgotten_long_ago_is_as_its_media_is() -> None:
 def test_what_failed_names_its_code_and_stops_the_clock() -> None:
     failed = job(job_id="j_2", status="failed", error_code="media.corrupt", progress=0.5)
     told = describe(Task(root=job(), jobs=(job(), failed), status="failed", progress=0.75), MEDIA, NOON_S + 1000)
-    assert (told.error, told.progress, told.speed, told.eta_s) == ("media.corrupt", 0.5, 15.0, None)
+    assert (told.error, told.progress, told.speed, told.eta_s) == ("media.corrupt", 0.4, 12.0, None)
 
 
 def test_what_is_done_and_taken_in_has_no_time_left() -> None:
