@@ -6,12 +6,18 @@ from typing import Protocol
 
 import attrs
 
-from streamgate.errors import Unavailable
+from streamgate.errors import Conflict, Unavailable
 from streamgate.services import ServiceRef, method
 
 
 class DevchainUnavailable(Unavailable):
     code, title = "devchain.unavailable", "The local chain is not running"
+
+
+class NoDemoToken(Conflict):
+    """The wallet holds no token of the demo collection: there is nothing to give away."""
+
+    code, title = "devchain.no_token", "There is no demo token to give away"
 
 
 @attrs.frozen(kw_only=True)
@@ -48,6 +54,18 @@ class Minted:
     transaction_hash: str
 
 
+@attrs.frozen(kw_only=True)
+class GivenAway:
+    """`token_ids`: all that `address` held; `to` has them now. `block_number`: of the last transfer."""
+
+    address: str
+    to: str
+    chain: str
+    contract: str
+    token_ids: tuple[str, ...]
+    block_number: int
+
+
 class Devchain(Protocol):
     """Each method waits until the chain is up, and raises DevchainUnavailable when it will not be."""
 
@@ -61,6 +79,11 @@ class Devchain(Protocol):
     @method(timeout_s=8)
     async def mint(self, request: FaucetRequest) -> Minted:
         """A new token of the demo collection. Raises AddressInvalid."""
+
+    @method(timeout_s=8)
+    async def give_away(self, request: FaucetRequest) -> GivenAway:
+        """Sends all demo tokens of an address to somebody else, as if its wallet had; the node signs for everybody. The
+        caller has checked whose address it is. Raises AddressInvalid, NoDemoToken."""
 
 
 DEVCHAIN = ServiceRef("devchain", Devchain)

@@ -1,4 +1,4 @@
-"""The faucet over HTTP, for anybody: what it gives is worth nothing."""
+"""The faucet over HTTP, for anybody: what it gives is worth nothing. Only what one has oneself can be given away."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from collections.abc import Sequence
 import attrs
 
 from streamgate.contracts.auth import AddressInvalid
-from streamgate.contracts.devchain import DevchainInfo, DevchainUnavailable, FaucetRequest, Funded, Minted
-from streamgate.web.routes import PUBLIC, Call, Route
+from streamgate.contracts.devchain import (
+    DevchainInfo,
+    DevchainUnavailable,
+    FaucetRequest,
+    Funded,
+    GivenAway,
+    Minted,
+    NoDemoToken,
+)
+from streamgate.web.routes import PUBLIC, SIGNED_IN, Call, Route
 from streamgate_devchain.service import DevchainService
 
 PREFIX = "/api/v1/devchain"
@@ -56,6 +64,16 @@ class DevchainRoutes:
                 summary="Get a token of the demo collection",
                 errors=(AddressInvalid, DevchainUnavailable),
             ),
+            Route(
+                "POST",
+                f"{PREFIX}/give-away",
+                self.give_away,
+                policy=SIGNED_IN,
+                answer=GivenAway,
+                summary="Give one's tokens of the demo collection to somebody else",
+                description="All that the wallet holds that signed in, to show what a gate does then.",
+                errors=(AddressInvalid, NoDemoToken, DevchainUnavailable),
+            ),
         ]
 
     async def info(self, call: Call[None, None]) -> DevchainInfo:
@@ -66,3 +84,6 @@ class DevchainRoutes:
 
     async def mint(self, call: Call[FaucetBody, None]) -> Minted:
         return await self._service.mint(FaucetRequest(address=call.body.address))
+
+    async def give_away(self, call: Call[None, None]) -> GivenAway:
+        return await self._service.give_away(FaucetRequest(address=call.actor.address))

@@ -8,7 +8,15 @@ from pathlib import Path
 from loguru import logger
 
 from streamgate.contracts.auth import Auth
-from streamgate.contracts.devchain import DevchainInfo, DevchainUnavailable, FaucetRequest, Funded, Minted
+from streamgate.contracts.devchain import (
+    DevchainInfo,
+    DevchainUnavailable,
+    FaucetRequest,
+    Funded,
+    GivenAway,
+    Minted,
+    NoDemoToken,
+)
 from streamgate.errors import StreamgateError
 from streamgate.sdk.evm import parse_address
 from streamgate.sdk.http import OutgoingFault
@@ -100,4 +108,21 @@ class DevchainService:
             token_id=str(token.token_id),
             block_number=token.block_number,
             transaction_hash=token.transaction_hash,
+        )
+
+    async def give_away(self, request: FaucetRequest) -> GivenAway:
+        chain, address = await self._chain(), parse_address(request.address)
+        try:
+            token_ids, block_number = await chain.collection.give_away(address)
+        except (RpcFault, OutgoingFault) as fault:
+            raise DevchainUnavailable(f"not everything was given away: {fault}") from fault
+        if not token_ids:
+            raise NoDemoToken(f"{address} holds no {chain.info.contract_name}; get one first")
+        return GivenAway(
+            address=address,
+            to=chain.collection.somebody,
+            chain=chain.info.chain,
+            contract=chain.info.contract,
+            token_ids=tuple(map(str, token_ids)),
+            block_number=block_number,
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from streamgate.context import Actor
 from streamgate.contracts.auth import AUTH
 from streamgate.contracts.devchain import DEVCHAIN, DevchainUnavailable
 from streamgate.plugins import SelectionFault, discover, select
@@ -30,7 +31,7 @@ from streamgate_devchain.collection import artifact
 from streamgate_devchain.config import DevchainConfig
 from tests.plugins.auth.people import content_of, decide, person
 
-ALICE = Wallet.named("alice")
+ALICE, BOB = Wallet.named("alice"), Wallet.named("bob")
 NAMES = ["metadata", "auth", "devchain"]
 API = "/api/v1/devchain"
 
@@ -73,6 +74,51 @@ async def test_many_ask_at_once(home: House) -> None:
         asked = [(kind, {"address": address}) for address in addresses for kind in ("faucet", "mint")]
         answers = await asyncio.gather(*(http.post(f"/api/v1/devchain/{kind}", json=body) for kind, body in asked))
     assert [answer.status_code for answer in answers] == [200] * len(asked)
+
+
+async def test_what_was_claimed_is_given_away_by_whoever_signed_in_with_it(home: House) -> None:
+    """All of it, so that the gate closes; and claiming again opens it again."""
+    async with home.client() as http:
+        info = (await http.get(f"{API}/info")).json()
+        for wallet in (ALICE, BOB, ALICE):
+            await http.post(f"{API}/mint", json={"address": wallet.address})
+        refused = await http.post(f"{API}/give-away")
+        assert (refused.status_code, refused.json()["code"]) == (401, "auth.required")
+        owner, alice = await person(home, "owner"), await person(home, "alice")
+    rule = {"erc721": {"chain": info["chain"], "contract": info["contract"]}}
+    content_id = await content_of(home, owner.actor, rule)
+    assert (await decide(home, alice.actor, content_id)).outcome == "holds"
+    async with home.client(alice.actor) as http:
+        given = (await http.post(f"{API}/give-away")).json()
+        assert (given["address"], given["token_ids"]) == (ALICE.address, ["1", "3"])
+        assert given["contract"] == info["contract"]
+        with ChainClient(info["rpc_url"], info["contract"]) as chain:
+            assert [chain.owner_of(token_id) for token_id in (1, 2, 3)] == [
+                given["to"].lower(),
+                BOB.address.lower(),
+                given["to"].lower(),
+            ]
+        again = await http.post(f"{API}/give-away")
+        assert (again.status_code, again.json()["code"]) == (409, "devchain.no_token")
+        assert (await decide(home, alice.actor, content_id)).outcome == "does_not_hold"
+        await http.post(f"{API}/mint", json={"address": ALICE.address})
+        assert (await decide(home, alice.actor, content_id)).outcome == "holds"
+
+
+async def test_two_who_give_away_at_once_do_not_get_in_each_others_way(home: House) -> None:
+    """One answer says what was given; the other that nothing is left. Neither is a failure of the server."""
+    alice = await person(home, "alice")
+    async with home.client(alice.actor) as http:
+        await http.post(f"{API}/mint", json={"address": ALICE.address})
+        answers = await asyncio.gather(*(http.post(f"{API}/give-away") for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+
+
+async def test_who_signed_in_with_no_ethereum_wallet_is_told(home: House) -> None:
+    stranger = Actor(kind="user", user_id="u_sol", address="9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM")
+    async with home.client(stranger) as http:
+        answer = await http.post(f"{API}/give-away")
+    assert (answer.status_code, answer.json()["code"]) == (422, "auth.address_invalid")
 
 
 async def test_what_is_no_address_is_422(home: House) -> None:
