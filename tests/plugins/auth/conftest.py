@@ -10,7 +10,7 @@ import pytest
 
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.house import House, house
-from tests.plugins.auth.people import config_for, kernel_settings
+from tests.plugins.auth.people import Person, config_for, kernel_settings, person
 
 
 @pytest.fixture
@@ -32,3 +32,13 @@ async def chained(tmp_path: Path, devchain: ChainClient) -> AsyncIterator[House]
 async def http(home: House) -> AsyncIterator[httpx.AsyncClient]:
     async with home.client() as client:
         yield client
+
+
+@pytest.fixture
+async def owner(chained: House) -> Person:
+    return await person(chained, "owner")
+
+
+@pytest.fixture
+async def viewer(chained: House) -> Person:
+    return await person(chained, "viewer-without-anything")

@@ -17,7 +17,7 @@ from solders.keypair import Keypair
 from streamgate.context import Actor
 from streamgate.contracts.auth import AUTH, DecideQuery, Decision, SetGate, StoredGate
 from streamgate.contracts.gate import Rule
-from streamgate.contracts.metadata import METADATA, NewContent
+from streamgate.contracts.metadata import METADATA, AccessQuery, NewContent
 from streamgate.settings import KernelSettings, Secret, ServerSettings
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.house import House
@@ -26,6 +26,8 @@ from streamgate.testing.wallets import SignedIn, Wallet, sign_in
 from streamgate_auth.config import AuthConfig, ChainSettings
 
 ORIGIN = "https://video.example"
+NAMES = ["metadata", "auth"]
+SERVICE = Actor(kind="service")
 
 
 def kernel_settings(folder: Path, *, profile: str = "test") -> KernelSettings:
@@ -146,3 +148,12 @@ async def until(is_so: Callable[[], bool]) -> None:
         return True if is_so() else None
 
     await eventually(probe)
+
+
+def holds_one(chain: ChainClient, **more: str) -> Rule:
+    return {"erc721": {"chain": chain.chain, "contract": chain.contract, **more}}
+
+
+async def is_published(home: House, content_id: str) -> bool:
+    query = AccessQuery(content_id=content_id, actor=SERVICE, want="see")
+    return (await home.services.get(METADATA).get(query)).published_at is not None
