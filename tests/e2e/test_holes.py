@@ -5,7 +5,7 @@
 | a query parameter skips sign-in and gate | test_no_parameter_stands_in_for_sign_in_and_gate | |
 | the caller chooses the rule | test_nobody_brings_a_rule_along | |
 | playback tokens as sign-ins | test_a_playback_token_is_no_sign_in; test_every_endpoint.py | |
-| open where something is away | test_without_auth_nobody_is_let_in | auth/test_gate_unknown.py |
+| open where something is away | test_without_auth_nobody_is_let_in | auth/test_gate_unknown.py, test_sessions.py |
 | strangers edit gates | | test_every_endpoint.py (test_people_who_may_not) |
 | work on another's content | test_anothers_content_takes_no_work | upload/test_opening.py |
 | an amount of zero | test_zero_is_no_amount | auth/test_nft.py |
