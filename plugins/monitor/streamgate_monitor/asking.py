@@ -1,8 +1,7 @@
-"""What the questions to monitor have in common: moments, places in a list, limits."""
+"""What the questions to monitor have in common: texts, moments, limits."""
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +10,6 @@ import attrs
 from streamgate.errors import FieldError, Invalid
 
 MAX_LIMIT = 500
-_PLACE = re.compile(r"[0-9]{1,18}")
 
 
 def text_field() -> Any:
@@ -39,14 +37,3 @@ def moment(field: str, text: str) -> int:
         error = FieldError(field, "is no moment like 2026-01-31T12:00:00Z")
         raise Invalid(f"{field} is no moment", errors=(error,))
     return max(0, int(read.timestamp() * 1000))
-
-
-def place(cursor: str) -> int:
-    """The row a list goes on before; 0 for the beginning.
-
-    Raises:
-        Invalid: no cursor of ours.
-    """
-    if cursor and not _PLACE.fullmatch(cursor):
-        raise Invalid("the cursor is not one of this list", errors=(FieldError("cursor", "is not one of this list"),))
-    return int(cursor or 0)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import attrs
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamgate.contracts.audit import AuditEntry
 from streamgate.sdk.db import insert_into
+from streamgate_monitor.paging import Window, rows_in
 from streamgate_monitor.tables import audit
 from streamgate_monitor.texts import storable, storable_fields
+
+_EQUAL = ("who", "address", "subject_id", "act", "outcome", "request_id")
 
 
 @attrs.frozen(kw_only=True)
 class AuditQuestion:
-    """Entries that fit all that is given, newest first. `before`: only those that came before this one."""
+    """Entries that fit all that is given, newest first."""
 
     who: str = ""
     address: str = ""
@@ -22,10 +24,7 @@ class AuditQuestion:
     act: str = ""
     outcome: str = ""
     request_id: str = ""
-    since_ms: int = 0
-    until_ms: int = 0
-    before: int = 0
-    limit: int = 50
+    window: Window
 
 
 @attrs.frozen
@@ -54,17 +53,7 @@ def add(session: Session, event_id: str, entry: AuditEntry) -> None:
 
 
 def find(session: Session, question: AuditQuestion) -> list[StoredEntry]:
-    query = select(audit).order_by(audit.c.seq.desc()).limit(question.limit)
-    for name in ("who", "address", "subject_id", "act", "outcome", "request_id"):
-        wanted = getattr(question, name)
-        if wanted:
-            query = query.where(audit.c[name] == storable(wanted))
-    if question.since_ms:
-        query = query.where(audit.c.at_ms >= question.since_ms)
-    if question.until_ms:
-        query = query.where(audit.c.at_ms < question.until_ms)
-    if question.before:
-        query = query.where(audit.c.seq < question.before)
+    wanted = {name: getattr(question, name) for name in _EQUAL}
     return [
         StoredEntry(
             row.seq,
@@ -82,5 +71,5 @@ def find(session: Session, question: AuditQuestion) -> list[StoredEntry]:
                 detail=row.detail,
             ),
         )
-        for row in session.execute(query)
+        for row in session.execute(rows_in(audit, question.window, **wanted))
     ]

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from streamgate.contracts.logs import LogLine
+from streamgate_monitor.paging import Window, rows_in
 from streamgate_monitor.tables import logs
 from streamgate_monitor.texts import storable, storable_fields
 
@@ -20,17 +21,14 @@ MAX_WORDS = 4_000
 @attrs.frozen(kw_only=True)
 class LogQuestion:
     """Lines that fit all that is given, newest first. `level`: that and worse. `q`: words of the event or a field, all
-    of which must be there. `before`: only those that came before this one."""
+    of which must be there."""
 
     level: str = ""
     service: str = ""
     request_id: str = ""
     trace_id: str = ""
     q: str = ""
-    since_ms: int = 0
-    until_ms: int = 0
-    before: int = 0
-    limit: int = 100
+    window: Window
 
 
 @attrs.frozen
@@ -60,21 +58,17 @@ def add(session: Session, instance: str, lines: Sequence[LogLine]) -> None:
 
 
 def find(session: Session, question: LogQuestion) -> list[StoredLine]:
-    query = select(logs).order_by(logs.c.seq.desc()).limit(question.limit)
+    query = rows_in(
+        logs,
+        question.window,
+        service=question.service,
+        request_id=question.request_id,
+        trace_id=question.trace_id,
+    )
     if question.level:
         query = query.where(logs.c.level >= RANKS[question.level])
-    for name in ("service", "request_id", "trace_id"):
-        wanted = getattr(question, name)
-        if wanted:
-            query = query.where(logs.c[name] == storable(wanted))
     for word in storable(question.q.lower()).split():
         query = query.where(logs.c.words.contains(word, autoescape=True))
-    if question.since_ms:
-        query = query.where(logs.c.at_ms >= question.since_ms)
-    if question.until_ms:
-        query = query.where(logs.c.at_ms < question.until_ms)
-    if question.before:
-        query = query.where(logs.c.seq < question.before)
     return [
         StoredLine(
             row.seq,

@@ -10,7 +10,8 @@ from streamgate.sdk.clock import rfc3339
 from streamgate.sdk.db import Database
 from streamgate.web.routes import ADMIN, Call, Route
 from streamgate_monitor import log_repository as repository
-from streamgate_monitor.asking import limit_field, moment, place, text_field
+from streamgate_monitor.asking import limit_field, text_field
+from streamgate_monitor.paging import page_of, window_of
 
 
 @attrs.frozen(kw_only=True)
@@ -55,14 +56,10 @@ def log_routes(db: Database) -> list[Route]:
             request_id=asked.request_id,
             trace_id=asked.trace_id,
             q=asked.q,
-            since_ms=moment("since", asked.since),
-            until_ms=moment("until", asked.until),
-            before=place(asked.cursor),
-            limit=asked.limit + 1,
+            window=window_of(asked),
         )
         found = await db.read(lambda session: repository.find(session, question))
-        shown = found[: asked.limit]
-        more = str(shown[-1].seq) if len(found) > asked.limit else None
+        shown, more = page_of(found, asked.limit)
         return LogPage(items=tuple(_line(each) for each in shown), next_cursor=more)
 
     return [
