@@ -18,6 +18,21 @@ class OutgoingFault(Exception):
     """No usable answer. The text is for people and names no address: it may hold an API key."""
 
 
+class BadStatus(OutgoingFault):
+    """Another status than 200."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP status {status}")
+        self.status = status
+
+
+class AnswerTooLarge(OutgoingFault):
+    """Larger than the caller wants it; the rest was not read."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"more than {limit_bytes} bytes of answer")
+
+
 def outgoing_client(*, timeout_s: float, max_connections: int = 64, verify: bool = True) -> httpx.AsyncClient:
     """A client whose owner closes it. `verify` False: for plain loopback, where no certificates are read."""
     import httpx
@@ -45,12 +60,12 @@ async def post_json(
     try:
         async with client.stream("POST", url, content=body, headers=headers) as response:
             if response.status_code != 200:
-                raise OutgoingFault(f"HTTP status {response.status_code}")
+                raise BadStatus(response.status_code)
             received = bytearray()
             async for piece in response.aiter_bytes():
                 received += piece
                 if len(received) > max_answer_bytes:
-                    raise OutgoingFault(f"more than {max_answer_bytes} bytes of answer")
+                    raise AnswerTooLarge(max_answer_bytes)
             return bytes(received)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as fault:
         raise OutgoingFault(f"not reached ({type(fault).__name__})") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 SIGN_INS = Counter(
     "streamgate_auth_sign_ins_total",
@@ -10,7 +10,23 @@ SIGN_INS = Counter(
     ("scheme", "outcome"),
 )
 DECISIONS = Counter("streamgate_auth_decisions_total", "Gate decisions, by outcome.", ("outcome",))
-RPC_CALLS = Counter("streamgate_auth_rpc_calls_total", "Requests to chain endpoints.", ("chain", "outcome"))
+RPC_CALLS = Counter(
+    "streamgate_auth_rpc_calls_total",
+    "Requests to chain endpoints, by endpoint number and outcome (answered, overtaken by another, or the fault).",
+    ("chain", "endpoint", "outcome"),
+)
+RPC_HEDGES = Counter(
+    "streamgate_auth_rpc_hedges_total", "Second endpoints asked because the first was slower than usual.", ("chain",)
+)
+RPC_DISAGREEMENTS = Counter(
+    "streamgate_auth_rpc_disagreements_total", "Chain reads on which too few endpoints agreed.", ("chain",)
+)
+RPC_BREAKER = Gauge(
+    "streamgate_auth_rpc_breaker", "Breaker of an endpoint: 0 closed, 1 half open, 2 open.", ("chain", "endpoint")
+)
+RPC_LAG = Gauge(
+    "streamgate_auth_rpc_lag_blocks", "Blocks that an endpoint is behind the others.", ("chain", "endpoint")
+)
 RPC_SECONDS = Histogram(
     "streamgate_auth_rpc_seconds",
     "Time of one request to a chain endpoint.",

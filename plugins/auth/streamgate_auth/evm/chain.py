@@ -150,7 +150,7 @@ class Chain:
                 answers = await endpoint.ask(questions)
             outcome = "answered"
         finally:
-            RPC_CALLS.labels(chain=self.id, outcome=outcome).inc()
+            RPC_CALLS.labels(chain=self.id, endpoint="", outcome=outcome).inc()
         return answers
 
     async def _call_at(
