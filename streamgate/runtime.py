@@ -47,7 +47,8 @@ from streamgate.start import StartFault
 from streamgate.telemetry import setup_telemetry
 from streamgate.telemetry.exposition import Exposition
 from streamgate.telemetry.process import internal_app, service_name, telemetry_units
-from streamgate.web.access import AccessLog, RequestObserver, line_writer
+from streamgate.telemetry.requests import line_writer
+from streamgate.web.access import AccessLog, RequestObserver
 from streamgate.web.app import build_app
 from streamgate.web.routes import Route
 

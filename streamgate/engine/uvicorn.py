@@ -7,14 +7,15 @@ import asyncio
 import contextlib
 import socket
 from asyncio.events import TimerHandle
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from streamgate.engine.base import BACKLOG, MAX_HEAD_BYTES, MAX_WEBSOCKET_MESSAGE_BYTES
+from streamgate.engine.heads import render_head
 from streamgate.settings import ServerSettings
 
 DATE_EVERY_S = 1.0
@@ -86,8 +87,31 @@ class _Cycle(RequestResponseCycle):
         loop for ever, and never hear of it."""
         if self.disconnected:
             await asyncio.sleep(0)
-        else:
+        elif self.response_started or self.flow.write_paused or message["type"] != "http.response.start":
             await super().send(message)
+        else:
+            self._begin(message["status"], message.get("headers", ()))
+
+    def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """As uvicorn writes the head of an answer. It searches each header twice; `heads.py` knows lines it has seen.
+
+        Raises:
+            ValueError: a header has characters that would end it.
+        """
+        head = render_head([*self.default_headers, *headers])
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        lines = head.lines
+        if head.closes:
+            self.keep_alive = False
+        elif not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        self.chunked_encoding = head.is_chunked
+        if head.is_chunked is None and self.scope["method"] != "HEAD" and status not in (204, 304):
+            self.chunked_encoding = True
+            lines.append(b"transfer-encoding: chunked\r\n")
+        self.expected_content_length = head.content_length
+        self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n")))
 
 
 class _Protocol(HttpToolsProtocol):
@@ -127,7 +151,10 @@ class _Protocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """uvicorn adds trailers to the headers, behind those that a proxy has set."""
         if self._awaits_head:
-            super().on_header(name, value)
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_body(self, body: bytes) -> None:
         self._framing_bytes = 0

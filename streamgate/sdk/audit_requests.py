@@ -20,7 +20,7 @@ from streamgate.plugins import PluginContext
 from streamgate.sdk.clock import SYSTEM_CLOCK, Clock
 from streamgate.sdk.ids import uuid7
 from streamgate.telemetry.measures import Counts
-from streamgate.web.access import Access, shown_path
+from streamgate.telemetry.requests import Access, shown_path
 
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 MAX_WAITING = 10_000

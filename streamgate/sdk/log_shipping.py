@@ -23,10 +23,11 @@ CHARS_A_BATCH = 200_000
 
 
 def process_units(ctx: PluginContext) -> list[LogShipping]:
-    least = ctx.settings.telemetry.ship_logs
-    if least == "NOTHING":
+    telemetry = ctx.settings.telemetry
+    if telemetry.ship_logs == "NOTHING":
         return []
-    return [LogShipping(ctx.events, open_tap(least), service="+".join(ctx.selected) if ctx.mode == "only" else "all")]
+    tap = open_tap(telemetry.ship_logs, ordinary_per_s=telemetry.ship_requests_per_s)
+    return [LogShipping(ctx.events, tap, service="+".join(ctx.selected) if ctx.mode == "only" else "all")]
 
 
 class LogShipping:

@@ -44,6 +44,12 @@ class TelemetrySettings:
     ship_logs: Literal["DEBUG", "INFO", "WARNING", "ERROR", "NOTHING"] = config_field(
         "INFO", help="The least of the log that is sent to the monitor, whatever log.level shows."
     )
+    ship_requests_per_s: int = config_field(
+        200,
+        help="How many lines of ordinary requests (reads that went well within 1 s) of each second are sent to the "
+        "monitor. The log itself has all.",
+        validator=attrs.validators.ge(0),
+    )
 
     ship_metrics_s: float = config_field(
         15.0,

@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 SAMPLED = "-01"
 _NEVER = "-00"
+_NEITHER_IS_ZERO = 1 << 64 | 1  # of a trace's number and its first step's, side by side
 _ids = random.Random()  # noqa: S311 (ids that are unlikely to meet, not secrets)
 
 
@@ -72,10 +73,11 @@ class Tracing:
         """The traceparent of a request: the sent one where it counts, else a new trace."""
         if sent and is_believed:
             return sent[:52] + (SAMPLED if int(sent[53:55], 16) & 1 else _NEVER)
-        trace = _ids.getrandbits(128) | 1
+        both = _ids.getrandbits(192) | _NEITHER_IS_ZERO
+        digits = f"{both:048x}"
         # As OpenTelemetry's ratio sampler: by the low 64 bits, so that every process would decide alike.
-        is_sampled = self.recorder is not None and trace & 0xFFFF_FFFF_FFFF_FFFF < self.sample_ratio * 2**64
-        return f"00-{trace:032x}-{_span_id()}{SAMPLED if is_sampled else _NEVER}"
+        is_sampled = self.recorder is not None and both >> 64 & 0xFFFF_FFFF_FFFF_FFFF < self.sample_ratio * 2**64
+        return f"00-{digits[:32]}-{digits[32:]}{SAMPLED if is_sampled else _NEVER}"
 
 
 TRACING = Tracing()

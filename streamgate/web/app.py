@@ -17,7 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamgate import __version__
 from streamgate.health import Liveness, Readiness
 from streamgate.settings import LogSettings, ServerSettings
-from streamgate.web.access import AccessLog, line_writer
+from streamgate.telemetry.requests import line_writer
+from streamgate.web.access import AccessLog
 from streamgate.web.edge import ROUTE_KEY, Edge
 from streamgate.web.intake import has_body, take_in
 from streamgate.web.openapi import Description, describe

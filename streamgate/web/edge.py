@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 
 from loguru import logger
 from starlette.requests import ClientDisconnect
@@ -15,12 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamgate.context import ANONYMOUS, CallContext, enter_call, leave_call
 from streamgate.errors import StreamgateError, Unavailable
 from streamgate.telemetry.measures import Levels, Timings
+from streamgate.telemetry.requests import Access, shown_path
 from streamgate.telemetry.tracing import TRACING, child_of, is_traced, note_span, trace_id_of
-from streamgate.web.access import Access, AccessLog, shown_path
+from streamgate.web.access import AccessLog
 from streamgate.web.client import client_address
 from streamgate.web.outward import answer_headers
 from streamgate.web.problems import ProblemResponse, error_from
-from streamgate.web.request_id import header, request_id_of, traceparent_of
+from streamgate.web.request_id import TRACE_KEY, checked_traceparent, request_id_of
 from streamgate.web.typed import ACTOR_KEY
 
 CLIENT_LEFT = 499
@@ -33,7 +35,10 @@ REQUESTS = Timings(
     ("route", "method", "status"),
 )
 IN_FLIGHT = Levels("streamgate_http_requests_in_flight", "Requests that are being answered.")
+_in_flight = IN_FLIGHT.values
+_in_flight[()] = 0.0
 
+_CLASSES = tuple(f"{hundreds}xx" for hundreds in range(10))
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _TRACEPARENT = b"traceparent"
 HOP_HEADER = b"x-streamgate-hop"
@@ -52,7 +57,7 @@ class Edge:
         exchange = _Exchange(request_id_of(scope), send, scope)
         _enter_trace(scope, exchange)
         token = enter_call(CallContext(request_id=exchange.request_id, traceparent=exchange.traceparent))
-        IN_FLIGHT.add(1)
+        _in_flight[()] += 1
         try:
             await self._app(scope, receive, exchange.send)
         except asyncio.CancelledError:  # the server stops, and has waited
@@ -63,7 +68,7 @@ class Edge:
         except Exception as fault:
             await self._recover(fault, exchange, scope, receive)
         finally:
-            IN_FLIGHT.add(-1)
+            _in_flight[()] -= 1
             leave_call(token)
             self._note(scope, exchange, began_s)
 
@@ -88,11 +93,24 @@ class Edge:
         method, path, status = scope["method"], scope["path"], exchange.status
         route = scope.get(ROUTE_KEY)
         label = route.path if route is not None else "mounted" if ROUTE_KEY in scope else "none"
-        REQUESTS.of(label, method if method in _METHODS else "other", f"{status // 100}xx").observe(took_s)
+        REQUESTS.of(label, method if method in _METHODS else "other", _CLASSES[status // 100]).observe(took_s)
         actor = scope.get(ACTOR_KEY, ANONYMOUS)
-        done = (status, round(took_s * 1000, 3), exchange.sent_bytes, exchange.request_id, actor.user_id)
-        told = (trace_id_of(exchange.traceparent), exchange.code, route, actor)
-        self._access_log.add(Access(time.time(), method, path, *done, client_address(scope), *told))
+        line = Access(
+            time.time(),
+            method,
+            path,
+            status,
+            round(took_s * 1000, 3),
+            exchange.sent_bytes,
+            exchange.request_id,
+            actor.user_id,
+            client_address(scope),
+            trace_id_of(exchange.traceparent),
+            exchange.code,
+            route,
+            actor,
+        )
+        self._access_log.add(line)
         if exchange.parent:
             _note_request(exchange, f"{method} {label}", path)
 
@@ -100,18 +118,21 @@ class Edge:
 def _enter_trace(scope: Scope, exchange: _Exchange) -> None:
     """What follows belongs to this request's trace: its header says so to everybody behind the edge, a service that
     it is forwarded to among them."""
-    sent = traceparent_of(scope)
+    headers = scope["headers"]
+    by_name = dict(reversed(headers))  # of several, the first
+    sent = checked_traceparent(by_name.get(_TRACEPARENT))
     peer = (scope.get("client") or ("",))[0]
-    parent = TRACING.root(sent, is_believed=sent != "" and TRACING.believes(peer, header(scope, HOP_HEADER)))
+    parent = TRACING.root(sent, is_believed=sent != "" and TRACING.believes(peer, by_name.get(HOP_HEADER)))
     if is_traced(parent):
         exchange.parent, exchange.traceparent = parent, child_of(parent)
         exchange.is_root = parent[:35] != sent[:35]
         exchange.began_ns = time.time_ns()
     else:
         exchange.traceparent = parent
-    headers = [pair for pair in scope["headers"] if pair[0] != _TRACEPARENT]
-    headers.append((_TRACEPARENT, exchange.traceparent.encode()))
-    scope["headers"] = headers
+    if _TRACEPARENT in by_name:
+        headers = [pair for pair in headers if pair[0] != _TRACEPARENT]
+    scope["headers"] = [*headers, (_TRACEPARENT, exchange.traceparent.encode())]
+    scope[TRACE_KEY] = exchange.traceparent
 
 
 def _note_request(exchange: _Exchange, name: str, path: str) -> None:
@@ -162,11 +183,13 @@ class _Exchange:
         self.is_root = False
         self.began_ns = 0
 
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.body":
+    def send(self, message: Message) -> Awaitable[None]:
+        """No coroutine of its own around the server's."""
+        kind = message["type"]
+        if kind == "http.response.body":
             self.sent_bytes += len(message.get("body", b""))
-        elif message["type"] == "http.response.start":
+        elif kind == "http.response.start":
             self.has_started = True
             self.status = message["status"]
             message = {**message, "headers": answer_headers(message, self._scope)}
-        await self._send(message)
+        return self._send(message)

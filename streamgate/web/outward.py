@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamgate.errors import StreamgateError
@@ -9,15 +11,19 @@ from streamgate.web.problems import RawHeaders, problem_response
 from streamgate.web.request_id import request_id_of
 from streamgate.web.routes import ANSWER_HEADERS, EdgePolicy
 
+_NAME = operator.itemgetter(0)
 _LEAST = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
 
 def answer_headers(start: Message, scope: Scope) -> RawHeaders:
     """Those of the answer that starts, and those that it lacks. `Vary` has as many lines as have something to say."""
     headers: RawHeaders = list(start.get("headers", ()))
-    present = {name for name, _ in headers}
+    present = dict(headers)
     more = scope.get(ANSWER_HEADERS, _LEAST)
-    headers += [pair for pair in more if pair[0] not in present or pair[0] == b"vary"]
+    if present.keys().isdisjoint(map(_NAME, more)):
+        headers += more
+    else:
+        headers += [pair for pair in more if pair[0] not in present or pair[0] == b"vary"]
     if b"x-request-id" not in present:
         headers.append((b"x-request-id", request_id_of(scope).encode()))
     return headers

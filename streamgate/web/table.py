@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -15,6 +16,7 @@ from starlette.convertors import Convertor
 from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _Pattern = tuple[re.Pattern[str], Mapping[str, Convertor[Any]], tuple[str, ...], ASGIApp]
 
 
@@ -23,7 +25,7 @@ class Found:
     """The endpoint of a path and its parameters. Without an endpoint: `allowed` methods, none where nothing is."""
 
     endpoint: ASGIApp | None
-    path_params: Mapping[str, Any] = attrs.field(factory=dict)
+    path_params: Mapping[str, Any] = _NOTHING
     allowed: frozenset[str] = frozenset()
 
 
@@ -37,7 +39,7 @@ class RouteTable:
         Raises:
             ValueError: a method and path is given twice, however its parameters are named.
         """
-        self._fixed: dict[str, dict[str, ASGIApp]] = {}
+        self._fixed: dict[str, dict[str, Found]] = {}
         self._patterns: dict[str, list[_Pattern]] = {}  # by the first steps of their paths
         taken: set[tuple[str, str]] = set()
         for method, path, endpoint in entries:
@@ -50,12 +52,13 @@ class RouteTable:
             if convertors:
                 self._patterns.setdefault(_first_steps(path), []).append((regex, convertors, methods, endpoint))
             else:
-                self._fixed.setdefault(path, {}).update(dict.fromkeys(methods, endpoint))
+                self._fixed.setdefault(path, {}).update(dict.fromkeys(methods, Found(endpoint)))
 
     def find(self, method: str, path: str) -> Found:
-        fixed = self._fixed.get(path, {})
-        if method in fixed:
-            return Found(fixed[method])
+        fixed = self._fixed.get(path, _NOTHING)
+        found = fixed.get(method)
+        if found is not None:
+            return found
         allowed = set(fixed)
         for bucket in (_first_steps(path), ""):
             for regex, convertors, methods, endpoint in self._patterns.get(bucket, ()):

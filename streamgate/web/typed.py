@@ -19,9 +19,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from streamgate.context import ANONYMOUS, Actor, CallContext, use_call
+from streamgate.context import ANONYMOUS, Actor, CallContext, enter_call, leave_call
 from streamgate.errors import DeadlineExceeded, FieldError, Forbidden, Invalid, Unauthorized
 from streamgate.web.body import read_json
+from streamgate.web.deadline import OutOfTime, within
 from streamgate.web.problems import RequestTimedOut
 from streamgate.web.request_id import request_id_of, traceparent_of
 from streamgate.web.routes import Authenticator, Call, EdgePolicy, Policy, Rendered, Route
@@ -78,7 +79,8 @@ class Endpoint:
             raise Forbidden("this API key may only read; it takes one with the scope upload")
         request_id, traceparent = request_id_of(request.scope), traceparent_of(request.scope)
         context = CallContext(request_id=request_id, actor=actor, deadline_s=ends_at_s, traceparent=traceparent)
-        with use_call(context):
+        token = enter_call(context)
+        try:
             texts = _texts(request) if self._wants_texts else {}
             if route.guard is not None:
                 await route.guard(actor, texts)
@@ -89,6 +91,8 @@ class Endpoint:
             if self._policy is not None and route.creates:
                 return await self._policy.once(call, route, plain, lambda: self._answer(call, context))
             return await self._answer(call, context)
+        finally:
+            leave_call(token)
 
     async def _read_body(self, request: Request) -> Any:
         try:
@@ -101,13 +105,9 @@ class Endpoint:
         return self._render(await self._handle(call, context))
 
     async def _handle(self, call: Call[Any, Any], context: CallContext) -> Any:
-        limit = asyncio.timeout(context.remaining_s())
         try:
-            async with limit:
-                return await self.route.handler(call)
-        except TimeoutError as fault:
-            if not limit.expired():
-                raise
+            return await within(self.route.handler(call), context.remaining_s)
+        except OutOfTime as fault:
             raise DeadlineExceeded(f"{self.route.method} {self.route.path} did not finish in time") from fault
 
     def _render(self, answer: Any) -> Rendered:

@@ -13,7 +13,8 @@ from streamgate.context import ANONYMOUS, Actor
 from streamgate.errors import Unauthorized, Unavailable
 from streamgate.health import CheckResult, Readiness
 from streamgate.settings import ServerSettings
-from streamgate.web.access import Access, AccessLog
+from streamgate.telemetry.requests import Access
+from streamgate.web.access import AccessLog
 from streamgate.web.app import App, build_app
 from streamgate.web.routes import EdgePolicy, Mount, Route
 

@@ -18,10 +18,11 @@ from streamgate.errors import Conflict
 from streamgate.events import Events, EventsUnit, Received, on_group
 from streamgate.sdk.audit_requests import AGAIN_S, RequestAudit
 from streamgate.settings import ServerSettings
+from streamgate.telemetry.requests import Access
 from streamgate.testing.clock import FakeClock
 from streamgate.testing.context import bus_unit, running
 from streamgate.testing.wait import eventually
-from streamgate.web.access import Access, AccessLog
+from streamgate.web.access import AccessLog
 from streamgate.web.app import build_app
 from streamgate.web.routes import PUBLIC, SIGNED_IN, Call, Route
 
@@ -165,7 +166,7 @@ async def test_an_entry_that_cannot_be_told_does_not_hold_up_the_others() -> Non
     trail, bus = Trail(), MemoryBus()
     unit = RequestAudit(Events(bus, source="toy"))
     async with asked(trail, unit, bus):
-        unit.on_request(attrs.evolve(finished(0), code="\ud800"))  # no UTF-8
+        unit.on_request(finished(0)._replace(code="\ud800"))  # no UTF-8
         await eventually(told_all(unit), what="it to be tried")
         unit.on_request(finished(1))
         await trail.has(1)
@@ -192,4 +193,4 @@ async def test_what_finds_no_room_is_counted_and_what_waits_is_told_at_the_stop(
 def test_the_outcome_follows_from_the_status(status: int, outcome: str) -> None:
     from streamgate.sdk.audit_requests import entry_of
 
-    assert entry_of(attrs.evolve(finished(1), status=status)).outcome == outcome
+    assert entry_of(finished(1)._replace(status=status)).outcome == outcome

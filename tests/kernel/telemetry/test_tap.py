@@ -15,8 +15,8 @@ from loguru import logger
 from streamgate.context import CallContext, use_call
 from streamgate.settings import LogSettings
 from streamgate.telemetry import setup_telemetry
-from streamgate.telemetry.tap import LogRecord, LogTap, open_tap
-from streamgate.web.access import Access, line_writer
+from streamgate.telemetry.requests import Access, line_writer
+from streamgate.telemetry.tap import LEFT_OUT, LogRecord, LogTap, open_tap
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
@@ -123,6 +123,48 @@ def test_a_request_is_a_record_too(tap: LogTap, capsys: pytest.CaptureFixture[st
         "200",
     )
     assert "c2VjcmV0" not in str(record)
+
+
+def asked(at_s: float, *, method: str = "GET", status: int = 200, duration_ms: float = 1.5) -> Access:
+    return Access(at_s, method, f"/at/{at_s}", status, duration_ms, 10, "abc-12345", "u_1", "192.0.2.7")
+
+
+def test_of_ordinary_requests_the_first_of_each_second_are_kept_and_the_others_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tap = open_tap("INFO", ordinary_per_s=2)
+    try:
+        write = line_writer(LogSettings())
+        write([asked(at_s) for at_s in (7.0, 7.1, 7.2)])
+        write([asked(7.3), asked(8.0), asked(8.9)])
+        kept, dropped = tap.take(100)
+        again, _ = tap.take(100)
+    finally:
+        tap.close()
+    assert [record.fields.get("path") for record in kept[:-1]] == ["/at/7.0", "/at/7.1", "/at/8.0", "/at/8.9"]
+    assert (kept[-1].event, kept[-1].fields, dropped) == (LEFT_OUT, {"count": "2"}, 0)
+    assert again == []
+    assert len(capsys.readouterr().err.splitlines()) == 6  # the log has all
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        asked(7.0, status=404),
+        asked(7.0, status=500),
+        asked(7.0, method="POST"),
+        asked(7.0, method="DELETE"),
+        asked(7.0, duration_ms=1_000.0),
+    ],
+    ids=["refused", "failed", "created", "deleted", "slow"],
+)
+def test_what_is_not_ordinary_is_always_kept(line: Access) -> None:
+    tap = open_tap("INFO", ordinary_per_s=0)
+    try:
+        line_writer(LogSettings())([line] * 3)
+        assert [record.event for record in tap.take(100)[0]] == ["request"] * 3
+    finally:
+        tap.close()
 
 
 def test_a_field_that_cannot_be_shown_costs_no_line(tap: LogTap) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
-import attrs
 import httpx
 import pytest
 from loguru import logger
@@ -17,7 +17,8 @@ from starlette.types import Receive, Scope, Send
 from streamgate.errors import Internal
 from streamgate.health import CheckResult, Readiness
 from streamgate.settings import LogSettings
-from streamgate.web.access import Access, AccessLog, line_writer
+from streamgate.telemetry.requests import Access, line_writer
+from streamgate.web.access import AccessLog
 from streamgate.web.app import App
 from streamgate.web.problems import problem_response
 from streamgate.web.request_id import request_id_of
@@ -206,6 +207,12 @@ async def test_a_line_is_written_for_each_request_without_its_query(
     assert (second.path, second.status, second.user_id) == ("/nothing", 404, "")
 
 
+def test_no_two_requests_have_one_id() -> None:
+    ids = {request_id_of({"headers": []}) for _ in range(1_000)}
+    assert len(ids) == 1_000
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids)
+
+
 LINE = Access(1_700_000_000.25, "GET", "/a", 200, 1.5, 10, "abc-12345", "u_1", "127.0.0.1")
 
 
@@ -228,8 +235,8 @@ def test_a_line_for_machines_has_every_field(capsys: pytest.CaptureFixture[str])
 
 def test_no_path_forges_a_line_or_shows_a_playback_token(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [
-        attrs.evolve(LINE, path="/a\nFORGED \x1b[2J"),
-        attrs.evolve(LINE, path="/api/v1/stream/s/c2VjcmV0/master.m3u8"),
+        LINE._replace(path="/a\nFORGED \x1b[2J"),
+        LINE._replace(path="/api/v1/stream/s/c2VjcmV0/master.m3u8"),
     ]
     line_writer(LogSettings())(lines)
     written = capsys.readouterr().err
@@ -240,7 +247,7 @@ def test_no_path_forges_a_line_or_shows_a_playback_token(capsys: pytest.CaptureF
 
 
 def test_the_level_of_the_log_holds_for_requests(capsys: pytest.CaptureFixture[str]) -> None:
-    line_writer(LogSettings(level="WARNING"))([LINE, attrs.evolve(LINE, status=503)])
+    line_writer(LogSettings(level="WARNING"))([LINE, LINE._replace(status=503)])
     assert [line.split(" ")[1] for line in capsys.readouterr().err.splitlines()] == ["WARNING"]
 
 
