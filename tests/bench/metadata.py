@@ -25,8 +25,8 @@ from streamgate.testing.servers import PostgresServer
 from streamgate_metadata.repository import listed_for
 from streamgate_metadata.search.contents import document_of
 from streamgate_metadata.search.index import VERSION, Document
-from streamgate_metadata.search.postgres import vector_of
 from streamgate_metadata.search.sqlite import FTS, columns_of
+from streamgate_metadata.search.tsvector import vector_of
 from streamgate_metadata.search.typos import worth_knowing
 from streamgate_metadata.tables import ContentRow, DocumentRow, WordRow
 from streamgate_metadata.texts import search_text

@@ -1,12 +1,12 @@
-"""A search: tier after tier until the page is full."""
+"""A search: what the index finds, by rank, until the page is full."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import islice
 
 import attrs
-from sqlalchemy import ColumnElement, FromClause, and_, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from streamgate_metadata.search.index import Index, Place
@@ -16,10 +16,8 @@ from streamgate_metadata.search.typos import nearest, swaps
 from streamgate_metadata.search.vocabulary import known_words
 from streamgate_metadata.tables import ContentRow, DocumentRow
 
-AT_ONCE = 100
-"""Contents looked at together, of those the index has found."""
-
-NUMBER = DocumentRow.doc_id.expression
+AT_ONCE_MAX = 1_000
+"""Contents read together, of those the index has found."""
 
 Row = tuple[Place, ContentRow]
 
@@ -77,72 +75,27 @@ class Finder:
         )
 
     def _page(self, looked_at: Sequence[Tier], limit: int, after: Place | None) -> Hits:
-        ranked = self.index.ranked(self.session, looked_at, self.scope) if looked_at else []
-        if ranked is None:
-            rows = self._tier_by_tier(looked_at, limit + 1, after)
-        else:
-            rows = self._placed(ranked, limit + 1, after)
+        """Contents are read as many at a time as the page has; more, where conditions leave out most."""
+        at_once = limit + 1
+        places = iter(()) if not looked_at else self.index.places(self.session, looked_at, self.scope, after, at_once)
+        rows: list[Row] = []
+        while len(rows) <= limit and (some := list(islice(places, at_once))):
+            rows += self._rows(some)
+            at_once = min(2 * at_once, AT_ONCE_MAX)
         end = rows[limit - 1][0] if len(rows) > limit else None
         return Hits(rows=tuple(row for _, row in rows[:limit]), end=end, near=frozenset())
 
-    def _placed(self, ranked: Sequence[Place], limit: int, after: Place | None) -> list[Row]:
-        """The first of them that the conditions let pass, in their order."""
-        order = sorted(ranked, key=_rank)
-        if after is not None:
-            order = order[bisect_right(order, _rank(after), key=_rank) :]
-        rows: list[Row] = []
-        for n in range(0, len(order), AT_ONCE):
-            tier_of = {place.doc_id: place.tier for place in order[n : n + AT_ONCE]}
-            found = self._rows(DocumentRow.__table__, NUMBER, NUMBER.in_(tier_of), AT_ONCE)
-            rows += sorted(
-                ((Place(tier_of[number], number), row) for number, row in found), key=lambda row: _rank(row[0])
-            )
-            if len(rows) >= limit:
-                break
-        return rows[:limit]
-
-    def _tier_by_tier(self, looked_at: Sequence[Tier], limit: int, after: Place | None) -> list[Row]:
-        rows: list[Row] = []
-        for tier in looked_at:
-            if after is not None and tier.number < after.tier:
-                continue
-            before = after.doc_id if after is not None and tier.number == after.tier else None
-            found = self._in_tier(tier, limit - len(rows), before)
-            rows += [(Place(tier.number, number), row) for number, row in found]
-            if len(rows) == limit:
-                break
-        return rows
-
-    def _in_tier(self, tier: Tier, limit: int, before: int | None) -> list[tuple[int, ContentRow]]:
-        found = self.index.find(tier.match, self.scope, without=tier.better)
-        numbers = self.index.few(self.session, found, before)
-        if numbers is None:
-            condition = found.condition if before is None else and_(found.condition, found.doc_id < before)
-            return self._rows(found.source, found.doc_id, condition, limit)
-        rows: list[tuple[int, ContentRow]] = []
-        for n in range(0, len(numbers), AT_ONCE):
-            is_one = NUMBER.in_(numbers[n : n + AT_ONCE])
-            rows += self._rows(DocumentRow.__table__, NUMBER, is_one, limit - len(rows))
-            if len(rows) == limit:
-                break
-        return rows
-
-    def _rows(
-        self, source: FromClause, doc_id: ColumnElement[int], condition: ColumnElement[bool], limit: int
-    ) -> list[tuple[int, ContentRow]]:
+    def _rows(self, places: Sequence[Place]) -> list[Row]:
+        """Those that the conditions let pass, in their order."""
+        number = DocumentRow.doc_id.expression
         statement = (
-            select(doc_id.label("number"), ContentRow)
-            .select_from(source)
+            select(number, ContentRow)
+            .select_from(DocumentRow)
             .join(ContentRow, ContentRow.content_id == DocumentRow.content_id)
-            .where(condition, *self.conditions)
-            .order_by(doc_id.desc())
-            .limit(limit)
+            .where(self.index.among([place.doc_id for place in places]), *self.conditions)
         )
-        return [(number, row) for number, row in self.session.execute(statement)]
-
-
-def _rank(place: Place) -> tuple[int, int]:
-    return place.tier, -place.doc_id
+        found = dict(self.session.execute(statement).all())
+        return [(place, found[place.doc_id]) for place in places if place.doc_id in found]
 
 
 def _all(near: dict[Term, tuple[str, ...]]) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import attrs
@@ -49,10 +49,9 @@ class Document:
 
 @attrs.frozen
 class Found:
-    """Where a query looks: rows of `source` that fulfil `condition` are contents' documents, `doc_id` their numbers."""
+    """Where a query looks: rows of `source` that fulfil `condition` are contents' documents."""
 
     source: FromClause
-    doc_id: ColumnElement[int]
     condition: ColumnElement[bool]
 
 
@@ -70,15 +69,17 @@ class Index(Protocol):
 
     def remove(self, session: Session, content_id: str) -> None: ...
 
-    def find(self, match: Match, scope: Scope, *, without: Match | None = None) -> Found: ...
+    def find(self, match: Match, scope: Scope) -> Found:
+        """All that is found, in no order."""
 
-    def ranked(self, session: Session, tiers: Sequence[Tier], scope: Scope) -> list[Place] | None:
-        """All that is found in any of the tiers, each in its first. None: there are many, or looking in one tier after
-        another until a page is full is as quick in any case."""
+    def places(
+        self, session: Session, tiers: Sequence[Tier], scope: Scope, after: Place | None, at_once: int
+    ) -> Iterator[Place]:
+        """All that is found in any of the tiers, each in its first, by rank, from beyond `after` on. Looked for as it
+        is asked for, `at_once` or some more."""
 
-    def few(self, session: Session, found: Found, before: int | None) -> list[int] | None:
-        """The numbers of all that is found (below `before`), the highest first. None: there are many, or looking from
-        the newest on until a page is full is as quick in any case."""
+    def among(self, numbers: Sequence[int]) -> ColumnElement[bool]:
+        """Condition: the document has one of these numbers."""
 
     def near(self, session: Session, word: str, typos: int) -> Iterable[str]:
         """Known words that may be within so many edits; the caller counts."""

@@ -5,9 +5,9 @@ Everything a query names is quoted and made of `[0-9a-z_]`, so nothing in it can
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import bindparam, column, delete, insert, literal_column, table, text
+from sqlalchemy import ColumnElement, bindparam, column, delete, insert, literal_column, select, table, text
 from sqlalchemy.orm import Session
 
 from streamgate_metadata.search.documents import add_document, number_of
@@ -23,6 +23,7 @@ TAG_ENDS = "_"
 """A word no text has, so that no phrase goes from one tag into the next."""
 
 FTS = table("metadata_fts", column("rowid"), column("title"), column("tags"), column("body"), column("scope"))
+_ROWID = literal_column("metadata_fts.rowid", DocumentRow.doc_id.type)
 _NEAR = text(
     "SELECT w.word FROM metadata_near n JOIN metadata_words w ON w.word_id = n.rowid "
     "WHERE n.metadata_near MATCH :grams AND length(w.word) BETWEEN :least AND :most ORDER BY n.rank LIMIT :limit"
@@ -50,23 +51,29 @@ class SqliteIndex:
             session.execute(delete(FTS).where(FTS.c.rowid == doc_id))
             session.execute(delete(DocumentRow).where(DocumentRow.doc_id == doc_id))
 
-    def find(self, match: Match, scope: Scope, *, without: Match | None = None) -> Found:
-        sought = " AND ".join([*(f"(scope : ({_any(group)}))" for group in scope.groups), *map(_choice, match)])
-        if without is not None:
-            sought = f"({sought}) NOT ({' AND '.join(map(_choice, without))})"
-        rowid = literal_column("metadata_fts.rowid", DocumentRow.doc_id.type)
+    def find(self, match: Match, scope: Scope) -> Found:
         return Found(
-            source=FTS.join(DocumentRow.__table__, DocumentRow.doc_id == rowid),
-            doc_id=rowid,
-            condition=text("metadata_fts MATCH :sought").bindparams(bindparam("sought", sought, unique=True)),  # type: ignore[arg-type]
+            source=FTS.join(DocumentRow.__table__, DocumentRow.doc_id == _ROWID), condition=_matches(match, scope)
         )
 
-    def ranked(self, session: Session, tiers: Sequence[Tier], scope: Scope) -> list[Place] | None:
-        return None
+    def places(
+        self, session: Session, tiers: Sequence[Tier], scope: Scope, after: Place | None, at_once: int
+    ) -> Iterator[Place]:
+        """FTS5 gives its rows from the newest on as they are asked for, so one tier is looked in after another."""
+        for tier in tiers:
+            if after is not None and tier.number < after.tier:
+                continue
+            before = after.doc_id if after is not None and tier.number == after.tier else None
+            found = select(_ROWID).select_from(FTS).where(_matches(tier.match, scope, without=tier.better))
+            found = found.order_by(_ROWID.desc()).limit(at_once)
+            while numbers := list(session.scalars(found if before is None else found.where(before > _ROWID))):
+                yield from (Place(tier.number, number) for number in numbers)
+                if len(numbers) < at_once:
+                    break
+                before = numbers[-1]
 
-    def few(self, session: Session, found: Found, before: int | None) -> list[int] | None:
-        """FTS5 gives its rows from the newest on as they are asked for."""
-        return None
+    def among(self, numbers: Sequence[int]) -> ColumnElement[bool]:
+        return DocumentRow.doc_id.in_(numbers)
 
     def near(self, session: Session, word: str, typos: int) -> Iterable[str]:
         padded = f"^{word}$"
@@ -83,6 +90,13 @@ def columns_of(document: Document) -> dict[str, str]:
         "body": _joined(document.body),
         "scope": " ".join(sorted(document.scopes)),
     }
+
+
+def _matches(match: Match, scope: Scope, *, without: Match | None = None) -> ColumnElement[bool]:
+    sought = " AND ".join([*(f"(scope : ({_any(group)}))" for group in scope.groups), *map(_choice, match)])
+    if without is not None:
+        sought = f"({sought}) NOT ({' AND '.join(map(_choice, without))})"
+    return text("metadata_fts MATCH :sought").bindparams(bindparam("sought", sought, unique=True))  # type: ignore[return-value]
 
 
 def _joined(words: Iterable[str]) -> str:
