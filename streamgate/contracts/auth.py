@@ -9,7 +9,7 @@ import attrs
 
 from streamgate import errors
 from streamgate.context import Actor
-from streamgate.contracts.gate import Explanation, Outcome, Rule
+from streamgate.contracts.gate import Explanation, Outcome, RenditionExplained, Rule
 from streamgate.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from streamgate.events import Topic
 from streamgate.services import ServiceRef, method
@@ -209,8 +209,13 @@ class GateCheck:
 
 @attrs.frozen(kw_only=True)
 class GateCheckAnswer:
+    """`renditions`, `max_height_px`, `preview_s`: what the rules of a policy document say besides."""
+
     outcome: Outcome
     explanation: Explanation
+    renditions: tuple[RenditionExplained, ...] = ()
+    max_height_px: int | None = None
+    preview_s: float = 0.0
 
 
 # --- API keys, revocation, wallets ----------------------------------------------------------------------

@@ -71,6 +71,11 @@ class AuthConfig:
         help="How long a running session goes on while its chain cannot be read, after the last time it could.",
         validator=attrs.validators.ge(0),
     )
+    decisions_keep_days: int = config_field(
+        30,
+        help="How long the log of gate decisions is kept; 0: none is kept.",
+        validator=attrs.validators.ge(0),
+    )
     requests_per_minute: int = config_field(
         600,
         help="Sign-in requests (challenge, verify, refresh) from one network address.",

@@ -38,10 +38,7 @@ class AuthPlugin:
         from streamgate_auth.evm.chains import Chains
         from streamgate_auth.evm.erc721 import Erc721Reader
         from streamgate_auth.evm.fungible import FungibleReader
-        from streamgate_auth.gate.decide import Decider
-        from streamgate_auth.gate.gates import Gates
-        from streamgate_auth.gate.grace import Grace
-        from streamgate_auth.gate.kinds import Kinds
+        from streamgate_auth.gate.parts import GateParts
         from streamgate_auth.identity import Identity
         from streamgate_auth.keys import KeyRing
         from streamgate_auth.limits import RequestLimit
@@ -72,11 +69,7 @@ class AuthPlugin:
         self.db = Database.for_plugin(ctx, TABLES, migrations="streamgate_auth.migrations")
         self.keys = KeyRing(self.db, lambda: master_key(ctx), clock, token_ttl_s=config.access_ttl_s)
         self.chains = Chains(config.chains, local, clock)
-        kinds = Kinds(ctx.hooks)
-        decider = Decider(
-            db=self.db, metadata=metadata, kinds=kinds, hooks=ctx.hooks, grace=Grace(config.grace_s), clock=clock
-        )
-        gates = Gates(db=self.db, metadata=metadata, kinds=kinds, decider=decider, clock=clock)
+        self.gate = GateParts(config=config, db=self.db, metadata=metadata, hooks=ctx.hooks, clock=clock)
         roles, origin = Roles(config), Origin.parse(public_origin(ctx))
         ctx.reloads.subscribe(ctx.name, roles.take)
         proofs = self.proofs = Proofs(
@@ -97,7 +90,7 @@ class AuthPlugin:
         wallets = Wallets(db=self.db, proofs=proofs, ending=ending, clock=clock)
         api_keys = ApiKeys(db=self.db, roles=roles, ending=ending, clock=clock)
         limit, cookies = RequestLimit(config.requests_per_minute, clock), Cookies(origin)
-        self.service = AuthService(self.keys, self.chains, gates, decider)
+        self.service = AuthService(self.keys, self.chains, self.gate.gates, self.gate.decider)
         self.accounts = AccountsService(api_keys, ending, wallets)
         self.nft = NftService(self.chains, Collections(self.chains, self.db, clock))
         self._routes = [
@@ -109,7 +102,7 @@ class AuthPlugin:
         self._schemes = (Siwe(), PersonalMessage(), TypedData(), Siws(), SolanaMessage())
         local_admin = LocalAdmin(ctx.settings.data_dir, db=self.db, ending=ending, clock=clock)
         self._local_admin = [local_admin] if ctx.settings.is_embedded else []
-        self._kinds = (Erc721Reader(self.chains).kind(), *FungibleReader(self.chains).kinds())
+        self._kinds = (Erc721Reader(self.chains).kind(), *FungibleReader(self.chains).kinds(), *self.gate.own_kinds)
         self._blocked = BlockedWallets(config.blocked_addresses)
 
     @hookimpl
@@ -126,6 +119,7 @@ class AuthPlugin:
             *self.db.units(),
             SimpleUnit("auth.keys", self.keys.start, self.keys.stop, needs=("auth.db",)),
             SimpleUnit("auth.chains", on_stop=self.chains.close),
+            *self.gate.units,
             *(SimpleUnit("auth.local-admin", admin.start, needs=("auth.db",)) for admin in self._local_admin),
         ]
 

@@ -121,7 +121,8 @@ class UsedChallengeRow(Base):
 
 
 class GateRow(Base):
-    """The rule of a content. A removed one stays as a row without a rule, so that its revision only grows."""
+    """The rule of a content. A removed one stays as a row without a rule, so that its revision only grows. `warnings`:
+    what was said to its owner when it was set."""
 
     __tablename__ = "auth_gates"
 
@@ -130,3 +131,7 @@ class GateRow(Base):
     revision: Mapped[int]
     updated_at_ms: Mapped[int]
     updated_by: Mapped[str] = mapped_column(String(40))
+    warnings: Mapped[list[str] | None] = mapped_column(Json)
+
+
+from streamgate_auth.gate import tables as _gate_tables  # noqa: E402, F401 - they belong to TABLES, and need Base

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from streamgate.context import ANONYMOUS, Actor
-from streamgate.contracts.auth import AUTH
+from streamgate.contracts.auth import AUTH, GateCheck
 from streamgate.contracts.metadata import METADATA, ContentQuery
 from streamgate.settings import Secret
 from streamgate.testing.devchain import ChainClient, DevchainServer
@@ -112,8 +112,8 @@ async def test_a_stored_rule_of_a_kind_that_went_away_opens_to_nobody(
     chained: House, owner: Person, viewer: Person, devchain: ChainClient
 ) -> None:
     content_id = await content_of(chained, owner.actor, {"not": holds_one(devchain)})
-    kinds = chained.plugins["auth"].service._gates._kinds
-    kinds._by_name = {}
+    assert (await decide(chained, viewer.actor, content_id)).outcome == "holds"
+    chained.plugins["auth"].gate.kinds._by_name = {}
     decision = await decide(chained, viewer.actor, content_id)
     assert (decision.outcome, decision.explanation.text) == ("unknown", "the stored rule cannot be read here")
 
@@ -146,7 +146,11 @@ async def test_a_chain_taken_out_of_the_configuration_is_unknown(tmp_path: Path,
     other = AuthConfig(chains={"eip155:1": ChainSettings(rpc_urls=(Secret("http://127.0.0.1:9"),))})
     async with house(tmp_path, NAMES, settings=settings, configs={"auth": other}) as home:
         decision = await decide(home, viewer.actor, content_id)
-    assert (decision.outcome, decision.explanation.parts[0].reason) == ("unknown", "eip155:31337 is not configured")
+        whole = await home.services.get(AUTH).check_gate(
+            GateCheck(content_id=content_id, actor=owner.actor, address=viewer.wallet.address)
+        )
+    assert (decision.outcome, decision.explanation.parts[0].reason) == ("unknown", "cannot be read now")
+    assert (whole.outcome, whole.explanation.parts[0].reason) == ("unknown", "eip155:31337 is not configured")
 
 
 async def test_without_metadata_nobody_is_let_in(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
 from streamgate.contracts.auth import DecideQuery, Decision
-from streamgate.contracts.gate import Explanation, GateInvalid, Outcome
+from streamgate.contracts.gate import Explanation, Reading, Rule
 from streamgate.contracts.hooks import PlaybackQuestion, decide_playback
 from streamgate.contracts.metadata import ContentNotFound, ContentQuery, Facts, Metadata
 from streamgate.errors import DeadlineExceeded, StreamgateError
@@ -18,13 +19,17 @@ from streamgate.hooks import Hooks
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate.sdk.evm import Address
-from streamgate_auth.gate.evaluate import explain
+from streamgate_auth.gate.compiled import Compiled, Judged
 from streamgate_auth.gate.grace import Grace
 from streamgate_auth.gate.kinds import Kinds
-from streamgate_auth.gate.nodes import Node, Public, describe, leaf_keys
-from streamgate_auth.gate.parse import parse_rule
-from streamgate_auth.gate.read import read_leaves
+from streamgate_auth.gate.log import DecisionLog
+from streamgate_auth.gate.policy import Policy, describe_policy
+from streamgate_auth.gate.read import Who, read_policy
+from streamgate_auth.gate.redact import redacted
 from streamgate_auth.gate.repository import GateRecord, load_gates
+from streamgate_auth.gate.repository_collections import load_collections
+from streamgate_auth.gate.said import said
+from streamgate_auth.gate.verdict import RuleVerdict, judge
 from streamgate_auth.metrics import DECISIONS
 from streamgate_auth.repository_wallets import load_wallets
 
@@ -38,25 +43,48 @@ class _Known:
     """What is known of all queries of one call."""
 
     gates: Mapping[str, GateRecord]
+    collections: Mapping[str, Rule]
     wallets: Mapping[str, tuple[Address, ...]]
     facts: Mapping[str, Facts | Explanation]  # an explanation where there are no facts
+
+
+@attrs.frozen(kw_only=True)
+class Made:
+    """A decision with all that it was made of. `readings` by the path of the leaf; `basis`: what decided, `rule` where
+    the rule was asked."""
+
+    decision: Decision
+    basis: str
+    addresses: tuple[Address, ...]
+    readings: Mapping[str, Reading] = attrs.field(factory=dict)
 
 
 class Decider:
     """Decides; holds no answers between calls but the grace."""
 
     def __init__(
-        self, *, db: Database, metadata: Metadata, kinds: Kinds, hooks: Hooks, grace: Grace, clock: Clock
+        self,
+        *,
+        db: Database,
+        metadata: Metadata,
+        kinds: Kinds,
+        compiled: Compiled,
+        hooks: Hooks,
+        grace: Grace,
+        log: DecisionLog,
+        clock: Clock,
     ) -> None:
         self._db = db
         self._metadata = metadata
         self._kinds = kinds
+        self._compiled = compiled
         self._hooks = hooks
         self._grace = grace
+        self._log = log
         self._clock = clock
 
     async def decide(self, queries: Sequence[DecideQuery]) -> tuple[Decision, ...]:
-        """In the order of the queries; their chain reads go in one batch a chain.
+        """In the order of the queries; their chain reads go in one batch a chain. What they explain is for the viewer.
 
         Raises:
             DatabaseUnavailable: 503. Nothing else: what is not known is an outcome.
@@ -64,9 +92,9 @@ class Decider:
         known = await self._look_up(queries)
         return tuple(await asyncio.gather(*(self._decide(query, known) for query in queries)))
 
-    async def explain_for(self, node: Node, addresses: Sequence[Address]) -> Explanation:
-        """What the rule alone says of somebody with these wallets."""
-        return explain(node, await read_leaves(node, addresses, {}))
+    async def explain_for(self, policy: Policy, who: Who) -> RuleVerdict:
+        """What the rules alone say of somebody with these wallets: all of them, whether they matter or not."""
+        return judge(policy, await read_policy(policy, who, everything=True))
 
     # --- what is known --------------------------------------------------------------------------
 
@@ -74,66 +102,103 @@ class Decider:
         content_ids = list(dict.fromkeys(query.content_id for query in queries))
         user_ids = list(dict.fromkeys(query.actor.user_id for query in queries if query.actor.kind == "user"))
 
-        def load(session: Session) -> tuple[dict[str, GateRecord], dict[str, tuple[Address, ...]]]:
-            return load_gates(session, content_ids), load_wallets(session, user_ids)
+        def load(session: Session) -> _Known:
+            gates = load_gates(session, content_ids)
+            collections = load_collections(session, self._compiled.lacking(gates.values()))
+            return _Known(
+                gates=gates,
+                collections={name: each.rule for name, each in collections.items()},
+                wallets=load_wallets(session, user_ids),
+                facts={},
+            )
 
-        gates, wallets = await self._db.read(load)
+        known = await self._db.read(load)
         facts = await asyncio.gather(*(self._facts(content_id) for content_id in content_ids))
-        return _Known(gates=gates, wallets=wallets, facts=dict(zip(content_ids, facts, strict=True)))
+        return attrs.evolve(known, facts=dict(zip(content_ids, facts, strict=True)))
 
     async def _facts(self, content_id: str) -> Facts | Explanation:
         try:
             async with asyncio.timeout(FACTS_TIMEOUT_S):
                 return await self._metadata.facts(ContentQuery(content_id=content_id))
         except ContentNotFound:
-            return _said("content", "does_not_hold", "there is no such content")
+            return said("content", "does_not_hold", "there is no such content")
         except (StreamgateError, TimeoutError) as fault:
             reason = fault.code if isinstance(fault, StreamgateError) else DeadlineExceeded.code
-            return _said("content", "unknown", "the content's owner is not known now", reason=reason)
+            return said("content", "unknown", "the content's owner is not known now", reason=reason)
 
     # --- one query ------------------------------------------------------------------------------
 
     async def _decide(self, query: DecideQuery, known: _Known) -> Decision:
         gate = known.gates.get(query.content_id)
         wallets = known.wallets.get(query.actor.user_id, ()) if query.actor.kind == "user" else ()
-        decision = await self._by_rule(query, known.facts[query.content_id], gate, wallets)
-        decision = self._with_grace(query, decision)
-        if decision.outcome == "holds" or decision.grace_until_s:
-            decision = await self._with_veto(query, decision, wallets)
-        DECISIONS.labels(outcome=decision.outcome).inc()
-        return decision
+        policy = self._compiled.of(gate, known.collections)
+        revision = gate.revision if gate is not None else 0
+        made = await self._by_rule(query, known.facts[query.content_id], policy, revision, wallets)
+        made = self._with_grace(query, made)
+        if made.decision.outcome == "holds" or made.decision.grace_until_s or made.decision.preview_s:
+            made = await self._with_veto(query, made)
+        DECISIONS.labels(outcome=made.decision.outcome).inc()
+        self._log.note(query, made.decision, made.basis, made.readings)
+        return attrs.evolve(
+            made.decision, explanation=redacted(made.decision.explanation, self._kinds.by_name(), wallets)
+        )
 
     async def _by_rule(
-        self, query: DecideQuery, facts: Facts | Explanation, gate: GateRecord | None, wallets: Sequence[Address]
-    ) -> Decision:
-        now = Decision(
-            outcome="unknown",
-            is_public=False,
-            explanation=_said("content", "unknown", ""),
-            read_at_s=self._clock.now_s(),
-            gate_revision=gate.revision if gate is not None else 0,
-        )
+        self,
+        query: DecideQuery,
+        facts: Facts | Explanation,
+        policy: Judged,
+        revision: int,
+        wallets: tuple[Address, ...],
+    ) -> Made:
+        is_public = isinstance(policy, Policy) and policy.is_public
         if isinstance(facts, Explanation):
-            return _concluded(now, facts)
-        node = read_stored(gate, self._kinds)
-        now = attrs.evolve(now, is_public=isinstance(node, Public))
+            return self._without_rule(facts, wallets, revision=revision)
         if owns(query.actor, facts):
-            return _concluded(now, _said("owner", "holds", "the owner, or a moderator: always"))
-        if isinstance(node, Explanation):
-            return _concluded(now, node)
-        if not query.actor.is_signed_in and not now.is_public:
-            wanted = f"sign in with a wallet: {describe(node)}"
-            return _concluded(now, _said("sign_in", "does_not_hold", wanted))
-        readings = await read_leaves(node, wallets, query.min_block)
+            always = said("owner", "holds", "the owner, or a moderator: always")
+            return self._without_rule(always, wallets, revision=revision, is_public=is_public)
+        if isinstance(policy, Explanation):
+            return self._without_rule(policy, wallets, revision=revision)
+        if not query.actor.is_signed_in and not is_public:
+            wanted = said("sign_in", "does_not_hold", f"sign in with a wallet: {describe_policy(policy)}")
+            made = self._without_rule(wanted, wallets, revision=revision)
+            return _changed(made, preview_s=policy.preview_s, max_height_px=judge(policy, {}).max_height_px)
+        who = Who(addresses=wallets, actor=query.actor, content_id=query.content_id, min_block=query.min_block)
+        before_s = self._clock.now_s()
+        readings = await read_policy(policy, who) if query.actor.is_signed_in else {}
+        verdict = judge(policy, readings)
         times = [reading.read_at_s for reading in readings.values() if reading.read_at_s is not None]
-        decided = attrs.evolve(now, read_at_s=min([now.read_at_s, *times]), leaf_keys=leaf_keys(node))
-        return _concluded(decided, explain(node, readings))
+        decision = Decision(
+            outcome=verdict.outcome,
+            is_public=is_public,
+            explanation=verdict.explanation,
+            read_at_s=min([before_s, *times]),
+            gate_revision=revision,
+            leaf_keys=policy.leaf_keys,
+            tokens=verdict.tokens,
+            preview_s=verdict.preview_s,
+            max_height_px=verdict.max_height_px,
+        )
+        told = {path: readings[leaf] for leaf, path in policy.leaves if leaf in readings}
+        return Made(decision=decision, basis="rule", addresses=wallets, readings=told)
 
-    def _with_grace(self, query: DecideQuery, decision: Decision) -> Decision:
+    def _without_rule(
+        self, explanation: Explanation, wallets: tuple[Address, ...], *, revision: int, is_public: bool = False
+    ) -> Made:
+        decision = Decision(
+            outcome=explanation.outcome,
+            is_public=is_public,
+            explanation=explanation,
+            read_at_s=self._clock.now_s(),
+            gate_revision=revision,
+        )
+        return Made(decision=decision, basis=explanation.kind, addresses=wallets)
+
+    def _with_grace(self, query: DecideQuery, made: Made) -> Made:
         """Only people have one: whoever is not signed in never rests on a chain."""
-        who = (query.actor.user_id, query.content_id)
+        who, decision = (query.actor.user_id, query.content_id), made.decision
         if query.actor.kind != "user":
-            return decision
+            return made
         match decision.outcome:
             case "holds":
                 self._grace.note(*who, decision.gate_revision, decision.read_at_s)
@@ -141,27 +206,21 @@ class Decider:
                 self._grace.forget(*who)
             case "unknown":
                 until_s = self._grace.until_s(*who, decision.gate_revision)
-                return attrs.evolve(decision, grace_until_s=until_s if until_s > self._clock.now_s() else 0.0)
-        return decision
+                return _changed(made, grace_until_s=until_s if until_s > self._clock.now_s() else 0.0)
+        return made
 
-    async def _with_veto(self, query: DecideQuery, decision: Decision, wallets: Sequence[Address]) -> Decision:
-        question = PlaybackQuestion(content_id=query.content_id, actor=query.actor, addresses=tuple(wallets))
+    async def _with_veto(self, query: DecideQuery, made: Made) -> Made:
+        question = PlaybackQuestion(content_id=query.content_id, actor=query.actor, addresses=made.addresses)
         verdict = await self._hooks.decide(decide_playback, VETO_TIMEOUT_S, question)
         if verdict.kind != "refuse":
-            return decision
+            return made
         reason = verdict.reason or "refused by this server's rules"
-        vetoed = Explanation(kind="veto", outcome="does_not_hold", text=reason, parts=(decision.explanation,))
-        return attrs.evolve(_concluded(decision, vetoed), grace_until_s=0.0)
-
-
-def read_stored(gate: GateRecord | None, kinds: Kinds) -> Node | Explanation:
-    """The tree of a stored rule, or why nobody passes: there is none, or the plugin of a kind was taken away."""
-    if gate is None or gate.rule is None:
-        return _said("private", "does_not_hold", "has no gate: only its owner may watch")
-    try:
-        return parse_rule(gate.rule, kinds.by_name())
-    except GateInvalid as fault:
-        return _said("gate", "unknown", "the stored rule cannot be read here", reason=fault.detail)
+        parts = (made.decision.explanation,)
+        vetoed = Explanation(kind="veto", outcome="does_not_hold", text=reason, parts=parts)
+        refused = _changed(
+            made, outcome="does_not_hold", explanation=vetoed, grace_until_s=0.0, preview_s=0.0, tokens=()
+        )
+        return attrs.evolve(refused, basis="veto")
 
 
 def owns(actor: Actor, facts: Facts) -> bool:
@@ -169,9 +228,5 @@ def owns(actor: Actor, facts: Facts) -> bool:
     return actor.is_moderator or (actor.kind == "user" and actor.user_id == facts.owner)
 
 
-def _said(kind: str, outcome: Outcome, text: str, *, reason: str = "") -> Explanation:
-    return Explanation(kind=kind, outcome=outcome, text=text, reason=reason)
-
-
-def _concluded(decision: Decision, explanation: Explanation) -> Decision:
-    return attrs.evolve(decision, outcome=explanation.outcome, explanation=explanation)
+def _changed(made: Made, **changes: Any) -> Made:  # Any: values of the decision's fields
+    return attrs.evolve(made, decision=attrs.evolve(made.decision, **changes))

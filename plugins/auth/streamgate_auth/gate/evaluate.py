@@ -1,17 +1,32 @@
-"""Three-valued logic (Kleene's strong one) over a tree whose leaves have been read. Pure."""
+"""Three-valued logic (Kleene's strong one) over a tree of which some leaves have been read. Pure.
+
+A node's *bounds* are the least and the greatest it can become, whatever the leaves say that have not been read; the
+operators are monotone and each leaf stands in one place, so that the two are exact. Where they meet, the answer is
+known, and no further leaf needs to be asked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import attrs
 
 from streamgate.contracts.gate import Explanation, Outcome, Reading
-from streamgate_auth.gate.nodes import AtLeast, Group, Node, Not, Public, Requirement, describe
+from streamgate_auth.gate.leaf import explain_leaf
+from streamgate_auth.gate.nodes import AtLeast, Group, Node, Not, Public, Requirement, SameAs, describe
+
+Readings = Mapping[Requirement, Reading]
+Bounds = tuple[Outcome, Outcome]
 
 _OPPOSITE: Mapping[Outcome, Outcome] = {
     "holds": "does_not_hold",
     "does_not_hold": "holds",
     "unknown": "unknown",
 }
+_RANK: Mapping[Outcome, int] = {"does_not_hold": 0, "unknown": 1, "holds": 2}
+_OPEN: Bounds = ("does_not_hold", "holds")
+_STEPS = frozenset({1, 2})
+"""From does_not_hold to unknown, and from there to holds: a leaf matters if it can move the root over one of them."""
 
 
 def any_of(outcomes: Iterable[Outcome]) -> Outcome:
@@ -37,48 +52,99 @@ def negate(outcome: Outcome) -> Outcome:
     return _OPPOSITE[outcome]
 
 
-def explain(node: Node, readings: Mapping[Requirement, Reading]) -> Explanation:
-    """The decision, in the shape of the rule; the root's outcome is the rule's.
-
-    A requirement that was not read is unknown.
-    """
+def bounds(node: Node, readings: Readings) -> Bounds:
+    """The least and the greatest that the node can become."""
     match node:
         case Public():
-            return Explanation(kind="public", outcome="holds", text=describe(node))
+            return "holds", "holds"
         case Requirement():
-            return _explain_leaf(node, readings.get(node, Reading(outcome="unknown", reason="was not read")))
+            reading = readings.get(node)
+            return _OPEN if reading is None else (reading.outcome, reading.outcome)
+        case SameAs(part=part):
+            return bounds(part, readings)
         case Not(part=part):
-            inner = explain(part, readings)
-            return Explanation(kind="not", outcome=negate(inner.outcome), text=describe(node), parts=(inner,))
+            least, greatest = bounds(part, readings)
+            return negate(greatest), negate(least)
+        case Group(parts=parts) | AtLeast(parts=parts):
+            inner = [bounds(part, readings) for part in parts]
+            merge = _merge(node)
+            return merge(least for least, _ in inner), merge(greatest for _, greatest in inner)
+
+
+def open_leaves(node: Node, readings: Readings, steps: frozenset[int] = _STEPS) -> Iterator[Requirement]:
+    """The leaves that have not been read and can still change the answer, from left to right."""
+    least, greatest = bounds(node, readings)
+    left = frozenset(step for step in steps if _RANK[least] < step <= _RANK[greatest])
+    if not left:
+        return
+    match node:
+        case Requirement():
+            yield node
+        case SameAs(part=part):
+            yield from open_leaves(part, readings, left)
+        case Not(part=part):
+            yield from open_leaves(part, readings, frozenset(3 - step for step in left))
+        case Group(parts=parts) | AtLeast(parts=parts):
+            for part in parts:
+                yield from open_leaves(part, readings, left)
+
+
+def outcome_of(node: Node, readings: Readings) -> Outcome:
+    """Unknown where what was read does not decide it."""
+    least, greatest = bounds(node, readings)
+    return least if least == greatest else "unknown"
+
+
+def tokens_of(node: Node, readings: Readings) -> tuple[str, ...]:
+    """The tokens by which it holds: of as many parts as are needed, the first in the rule; none by a negation."""
+    if outcome_of(node, readings) != "holds":
+        return ()
+    match node:
+        case Requirement():
+            return readings[node].tokens
+        case SameAs(part=part):
+            return tokens_of(part, readings)
         case Group(kind=kind, parts=parts):
-            explained = tuple(explain(part, readings) for part in parts)
-            merge = any_of if kind == "any" else all_of
-            outcome = merge(part.outcome for part in explained)
-            return Explanation(kind=kind, outcome=outcome, text=describe(node), parts=explained)
+            return _tokens_of_first(parts, 1 if kind == "any" else len(parts), readings)
         case AtLeast(count=count, parts=parts):
-            explained = tuple(explain(part, readings) for part in parts)
-            outcomes = [part.outcome for part in explained]
-            return Explanation(
-                kind="at_least",
-                outcome=at_least(count, outcomes),
-                text=describe(node),
-                needed=str(count),
-                held=str(outcomes.count("holds")),
-                parts=explained,
-            )
+            return _tokens_of_first(parts, count, readings)
+        case Not() | Public():
+            return ()
 
 
-def _explain_leaf(leaf: Requirement, reading: Reading) -> Explanation:
-    params = leaf.kind.canonical(leaf.params)
-    return Explanation(
-        kind=leaf.kind.name,
-        outcome=reading.outcome,
-        text=leaf.kind.describe(leaf.params),
-        needed=leaf.kind.needed(leaf.params),
-        held=reading.held,
-        chain=getattr(params, "chain", ""),
-        contract=getattr(params, "contract", ""),
-        block_number=reading.block_number,
-        nodes=reading.nodes,
-        reason=reading.reason,
+def explain(node: Node, readings: Readings, *, is_negated: bool = False) -> Explanation:
+    """The decision, in the shape of the rule; the root's outcome is the rule's.
+
+    A requirement that was not read is unknown, and so is what rests on it.
+    """
+    least, greatest = bounds(node, readings)
+    said = Explanation(
+        kind="", outcome=least if least == greatest else "unknown", text=describe(node), asked=least == greatest
     )
+    match node:
+        case Public():
+            return attrs.evolve(said, kind="public")
+        case Requirement():
+            return explain_leaf(node, readings.get(node), is_negated=is_negated)
+        case SameAs(leaf=leaf, part=part):
+            return attrs.evolve(said, kind=leaf.kind.name, parts=(explain(part, readings, is_negated=is_negated),))
+        case Not(part=part):
+            return attrs.evolve(said, kind="not", parts=(explain(part, readings, is_negated=not is_negated),))
+        case Group(kind=kind, parts=parts):
+            explained = tuple(explain(part, readings, is_negated=is_negated) for part in parts)
+            return attrs.evolve(said, kind=kind, parts=explained)
+        case AtLeast(count=count, parts=parts):
+            explained = tuple(explain(part, readings, is_negated=is_negated) for part in parts)
+            held = sum(part.outcome == "holds" for part in explained)
+            return attrs.evolve(said, kind="at_least", needed=str(count), held=str(held), parts=explained)
+
+
+def _merge(node: Group | AtLeast) -> Callable[[Iterable[Outcome]], Outcome]:
+    if isinstance(node, AtLeast):
+        return lambda outcomes: at_least(node.count, outcomes)
+    return any_of if node.kind == "any" else all_of
+
+
+def _tokens_of_first(parts: Sequence[Node], count: int, readings: Readings) -> tuple[str, ...]:
+    holding = [part for part in parts if outcome_of(part, readings) == "holds"][:count]
+    return tuple(dict.fromkeys(token for part in holding for token in tokens_of(part, readings)))

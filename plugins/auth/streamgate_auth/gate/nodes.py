@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import attrs
@@ -10,13 +10,21 @@ import attrs
 from streamgate.contracts.gate import Rule
 from streamgate.contracts.hooks import RequirementKind
 
+SAME_AS = "same_as"
+"""The kind that stands for a collection's gate."""
+
 
 @attrs.frozen(eq=False)
 class Requirement:
-    """A leaf. Compared by identity: the same requirement twice in a rule is read twice, in one batch."""
+    """A leaf. Compared by identity: the same requirement twice in a rule is read twice, in one batch.
+
+    Args:
+        within: the collection in whose gate it stands; "" in a content's own.
+    """
 
     kind: RequirementKind
     params: Any  # an instance of kind.params
+    within: str = ""
 
 
 @attrs.frozen(eq=False)
@@ -45,7 +53,15 @@ class Public:
     """Everybody, signed in or not; stands alone at the root."""
 
 
-Node = Requirement | Group | AtLeast | Not | Public
+@attrs.frozen(eq=False)
+class SameAs:
+    """`same_as` once its collection is found: what the leaf says, and the gate it stands for."""
+
+    leaf: Requirement
+    part: Node
+
+
+Node = Requirement | Group | AtLeast | Not | Public | SameAs
 
 
 def requirements(node: Node) -> Iterator[Requirement]:
@@ -56,7 +72,7 @@ def requirements(node: Node) -> Iterator[Requirement]:
         case Group(parts=parts) | AtLeast(parts=parts):
             for part in parts:
                 yield from requirements(part)
-        case Not(part=part):
+        case Not(part=part) | SameAs(part=part):
             yield from requirements(part)
         case Public():
             return
@@ -75,6 +91,8 @@ def paths(node: Node, root: str) -> Iterator[str]:
                 yield from paths(part, f"{root}.at_least.of[{index}]")
         case Not(part=part):
             yield from paths(part, f"{root}.not")
+        case SameAs(leaf=leaf, part=part):
+            yield from paths(part, f"{root}.{leaf.kind.name}.gate")
         case Public():
             return
 
@@ -96,6 +114,8 @@ def to_rule(node: Node) -> Rule:
             return {"at_least": {"count": count, "of": [to_rule(part) for part in parts]}}
         case Not(part=part):
             return {"not": to_rule(part)}
+        case SameAs(leaf=leaf):
+            return to_rule(leaf)
         case Public():
             return {"public": {}}
 
@@ -114,10 +134,48 @@ def describe(node: Node) -> str:
             return f"at least {count} of: {'; '.join(f'({describe(part)})' for part in parts)}"
         case Not(part=part):
             return f"not ({describe(part)})"
+        case SameAs(part=part):
+            return describe(part)
         case Public():
             return "everybody"
 
 
+def expand(node: Node, gates: Mapping[str, Node]) -> Node:
+    """The tree with the gates of collections in the places of the leaves that name them. A leaf whose collection is
+    not there stays, and is unknown."""
+    match node:
+        case Requirement(params=params):
+            part = gates.get(getattr(params, "collection", "")) if node.kind.name == SAME_AS else None
+            return node if part is None else SameAs(node, part)
+        case Group(kind=kind, parts=parts):
+            return Group(kind, tuple(expand(part, gates) for part in parts))
+        case AtLeast(count=count, parts=parts):
+            return AtLeast(count, tuple(expand(part, gates) for part in parts))
+        case Not(part=part):
+            return Not(expand(part, gates))
+        case Public() | SameAs():
+            return node
+
+
+def negated(node: Node, *, under: bool = False) -> Iterator[Requirement]:
+    """The leaves below an odd number of `not`: not to hold them is what opens."""
+    match node:
+        case Requirement():
+            if under:
+                yield node
+        case Group(parts=parts) | AtLeast(parts=parts):
+            for part in parts:
+                yield from negated(part, under=under)
+        case Not(part=part):
+            yield from negated(part, under=not under)
+        case SameAs(part=part):
+            yield from negated(part, under=under)
+        case Public():
+            return
+
+
 def _is_joined(node: Node) -> bool:
     """Whether its words would run into those around it."""
+    if isinstance(node, SameAs):
+        return _is_joined(node.part)
     return isinstance(node, AtLeast) or (isinstance(node, Group) and len(node.parts) > 1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 from streamgate.contracts.gate import GateInvalid
 from streamgate.contracts.hooks import RequirementKind
 from streamgate.errors import FieldError, Invalid
 from streamgate.web.structure import structure
-from streamgate_auth.gate.nodes import AtLeast, Group, Node, Not, Public, Requirement
+from streamgate_auth.gate.nodes import SAME_AS, AtLeast, Group, Node, Not, Public, Requirement
 
 MAX_DEPTH = 8
 MAX_NODES = 64
@@ -18,31 +19,53 @@ OPERATORS = ("any", "all", "at_least", "not", "public")
 ROOT = "gate"
 
 
-def parse_rule(rule: object, kinds: Mapping[str, RequirementKind]) -> Node:
-    """The tree of a rule.
+def parse_rule(rule: object, kinds: Mapping[str, RequirementKind], *, within: str = "") -> Node:
+    """The tree of a bare rule. `within`: the collection whose gate it is.
 
     Raises:
         GateInvalid: 422, with all faults found.
     """
-    parser = _Parser(kinds)
+    parser = Parser(kinds, within=within)
     node = parser.node(rule, ROOT, depth=1)
-    if parser.faults or node is None:
-        first = parser.faults[0]
-        more = f" (and {len(parser.faults) - 1} more)" if len(parser.faults) > 1 else ""
-        raise GateInvalid(f"{first.field} {first.message}{more}", errors=tuple(parser.faults))
+    parser.stop_at_faults()
+    assert node is not None  # where there is none there is a fault
     return node
 
 
-class _Parser:
-    def __init__(self, kinds: Mapping[str, RequirementKind]) -> None:
+class Parser:
+    """Reads the rules of one document, and gathers what is wrong with them.
+
+    Args:
+        within: the collection whose gate it is: everybody and other collections have no place in it.
+    """
+
+    def __init__(self, kinds: Mapping[str, RequirementKind], *, within: str = "") -> None:
         self._kinds = kinds
+        self._within = within
         self._nodes = 0
         self.faults: list[FieldError] = []
 
+    def stop_at_faults(self) -> None:
+        """Raises GateInvalid: 422, with all faults found; nothing where there is none."""
+        if self.faults:
+            first = self.faults[0]
+            more = f" (and {len(self.faults) - 1} more)" if len(self.faults) > 1 else ""
+            raise GateInvalid(f"{first.field} {first.message}{more}", errors=tuple(self.faults))
+
+    def fault(self, path: str, message: str) -> None:
+        self.faults.append(FieldError(path, message))
+
     def _fault(self, path: str, message: str) -> Node | None:
         """Notes it; the None is for the caller to return."""
-        self.faults.append(FieldError(path, message))
+        self.fault(path, message)
         return None
+
+    def unknown_keys(self, plain: Mapping[object, object], known: Sequence[str], path: str) -> bool:
+        """Whether there are any; each is noted at its place (`path` is "" for a whole document)."""
+        strange = [str(key)[:MAX_NAME_CHARS] for key in plain if key not in known]
+        for name in strange:
+            self.fault(f"{path}.{name}" if path else name, f"is not a known field{meant(name, known)}")
+        return bool(strange)
 
     def node(self, plain: object, path: str, *, depth: int) -> Node | None:
         """None where there is a fault, which is noted."""
@@ -82,8 +105,13 @@ class _Parser:
         return Group(name, whole) if len(whole) == len(parts) else None
 
     def _at_least(self, inner: object, path: str, depth: int) -> Node | None:
-        if not isinstance(inner, dict) or set(inner) != {"count", "of"}:
+        if not isinstance(inner, dict):
             return self._fault(path, 'must be {"count": …, "of": […]}')
+        missing = [name for name in ("count", "of") if name not in inner]
+        for name in missing:
+            self.fault(f"{path}.{name}", "is required")
+        if self.unknown_keys(inner, ("count", "of"), path) or missing:
+            return None
         group = self._group("any", inner["of"], f"{path}.of", depth)
         count, parts = inner["count"], inner["of"]
         if type(count) is not int or not 1 <= count <= (len(parts) if isinstance(parts, list) else 1):
@@ -91,8 +119,8 @@ class _Parser:
         return AtLeast(count, group.parts) if isinstance(group, Group) else None
 
     def _public(self, inner: object, path: str, depth: int) -> Node | None:
-        if depth != 1:
-            return self._fault(path, "stands only alone, as the whole gate")
+        if depth != 1 or self._within:
+            return self._fault(path, "stands only alone, as the whole gate of a content")
         if inner != {}:
             return self._fault(path, "must be {}")
         return Public()
@@ -100,11 +128,21 @@ class _Parser:
     def _requirement(self, name: str, inner: Any, path: str) -> Node | None:
         kind = self._kinds.get(name)
         if kind is None:
-            known = ", ".join((*OPERATORS, *sorted(self._kinds)))
-            return self._fault(path, f"is not a known kind of requirement; known are {known}")
+            known = (*OPERATORS, *sorted(self._kinds))
+            return self._fault(path, f"is not a known kind of requirement{meant(name, known, else_list=True)}")
+        if name == SAME_AS and self._within:
+            return self._fault(path, "has no place in a collection's gate: collections do not name each other")
         try:
-            return Requirement(kind, structure(kind.params, inner, what="the requirement"))
+            return Requirement(kind, structure(kind.params, inner, what="the requirement"), self._within)
         except Invalid as fault:
             for error in fault.errors:
                 self._fault(f"{path}.{error.field}" if error.field else path, error.message)
             return None
+
+
+def meant(name: str, known: Sequence[str], *, else_list: bool = False) -> str:
+    """`; did you mean 'erc721'?`, or what is known, or nothing."""
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known are {', '.join(known)}" if else_list else ""
