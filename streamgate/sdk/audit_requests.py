@@ -3,6 +3,9 @@
 A unit of every process (`streamgate.process_units`). The web layer calls `on_request` when a request has ended; the
 entry waits in a bounded queue and never holds up a request. What must not be lost is audited in the transaction that
 does it (`sdk/audit.py`). `Route.audited` exempts what is frequent and harmless.
+
+What nobody known was refused is told once a minute for each address, route and outcome, with how often it was: whoever
+is refused a thousand times a second writes a row a minute, and a thousand such addresses no more than MAX_TALLIES.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+import attrs
 from loguru import logger
 
 from streamgate.context import CallContext, use_call
@@ -17,7 +21,8 @@ from streamgate.contracts.audit import AUDITED, AuditEntry, AuditOutcome
 from streamgate.errors import StreamgateError
 from streamgate.events import Events
 from streamgate.plugins import PluginContext
-from streamgate.sdk.clock import SYSTEM_CLOCK, Clock
+from streamgate.sdk.clock import SYSTEM_CLOCK, Clock, rfc3339
+from streamgate.sdk.edge.addresses import counted_as
 from streamgate.sdk.ids import uuid7
 from streamgate.telemetry.measures import Counts
 from streamgate.telemetry.requests import Access, shown_path
@@ -28,12 +33,49 @@ AT_ONCE = 32
 AGAIN_S = 1.0
 DRAIN_S = 5.0
 PATH_CHARS = 500
+WINDOW_S = 60.0
+MAX_TALLIES = 500
+"""Rows of refusals a minute; what comes from yet another address is counted by route alone."""
 
 DROPPED = Counts("streamgate_audit_requests_dropped_total", "Audit entries of requests that found no room.")
 
 
 def process_units(ctx: PluginContext) -> list[RequestAudit]:
     return [RequestAudit(ctx.events)]
+
+
+@attrs.define
+class Tally:
+    """Requests of nobody known that ended alike. `request` is the first of them. `client`: empty for many."""
+
+    request: Access
+    client: str
+    is_one_path: bool = True
+    count: int = 0
+    last_at_s: float = 0.0
+
+
+class Tallies:
+    """Of one window."""
+
+    def __init__(self, max_tallies: int = MAX_TALLIES) -> None:
+        self._max_tallies = max_tallies
+        self._tallies: dict[tuple[str, ...], Tally] = {}
+
+    def note(self, request: Access) -> None:
+        assert request.route is not None
+        client = counted_as(request.client)
+        key: tuple[str, ...] = (client, request.method, request.route.path, str(request.status), request.code)
+        if key not in self._tallies and len(self._tallies) >= self._max_tallies:
+            client, key = "", ("", request.method, request.route.path)
+        tally = self._tallies.setdefault(key, Tally(request, client))
+        tally.count += 1
+        tally.last_at_s = request.at_s
+        tally.is_one_path &= request.path == tally.request.path
+
+    def take(self) -> list[Tally]:
+        taken, self._tallies = list(self._tallies.values()), {}
+        return taken
 
 
 class RequestAudit:
@@ -46,7 +88,9 @@ class RequestAudit:
         self._events = events
         self._clock = clock
         self._max_waiting = max_waiting
-        self._waiting: deque[tuple[str, Access]] = deque()
+        self._waiting: deque[tuple[str, Access | Tally]] = deque()
+        self._tallies = Tallies()
+        self._window: asyncio.Task[None] | None = None
         self._dropped = 0
         self._has_some = asyncio.Event()
         self._is_stopping = False
@@ -56,12 +100,29 @@ class RequestAudit:
         """Notes it, if it was to change something and reached a route."""
         if request.method not in CHANGING or request.route is None or not request.route.audited:
             return
+        if request.status >= 400 and request.actor.kind == "anonymous":
+            self._tallies.note(request)
+            if self._window is None:
+                self._window = asyncio.create_task(self._close_window(), name=f"{self.name}.window")
+            return
+        self._add(request)
+
+    def _add(self, told: Access | Tally) -> None:
         if len(self._waiting) >= self._max_waiting:
             self._dropped += 1
             DROPPED.of().add()
             return
-        self._waiting.append((uuid7(), request))
+        self._waiting.append((uuid7(), told))
         self._has_some.set()
+
+    async def _close_window(self) -> None:
+        await self._clock.sleep(WINDOW_S)
+        self._window = None
+        self._add_tallies()
+
+    def _add_tallies(self) -> None:
+        for tally in self._tallies.take():
+            self._add(tally)
 
     async def start(self) -> None:
         self._is_stopping = False
@@ -72,6 +133,11 @@ class RequestAudit:
         sending, self._sending = self._sending, None
         if sending is None:
             return
+        window, self._window = self._window, None
+        if window is not None:
+            window.cancel()
+            await asyncio.wait({window})
+        self._add_tallies()
         self._is_stopping = True
         self._has_some.set()
         _, late = await asyncio.wait({sending}, timeout=DRAIN_S)
@@ -98,11 +164,13 @@ class RequestAudit:
             if self._is_stopping:
                 return
 
-    async def _tell(self, event_id: str, request: Access) -> bool:
+    async def _tell(self, event_id: str, told: Access | Tally) -> bool:
+        request = told.request if isinstance(told, Tally) else told
         call = CallContext(request_id=request.request_id, actor=request.actor)
         try:
             with use_call(call):
-                await self._events.publish(AUDITED, entry_of(request), event_id=event_id)
+                entry = entry_of_tally(told) if isinstance(told, Tally) else entry_of(told)
+                await self._events.publish(AUDITED, entry, event_id=event_id)
         except StreamgateError as fault:
             if fault.retryable:
                 return False
@@ -136,6 +204,22 @@ def entry_of(request: Access) -> AuditEntry:
         request_id=request.request_id,
         code=request.code,
         detail={"method": request.method, "route": request.route.path, "status": str(request.status)},
+    )
+
+
+def entry_of_tally(tally: Tally) -> AuditEntry:
+    """The first one's entry; of several with their count, since when, and what they have in common."""
+    first, entry = tally.request, entry_of(tally.request)
+    if tally.count == 1:
+        return entry
+    common = {name: text for name, text in entry.detail.items() if tally.client or name != "status"}
+    return attrs.evolve(
+        entry,
+        subject_id=entry.subject_id if tally.is_one_path or first.route is None else first.route.path,
+        at_ms=int(tally.last_at_s * 1000),
+        client=tally.client,
+        code=entry.code if tally.client else "",
+        detail={**common, "count": str(tally.count), "since": rfc3339(int(first.at_s * 1000))},
     )
 
 

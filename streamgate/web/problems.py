@@ -56,6 +56,18 @@ class IdempotencyInProgress(Conflict):
     code, title, retryable = "request.idempotency_in_progress", "The same request is being answered", True
 
 
+class IdempotencyUnknown(Conflict):
+    """It took too long, or its process died: whether it was done is for the caller to look at."""
+
+    code, title = "request.idempotency_unknown", "How the same request ended is not known"
+
+
+class IdempotencyAnswerGone(Conflict):
+    """The first request with this key was done; its answer was too long to be kept."""
+
+    code, title = "request.idempotency_answer_gone", "The same request was done, and its answer was not kept"
+
+
 class RouteNotFound(NotFound):
     code, title = "request.unknown_path", "Nothing is served here"
 

@@ -28,39 +28,58 @@ _FINGERPRINT_CHARS = 32
 
 _CLAIM = """
 local kept = redis.call('GET', KEYS[1])
-if kept then return kept end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return false
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+if kept then return {kept, now} end
+local running = ARGV[1] .. string.format('r%.0f ', now + ARGV[3]) .. ARGV[2]
+redis.call('SET', KEYS[1], running, 'PX', ARGV[4])
+return {false, now}
 """
 
 
-@attrs.frozen
-class Claim:
-    """`new`: it is the caller's to answer; `running`: somebody does; `done`: `sealed` is the answer. `fingerprint`:
-    of the request that was first."""
+@attrs.frozen(kw_only=True)
+class Asked:
+    """A request that comes with a key: who asks for what (`name`), what it says, and its id."""
 
-    state: Literal["new", "running", "done"]
+    name: str
+    fingerprint: str
+    request_id: str
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """`new`: it is the caller's to answer; `running`: somebody does; `unknown`: somebody did, and nobody can say how
+    it ended; `done`: `sealed` is the answer. `fingerprint`, `request_id`: of the request that was first (the id not
+    where it is done)."""
+
+    state: Literal["new", "running", "unknown", "done"]
     fingerprint: str = ""
+    request_id: str = ""
     sealed: bytes = b""
 
 
 class Answers(Protocol):
-    """`name` is of who asks for what, `fingerprint` of the request."""
+    """A claim lives for KEPT_S, whatever becomes of the process that made it."""
 
-    async def claim(self, name: str, fingerprint: str, running_s: float) -> Claim | None:
-        """In one step. A claim that is neither kept nor dropped ends after `running_s`. None: the store is away."""
+    async def claim(self, asked: Asked, running_s: float) -> Claim | None:
+        """In one step. A claim that after `running_s` is neither kept nor dropped is `unknown`. None: the store is
+        away."""
 
-    async def keep(self, name: str, fingerprint: str, sealed: bytes) -> None:
-        """For KEPT_S."""
+    async def keep(self, asked: Asked, sealed: bytes) -> None:
+        """How it ended is known."""
 
-    async def drop(self, name: str) -> None:
-        """The next request with this name is new."""
+    async def leave(self, asked: Asked) -> None:
+        """How it ended will not be known."""
+
+    async def drop(self, asked: Asked) -> None:
+        """Nothing was done: the next request with this name is new."""
 
 
-@attrs.define
+@attrs.define(kw_only=True)
 class _Entry:
-    fingerprint: str
-    sealed: bytes
+    asked: Asked
+    sealed: bytes = b""
+    runs_until_s: float
     ends_at_s: float
 
 
@@ -76,31 +95,48 @@ class MemoryAnswers:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._size_bytes = 0
 
-    async def claim(self, name: str, fingerprint: str, running_s: float) -> Claim:
+    def knows(self, name: str) -> bool:
         entry = self._entries.get(name)
-        if entry is not None and self._now_s() < entry.ends_at_s:
-            return Claim("done" if entry.sealed else "running", entry.fingerprint, entry.sealed)
-        self._put(name, _Entry(fingerprint, b"", self._now_s() + running_s))
-        return Claim("new", fingerprint)
+        return entry is not None and self._now_s() < entry.ends_at_s
 
-    async def keep(self, name: str, fingerprint: str, sealed: bytes) -> None:
-        self._put(name, _Entry(fingerprint, sealed, self._now_s() + KEPT_S))
+    async def claim(self, asked: Asked, running_s: float) -> Claim:
+        entry = self._entries.get(asked.name)
+        now_s = self._now_s()
+        if entry is None or now_s >= entry.ends_at_s:
+            self._put(_Entry(asked=asked, runs_until_s=now_s + running_s, ends_at_s=now_s + KEPT_S))
+            return Claim(state="new", fingerprint=asked.fingerprint)
+        first = entry.asked
+        if entry.sealed:
+            return Claim(state="done", fingerprint=first.fingerprint, sealed=entry.sealed)
+        state: Literal["running", "unknown"] = "running" if now_s < entry.runs_until_s else "unknown"
+        return Claim(state=state, fingerprint=first.fingerprint, request_id=first.request_id)
 
-    async def drop(self, name: str) -> None:
-        entry = self._entries.pop(name, None)
+    async def keep(self, asked: Asked, sealed: bytes) -> None:
+        self._end(asked, sealed)
+
+    async def leave(self, asked: Asked) -> None:
+        self._end(asked, b"")
+
+    async def drop(self, asked: Asked) -> None:
+        entry = self._entries.pop(asked.name, None)
         self._size_bytes -= len(entry.sealed) if entry is not None else 0
 
-    def _put(self, name: str, entry: _Entry) -> None:
-        before = self._entries.pop(name, None)
+    def _end(self, asked: Asked, sealed: bytes) -> None:
+        now_s = self._now_s()
+        self._put(_Entry(asked=asked, sealed=sealed, runs_until_s=now_s, ends_at_s=now_s + KEPT_S))
+
+    def _put(self, entry: _Entry) -> None:
+        before = self._entries.pop(entry.asked.name, None)
         self._size_bytes += len(entry.sealed) - (len(before.sealed) if before is not None else 0)
-        self._entries[name] = entry
+        self._entries[entry.asked.name] = entry
         while len(self._entries) > self._max_answers or self._size_bytes > self._max_bytes:
             _, oldest = self._entries.popitem(last=False)
             self._size_bytes -= len(oldest.sealed)
 
 
 class RedisAnswers:
-    """A value is the fingerprint and behind it the sealed answer, nothing while it runs.
+    """A value is the fingerprint, one sign, and what goes with it: `r` how long it runs, by Redis' clock in
+    milliseconds, and the request's id; `u` that id; `d` the sealed answer.
 
     Args:
         redis: its owner closes it.
@@ -114,27 +150,36 @@ class RedisAnswers:
         self._prefix = prefix
         self._away = Away("answers to repeated requests", now_s)
 
-    async def claim(self, name: str, fingerprint: str, running_s: float) -> Claim | None:
-        arguments = (fingerprint, int(running_s * 1000))
-
-        async def ask() -> tuple[bytes | None]:  # in a tuple, so that Redis' nil is not taken for its absence
-            return (await self._claim(keys=[self._prefix + name], args=arguments),)
-
-        found = await self._away.guard(ask)
+    async def claim(self, asked: Asked, running_s: float) -> Claim | None:
+        arguments = (asked.fingerprint, asked.request_id, int(running_s * 1000), int(KEPT_S * 1000))
+        found = await self._away.guard(lambda: self._claim(keys=[self._prefix + asked.name], args=arguments))
         if found is None:
             return None
-        kept = found[0]
-        if kept is None:
-            return Claim("new", fingerprint)
-        first, sealed = kept[:_FINGERPRINT_CHARS].decode(), kept[_FINGERPRINT_CHARS:]
-        return Claim("done" if sealed else "running", first, sealed)
+        kept, now_ms = found
+        return Claim(state="new", fingerprint=asked.fingerprint) if kept is None else _read(kept, now_ms)
 
-    async def keep(self, name: str, fingerprint: str, sealed: bytes) -> None:
-        value = fingerprint.encode() + sealed
-        await self._away.guard(lambda: self._redis.set(self._prefix + name, value, px=int(KEPT_S * 1000)))
+    async def keep(self, asked: Asked, sealed: bytes) -> None:
+        await self._set(asked, b"d" + sealed)
 
-    async def drop(self, name: str) -> None:
-        await self._away.guard(lambda: self._redis.delete(self._prefix + name))
+    async def leave(self, asked: Asked) -> None:
+        await self._set(asked, b"u" + asked.request_id.encode())
+
+    async def drop(self, asked: Asked) -> None:
+        await self._away.guard(lambda: self._redis.delete(self._prefix + asked.name))
+
+    async def _set(self, asked: Asked, ended: bytes) -> None:
+        value = asked.fingerprint.encode() + ended
+        await self._away.guard(lambda: self._redis.set(self._prefix + asked.name, value, px=int(KEPT_S * 1000)))
+
+
+def _read(kept: bytes, now_ms: int) -> Claim:
+    fingerprint = kept[:_FINGERPRINT_CHARS].decode()
+    sign, rest = kept[_FINGERPRINT_CHARS : _FINGERPRINT_CHARS + 1], kept[_FINGERPRINT_CHARS + 1 :]
+    if sign == b"d":
+        return Claim(state="done", fingerprint=fingerprint, sealed=rest)
+    until_ms, _, request_id = (b"0 " + rest if sign == b"u" else rest).partition(b" ")
+    state: Literal["running", "unknown"] = "running" if now_ms < int(until_ms) else "unknown"
+    return Claim(state=state, fingerprint=fingerprint, request_id=request_id.decode())
 
 
 # --- sealing --------------------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ from typing import Any
 from streamgate import errors
 from streamgate.web.problems import (
     HeadersTooLarge,
+    IdempotencyAnswerGone,
     IdempotencyInProgress,
     IdempotencyMismatch,
+    IdempotencyUnknown,
     RequestTimedOut,
     RouteNotFound,
     UrlTooLong,
@@ -66,4 +68,5 @@ def implied_errors(route: Route) -> Iterable[type[errors.StreamgateError]]:
     if route.body is not None or route.raw_body:
         yield RequestTimedOut
     if route.creates:
-        yield from (IdempotencyInProgress, IdempotencyMismatch, errors.Invalid)
+        yield from (IdempotencyInProgress, IdempotencyUnknown, IdempotencyAnswerGone, IdempotencyMismatch)
+        yield errors.Invalid

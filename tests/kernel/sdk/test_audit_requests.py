@@ -16,7 +16,7 @@ from streamgate.context import Actor
 from streamgate.contracts.audit import AUDITED, AuditEntry
 from streamgate.errors import Conflict
 from streamgate.events import Events, EventsUnit, Received, on_group
-from streamgate.sdk.audit_requests import AGAIN_S, RequestAudit
+from streamgate.sdk.audit_requests import AGAIN_S, MAX_TALLIES, WINDOW_S, RequestAudit
 from streamgate.settings import ServerSettings
 from streamgate.telemetry.requests import Access
 from streamgate.testing.clock import FakeClock
@@ -126,6 +126,72 @@ async def test_what_changes_nothing_or_reached_no_route_is_not_told() -> None:
     assert entry.subject_id == "/api/v1/stream/s/…"
 
 
+NOBODY = Actor()
+
+
+def refused_to_nobody(number: int, client: str = "192.0.2.7", code: str = "auth.required", path: str = "") -> Access:
+    path = path or f"/things/{number}"
+    told = ("POST", path, 401, 1.0, 0, f"request-{number}", "", client, "", code)
+    return Access(1_700_000_000.0 + number, *told, ROUTES[0], NOBODY)
+
+
+async def test_what_nobody_is_refused_is_one_row_a_minute_with_its_count() -> None:
+    trail, bus, clock = Trail(), MemoryBus(), FakeClock()
+    unit = RequestAudit(Events(bus, source="toy"), clock=clock)
+    async with asked(trail, unit, bus):
+        for number in range(1000):
+            unit.on_request(refused_to_nobody(number))
+        unit.on_request(refused_to_nobody(1000, client="192.0.2.8"))
+        unit.on_request(refused_to_nobody(1001, code="auth.token_invalid", path="/things/one"))
+        unit.on_request(refused_to_nobody(1002, code="auth.token_invalid", path="/things/one"))
+        unit.on_request(finished(1003))  # who is known is told at once, and each time
+        await trail.has(1)
+        assert [entry.request_id for entry in trail.entries] == ["request-1003"]
+        await eventually(sleeps(clock), what="the window to be open")
+        await clock.advance(WINDOW_S)
+        await trail.has(4)
+        unit.on_request(refused_to_nobody(1004))
+        await eventually(sleeps(clock), what="another window to be open")
+        await clock.advance(WINDOW_S)
+        await trail.has(5)
+    many, once, same, later = trail.entries[1:]
+    assert many.detail["count"] == "1000"
+    assert many.detail["since"].startswith("2023-11-14T22:13:20")
+    assert (many.subject_id, many.client, many.code, many.outcome) == (
+        "/things/{thing_id}",
+        "192.0.2.7",
+        "auth.required",
+        "refused",
+    )
+    assert (many.request_id, many.at_ms) == ("request-0", (1_700_000_000 + 999) * 1000)
+    assert (once.subject_id, once.client, "count" in once.detail) == ("/things/1000", "192.0.2.8", False)
+    assert (same.subject_id, same.code, same.detail["count"]) == ("/things/one", "auth.token_invalid", "2")
+    assert (later.subject_id, later.request_id) == ("/things/1004", "request-1004")
+
+
+async def test_many_addresses_write_no_more_than_so_many_rows() -> None:
+    trail, bus = Trail(), MemoryBus()
+    unit = RequestAudit(Events(bus, source="toy"))
+    async with asked(trail, unit, bus):
+        for number in range(MAX_TALLIES + 300):
+            unit.on_request(refused_to_nobody(number, client=f"10.0.{number // 250}.{number % 250}"))
+        for number in range(50):  # of one customer
+            unit.on_request(refused_to_nobody(number, client=f"2001:db8::{number:x}"))
+    assert len(trail.entries) == MAX_TALLIES + 1  # told at the stop
+    (rest,) = [entry for entry in trail.entries if not entry.client]
+    assert (rest.detail["count"], rest.code, rest.subject_id) == ("350", "", "/things/{thing_id}")
+    assert "status" not in rest.detail
+
+
+async def test_addresses_of_one_ipv6_customer_are_one() -> None:
+    trail, bus = Trail(), MemoryBus()
+    unit = RequestAudit(Events(bus, source="toy"))
+    async with asked(trail, unit, bus):
+        for number in range(50):
+            unit.on_request(refused_to_nobody(number, client=f"2001:db8::{number:x}"))
+    assert [(entry.client, entry.detail["count"]) for entry in trail.entries] == [("2001:db8::/64", "50")]
+
+
 def finished(number: int) -> Access:
     told = ("POST", f"/things/{number}", 204, 1.0, 0, f"request-{number}", "u_alice", "192.0.2.7", "", "")
     return Access(1_700_000_000.0, *told, ROUTES[0], ALICE)
@@ -149,11 +215,7 @@ async def test_entries_wait_for_a_bus_that_is_away_and_keep_their_order() -> Non
     async with asked(trail, unit, bus):
         for number in range(100):
             unit.on_request(finished(number))
-
-        async def waits() -> bool | None:
-            return clock.sleepers > 0 or None
-
-        await eventually(waits, what="the first try to fail")
+        await eventually(sleeps(clock), what="the first try to fail")
         assert trail.entries == []
         events.is_back = True
         await clock.advance(AGAIN_S)
@@ -171,6 +233,13 @@ async def test_an_entry_that_cannot_be_told_does_not_hold_up_the_others() -> Non
         unit.on_request(finished(1))
         await trail.has(1)
     assert [entry.request_id for entry in trail.entries] == ["request-1"]
+
+
+def sleeps(clock: FakeClock) -> Callable[[], Awaitable[bool | None]]:
+    async def look() -> bool | None:
+        return clock.sleepers > 0 or None
+
+    return look
 
 
 def told_all(unit: RequestAudit) -> Callable[[], Awaitable[bool | None]]:

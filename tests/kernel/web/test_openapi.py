@@ -203,7 +203,9 @@ def test_what_creates_takes_an_idempotency_key() -> None:
     (parameter,) = operation["parameters"]
     assert (parameter["name"], parameter["in"], parameter["schema"]["maxLength"]) == ("Idempotency-Key", "header", 255)
     assert "Idempotency-Replayed" in operation["responses"]["201"]["headers"]
-    assert operation["responses"]["409"]["x-streamgate-codes"] == ["request.idempotency_in_progress"]
+    assert operation["responses"]["409"]["x-streamgate-codes"] == [
+        f"request.idempotency_{why}" for why in ("in_progress", "unknown", "answer_gone")
+    ]
     assert "request.idempotency_mismatch" in operation["responses"]["422"]["x-streamgate-codes"]
     raw = Route("POST", "/raw", handle, policy=SIGNED_IN, summary="Takes", status=201, raw_body=True)
     assert document(raw)["paths"]["/raw"]["post"]["parameters"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -13,10 +14,10 @@ import httpx
 import pytest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from streamgate.errors import Conflict, Internal, TooMany, Unavailable
+from streamgate.errors import Conflict, DeadlineExceeded, Internal, TooMany, Unauthorized, Unavailable
 from streamgate.health import Readiness
 from streamgate.sdk.edge.idempotency import Idempotency
-from streamgate.sdk.edge.kept import KEPT_S, Answers, MemoryAnswers, RedisAnswers
+from streamgate.sdk.edge.kept import KEPT_S, MAX_ANSWER_BYTES, Answers, Asked, MemoryAnswers, RedisAnswers
 from streamgate.sdk.edge.policy import Edge
 from streamgate.sdk.redis import open_redis
 from streamgate.testing.servers import RedisServer
@@ -28,6 +29,12 @@ from tests.kernel.sdk.edge.conftest import SERVER, KnownByWord, Now
 
 class Exists(Conflict):
     code = "toy.exists"
+
+
+class Full(Unavailable):
+    """Said by a service that did nothing."""
+
+    code = "toy.full"
 
 
 @attrs.frozen
@@ -54,6 +61,7 @@ class Shelf:
     faults: list[Exception] = attrs.field(factory=list)
     entered: asyncio.Event = attrs.field(factory=asyncio.Event)
     may_go: asyncio.Event = attrs.field(factory=asyncio.Event)
+    committed: threading.Event = attrs.field(factory=threading.Event)
 
     async def make(self, call: Call[Body, Any]) -> Made:
         self.made += 1
@@ -65,6 +73,24 @@ class Shelf:
         self.entered.set()
         await self.may_go.wait()
         return await self.make(call)
+
+    async def late(self, call: Call[Body, None]) -> Made:
+        """Takes longer than the route may; a thread commits nevertheless, as a database's does."""
+        self.entered.set()
+        await asyncio.to_thread(self._commit)
+        raise AssertionError("nobody waits for it")
+
+    def _commit(self) -> None:
+        self.made += 1
+        assert self.committed.wait(30)
+
+    async def huge(self, call: Call[Body, None]) -> Response:
+        await self.make(call)
+        return JSONResponse({"text": "x" * MAX_ANSWER_BYTES}, 201, {"location": "/things/1"})
+
+    async def large(self, call: Call[Body, None]) -> Made:
+        await self.make(call)
+        return Made(1, "x" * MAX_ANSWER_BYTES)
 
     async def respond(self, call: Call[Body, None]) -> Response:
         made = await self.make(call)
@@ -84,6 +110,9 @@ class Shelf:
             Route("POST", "/things", self.make, answer=Made, **made),
             Route("POST", "/others", self.make, answer=Made, **made),
             Route("POST", "/slow", self.slow, answer=Made, **made),
+            Route("POST", "/late", self.late, answer=Made, timeout_s=0.05, **made),
+            Route("POST", "/huge", self.huge, **made),
+            Route("POST", "/large", self.large, answer=Made, **made),
             Route("POST", "/things/{shelf}", self.make, answer=Made, query=Path, **made),
             Route("POST", "/responds", self.respond, **made),
             Route("POST", "/streams", self.stream, **made),
@@ -202,21 +231,68 @@ async def test_a_refusal_is_kept_with_a_request_id_of_its_own(ask: Ask, shelf: S
     assert shelf.made == 1
 
 
-@pytest.mark.parametrize("fault", [Internal(), Unavailable("away"), TooMany("slowly"), KeyError("defect")])
-async def test_what_may_turn_out_differently_is_tried_again(ask: Ask, shelf: Shelf, fault: Exception) -> None:
+@pytest.mark.parametrize("fault", [Full("no room"), TooMany("slowly"), Unauthorized("who?")])
+async def test_after_what_a_service_refuses_for_now_the_key_is_free(ask: Ask, shelf: Shelf, fault: Exception) -> None:
     shelf.faults = [fault]
-    assert (await ask()).status_code in (429, 500, 503)
+    assert (await ask()).status_code in (401, 429, 503)
     assert (await ask()).json()["number"] == 2
+
+
+UNKNOWN = (409, "request.idempotency_unknown")
+
+
+@pytest.mark.parametrize("fault", [Internal(), Unavailable("away"), DeadlineExceeded("late"), KeyError("defect")])
+async def test_what_broke_is_not_done_again(ask: Ask, shelf: Shelf, fault: Exception) -> None:
+    """The connection to what it asked, or the handler itself: perhaps behind a commit."""
+    shelf.faults = [fault]
+    first = await ask()
+    assert first.status_code in (500, 503)
+    for _ in range(2):
+        again = await ask()
+        assert (again.status_code, again.json()["code"]) == UNKNOWN
+        assert again.json()["first_request_id"] == first.headers["x-request-id"]
+        assert "retry-after" not in again.headers
+    assert shelf.made == 1
+    assert (await ask(title="b")).json()["code"] == "request.idempotency_mismatch"
+    assert (await ask(key="key-2")).json()["number"] == 2
+
+
+async def test_what_took_too_long_is_not_done_again(ask: Ask, shelf: Shelf) -> None:
+    try:
+        late = await ask("/late")
+        assert (late.status_code, late.json()["code"]) == (503, "service.deadline_exceeded")
+        again = await ask("/late")
+        assert (again.status_code, again.json()["code"]) == UNKNOWN
+    finally:
+        shelf.committed.set()
+    assert shelf.made == 1
+
+
+async def test_what_a_stopping_server_cuts_is_not_done_again(ask: Ask, shelf: Shelf) -> None:
+    cut = asyncio.create_task(ask("/slow"))
+    await shelf.entered.wait()
+    cut.cancel()
+    await asyncio.wait({cut})
+    again = await ask("/slow")
+    assert (again.status_code, again.json()["code"]) == UNKNOWN
+    assert shelf.made == 0
+
+
+@pytest.mark.parametrize(("path", "where"), [("/huge", "/things/1"), ("/large", None), ("/streams", None)])
+async def test_what_is_too_long_to_be_kept_is_not_done_again(
+    ask: Ask, shelf: Shelf, path: str, where: str | None
+) -> None:
+    assert (await ask(path)).status_code == 201
+    again = await ask(path)
+    assert (again.status_code, again.json()["code"]) == (409, "request.idempotency_answer_gone")
+    assert again.json().get("location") == where
+    assert shelf.made == 1
 
 
 async def test_what_was_not_valid_does_not_take_the_key(ask: Ask, shelf: Shelf) -> None:
     refused = await ask(title=5)
     assert refused.status_code == 422
     assert (await ask()).status_code == 201
-
-
-async def test_what_streams_is_not_kept(ask: Ask) -> None:
-    assert [(await ask("/streams")).text for _ in range(2)] == ["1", "2"]
 
 
 @pytest.mark.parametrize("path", ["/public", "/changes"])
@@ -236,19 +312,62 @@ async def test_the_longest_key_is_good(ask: Ask) -> None:
     assert (await ask(key="a" * 255)).status_code == 201
 
 
+def asked(name: str) -> Asked:
+    return Asked(name=name, fingerprint="f" * 32, request_id=f"request-{name}")
+
+
 async def test_memory_forgets_after_a_day_and_when_it_is_full(now: Now) -> None:
     answers = MemoryAnswers(now, max_answers=3, max_bytes=100)
-    await answers.keep("a", "f", b"x" * 40)
-    assert (await answers.claim("a", "f", 10)).state == "done"
+    a, b, d = asked("a"), asked("b"), asked("d")
+    await answers.keep(a, b"x" * 40)
+    assert (await answers.claim(a, 10)).state == "done"
     now.now_s += KEPT_S
-    assert (await answers.claim("a", "f", 10)).state == "new"
-    assert (await answers.claim("a", "f", 10)).state == "running"
-    now.now_s += 10
-    assert (await answers.claim("a", "f", 10)).state == "new"
-    for name in "bcd":
-        await answers.keep(name, "f", b"x" * 40)
-    assert (await answers.claim("d", "f", 10)).state == "done"
-    assert (await answers.claim("b", "f", 10)).state == "new"
+    assert (await answers.claim(a, 10)).state == "new"
+    for each in (b, asked("c"), d):
+        await answers.keep(each, b"x" * 40)
+    assert (await answers.claim(d, 10)).state == "done"
+    assert (await answers.claim(b, 10)).state == "new"
+
+
+async def test_a_claim_that_nobody_ends_becomes_unknown_until_it_is_ended_or_the_key_expires(
+    answers: Answers | None, now: Now
+) -> None:
+    """Its process died in the middle. Redis goes by its own clock."""
+    store = answers or MemoryAnswers(now)
+    one = asked("one")
+    running_s = 60.0
+    assert await state(store, one, running_s) == "new"
+    assert await state(store, one, running_s) == "running"
+    two = asked("two")
+    assert await state(store, two, 0.0) == "new"
+    found = await store.claim(two, running_s)
+    assert found is not None
+    assert (found.state, found.request_id, found.fingerprint) == ("unknown", "request-two", "f" * 32)
+    await store.keep(two, b"sealed")  # it lived, and was slow
+    assert await state(store, two, running_s) == "done"
+    await store.leave(one)
+    assert await state(store, one, running_s) == "unknown"
+    await store.drop(one)
+    assert await state(store, one, running_s) == "new"
+    if answers is None:
+        now.now_s += running_s
+        assert await state(store, one, running_s) == "unknown"
+        now.now_s += KEPT_S
+        assert await state(store, one, running_s) == "new"
+
+
+async def state(store: Answers, one: Asked, running_s: float) -> str:
+    claim = await store.claim(one, running_s)
+    assert claim is not None
+    return claim.state
+
+
+async def test_a_claim_in_redis_outlives_what_runs(redis_server: RedisServer) -> None:
+    redis = open_redis(redis_server.url)
+    prefix = f"{uuid.uuid4().hex}:"
+    await RedisAnswers(redis, prefix=prefix).claim(asked("a"), 1.0)
+    assert 86_000_000 < await redis.pttl(f"{prefix}a") <= 86_400_000
+    await redis.aclose()
 
 
 async def test_processes_share_what_redis_keeps_and_it_holds_no_answer_in_the_clear(
@@ -281,4 +400,16 @@ async def test_without_redis_the_process_keeps_its_own(
     async with open_client(shelf, edge) as client:
         answers = [await client.post("/things", json={}, headers=headers) for _ in range(2)]
     assert [each.json()["number"] for each in answers] == [1, 1]
+    await redis.aclose()
+
+
+async def test_what_was_done_while_redis_was_away_is_known_when_it_is_back(
+    redis_server: RedisServer, shelf: Shelf, make_edge: Callable[..., Edge], now: Now
+) -> None:
+    redis = open_redis(redis_server.url)
+    shared, own = RedisAnswers(redis, prefix=f"{uuid.uuid4().hex}:"), MemoryAnswers(now)
+    headers = {"idempotency-key": "k", "authorization": "Bearer ann"}
+    for idempotency in (Idempotency(None, own), Idempotency(shared, own)):
+        async with open_client(shelf, make_edge(idempotency=idempotency)) as client:
+            assert (await client.post("/things", json={}, headers=headers)).json()["number"] == 1
     await redis.aclose()
