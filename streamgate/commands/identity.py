@@ -16,6 +16,8 @@ from streamgate.identity.issuing import VALID_DAYS, Issuer
 from streamgate.plugins import SelectionFault, discover
 
 DAY_S = 86_400
+RENEW_BEFORE_DAYS = 120
+NONE_YET = "{} has no identities yet: `streamgate identity issue` makes them"
 NEXT = {
     "introduced": "start every process anew, one after another; then rotate again, to use the new key",
     "in use": "start every process anew, one after another; in eight days rotate again, to forget the old key",
@@ -65,6 +67,38 @@ def issue(*, roles: tuple[str, ...], forget_former: bool, days: int, folder: Pat
 
 
 @identity.command()
+@click.option(
+    "--before-days",
+    type=click.IntRange(1, 3650),
+    default=RENEW_BEFORE_DAYS,
+    show_default=True,
+    help="Only when one of them ends within so many days.",
+)
+@days_option
+@out_option
+def renew(*, before_days: int, days: int, folder: Path) -> None:
+    """Issue all identities anew in good time, and do nothing otherwise: to be run on a schedule.
+
+    Those before stay good until they end, so processes may take theirs up one after another, once NATS has its new
+    configuration.
+    """
+    try:
+        now_s = int(time.time())
+        issuer = load_issuer(folder, now_s)
+        if not issuer.issued:
+            raise IdentityFault(NONE_YET.format(folder))
+        left_days = (min(each.not_after_s for each in issuer.issued.values()) - now_s) // DAY_S
+        if left_days >= before_days:
+            click.echo(f"nothing to renew: all identities are good for {left_days} days")
+            return
+        issuer, made = _issued(issuer, _granted(issuer.issued), now_s, days)
+        write_folder(folder, issuer, made)
+    except (IdentityFault, SelectionFault) as fault:
+        raise Stopped(str(fault)) from fault
+    click.echo(f"credentials of {', '.join(made)} and nats.conf are written, good for {days} days")
+
+
+@identity.command()
 @click.option("--at-once", is_flag=True, help="Forget the old key although events signed with it may be waiting.")
 @days_option
 @out_option
@@ -74,7 +108,7 @@ def rotate(*, at_once: bool, days: int, folder: Path) -> None:
         now_s = int(time.time())
         issuer = load_issuer(folder, now_s)
         if not issuer.issued:
-            raise IdentityFault(f"{folder} has no identities yet: `streamgate identity issue` makes them")
+            raise IdentityFault(NONE_YET.format(folder))
         issuer, step = issuer.rotate(now_s, at_once=at_once)
         issuer, made = _issued(issuer, _granted(issuer.issued), now_s, days)
         write_folder(folder, issuer, made)

@@ -127,10 +127,34 @@ def test_every_service_has_a_container_and_an_image_of_its_own() -> None:
         assert container["build"]["args"] == {"PLUGINS": name}
         assert container["image"] == f"streamgate-{name}"
         assert container["volumes"] == [f"identity-{name}:/run/identity:ro"]
-    issued = " ".join(read(SPLIT)["services"]["identity"]["command"])
-    roles = re.search(r"for role in ([a-z ]+);", issued)
-    assert roles is not None
-    assert set(roles[1].split()) == set(split)
+
+
+def test_identities_are_handed_out_before_the_start_and_renewed_while_it_runs() -> None:
+    """Each service has its own folder of what the two containers hand out, and ends when its file is another."""
+    services = read(SPLIT)["services"]
+    split = {name: each for name, each in containers(SPLIT).items() if only_of(each)}
+    once, daily = services["identity"], services["renewal"]
+    assert (once["command"], once["restart"]) == (["once"], "no")
+    assert (daily["command"], daily["restart"]) == (["daily"], "unless-stopped")
+    handed = {f"identity-{name}:/for/{name}" for name in (*split, "nats")}
+    for container in (once, daily):
+        assert container["entrypoint"] == ["hand-out-identities"]
+        assert container["network_mode"] == "none"
+        assert set(container["volumes"]) == handed | {"identity:/identity"}
+    keepers = {name for name, each in services.items() if "identity:/identity" in each.get("volumes", ())}
+    assert keepers == {"identity", "renewal"}, "nobody else has the key that makes identities"
+    for container in split.values():
+        file = container["environment"]["STREAMGATE_BUS__IDENTITY"]
+        assert container["entrypoint"] == ["on-change", "TERM", file, "streamgate"]
+        assert container["restart"] == "unless-stopped", "so that it is started anew with its new identity"
+    nats = services["nats"]
+    assert nats["entrypoint"] == ["sh", "/on-change.sh", "HUP", nats["command"][1], "nats-server"]
+    mounted = nats["volumes"][-1].split(":")
+    assert (SPLIT.parent / mounted[0]).is_file()
+    assert mounted[1:] == ["/on-change.sh", "ro"]
+    copied = re.findall(r"^COPY (deploy/docker/\S+) /usr/local/bin/(\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
+    assert dict(map(reversed, copied)).keys() == {"on-change", "hand-out-identities"}
+    assert all(os.access(ROOT / script, os.X_OK) for script, _ in copied)
 
 
 def test_the_image_of_everything_has_every_plugin() -> None:
