@@ -9,7 +9,7 @@ import attrs
 
 from streamgate.context import Actor
 from streamgate.contracts.jobs import JOBS, Cancel, JobList, JobNotFound, JobQuery, JobState, Task
-from streamgate.contracts.media import PROBE_KIND
+from streamgate.contracts.media import CHUNK_KIND, PROBE_KIND
 from streamgate.contracts.metadata import METADATA, AccessQuery, ContentNotFound
 from streamgate.contracts.streaming import STREAMING, MediaState, TaskQuery, Transcode
 from streamgate.contracts.transcode import TranscodeStatus
@@ -149,10 +149,11 @@ def describe(task: Task, media: MediaState, now_s: float) -> TranscodeStatus:
     status = _status(task, media)
     progress = 1.0 if status == "done" else min(progress_of(media), 0.999)
     elapsed_s = _elapsed_s(task, now_s)
+    done = max(progress, min(_at_work(task), 0.999))
     speed = eta_s = None
-    if elapsed_s is not None and progress > 0:
-        speed = round(media.duration_s * progress / elapsed_s, 2) if media.duration_s else None
-        eta_s = round(elapsed_s * (1 - progress) / progress, 1) if status == "running" else None
+    if elapsed_s is not None and done > 0:
+        speed = round(media.duration_s * done / elapsed_s, 2) if media.duration_s else None
+        eta_s = round(elapsed_s * (1 - done) / done, 1) if status == "running" else None
     failed = next((job.error_code for job in task.jobs if job.status in ("failed", "dead")), "")
     return TranscodeStatus(
         task_id=task.root.job_id,
@@ -178,6 +179,14 @@ def progress_of(media: MediaState) -> float:
     work = [(max(each.width_px * each.height_px, SOUND_PX), each.progress) for each in media.renditions]
     whole = sum(size for size, _ in work)
     return round(sum(size * made for size, made in work) / whole, 4) if whole else 0.0
+
+
+def _at_work(task: Task) -> float:
+    """How far the attempts of now are, handed in or not: for estimates, which may change their mind. Of the chunks,
+    which take the time, where there are any."""
+    children = [job for job in task.jobs if job.job_id != task.root.job_id]
+    counted = [job.progress for job in children if job.kind == CHUNK_KIND] or [job.progress for job in children]
+    return sum(counted) / len(counted) if counted else 0.0
 
 
 def _status(task: Task, media: MediaState) -> JobState:

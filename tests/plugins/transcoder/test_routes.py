@@ -237,9 +237,16 @@ async def test_the_kinds_are_registered_with_worker(home: House, stand_ins: Stan
 NOON_S = 1_893_456_000.0  # 2030-01-01T00:00:00Z
 
 
-def test_speed_and_time_left_follow_from_progress() -> None:
+def test_speed_and_time_left_are_estimated_from_what_is_at_work_too() -> None:
     told = describe(RUNNING, MEDIA, NOON_S + 10)
+    assert (told.progress, told.speed, told.eta_s) == (0.4, 3.6, 6.7)
+    again = attrs.evolve(RUNNING.jobs[1], progress=0.0)  # another attempt
+    told = describe(attrs.evolve(RUNNING, jobs=(RUNNING.root, again)), MEDIA, NOON_S + 10)
     assert (told.progress, told.speed, told.eta_s) == (0.4, 2.4, 15.0)
+    sound = job(job_id="j_3", kind="media.encode_audio")
+    chunk = attrs.evolve(RUNNING.jobs[1], kind="media.encode_chunk", progress=0.5)
+    told = describe(attrs.evolve(RUNNING, jobs=(RUNNING.root, sound, chunk)), MEDIA, NOON_S + 10)
+    assert (told.progress, told.speed, told.eta_s) == (0.4, 3.0, 10.0)
 
 
 def test_what_has_not_begun_has_no_speed() -> None:
@@ -259,7 +266,7 @@ def test_what_worker_has_forgotten_long_ago_is_as_its_media_is() -> None:
 def test_what_failed_names_its_code_and_stops_the_clock() -> None:
     failed = job(job_id="j_2", status="failed", error_code="media.corrupt", progress=0.5)
     told = describe(Task(root=job(), jobs=(job(), failed), status="failed", progress=0.75), MEDIA, NOON_S + 1000)
-    assert (told.error, told.progress, told.speed, told.eta_s) == ("media.corrupt", 0.4, 12.0, None)
+    assert (told.error, told.progress, told.speed, told.eta_s) == ("media.corrupt", 0.4, 15.0, None)
 
 
 def test_what_is_done_and_taken_in_has_no_time_left() -> None:
