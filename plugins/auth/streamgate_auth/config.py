@@ -7,9 +7,12 @@ from typing import Any
 import attrs
 
 from streamgate.errors import StreamgateError
-from streamgate.sdk.evm import parse_chain
-from streamgate.settings import Secret, config_field
+from streamgate.sdk.evm import parse_address, parse_chain
+from streamgate.settings import config_field
 from streamgate_auth.accounts import parse_any_address
+from streamgate_auth.chain_settings import ChainSettings
+
+__all__ = ["AuthConfig", "ChainSettings"]
 
 
 def _addresses(_: Any, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
@@ -30,18 +33,14 @@ def _chains(_: Any, attribute: attrs.Attribute[Any], value: dict[str, ChainSetti
             raise ValueError(f"{chain} has no rpc_urls")
         if not all(url.reveal().startswith(("http://", "https://")) for url in settings.rpc_urls):
             raise ValueError(f"{chain}: each of rpc_urls begins with http:// or https://")
-
-
-@attrs.frozen(kw_only=True)
-class ChainSettings:
-    """One chain and the nodes it is read by."""
-
-    rpc_urls: tuple[Secret, ...] = config_field((), help="JSON-RPC endpoints, best first; they often hold a key.")
-    confirmations: int = config_field(
-        0, help="A token opens only when it was held this many blocks ago, too.", validator=attrs.validators.ge(0)
-    )
-    timeout_s: float = config_field(2.0, help="Longest wait for one endpoint.", validator=attrs.validators.ge(0.05))
-    batch_size: int = config_field(100, help="Most calls in one JSON-RPC batch.", validator=attrs.validators.ge(1))
+        if settings.quorum > len(settings.rpc_urls):
+            raise ValueError(f"{chain}: a quorum of {settings.quorum} needs as many rpc_urls")
+        for field, address in (("multicall", settings.multicall), ("delegate_registry", settings.delegate_registry)):
+            if address:
+                try:
+                    parse_address(address)
+                except StreamgateError as fault:
+                    raise ValueError(f"{chain}: {field}: {fault.detail}") from fault
 
 
 @attrs.frozen(kw_only=True)

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Sequence
 
 from streamgate.health import Finding
+from streamgate.sdk.clock import SYSTEM_CLOCK
 from streamgate.sdk.evm import chain_number, parse_chain
 from streamgate.sdk.http import outgoing_client
 from streamgate.settings import KernelSettings
 from streamgate_auth.config import AuthConfig, ChainSettings
-from streamgate_auth.evm.rpc import Endpoint, EndpointFault, Question, RpcError, parse_quantity
+from streamgate_auth.rpc.node import Node
+from streamgate_auth.rpc.wire import EndpointFault, Question, RpcError, parse_quantity
 
 CHECK_NODE = "look at the node, or take another one"
 
@@ -35,11 +37,14 @@ async def _of_chain(chain: str, settings: ChainSettings) -> list[Finding]:
     wanted = chain_number(parse_chain(chain))
     findings = []
     async with outgoing_client(timeout_s=settings.timeout_s) as client:
-        endpoints = [Endpoint(url, lambda: client, timeout_s=settings.timeout_s) for url in settings.rpc_urls]
-        for number, endpoint in enumerate(endpoints, start=1):
-            subject, node = f"chain {chain}", f"node {number} of {len(endpoints)}"
+        nodes = [
+            Node(number, url, lambda: client, SYSTEM_CLOCK, timeout_s=settings.timeout_s, chain=chain)
+            for number, url in enumerate(settings.rpc_urls, start=1)
+        ]
+        for asked in nodes:
+            subject, node = f"chain {chain}", f"node {asked.number} of {len(nodes)}"
             try:
-                [told] = await endpoint.ask([Question("eth_chainId")])
+                [told] = await asked.ask([Question("eth_chainId")])
                 found = None if isinstance(told, RpcError) else parse_quantity(told)
             except EndpointFault as fault:
                 findings.append(Finding(level="fault", subject=subject, said=f"{node}: {fault}", remedy=CHECK_NODE))

@@ -73,7 +73,7 @@ def judge(
         outcome="unknown",
         held="" if now is None else str(now),
         block_number=answer.block_number,
-        nodes=1,
+        nodes=answer.nodes,
         read_at_s=answer.read_at_s,
     )
     if now is None:

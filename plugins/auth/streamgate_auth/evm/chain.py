@@ -1,37 +1,51 @@
-"""One chain: calls are gathered for a moment, sent as one batch, at one block, to the first endpoint that answers.
+"""One chain: reads are gathered for a moment and sent together, to the endpoint that does best, or to as many as must
+agree.
 
-    answer = await chain.call(EthCall(to=contract, data=data), min_block=0)
+    answer = await chain.call(EthCall(to=contract, data=data), min_block=0)                    # at the head
+    answer = await chain.call(call, finality="finalized")                                      # and at that tag
+    answer = await chain.call(call, at_block=(await chain.block_at(a_week_ago_s)).number)
 
-What could not be read by any endpoint is `Unread`, never a value. Nothing is kept: two decisions read twice.
+What could not be read is `Unread`, never a value. Nothing is kept: two decisions read twice.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import attrs
 from loguru import logger
 
 from streamgate.sdk.clock import Clock
-from streamgate.sdk.evm import ChainId, chain_number
-from streamgate_auth.evm.reads import ChainRead, Returned, Reverted, Unread
-from streamgate_auth.evm.rpc import Answer, Endpoint, EndpointFault, Question, RpcError, parse_quantity
-from streamgate_auth.metrics import RPC_CALLS, RPC_SECONDS
+from streamgate.sdk.evm import ChainId
+from streamgate_auth.evm.ask import Asking, At, Finality, Read, Want
+from streamgate_auth.evm.blocks import Block, Blocks, Logs
+from streamgate_auth.evm.facts import ChainFacts
+from streamgate_auth.evm.look import Batching, Lens, Tag
+from streamgate_auth.evm.offenders import Offenders
+from streamgate_auth.evm.quorum import Ballot, by_one
+from streamgate_auth.evm.reads import ChainRead, Unread
+from streamgate_auth.rpc.node import Node
+from streamgate_auth.rpc.pool import NodeHealth, Pool
+from streamgate_auth.rpc.wire import EndpointFault, Question, RpcError, parse_quantity
+
+__all__ = ["Chain", "ChainOptions", "Read"]
 
 GATHER_S = 0.001
-AVOID_S = 10.0  # an endpoint that failed is asked last for so long
 
 
 @attrs.frozen(kw_only=True)
-class Read:
-    """`latest` is at `block_number`; `confirmed` so many blocks before it as the chain's settings want (the same
-    object when they want none). `read_at_s`: Unix time before the question was sent."""
+class ChainOptions:
+    """How it is read; see `config.ChainSettings`, which has the same names."""
 
-    latest: Returned | Reverted
-    confirmed: Returned | Reverted
-    block_number: int
-    read_at_s: float
+    confirmations: int = 0
+    finality: Finality = "latest"
+    quorum: int = 1
+    batch_size: int = 100
+    hedge_s: float = 0.5
+    max_lag_blocks: int = 5
+    batching: Batching = "auto"
 
 
 @attrs.define(eq=False)
@@ -41,39 +55,85 @@ class _Wanted:
 
 
 class Chain:
-    """Args:
-    confirmations: read each call a second time, so many blocks before the head.
-    """
+    """See above."""
 
-    def __init__(
-        self,
-        chain: ChainId,
-        endpoints: Sequence[Endpoint],
-        clock: Clock,
-        *,
-        confirmations: int = 0,
-        batch_size: int = 100,
-    ) -> None:
-        self.id = chain
-        self._endpoints = tuple(endpoints)
-        self._clock = clock
-        self._confirmations = confirmations
-        self._batch_size = batch_size
-        self._wanted: dict[ChainRead, _Wanted] = {}
-        self._failed_at_s: dict[int, float] = {}
+    def __init__(self, facts: ChainFacts, nodes: Sequence[Node], clock: Clock, options: ChainOptions) -> None:
+        self.facts = facts
+        self._options = options
+        self._lens = Lens(facts.id, clock, options.batching, facts.number_from)
+        self._pool = Pool(
+            nodes,
+            clock,
+            head_of=self._head_of,
+            hedge_s=options.hedge_s,
+            max_lag_blocks=options.max_lag_blocks,
+            chain=facts.id,
+        )
+        self._asking = Asking(lens=self._lens, pool=self._pool, clock=clock, confirmations=options.confirmations)
+        self._blocks = Blocks(
+            chain=facts.id,
+            pool=self._pool,
+            lens=self._lens,
+            block_time_s=facts.block_time_s,
+            quorum=options.quorum,
+        )
+        self._offenders = Offenders(clock)
+        self._wanted: dict[Want, _Wanted] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def call(self, call: ChainRead, *, min_block: int = 0) -> Read | Unread:
-        """The answer at a block that is `min_block` or later. Never raises for what endpoints do."""
+    @property
+    def id(self) -> ChainId:
+        return self.facts.id
+
+    async def call(
+        self,
+        read: ChainRead,
+        *,
+        min_block: int = 0,
+        finality: Finality | None = None,
+        at_block: int | None = None,
+    ) -> Read | Unread:
+        """The answer at a block that is `min_block` or later. Never raises for what endpoints do.
+
+        Args:
+            finality: where a gain must be seen, too; None: as the chain is configured.
+            at_block: at this block alone. Nodes that keep no old states cannot say.
+        """
+        if self._offenders.is_refused(read):
+            return Unread(f"{self.id}: the contract used up its gas every time; it is not asked for a while")
+        at: At = at_block if at_block is not None else finality or self._options.finality
+        key = Want(read, at)
         loop = asyncio.get_running_loop()
-        wanted = self._wanted.get(call)
+        wanted = self._wanted.get(key)
         if wanted is None:
             if not self._wanted:
                 self._timer = loop.call_later(GATHER_S, self._send)
-            wanted = self._wanted[call] = _Wanted(loop.create_future(), min_block)
+            wanted = self._wanted[key] = _Wanted(loop.create_future(), min_block)
         wanted.min_block = max(wanted.min_block, min_block)
         return await asyncio.shield(wanted.future)  # others may wait for it too
+
+    async def head(self) -> Block:
+        """See `Blocks.head`."""
+        return await self._blocks.head()
+
+    async def block(self, which: int | Tag) -> Block | None:
+        """See `Blocks.block`."""
+        return await self._blocks.block(which)
+
+    async def logs(
+        self, first: int, last: int, addresses: Sequence[str], topics: Sequence[str | Sequence[str] | None]
+    ) -> Logs:
+        """See `Blocks.logs`."""
+        return await self._blocks.logs(first, last, addresses, topics)
+
+    async def block_at(self, unix_s: float) -> Block:
+        """See `Blocks.block_at`."""
+        return await self._blocks.block_at(unix_s)
+
+    def health(self) -> tuple[NodeHealth, ...]:
+        """Each endpoint, as its calls went."""
+        return self._pool.health()
 
     async def close(self) -> None:
         """Ends what is being asked; whoever waits for it learns nothing."""
@@ -85,93 +145,49 @@ class Chain:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._pool.close()
 
     def _send(self) -> None:
         gathered, self._wanted = list(self._wanted.items()), {}
-        for start in range(0, len(gathered), self._batch_size):
-            task = asyncio.create_task(self._read(dict(gathered[start : start + self._batch_size])))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        for is_apart in (False, True):
+            some = [each for each in gathered if self._offenders.is_apart(each[0].read) is is_apart]
+            size = self._options.batch_size
+            for start in range(0, len(some), size):
+                self._spawn(self._read(dict(some[start : start + size])))
 
-    async def _read(self, wanted: dict[ChainRead, _Wanted]) -> None:
-        """Each endpoint in turn is asked for what the ones before it could not say."""
-        reason = "no endpoint is configured"
+    async def _read(self, gathered: dict[Want, _Wanted]) -> None:
+        wants = [attrs.evolve(want, min_block=wanted.min_block) for want, wanted in gathered.items()]
         try:
-            for number in self._in_turn():
-                try:
-                    answers = await self._ask(self._endpoints[number], wanted)
-                except EndpointFault as fault:
-                    answers, reason = {}, f"endpoint {number + 1}: {fault}"
-                for call, answer in answers.items():
-                    if isinstance(answer, Unread):
-                        reason = f"endpoint {number + 1}: {answer.reason}"
-                    else:
-                        _resolve(wanted.pop(call), answer)
-                if not wanted:
-                    self._failed_at_s.pop(number, None)
-                    return
-                self._failed_at_s[number] = self._clock.monotonic_s()
-                logger.bind(chain=self.id, endpoint=number + 1, reason=reason).warning("endpoint could not say")
+            if self._options.quorum == 1:
+                await by_one(self._asking, wants, self._settle(gathered))
+            else:
+                await Ballot.hold(self._asking, self._options.quorum, self.id, wants, self._settle(gathered))
         finally:
-            for left in wanted.values():
-                _resolve(left, Unread(f"{self.id}: {reason}"))
+            for left in gathered.values():
+                _resolve(left, Unread(f"{self.id}: could not be read"))
 
-    def _in_turn(self) -> list[int]:
-        now_s = self._clock.monotonic_s()
+    def _settle(self, gathered: dict[Want, _Wanted]) -> Callable[[Want, Read | Unread], None]:
+        def settle(want: Want, answer: Read | Unread) -> None:
+            if isinstance(answer, Unread):
+                self._offenders.note(want.read, is_offence=answer.is_of_contract)
+                logger.bind(chain=self.id, reason=answer.reason).warning("a read of the chain failed")
+                answer = attrs.evolve(answer, reason=f"{self.id}: {answer.reason}")
+            else:
+                self._offenders.note(want.read, is_offence=False)
+            _resolve(gathered[want], answer)
 
-        def is_avoided(number: int) -> bool:
-            failed_at_s = self._failed_at_s.get(number)
-            return failed_at_s is not None and now_s - failed_at_s < AVOID_S
+        return settle
 
-        return sorted(range(len(self._endpoints)), key=is_avoided)
+    async def _head_of(self, node: Node) -> int:
+        (answer,) = await self._lens.verified(node, [Question("eth_blockNumber")])
+        if isinstance(answer, RpcError):
+            raise EndpointFault(f"error {answer.code}", "refused")
+        return parse_quantity(answer)
 
-    async def _ask(self, endpoint: Endpoint, wanted: Mapping[ChainRead, _Wanted]) -> dict[ChainRead, Read | Unread]:
-        """Raises EndpointFault: nothing of it can be used."""
-        read_at_s = self._clock.now_s()
-        identity, head = await self._timed(endpoint, [Question("eth_chainId"), Question("eth_blockNumber")])
-        if parse_quantity(identity) != chain_number(self.id):
-            raise EndpointFault(f"it is not {self.id}")
-        block_number = parse_quantity(head)
-        confirmed_number = max(0, block_number - self._confirmations)
-        calls = [call for call, each in wanted.items() if each.min_block <= block_number]
-        found: dict[ChainRead, Read | Unread] = {call: Unread("it is behind") for call in wanted}
-        if calls:
-            latest = await self._call_at(endpoint, calls, block_number)
-            confirmed = latest if not self._confirmations else await self._call_at(endpoint, calls, confirmed_number)
-            for call in calls:
-                found[call] = _read_of(latest[call], confirmed[call], block_number, read_at_s)
-        return found
-
-    async def _timed(self, endpoint: Endpoint, questions: Sequence[Question]) -> list[Answer | RpcError]:
-        """Raises EndpointFault."""
-        outcome = "failed"
-        try:
-            with RPC_SECONDS.labels(chain=self.id).time():
-                answers = await endpoint.ask(questions)
-            outcome = "answered"
-        finally:
-            RPC_CALLS.labels(chain=self.id, endpoint="", outcome=outcome).inc()
-        return answers
-
-    async def _call_at(
-        self, endpoint: Endpoint, calls: Iterable[ChainRead], block_number: int
-    ) -> dict[ChainRead, Returned | Reverted | Unread]:
-        calls = tuple(calls)
-        answers = await self._timed(endpoint, [call.question(hex(block_number)) for call in calls])
-        return {call: call.result(answer) for call, answer in zip(calls, answers, strict=True)}
-
-
-def _read_of(
-    latest: Returned | Reverted | Unread,
-    confirmed: Returned | Reverted | Unread,
-    block_number: int,
-    read_at_s: float,
-) -> Read | Unread:
-    if isinstance(latest, Unread):
-        return latest
-    if isinstance(confirmed, Unread):
-        return confirmed
-    return Read(latest=latest, confirmed=confirmed, block_number=block_number, read_at_s=read_at_s)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def _resolve(wanted: _Wanted, answer: Read | Unread) -> None:

@@ -11,9 +11,10 @@ from streamgate.sdk.clock import Clock
 from streamgate.sdk.evm import ChainId, parse_chain
 from streamgate.sdk.http import outgoing_client
 from streamgate.settings import Secret
-from streamgate_auth.config import ChainSettings
-from streamgate_auth.evm.chain import Chain
-from streamgate_auth.evm.rpc import Endpoint
+from streamgate_auth.chain_settings import ChainSettings
+from streamgate_auth.evm.chain import Chain, ChainOptions
+from streamgate_auth.evm.facts import ChainFacts, facts_of
+from streamgate_auth.rpc.node import Node
 
 if TYPE_CHECKING:
     import httpx
@@ -43,6 +44,16 @@ class Chains:
         local = await self._local_info()
         names = (*self._settings, *([ChainId(local.chain)] if local is not None else []))
         return tuple(dict.fromkeys(names))
+
+    async def facts(self) -> tuple[ChainFacts, ...]:
+        """What is known of each chain that can be read."""
+        bare = ChainSettings()
+        return tuple(facts_of(chain, self._settings.get(chain, bare)) for chain in await self.readable())
+
+    async def all(self) -> tuple[Chain, ...]:
+        """Each chain that can be read, opened."""
+        opened = [await self.get(chain) for chain in await self.readable()]
+        return tuple(chain for chain in opened if chain is not None)
 
     async def get(self, chain: ChainId) -> Chain | None:
         """None: it is neither configured nor running here."""
@@ -78,14 +89,29 @@ class Chains:
             return None
 
     def _make(self, chain: ChainId, settings: ChainSettings) -> Chain:
-        endpoints = [Endpoint(url, self._http, timeout_s=settings.timeout_s) for url in settings.rpc_urls]
-        return Chain(
-            chain,
-            endpoints,
-            self._clock,
-            confirmations=settings.confirmations,
+        facts = facts_of(chain, settings)
+        nodes = [
+            Node(
+                number,
+                url,
+                self._http,
+                self._clock,
+                timeout_s=settings.timeout_s,
+                chain=chain,
+                max_answer_bytes=settings.max_answer_bytes,
+            )
+            for number, url in enumerate(settings.rpc_urls, start=1)
+        ]
+        options = ChainOptions(
+            confirmations=facts.confirmations,
+            finality=settings.finality,
+            quorum=settings.quorum,
             batch_size=settings.batch_size,
+            hedge_s=settings.hedge_s,
+            max_lag_blocks=settings.max_lag_blocks,
+            batching=settings.batching,
         )
+        return Chain(facts, nodes, self._clock, options)
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:

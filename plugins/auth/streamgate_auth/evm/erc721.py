@@ -66,7 +66,7 @@ class Erc721Reader:
                 outcome="does_not_hold",
                 held="0",
                 block_number=answer.block_number,
-                nodes=1,
+                nodes=answer.nodes,
                 reason="no such token",
                 read_at_s=answer.read_at_s,
             )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 import attrs
 
-from streamgate_auth.evm.rpc import Answer, Question, RpcError
+from streamgate_auth.rpc.wire import Answer, Question, RpcError
 
 CALL_GAS = 1_000_000  # a contract that loops runs into this, not into the node's own limit
 WORD_BYTES = 32
@@ -27,9 +28,21 @@ class Reverted:
 
 @attrs.frozen
 class Unread:
-    """No endpoint could say; `reason` is for people."""
+    """It could not be said; `reason` is for people. `is_of_contract`: by its doing, so that another endpoint could
+    not say it either."""
 
     reason: str
+    is_of_contract: bool = False
+
+
+class ChainRead(Protocol):
+    """A question about one state of the chain; equal ones of a moment are asked once. Values, hashable."""
+
+    def question(self, block: str) -> Question:
+        """By itself, at a block's number (`0x…`)."""
+
+    def result(self, answer: Answer | RpcError) -> Returned | Reverted | Unread:
+        """What the answer to that question means."""
 
 
 @attrs.frozen
@@ -45,8 +58,14 @@ class EthCall:
 
     def result(self, answer: Answer | RpcError) -> Returned | Reverted | Unread:
         if isinstance(answer, RpcError):
-            return Reverted() if answer.is_revert else Unread(f"error {answer.code}")
-        if not isinstance(answer, str) or len(answer) > 2 + 2 * self.max_bytes or not _HEX.fullmatch(answer):
+            if answer.is_revert:
+                return Reverted()
+            return Unread(f"error {answer.code}", is_of_contract=answer.is_out_of_gas)
+        if not isinstance(answer, str) or not answer.startswith("0x"):
+            return Unread("the result is not of a call's form")
+        if len(answer) > 2 + 2 * self.max_bytes:
+            return Unread("the contract returned too much", is_of_contract=True)
+        if not _HEX.fullmatch(answer):
             return Unread("the result is not of a call's form")
         return Returned(bytes.fromhex(answer[2:]))
 
@@ -83,6 +102,3 @@ class HasCode:
         if not isinstance(answer, str) or not _HEX.fullmatch(answer):
             return Unread("the code is not hexadecimal")
         return Returned(b"\x01" if len(answer) > 2 else b"")
-
-
-ChainRead = EthCall | NativeBalance | HasCode

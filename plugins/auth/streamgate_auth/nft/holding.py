@@ -80,7 +80,7 @@ def _holding(
         standard=standard,
         block_number=answer.block_number,
         checked_at=checked_at(answer.read_at_s),
-        sources=1,
+        sources=answer.nodes,
     )
 
 

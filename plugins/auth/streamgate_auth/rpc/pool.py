@@ -144,6 +144,15 @@ class Pool:
             raise faults[0] if faults else NoAnswer("no endpoint was asked")
         return answers
 
+    async def of(self, node: Node, ask: Ask[T]) -> T:
+        """The answer of this one. Raises EndpointFault."""
+        return await self._measured(node, ask)
+
+    def outvoted(self, node: Node) -> None:
+        """So many others as the quorum wants agreed on something else than it said."""
+        logger.bind(chain=self._chain, endpoint=node.number).warning("endpoint was outvoted")
+        node.health.failed("outvoted")
+
     def note_head(self, node: Node, number: int) -> None:
         node.health.note_head(number)
         RPC_LAG.labels(chain=self._chain, endpoint=str(node.number)).set(self.lag(node) or 0)

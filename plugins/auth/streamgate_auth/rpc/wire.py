@@ -9,9 +9,19 @@ import attrs
 import orjson
 
 FaultKind = Literal[
-    "unreachable", "timeout", "status", "rate_limited", "too_large", "malformed", "wrong_chain", "behind", "refused"
+    "unreachable",
+    "timeout",
+    "status",
+    "rate_limited",
+    "too_large",
+    "malformed",
+    "wrong_chain",
+    "behind",
+    "refused",
+    "outvoted",
 ]
-"""Why an endpoint gave nothing of use. `refused`: it answered with JSON-RPC errors alone."""
+"""Why an endpoint gave nothing of use. `refused`: it answered with JSON-RPC errors alone; `outvoted`: so many others
+as the quorum wants agreed on something else."""
 
 MAX_MESSAGE_CHARS = 200
 Answer = Any  # Any: a JSON value, whose form the caller checks
@@ -38,6 +48,10 @@ class RpcError:
         """The contract itself refused, which is an answer. Nodes disagree on how to say it: geth, anvil and most
         others use code 3, some only a text; -32015 is OpenEthereum's and Nethermind's."""
         return self.code in (3, -32015) or "revert" in self.message.lower()
+
+    @property
+    def is_out_of_gas(self) -> bool:
+        return "gas" in self.message.lower()
 
 
 @attrs.frozen
