@@ -2,6 +2,7 @@
 // words and reach the page as text only.
 import { comeBack, onPersonChange, signOut, whoIsHere } from "./access.js";
 import { markChosen, showCatalogue } from "./catalogue.js";
+import * as demo from "./demo.js";
 import { lookForDevchain, mintFor } from "./devchain.js";
 import { Owning } from "./owning.js";
 import { Sharing } from "./sharing.js";
@@ -29,7 +30,13 @@ const tell = {
     document.title = `${content.title} · StreamGate`;
     owning.show(content);
   },
+  opened(content, session) {
+    demo.offerToGive(content, session);
+  },
   notice(notice) {
+    const leaves = notice ? ["demo", "video"] : ["notice"]; // what has the focus and goes away hands it on
+    const hadFocus = leaves.some((id) => element(id).contains(document.activeElement));
+    if (notice) demo.hide();
     element("notice").hidden = !notice;
     element("stage").classList.toggle("closed", Boolean(notice));
     element("notice").classList.toggle("locked", Boolean(notice?.isLock));
@@ -39,8 +46,14 @@ const tell = {
     element("notice-action").hidden = !action;
     element("notice-action").textContent = action?.words ?? "";
     element("notice-action").onclick = action?.act ?? null;
+    if (hadFocus) focusOn(notice, Boolean(action));
   },
 };
+
+function focusOn(notice, hasAction) {
+  const next = notice ? (hasAction ? "notice-action" : "notice-title") : "video";
+  element(next).focus();
+}
 
 function requirement({ text, holds }) {
   const item = document.createElement("li");
@@ -54,6 +67,7 @@ function showChosen() {
   watching?.close();
   watching = null;
   owning.show(null);
+  demo.hide();
   element("player").hidden = !chosen;
   element("intro").hidden = Boolean(chosen);
   document.title = "StreamGate";
@@ -132,6 +146,7 @@ async function start() {
   element("sign-out").addEventListener("click", leave);
   window.addEventListener("popstate", showChosen);
   lookForWallets();
+  demo.listen();
   await Promise.all([comeBack(), lookForDevchain(document.body.dataset.profile === "dev")]);
   showPerson(whoIsHere());
   onPersonChange((person) => {

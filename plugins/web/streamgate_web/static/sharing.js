@@ -16,6 +16,7 @@ export class Sharing {
     this.changed = changed;
     this.file = null;
     this.work = null; // an AbortController while something is on its way
+    this.finishedBy = ""; // the person whose finished video is still shown
     this.gate = new GateFields(element("share-gate"));
     this.listen();
   }
@@ -24,6 +25,7 @@ export class Sharing {
   showFor(person) {
     const may = Boolean(person?.roles.some((role) => MAY_CREATE.includes(role)));
     element("share").hidden = !may && !this.work;
+    if (this.finishedBy && this.finishedBy !== person?.userId) this.clear(); // what is done was somebody else's
     if (may && !this.file) this.gate.reset();
   }
 
@@ -63,6 +65,7 @@ export class Sharing {
 
   clear() {
     this.file = null;
+    this.finishedBy = "";
     element("share-form").reset();
     this.gate.reset();
     element("share-more").hidden = true;
@@ -86,7 +89,6 @@ export class Sharing {
       content = await ask("POST", "/api/v1/content", { ...details, gate: rule }, { signal });
       const beganMs = performance.now();
       await send(file, content.content_id, (sent) => this.tellSent(sent, file.size, beganMs), signal);
-      this.changed();
       await this.prepare(content.content_id, signal);
     } catch (fault) {
       await this.takeBack(content, fault);
@@ -114,6 +116,7 @@ export class Sharing {
   // Until everything is made, or nothing can be: what is being done and how far it is, as the server tells it.
   async prepare(contentId, signal) {
     let canWatch = false;
+    let state = "";
     for (;;) {
       const content = await ask("GET", `/api/v1/content/${contentId}`, undefined, { signal });
       if (content.state === "failed") throw new Refusal(0, { detail: content.failure_detail || "nothing in it can be watched" });
@@ -122,6 +125,8 @@ export class Sharing {
         this.offer(contentId);
       }
       if (content.state === "ready") return this.finish(content);
+      if (state !== content.state) this.changed(); // the list says it, too
+      state = content.state;
       await this.tellPrepared(contentId, canWatch, signal);
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
       signal.throwIfAborted();
@@ -147,6 +152,7 @@ export class Sharing {
   finish(content) {
     this.tell(1, content.warnings.length ? `Ready. ${content.warnings.map(sentence).join(" ")}` : "Ready.");
     element("sending-cancel").hidden = true;
+    this.finishedBy = whoIsHere()?.userId ?? "nobody";
     this.changed();
   }
 

@@ -12,7 +12,7 @@ const REOPEN_AT_MOST = 2; // in a row, without playing in between
 const CLIENT_ID = Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, "0")).join("");
 
 export class Watching {
-  // `tell` has about(content) and notice({title, words} or null).
+  // `tell` has about(content), opened(content, session) and notice({title, words} or null).
   constructor(contentId, video, tell) {
     this.contentId = contentId;
     this.video = video;
@@ -22,8 +22,13 @@ export class Watching {
     this.hls = null;
     this.timer = 0;
     this.reopened = 0;
+    this.leftAtS = 0; // where it goes on once the gate opens again
+    this.hasPlayed = false;
     this.isOver = false;
-    this.onPlaying = () => (this.reopened = 0);
+    this.onPlaying = () => {
+      this.reopened = 0;
+      this.hasPlayed = true;
+    };
     this.onVideoError = () => this.reopen();
     video.addEventListener("playing", this.onPlaying);
   }
@@ -34,7 +39,7 @@ export class Watching {
       if (this.isOver) return;
       this.content = content;
       this.tell.about(content);
-      await this.open(0);
+      await this.open(this.leftAtS);
     } catch (refusal) {
       this.refuse(refusal);
     }
@@ -53,6 +58,7 @@ export class Watching {
     const session = await ask("POST", "/api/v1/stream/session", { content_id: this.contentId, client_id: CLIENT_ID });
     if (this.isOver) return;
     this.tell.notice(null);
+    this.tell.opened(this.content, session);
     this.session = session;
     this.keepAlive(session, session.renew_after_s);
     this.play(session.hls_url, fromS);
@@ -83,7 +89,7 @@ export class Watching {
 
   // The session is over: idle for too long, or the gate has closed. Asking for another one tells which.
   async reopen() {
-    const atS = this.video.currentTime;
+    this.leftAtS = this.video.currentTime;
     this.stop();
     this.reopened += 1;
     if (this.reopened > REOPEN_AT_MOST) {
@@ -91,7 +97,7 @@ export class Watching {
       return;
     }
     try {
-      await this.open(atS);
+      await this.open(this.leftAtS);
     } catch (refusal) {
       this.refuse(refusal);
     }
@@ -117,7 +123,8 @@ export class Watching {
   refuse(refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
     if (this.isOver) return;
-    this.end(refusalInWords(refusal, this.content, whoIsHere(), asksForDemo(refusal.explanation)));
+    const how = { canMint: asksForDemo(refusal.explanation), hasPlayed: this.hasPlayed };
+    this.end(refusalInWords(refusal, this.content, whoIsHere(), how));
     if (refusal.code === "stream.not_playable" && isOnItsWay(this.content)) {
       this.timer = window.setTimeout(() => this.start(), LOOK_AGAIN_S * 1000);
     }

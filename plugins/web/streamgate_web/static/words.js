@@ -21,17 +21,16 @@ export function isOnItsWay(content) {
   return ["draft", "uploading", "processing"].includes(content.state);
 }
 
-export function refusalInWords(refusal, content, person, canMint) {
+// `hasPlayed`: it was open a moment ago.
+export function refusalInWords(refusal, content, person, { canMint, hasPlayed }) {
   const explained = refusal.explanation;
   switch (refusal.code) {
     case "auth.required":
       return { title: "For token holders", words: needed(explained), isLock: true, action: "sign-in" };
     case "gate.refused":
       return {
-        title: "The gate does not open",
-        words: needed(explained),
+        ...closed(explained, person, hasPlayed),
         parts: requirements(explained),
-        hint: person ? `For the wallet ${shortAddress(person.address)}. It is asked again when you come back.` : "",
         isLock: true,
         action: canMint ? "mint" : "",
       };
@@ -44,6 +43,19 @@ export function refusalInWords(refusal, content, person, canMint) {
     default:
       return { title: "This cannot be played now", words: sentence(refusal.message) };
   }
+}
+
+function closed(explained, person, hasPlayed) {
+  const wallet = person ? `the wallet ${shortAddress(person.address)}` : "you";
+  if (hasPlayed) {
+    return {
+      title: "Playback has ended",
+      words: `The gate no longer opens for ${wallet}.\n${needed(explained)}`,
+      hint: "Once it opens again, the video goes on from where it stopped.",
+    };
+  }
+  const hint = person ? `For ${wallet}. It is asked again when you come back.` : "";
+  return { title: "The gate does not open", words: needed(explained), hint };
 }
 
 // Of a rule of several parts, each with how it is.
@@ -75,8 +87,9 @@ function duration(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
+// Word joiners keep it on one line.
 export function shortAddress(address) {
-  return address.length > 14 ? `${address.slice(0, 6)}…${address.slice(-4)}` : address;
+  return address.length > 14 ? `${address.slice(0, 6)}\u2060…\u2060${address.slice(-4)}` : address;
 }
 
 export function bytes(number) {
