@@ -19,6 +19,7 @@ from streamgate.engine.heads import render_head
 from streamgate.settings import ServerSettings
 
 DATE_EVERY_S = 1.0
+MAX_JOINED_BYTES = 65_536  # joining copies
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _MALFORMED = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -80,13 +81,24 @@ class _Server(uvicorn.Server):
 
 
 class _Cycle(RequestResponseCycle):
-    """One request and its answer."""
+    """One request and its answer. A head waits for the first part of its body, at most until the event loop's next
+    turn: uvloop writes at once, and each write is a question to the system, and wakes the client."""
+
+    _head = b""  # that waits
 
     async def send(self, message: Any) -> None:
         """uvicorn returns at once where the client has left: an application that never waits would hold the event
         loop for ever, and never hear of it."""
         if self.disconnected:
             await asyncio.sleep(0)
+        elif self._head and not self.flow.write_paused and len(message.get("body", b"")) <= MAX_JOINED_BYTES:
+            head, self._head = self._head, b""
+            self.expected_content_length += len(head)
+            joined: Any = {**message, "body": head + message.get("body", b"")}
+            await super().send(joined)
+        elif self._head:
+            self._flush()
+            await super().send(message)
         elif self.response_started or self.flow.write_paused or message["type"] != "http.response.start":
             await super().send(message)
         else:
@@ -111,7 +123,16 @@ class _Cycle(RequestResponseCycle):
             self.chunked_encoding = True
             lines.append(b"transfer-encoding: chunked\r\n")
         self.expected_content_length = head.content_length
-        self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n")))
+        self._head = b"".join((STATUS_LINE[status], *lines, b"\r\n"))
+        if self.expected_content_length and self.scope["method"] != "HEAD":
+            asyncio.get_running_loop().call_soon(self._flush)
+        else:
+            self._flush()
+
+    def _flush(self) -> None:
+        head, self._head = self._head, b""
+        if head and not self.transport.is_closing():
+            self.transport.write(head)
 
 
 class _Protocol(HttpToolsProtocol):

@@ -108,6 +108,50 @@ async def test_a_large_answer_comes_whole(serve: Serve) -> None:
     assert answer.content == b"".join(bytes([number]) * 65_536 for number in range(64))
 
 
+async def test_a_head_does_not_wait_for_a_late_body(serve: Serve) -> None:
+    """A length is promised, and then nothing comes for a while."""
+    is_seen = asyncio.Event()
+
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+        await is_seen.wait()
+        await send({"type": "http.response.body", "body": b"la", "more_body": True})
+        await send({"type": "http.response.body", "body": b"ter"})
+
+    server, _ = await serve([], (Mount(prefix="/late", app=late, policy=PUBLIC, summary="Late"),))
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /late HTTP/1.1\r\nhost: toy\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 200")
+    is_seen.set()
+    assert await asyncio.wait_for(reader.readexactly(5), 5) == b"later"
+    writer.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"abc"], ids=["nothing", "a part"])
+async def test_an_answer_that_breaks_off_is_never_taken_for_whole(serve: Serve, sent: bytes) -> None:
+    async def breaks(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+        if sent:
+            await send({"type": "http.response.body", "body": sent, "more_body": True})
+
+    server, _ = await serve([], (Mount(prefix="/breaks", app=breaks, policy=PUBLIC, summary="Breaks off"),))
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /breaks HTTP/1.1\r\nhost: toy\r\n\r\n")
+    come = await asyncio.wait_for(reader.read(), 5)  # until the connection ends
+    assert come.partition(b"\r\n\r\n")[2] == sent
+    writer.close()
+
+
+async def test_a_large_part_with_a_promised_length_comes_whole(serve: Serve) -> None:
+    body = bytes(range(256)) * 1_024
+
+    async def large(call: Call[None, None]) -> Response:
+        return Response(body)
+
+    _, client = await serve([Route("GET", "/large", large, policy=PUBLIC, summary="Large")])
+    assert (await client.get("/large")).content == body
+
+
 @pytest.mark.parametrize("path", ["/a%2Fb", "/a%20b", "/%C3%A9"])
 async def test_paths_come_decoded_and_raw(serve: Serve, path: str) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
