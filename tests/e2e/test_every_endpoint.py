@@ -20,6 +20,7 @@ import attrs
 import pytest
 from yarl import URL
 
+from streamgate.testing.docs.built import built
 from streamgate.testing.stacks import Stack, all_in_one
 from tests.e2e.cast import ENVIRONMENT, Cast, gather
 from tests.e2e.hostile import JSON, Case, Maker, Operation, operations_of
@@ -41,7 +42,7 @@ FORGED = (
     "X-Streamgate-Service",
 )
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-HEAD_ANSWERS = frozenset({200, 403, 404, 409, 410, 412, 422})
+HEAD_ANSWERS = frozenset({200, 403, 404, 409, 410, 412, 422, 426})
 GLOBAL_CODES = {404: "request.unknown_path", 405: "request.method_not_allowed"}
 
 LARGER_BODIES = {"POST /api/v1/cache/set": 2 * MAX_BODY_BYTES}
@@ -194,6 +195,25 @@ async def run(cast: Cast, cases: Sequence[tuple[Operation, Case, str]]) -> None:
     assert sender.sent == len(cases)
     assert sender.faults == [], "\n".join(sender.faults)
     assert await state_of(cast) == before
+
+
+async def test_every_road_is_described(cast: Cast, operations: list[Operation]) -> None:
+    """Routes and mounts of all plugins as their code has them, beside what the server says of itself. What answers a
+    described GET answers HEAD too, and a browser's OPTIONS; `test_methods_that_are_none` tries all others."""
+    described = {(each.method, each.path) for each in operations}
+    table = {(route.method, re.sub(r":[a-z]+\}", "}", route.path)) for route in built().routes}
+    assert table - described == set()
+    beside = {path for _, path in described - table if path != "/api/v1/guestlist"}  # of the plugin from outside
+    assert beside
+    assert all(path.startswith("/api/v1/streaming/{content_id}/") for path in beside)
+    undescribed = [
+        (attrs.evolve(operations[0], spec={"responses": {}}), Case(name="GET", method="GET", url=url), "creator")
+        for mount in built().mounts
+        for url in (f"{mount.prefix}/", f"{mount.prefix}/x", f"{mount.prefix}/x/y/z/0")
+    ]
+    sender = Sender(cast)
+    await sender.send_all((each, attrs.evolve(case, wanted=frozenset({404})), role) for each, case, role in undescribed)
+    assert [fault for fault in sender.faults if "code not among" not in fault] == []
 
 
 async def test_wrong_bodies(cast: Cast, operations: list[Operation]) -> None:

@@ -15,14 +15,21 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streamgate.errors import BadRequest, StreamgateError, TooLarge
+from streamgate.errors import BadRequest, FieldError, Invalid, StreamgateError, TooLarge
 from streamgate.web.problems import MethodNotAllowed, RouteNotFound, problem_response
 from streamgate.web.request_id import request_id_of
 
 PREFIX = "/api/v1/streaming"
-_STREAM = "/api/v1/stream"
-_PATH = re.compile(rf"{PREFIX}/(?P<content_id>[A-Za-z0-9_-]{{1,40}})/(?P<rest>[A-Za-z0-9_-]+(?:/[A-Za-z0-9._-]+)*)")
-_BY_QUERY = frozenset({"info", "hls", "dash", "segment"})
+STREAM = "/api/v1/stream"
+CONTENT_ID = "[A-Za-z0-9_-]{1,40}"
+_PATH = re.compile(rf"{PREFIX}/(?P<content_id>{CONTENT_ID})/(?P<rest>[A-Za-z0-9_-]+(?:/[A-Za-z0-9._-]+)*)")
+BY_QUERY = {
+    "info": ("GET", "HEAD"),
+    "hls": ("GET", "HEAD"),
+    "dash": ("GET", "HEAD"),
+    "segment": ("GET", "HEAD", "OPTIONS"),  # bytes are for players on other sites, who ask first
+}
+"""Operations that take the content in their query, and their methods."""
 _MAX_BODY_BYTES = 64 * 1024
 
 
@@ -52,17 +59,17 @@ async def _rewritten(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         raise RouteNotFound(f"nothing is served at {scope['path']}")
     content_id, rest = match["content_id"], match["rest"]
     kept = {name: value for name, value in scope.items() if name in _OF_THE_CONNECTION}
-    if rest in _BY_QUERY:
-        if scope["method"] not in ("GET", "HEAD"):
-            raise MethodNotAllowed(f"{scope['path']} does not take {scope['method']}", allowed=("GET", "HEAD"))
-        query = b"&".join(filter(None, (b"content_id=" + content_id.encode(), scope["query_string"])))
-        return _at(kept, f"{_STREAM}/{rest}", query), receive
+    query = b"&".join(filter(None, (b"content_id=" + content_id.encode(), scope["query_string"])))
+    if rest in BY_QUERY:
+        if scope["method"] not in BY_QUERY[rest]:
+            raise MethodNotAllowed(f"{scope['path']} does not take {scope['method']}", allowed=BY_QUERY[rest])
+        return _at(kept, f"{STREAM}/{rest}", query), receive
     if rest == "session":
         if scope["method"] != "POST":
             raise MethodNotAllowed(f"{scope['path']} does not take {scope['method']}", allowed=("POST",))
-        return await _with_content(_at(kept, f"{_STREAM}/session", scope["query_string"]), receive, content_id)
+        return await _with_content(_at(kept, f"{STREAM}/session", scope["query_string"]), receive, content_id)
     if rest.startswith("session/"):
-        return _at(kept, f"{_STREAM}/{rest}", scope["query_string"]), receive
+        return _at(kept, f"{STREAM}/{rest}", query), receive
     raise RouteNotFound(f"nothing is served at {scope['path']}")
 
 
@@ -104,7 +111,8 @@ async def _with_content(scope: Scope, receive: Receive, content_id: str) -> tupl
                 f"the body is not JSON: {fault.msg} at line {fault.lineno}, column {fault.colno}"
             ) from fault
         if not isinstance(plain, dict):
-            raise BadRequest("the body is not a JSON object")
+            no_object = FieldError("", "must be a JSON object")
+            raise Invalid(f"the body is not valid: {no_object.message}", errors=(no_object,))
     else:
         plain = {}
         headers = [pair for pair in headers if pair[0] != b"content-type"]

@@ -10,26 +10,21 @@ from typing import Any
 import aiohttp
 import orjson
 from loguru import logger
-from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
 
 from streamgate import __version__
 from streamgate.web.openapi import Description
-from streamgate.web.problems import MethodNotAllowed, problem_response
-from streamgate.web.request_id import request_id_of
-from streamgate.web.system import cached_json
+from streamgate_api.described import completed
 from streamgate_api.targets import Targets
 
 FETCH_TIMEOUT_S = 3.0
 RETRY_AFTER_S = 10.0  # a service that did not describe itself is left out for so long
-_METHODS = ("GET", "HEAD")
 _REF = "#/components/schemas/"
 
 Document = Mapping[str, Any]
 
 
 class MergedDescription:
-    """An ASGI application: the document of all services that are there, the gateway's own first.
+    """The document of all services that are there, the gateway's own first.
 
     Anybody may ask for it, so services are asked for theirs by one request at a time, and not again and again.
 
@@ -48,15 +43,6 @@ class MergedDescription:
         self._failed_at_s: dict[tuple[str, str], float] = {}  # by address and hash
         self._merged: tuple[tuple[tuple[str, str], ...], Description] | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in _METHODS:
-            refusal = MethodNotAllowed(f"the description does not take {scope['method']}", allowed=_METHODS)
-            await problem_response(refusal, request_id_of(scope))(scope, receive, send)
-            return
-        description = await self.current()
-        response = cached_json(description, Request(scope).headers.get("if-none-match"))
-        await response(scope, receive, send)
-
     async def current(self) -> Description:
         wanted = self._targets.described()
         if self._missing(wanted.values()):
@@ -66,7 +52,8 @@ class MergedDescription:
         if self._merged is None or self._merged[0] != there:
             self._fetched = {sha: self._fetched[sha] for _, sha in there}
             documents = {name: self._fetched[sha] for name, sha in there}
-            self._merged = (there, Description.of(merge(orjson.loads(self._own().document), documents)))
+            merged = completed(merge(orjson.loads(self._own().document), documents))
+            self._merged = (there, Description.of(merged))
         return self._merged[1]
 
     def _missing(self, wanted: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
+import orjson
 from starlette.types import ASGIApp
 
-from streamgate import __version__
 from streamgate.announce import ANNOUNCE, ANNOUNCE_WANTED
 from streamgate.contracts.auth import AUTH
 from streamgate.contracts.cache import CACHE
@@ -18,11 +18,12 @@ from streamgate.contracts.prefixes import SERVICES
 from streamgate.contracts.streaming import STREAMING
 from streamgate.events import EventSubscription, on_everyone
 from streamgate.health import Check
-from streamgate.hooks import collect_routes, hookimpl
+from streamgate.hooks import hookimpl
 from streamgate.lifecycle import Unit
 from streamgate.plugins import PluginContext, PluginInfo, load_authenticator
 from streamgate.sdk.clock import SYSTEM_CLOCK
-from streamgate.web.openapi import Description, describe
+from streamgate.web.app import App
+from streamgate.web.openapi import Description
 from streamgate.web.routes import PUBLIC, Mount, Route
 from streamgate_api.config import ApiConfig
 from streamgate_api.targets import SELF
@@ -38,6 +39,7 @@ class ApiPlugin:
     def __init__(self, ctx: PluginContext) -> None:
         from streamgate_api.bypath import PREFIX, StreamingByPath
         from streamgate_api.content import ContentRoutes
+        from streamgate_api.described import PATH, DescriptionPage
         from streamgate_api.including import Including
         from streamgate_api.nft import NftRoutes
 
@@ -58,13 +60,16 @@ class ApiPlugin:
         ]
         self._checks: list[Check] = []
         self._is_there: Callable[[str], bool] = lambda service: True
-        if ctx.mode == "only":
-            self._forward(ctx.config)
+        self._completed: Description | None = None
+        description = self._forward(ctx.config) if ctx.mode == "only" else self._of_this_process
+        page = DescriptionPage(description)
+        self._mounts.append(Mount(prefix=PATH, app=page, policy=PUBLIC, summary="All services, described as one"))
         if SELF in ctx.base_urls:  # it has a listener: not where a test puts plugins together
             self._serve_grpc(ctx.config)
 
-    def _forward(self, config: ApiConfig) -> None:
-        """With all services in one process there is nothing to forward, and no client for it is loaded."""
+    def _forward(self, config: ApiConfig) -> Callable[[], Awaitable[Description]]:
+        """How all is described. With all services in one process there is nothing to forward, and no client for it is
+        loaded."""
         from streamgate_api.directory import Directory
         from streamgate_api.forwarder import Forwarder
         from streamgate_api.merged import MergedDescription
@@ -77,10 +82,10 @@ class ApiPlugin:
         merged = MergedDescription(targets, self._own_description)
         self._units.append(directory)
         self._checks = [Check("forwarding", directory.probe, critical=False)]
-        self._mounts += [
-            Mount(prefix="/", app=forwarder, policy=PUBLIC, order=LAST, summary="What other processes serve"),
-            Mount(prefix="/openapi.json", app=merged, policy=PUBLIC, summary="All services, described as one"),
-        ]
+        self._mounts.append(
+            Mount(prefix="/", app=forwarder, policy=PUBLIC, order=LAST, summary="What other processes serve")
+        )
+        return merged.current
 
     def _app(self) -> ASGIApp:
         return self._ctx.apps[SELF]
@@ -108,8 +113,17 @@ class ApiPlugin:
         self._units.append(RpcServer(self._app, address, ctx.draining, is_there=self._is_there))
 
     def _own_description(self) -> Description:
-        routes = [tagged.value for tagged in self._ctx.hooks.collect(collect_routes)]
-        return describe(routes, title="StreamGate", version=__version__)
+        """Of the gateway's listener: routes, what its mounts document, and what every listener answers."""
+        app = self._ctx.apps[SELF]
+        assert isinstance(app, App)
+        return app.description
+
+    async def _of_this_process(self) -> Description:
+        from streamgate_api.described import completed
+
+        if self._completed is None:
+            self._completed = Description.of(completed(orjson.loads(self._own_description().document)))
+        return self._completed
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:

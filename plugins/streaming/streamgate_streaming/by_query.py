@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from streamgate.errors import FieldError, Invalid
-from streamgate.web.problems import problem_response
+from streamgate.errors import FieldError, Invalid, StreamgateError
+from streamgate.web.problems import RouteNotFound, problem_response
 from streamgate.web.request_id import request_id_of
 
 from .delivery import OF_CONTENT, PREFIX, Delivery
@@ -37,8 +37,10 @@ class SegmentByQuery:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
+            if scope["path"] != PATH:
+                raise RouteNotFound(f"nothing is served at {scope['path']}")
             asked = _read(scope["query_string"].decode("latin-1"))
-        except Invalid as fault:
+        except StreamgateError as fault:
             await problem_response(fault, request_id_of(scope))(scope, receive, send)
             return
         name = "init.mp4" if asked["number"] == "init" else f"{asked['number']}.m4s"

@@ -68,7 +68,10 @@ class RenewAnswer:
 
 @attrs.frozen(kw_only=True)
 class SessionPath:
+    """Where `content_id` is given, a session of another content is unknown."""
+
     session_id: str
+    content_id: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -216,7 +219,7 @@ class StreamRoutes:
         return listing.presentation, f"{PREFIX}/{self._keys.make(live.session_id)}/"
 
     async def renew(self, call: Call[None, SessionPath]) -> RenewAnswer:
-        live = await self._sessions.renew(call.actor, call.query.session_id)
+        live = await self._sessions.renew(call.actor, call.query.session_id, call.query.content_id)
         return RenewAnswer(
             session_id=live.session_id,
             expires_at=rfc3339(self._sessions.expires_at_ms(live)),
@@ -224,7 +227,7 @@ class StreamRoutes:
         )
 
     async def close(self, call: Call[None, SessionPath]) -> None:
-        await self._sessions.close(call.actor, call.query.session_id)
+        await self._sessions.close(call.actor, call.query.session_id, call.query.content_id)
 
     async def info(self, call: Call[None, InfoQuery]) -> InfoAnswer:
         content_id = call.query.content_id

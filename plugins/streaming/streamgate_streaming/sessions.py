@@ -131,14 +131,15 @@ class Sessions:
         logger.bind(session_id=live.session_id, content_id=content_id).info("playback session open")
         return live
 
-    async def renew(self, actor: Actor, session_id: str) -> LiveSession:
+    async def renew(self, actor: Actor, session_id: str, content_id: str = "") -> LiveSession:
         """Keeps a session alive, and decides it again when that is due.
 
         Raises:
-            SessionUnknown (also for somebody else's), SessionEnded, GateUnknown.
+            SessionUnknown (also for somebody else's, and another content's where one is named), SessionEnded,
+            GateUnknown.
             DatabaseUnavailable: another sign-in than before renews it, which cannot be written down.
         """
-        live = await self._of(actor, session_id)
+        live = await self._of(actor, session_id, content_id)
         if actor.user_id and actor.user_id == live.actor.user_id:
             if actor.credential != live.actor.credential:  # from now on it ends with this one
                 await self._db.write(
@@ -153,14 +154,14 @@ class Sessions:
                 logger.bind(session_id=session_id).info("renewed without a decision")
         return self._serving(live)
 
-    async def close(self, actor: Actor, session_id: str) -> None:
+    async def close(self, actor: Actor, session_id: str, content_id: str = "") -> None:
         """Ends a session; ending it again is harmless.
 
         Raises:
-            SessionUnknown: unknown, or somebody else's.
+            SessionUnknown: unknown, somebody else's, or another content's where one is named.
         """
         try:
-            await self._of(actor, session_id)
+            await self._of(actor, session_id, content_id)
         except SessionEnded:
             return
         await self._keeper.end([session_id], "closed")
@@ -209,13 +210,13 @@ class Sessions:
                 self._live.end(session_id, reason)
         raise _over(reason)
 
-    async def _of(self, actor: Actor, session_id: str) -> LiveSession:
+    async def _of(self, actor: Actor, session_id: str, content_id: str) -> LiveSession:
         """The running session, for its subject, the content's owner or a moderator. Whoever knows the id of a
         session without a person is its subject."""
         live = self._live.get(session_id)
         stored = None if live else await self._db.read(lambda session: repository.find_session(session, session_id))
         found = live or stored
-        if found is None:
+        if found is None or content_id not in ("", found.content_id):
             raise SessionUnknown(f"no playback session {session_id}")
         if found.actor.user_id and found.actor.user_id != actor.user_id:
             try:

@@ -29,9 +29,9 @@ server describes itself at `/openapi.json` (with every schema) and, to read and 
 - **repeatable**: an `Idempotency-Key` is honoured.
 """
 _ELSEWHERE = """\
-## What is not in OpenAPI
+## What stands for others
 
-Mounts answer below a prefix and are no single operations.
+The gateway's `/openapi.json` describes what it answers here as the operations that are asked for it.
 """
 
 Json = Mapping[str, Any]  # Any: a JSON value

@@ -20,6 +20,7 @@ from streamgate.web.app import App, build_app
 from streamgate.web.openapi import describe
 from streamgate.web.routes import PUBLIC, Mount, Route
 from streamgate_api.config import ApiConfig
+from streamgate_api.described import DescriptionPage
 from streamgate_api.directory import Directory
 from streamgate_api.forwarder import Forwarder
 from streamgate_api.merged import MergedDescription
@@ -110,7 +111,7 @@ async def gateway(config: ApiConfig) -> AsyncIterator[Gateway]:
     merged = MergedDescription(targets, lambda: describe([], title="own", version="1"))
     mounts = [
         Mount(prefix="/", app=forwarder, policy=PUBLIC, order=100, summary="Forwards"),
-        Mount(prefix="/openapi.json", app=merged, policy=PUBLIC, summary="Describes"),
+        Mount(prefix="/openapi.json", app=DescriptionPage(merged.current), policy=PUBLIC, summary="Describes"),
     ]
     server = Server("http:gateway", make_app([], mounts, service="api"), bind("127.0.0.1", 0), SETTINGS)
     await directory.start()

@@ -191,7 +191,7 @@ async def test_a_path_names_one_content(whole: House) -> None:
         ("GET", "c_1/session", None, 405, "request.method_not_allowed"),
         ("POST", "c_1/info", None, 405, "request.method_not_allowed"),
         ("POST", "c_1/session", b"{", 400, "request.malformed"),
-        ("POST", "c_1/session", b"[]", 400, "request.malformed"),
+        ("POST", "c_1/session", b"[]", 422, "request.invalid"),
         ("POST", "c_1/session", b" " * 70_000, 413, "request.too_large"),
     ],
 )

@@ -200,6 +200,8 @@ async def test_only_what_is_asked_for(stage: Stage) -> None:
 @pytest.mark.parametrize("query", ["?kinds=nonsense", "?color=red", "?kinds=job&kinds=job"])
 async def test_a_query_that_is_none(stage: Stage, query: str) -> None:
     assert await refused(stage, query, **bearer("u_alice")) == (422, "request.invalid")
+    async with stage.http.get(EVENTS + query, headers=bearer("u_alice")) as answer:
+        assert [each["field"] for each in (await answer.json())["errors"]] == [query[1:].partition("=")[0]]
 
 
 async def test_nobody_is_told_nothing(stage: Stage) -> None:
@@ -211,7 +213,12 @@ async def test_nobody_is_told_nothing(stage: Stage) -> None:
         async with stage.http.delete(path) as answer:
             assert answer.status in (401, 405)
     async with stage.http.get(SOCKET, headers=bearer("u_alice")) as answer:
-        assert answer.status == 405
+        assert (answer.status, (await answer.json())["code"]) == (426, "events.upgrade_required")
+        assert answer.headers["upgrade"] == "websocket"
+    async with stage.http.post(SOCKET, headers=bearer("u_alice")) as answer:
+        assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    async with stage.http.head(EVENTS, headers=bearer("u_alice")) as answer:
+        assert (answer.status, answer.content_type) == (200, "text/event-stream")
     async with stage.http.post(f"{EVENTS}/ticket") as answer:
         assert answer.status == 401
     assert stage.hub.count == 0

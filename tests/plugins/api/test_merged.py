@@ -15,6 +15,7 @@ from streamgate.testing.clock import FakeClock
 from streamgate.web.openapi import describe
 from streamgate.web.routes import PUBLIC, Mount
 from streamgate_api import merged
+from streamgate_api.described import DescriptionPage
 from streamgate_api.merged import RETRY_AFTER_S, MergedDescription
 from streamgate_api.targets import Targets
 
@@ -77,7 +78,9 @@ async def test_what_is_described_meanwhile_waits_for_nobody_who_is_not(
 async def test_it_is_only_read() -> None:
     """A mount answers for itself: other methods are refused as they are elsewhere."""
     description = MergedDescription(Targets({}), lambda: describe([], title="own", version="1"))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(description), base_url="http://gateway") as http:
+    page = DescriptionPage(description.current)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(page), base_url="http://gateway") as http:
+        assert (await http.get("/openapi.json/more")).json()["code"] == "request.unknown_path"
         for method in ("GET", "HEAD"):
             assert (await http.request(method, "/openapi.json")).status_code == 200
         for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):

@@ -351,6 +351,15 @@ async def test_re_decisions_use_the_roles_of_the_latest_request(film: Theatre) -
 # --- renewing and closing ---------------------------------------------------------------------------
 
 
+async def test_where_a_content_is_named_the_session_is_of_that_content(film: Theatre) -> None:
+    path = f"/api/v1/stream/session/{(await ask(film, HOLDER)).json()['session_id']}"
+    async with film.client(HOLDER) as http:
+        for method, rest in (("POST", "/renew"), ("DELETE", "")):
+            other = await http.request(method, f"{path}{rest}?content_id=c_other")
+            assert code(other) == (404, "stream.session_unknown")
+            assert (await http.request(method, f"{path}{rest}?content_id=c_film")).status_code in (200, 204)
+
+
 async def test_renewing_extends_once_half_the_lease_is_over(film: Theatre) -> None:
     session = await film.watch("c_film")
     await film.clock.advance(10)

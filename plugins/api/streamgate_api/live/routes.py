@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 from starlette.datastructures import Headers
 
+from streamgate.errors import NotFound
 from streamgate.web.routes import SIGNED_IN, Call, Mount, Route
+from streamgate_api.live.hub import TooManyStreams
 from streamgate_api.live.sse import PATH as EVENTS
 from streamgate_api.live.sse import EventStream
-from streamgate_api.live.tickets import Ticket, Tickets, credentials_in
+from streamgate_api.live.tickets import Ticket, TicketInvalid, Tickets, credentials_in
+from streamgate_api.live.watching import LiveQuery
 from streamgate_api.live.websocket import PATH as SOCKET
-from streamgate_api.live.websocket import LiveSocket
+from streamgate_api.live.websocket import LiveSocket, OriginRefused, UpgradeRequired
 
 BEHIND_ROUTES = 10
+
+
+_ERRORS = (TicketInvalid, TooManyStreams)
+_TOLD = (
+    "Tells what is new of the caller's own things: `hello` first, `gap` when updates were lost, the code of a problem "
+    "last when the sign-in ends."
+)
 
 
 @attrs.frozen
@@ -33,10 +45,7 @@ class LiveRoutes:
                 summary="A ticket for one live connection of a page",
                 description=(
                     "For `GET /api/v1/events?ticket=` (server-sent events) or the WebSocket `/api/v1/ws?ticket=`, "
-                    "once. "
-                    "Clients that can send headers need none. Both take `kinds` (comma-separated: upload, job, media, "
-                    "content, session) and `content_id`, and tell what is new of the caller's own things: `hello` "
-                    "first, `gap` when updates were lost, `auth.token_expired` last when the sign-in ends."
+                    "once. Clients that can send headers need none."
                 ),
             )
         ]
@@ -49,6 +58,15 @@ class LiveRoutes:
                 policy=SIGNED_IN,
                 order=BEHIND_ROUTES,
                 summary="Live progress as server-sent events",
+                documents=(
+                    _described(
+                        EVENTS,
+                        "Live progress as server-sent events",
+                        "An answer that does not end by itself.",
+                        produces=("text/event-stream",),
+                        errors=_ERRORS,
+                    ),
+                ),
             ),
             Mount(
                 prefix=SOCKET,
@@ -56,8 +74,36 @@ class LiveRoutes:
                 policy=SIGNED_IN,
                 websocket=True,
                 summary="Live progress on a WebSocket",
+                documents=(
+                    _described(
+                        SOCKET,
+                        "Live progress on a WebSocket",
+                        "A WebSocket handshake; what comes then are JSON texts. Pages of other origins are refused.",
+                        status=101,
+                        errors=(*_ERRORS, OriginRefused, UpgradeRequired),
+                    ),
+                ),
             ),
         ]
 
     async def _ticket(self, call: Call[None, None]) -> Ticket:
         return await self.tickets.issue(credentials_in(Headers(scope=call.request.scope)))
+
+
+def _described(path: str, summary: str, said: str, **more: Any) -> Route:
+    """For the documentation alone: the mount answers."""
+    return Route(
+        "GET",
+        path,
+        _never,
+        policy=SIGNED_IN,
+        query=LiveQuery,
+        timeout_s=None,
+        summary=summary,
+        description=f"{said} {_TOLD}",
+        **more,
+    )
+
+
+async def _never(call: Call[None, LiveQuery]) -> None:
+    raise NotFound("the mount answers")

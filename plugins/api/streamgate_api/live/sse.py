@@ -13,6 +13,7 @@ from streamgate_api.live.hub import STREAMS, Event, Watcher
 from streamgate_api.live.watching import Ended, Looker, Looks
 
 PATH = "/api/v1/events"
+_METHODS = ("GET", "HEAD")
 RETRY_MS = 3000  # how long a browser waits before it comes back
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -30,9 +31,13 @@ class EventStream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] != PATH:
             raise RouteNotFound(f"nothing is served at {scope['path']}")
-        if scope["method"] != "GET":
-            raise MethodNotAllowed(f"{PATH} does not take {scope['method']}", allowed=("GET",))
+        if scope["method"] not in _METHODS:
+            raise MethodNotAllowed(f"{PATH} does not take {scope['method']}", allowed=_METHODS)
         looker = await self._looks.admit(scope)
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         watcher = self._looks.enter(looker)
         STREAMS.labels("sse").inc()
         # Both in tasks: sending to a client who left is not noticed, and being cut must end the writing.

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from urllib.parse import parse_qsl
 
 import attrs
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from streamgate.errors import Invalid, Unauthorized, Unavailable
+from streamgate.errors import FieldError, Invalid, Unauthorized, Unavailable
 from streamgate.sdk.clock import Clock, rfc3339
 from streamgate.web.routes import SIGNED_IN, Authenticator
+from streamgate.web.structure import structure
 from streamgate.web.typed import check_policy
-from streamgate_api.live.hub import Event, Hub, Interest, Watcher, interest_of
+from streamgate_api.live.hub import KINDS, Event, Hub, Interest, Watcher, interest_of
 from streamgate_api.live.tickets import Tickets, credentials_in
 
-_QUERY = frozenset({"kinds", "content_id", "ticket"})
+
+@attrs.frozen(kw_only=True)
+class LiveQuery:
+    """`kinds`: those to hear of, separated by commas; all where none are named. `ticket`: for pages, which can send
+    no headers here."""
+
+    kinds: str = attrs.field(default="", metadata={"help": f"Of {', '.join(KINDS)}, separated by commas; or all."})
+    content_id: str = attrs.field(default="", metadata={"help": "Of this content alone."})
+    ticket: str = attrs.field(default="", metadata={"help": "Instead of a credential in the headers, once."})
 
 
 @attrs.frozen(kw_only=True)
@@ -72,16 +81,14 @@ class Looks:
             Unauthorized, Forbidden, Unavailable; Invalid for the query.
         """
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        query = dict(pairs)
         credentials = credentials_in(Headers(scope=scope))
-        if not credentials and "ticket" in query:
-            credentials = await self._tickets.redeem(query["ticket"])
+        ticket = dict(pairs).get("ticket")
+        if not credentials and ticket is not None:
+            credentials = await self._tickets.redeem(ticket)
         actor = await self._authenticator.authenticate(credentials)
         check_policy(SIGNED_IN, actor)
-        if len(query) < len(pairs) or not _QUERY.issuperset(query):
-            raise Invalid(f"the query takes {', '.join(sorted(_QUERY))}, each once")
-        interest = interest_of(query.get("kinds", ""), query.get("content_id", ""))
-        return Looker(actor.user_id, credentials, interest)
+        query = _query_of(pairs)
+        return Looker(actor.user_id, credentials, interest_of(query.kinds, query.content_id))
 
     def enter(self, looker: Looker) -> Watcher:
         """Raises TooManyStreams. Whoever enters leaves."""
@@ -125,3 +132,13 @@ class Looks:
             raise Ended(fault) from fault
         except Unavailable:
             return  # not known now is no reason to send somebody away who was let in
+
+
+def _query_of(pairs: Sequence[tuple[str, str]]) -> LiveQuery:
+    """Raises Invalid."""
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        errors = tuple(FieldError(name, "is given more than once") for name in twice)
+        raise Invalid("the query is not valid: a name is given more than once", errors=errors)
+    return structure(LiveQuery, dict(pairs), what="the query", from_texts=True)

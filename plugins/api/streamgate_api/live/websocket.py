@@ -25,11 +25,18 @@ PATH = "/api/v1/ws"
 SIGNED_OUT = 4401
 GOING_AWAY = 1001
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_METHODS = ("GET", "HEAD")
 _PING = Event("ping", {})
 
 
 class OriginRefused(Forbidden):
     code, title = "events.origin_refused", "This page may not look here"
+
+
+class UpgradeRequired(StreamgateError):
+    """A plain request where a WebSocket handshake is wanted."""
+
+    code, status, title = "events.upgrade_required", 426, "A WebSocket handshake is needed"
 
 
 class LiveSocket:
@@ -70,7 +77,9 @@ class LiveSocket:
     async def _without_socket(self, scope: Scope) -> StreamgateError:
         """A plain request: who is not signed in learns no more than that."""
         await self._looks.admit(scope)
-        return MethodNotAllowed(f"{PATH} takes WebSocket handshakes alone", allowed=("GET",))
+        if scope["method"] not in _METHODS:
+            return MethodNotAllowed(f"{PATH} does not take {scope['method']}", allowed=_METHODS)
+        return UpgradeRequired(f"{PATH} takes WebSocket handshakes alone; /api/v1/events tells the same without one")
 
     async def _admit(self, scope: Scope) -> Looker:
         """Browsers name the page's origin; what names none is no browser, and had to bring a credential anyway."""
@@ -132,5 +141,8 @@ async def _refuse(error: StreamgateError, request_id: str, scope: Scope, receive
     async def send_on(message: Message) -> None:
         await send({**message, "type": f"websocket.{message['type']}"} if is_socket else message)
 
-    problem = ProblemResponse(error, request_id, [(b"x-request-id", request_id.encode())])
+    headers = [(b"x-request-id", request_id.encode())]
+    if isinstance(error, UpgradeRequired) and scope["http_version"] == "1.1":  # later versions know no upgrade
+        headers += [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
+    problem = ProblemResponse(error, request_id, headers)
     await problem({**scope, "method": scope.get("method", "GET")}, receive, send_on)

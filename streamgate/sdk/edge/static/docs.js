@@ -97,6 +97,20 @@ function drawTry(path, parameters) {
   return make("div", {}, make("h3", {}, "Try it"), form, answer);
 }
 
+// Of an answer without end: up to the first event, and then it is left.
+async function beginningOf(found) {
+  const reader = found.body.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  while (!text.includes("\nevent:")) {
+    const { done, value } = await reader.read();
+    if (done) return text;
+    text += decoder.decode(value, { stream: true });
+  }
+  await reader.cancel();
+  return `${text}…`;
+}
+
 async function send(path, inputs, button, answer) {
   let target = path;
   const query = new URLSearchParams();
@@ -112,7 +126,8 @@ async function send(path, inputs, button, answer) {
     const found = await fetch(target, { headers: token ? { Authorization: `Bearer ${token}` } : {}, credentials: "omit" });
     const kind = found.headers.get("content-type") || "";
     const isText = /json|text|xml|mpegurl|openmetrics/.test(kind);
-    let body = isText ? await found.text() : `${kind || "nothing"}, ${(await found.blob()).size} bytes`;
+    const isEndless = /event-stream/.test(kind);
+    let body = isEndless ? await beginningOf(found) : isText ? await found.text() : `${kind || "nothing"}, ${(await found.blob()).size} bytes`;
     if (/json/.test(kind)) body = JSON.stringify(JSON.parse(body), null, 2);
     answer.textContent = `GET ${target}\n${found.status} ${found.statusText}\n\n${body}`;
   } catch (fault) {
@@ -143,7 +158,7 @@ function drawOperation(description, path, method, operation) {
       body ? make("h3", {}, "Body") : "",
       ...(body ? drawShape(description, body.content) : []),
       make("h3", {}, "Answers"), drawAnswers(description, operation.responses),
-      method === "get" ? drawTry(path, parameters) : "",
+      method === "get" && !operation["x-websocket"] ? drawTry(path, parameters) : "",
     ));
   });
   return details;
