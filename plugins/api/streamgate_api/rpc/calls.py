@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -13,18 +14,20 @@ import grpc
 import orjson
 from google.protobuf.message import DecodeError, Message
 from loguru import logger
-from prometheus_client import Counter
 from starlette.types import ASGIApp
 
 from streamgate.context import new_request_id
 from streamgate.errors import BadRequest, Internal, StreamgateError
+from streamgate.telemetry.measures import Counts
 from streamgate_api.inside import Answer, Ask, RawHeaders, ask
 from streamgate_api.rpc.errors import RpcError, from_answer, from_error
 from streamgate_api.rpc.messages import to_message, to_plain
 from streamgate_api.rpc.operations import Operation, target_of
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 M = TypeVar("M", bound=Message)
+T = TypeVar("T")
 
 _PASSED = frozenset(
     {
@@ -40,7 +43,8 @@ _PASSED = frozenset(
     }
 )
 """Metadata that mean something to the operations. The application itself judges what it believes of them."""
-CALLS = Counter("streamgate_api_grpc_calls_total", "gRPC answers of the API by their status", ["method", "code"])
+CALLS = Counts("streamgate_api_grpc_calls_total", "gRPC answers of the API by their status", ("method", "code"))
+OK = grpc.StatusCode.OK.name
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{8,64}")
 
 
@@ -80,6 +84,7 @@ def caller_of(context: Context) -> Caller:
     return Caller(headers, _client(context.peer()), deadline_s, request_id)
 
 
+@functools.lru_cache(maxsize=4096)  # a connection has many calls
 def _client(peer: str) -> tuple[str, int] | None:
     """`ipv4:127.0.0.1:5` and `ipv6:%5B::1%5D:5`, as gRPC writes them."""
     kind, _, rest = unquote(peer).partition(":")
@@ -130,7 +135,7 @@ def parse(kind: type[M], payload: bytes) -> M:
         raise BadRequest(f"the message is not a {kind.DESCRIPTOR.full_name}") from fault
 
 
-async def told(context: Context, caller: Caller, name: str, work: Callable[[], Awaitable[M]]) -> M:
+async def told(context: Context, caller: Caller, name: str, work: Callable[[], Awaitable[T]]) -> T:
     """Runs the work of a call; what it raises is told as the API's errors are, a fault of ours without its text."""
     try:
         answer = await work()
@@ -142,9 +147,9 @@ async def told(context: Context, caller: Caller, name: str, work: Callable[[], A
         logger.bind(request_id=caller.request_id, rpc=name).opt(exception=fault).error("gRPC call failed")
         error = from_error(Internal(), caller.request_id)
     else:
-        CALLS.labels(name, grpc.StatusCode.OK.name).inc()
+        CALLS.of(name, OK).add()
         context.set_trailing_metadata((("x-request-id", caller.request_id),))
         return answer
-    CALLS.labels(name, error.code.name).inc()
+    CALLS.of(name, error.code.name).add()
     await context.abort(error.code, error.details, error.trailing)
     raise AssertionError("abort raises")

@@ -6,9 +6,9 @@ Drains when the process does: no new calls, running ones have GRACE_S, then they
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 
 from streamgate.settings import ServerSettings
 from streamgate_api.proto import auth_pb2, content_pb2, nft_pb2, streaming_pb2, transcode_pb2, upload_pb2
-from streamgate_api.rpc.calls import Calls, Context, caller_of, parse, told
+from streamgate_api.rpc.calls import Calls, Context, Handler, caller_of, parse, told
 from streamgate_api.rpc.health import Health
 from streamgate_api.rpc.operations import Operation, operation_of
 from streamgate_api.rpc.uploading import Uploading
@@ -46,8 +46,6 @@ OPTIONS = (
 ABOVE_HTTP = 100
 MAX_CALLS = 1000
 """At once; one more is RESOURCE_EXHAUSTED."""
-
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 class PortTaken(OSError):
@@ -102,8 +100,7 @@ class RpcServer:
         address, calls = self.address, Calls(self._app())
         health = Health(calls, [service.full_name for service in _services()], self._draining, self._is_there)
         server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
-        server.add_generic_rpc_handlers(_handlers(calls, self._draining))
-        server.add_generic_rpc_handlers((health.handler(),))
+        server.add_generic_rpc_handlers((_Methods({**_handlers(calls, self._draining), **health.handlers()}),))
         names = [service.full_name for service in _services()]
         reflection.enable_server_reflection(
             [*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME], server
@@ -142,7 +139,18 @@ def _services() -> list[Any]:
     return [service for file in FILES for service in file.services_by_name.values()]
 
 
-def _handlers(calls: Calls, draining: asyncio.Event) -> tuple[grpc.GenericRpcHandler[Any, Any], ...]:
+class _Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in its stubs alone
+    """All methods in one look-up. gRPC asks handlers of single services one after another."""
+
+    def __init__(self, by_path: Mapping[str, Handler]) -> None:
+        self._by_path = by_path
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+        return self._by_path.get(handler_call_details.method)
+
+
+def _handlers(calls: Calls, draining: asyncio.Event) -> dict[str, Handler]:
+    """By the full path of the method."""
     uploading, watching = Uploading(calls), Watching(calls, draining)
     own: dict[str, Handler] = {
         "streamgate.v1.UploadService.Upload": grpc.stream_unary_rpc_method_handler(
@@ -162,12 +170,9 @@ def _handlers(calls: Calls, draining: asyncio.Event) -> tuple[grpc.GenericRpcHan
             return own[method.full_name]
         return grpc.unary_unary_rpc_method_handler(_unary(calls, operation), response_serializer=_serialize)
 
-    return tuple(
-        grpc.method_handlers_generic_handler(
-            service.full_name, {method.name: handler(method) for method in service.methods}
-        )
-        for service in _services()
-    )
+    return {
+        f"/{service.full_name}/{method.name}": handler(method) for service in _services() for method in service.methods
+    }
 
 
 def _unary(calls: Calls, operation: Operation) -> Callable[[bytes, Context], Any]:
