@@ -15,7 +15,7 @@ from streamgate_metadata.cursor import Position
 from streamgate_metadata.repository import listed_for
 from streamgate_metadata.search.finding import Finder
 from streamgate_metadata.search.highlights import Marker
-from streamgate_metadata.search.index import PUBLIC, Index, Place, in_category, owned, tagged
+from streamgate_metadata.search.index import PUBLIC, Index, Place, in_category, in_state, owned, tagged
 from streamgate_metadata.search.query import Term, parse
 from streamgate_metadata.search.tiers import Scope
 from streamgate_metadata.tables import ContentRow, TagRow
@@ -132,6 +132,8 @@ def _scope(query: ContentSearch) -> Scope:
         groups.append((tagged(_tag_key(query.tag)),))
     if query.category:
         groups.append((in_category(query.category),))
+    if query.state:
+        groups.append((in_state(query.state),))
     return Scope(tuple(groups))
 
 

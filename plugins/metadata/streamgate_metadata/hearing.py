@@ -90,6 +90,5 @@ class Hearing:
         moved = step(course, body)
         if moved == course:
             return None
-        repository.set_course(row, moved)
-        repository.touch(row, self._clock.now_ms())
+        repository.move(session, row, moved, self._clock.now_ms())
         return Changed(repository.to_content(row))

@@ -141,6 +141,15 @@ def set_course(row: ContentRow, course: Course) -> None:
         setattr(row, field.name, list(value) if field.name == "warnings" else value)
 
 
+def move(session: Session, row: ContentRow, course: Course, now_ms: int) -> None:
+    """A content goes on: its state is a word of the index."""
+    is_elsewhere = course.state != row.state
+    set_course(row, course)
+    touch(row, now_ms)
+    if is_elsewhere:
+        put(session, row)
+
+
 def heard(session: Session, content_id: str, producer: str, revision: int) -> bool:
     """Notes a producer's revision of a content; False when a higher one was heard before."""
     statement = insert_into(session, HeardRow).values(content_id=content_id, producer=producer, revision=revision)

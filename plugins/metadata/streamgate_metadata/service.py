@@ -107,8 +107,7 @@ class MetadataService:
             course = repository.course_of(row)
             begun = upload_begins(course)
             if begun != course:
-                repository.set_course(row, begun)
-                repository.touch(row, self._clock.now_ms())
+                repository.move(session, row, begun, self._clock.now_ms())
             return Changed(repository.to_content(row), begun != course)
 
         return await self._written(content_id, wanted.actor, run)
@@ -199,22 +198,18 @@ class MetadataService:
         _check_search(query)
         position = read_cursor(query.cursor, catalogue.order_of(query))
 
-        def run(session: Session) -> ContentPage:
-            index = index_for(session.get_bind().dialect.name)
-            page = catalogue.search(session, index, query, position)
-            items = tuple(repository.to_content(row) for row in page.rows)
-            return ContentPage(
-                items=items,
-                next_cursor=None if page.end is None else write_cursor(page.end),
-                highlights={}
-                if page.marker is None
-                else {item.content_id: page.marker.mark(item.title, item.description, item.tags) for item in items},
-            )
+        def run(session: Session) -> tuple[catalogue.Page, tuple[Content, ...]]:
+            page = catalogue.search(session, index_for(session.get_bind().dialect.name), query, position)
+            return page, tuple(repository.to_content(row) for row in page.rows)
 
         with SEARCH_DURATION.labels("words" if query.q else "list").time():
-            page = await self._db.read(run)
-        items = await self._owners.shown_to(query.actor, page.items)
-        return ContentPage(items=items, next_cursor=page.next_cursor, highlights=page.highlights)
+            page, found = await self._db.read(run)
+        marked = {}
+        if page.marker is not None:
+            marked = {each.content_id: page.marker.mark(each.title, each.description, each.tags) for each in found}
+        items = await self._owners.shown_to(query.actor, found)
+        end = None if page.end is None else write_cursor(page.end)
+        return ContentPage(items=items, next_cursor=end, highlights=marked)
 
     async def categories(self, query: FacetQuery) -> Facets:
         def run(session: Session) -> Facets:

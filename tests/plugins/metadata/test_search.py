@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamgate.context import ANONYMOUS, Actor
+from streamgate.contracts.events import UPLOAD_FAILED, UploadFailed
 from streamgate.contracts.metadata import (
     METADATA,
+    BeginUpload,
     ContentDelete,
     ContentPage,
     ContentSearch,
@@ -199,6 +201,29 @@ async def test_filters_alone_and_beside_words(metadata: Metadata, alice: Actor) 
         assert await found(metadata, q, tag="Catsuit", category="Filmstock", state="draft") == ["two wolf"]
         assert await found(metadata, q, tag="Catsuit", category="Film") == []
         assert await found(metadata, q, state="ready") == []
+
+
+async def test_a_state_is_sought_as_it_is_now(home: House, metadata: Metadata, alice: Actor) -> None:
+    async def is_sought_as(state: str) -> None:
+        for q in ("", "wolf", "wulf"):
+            assert await found(metadata, q, state=state) == ["wolf"], (state, q)
+            assert await found(metadata, q, state="ready") == []
+
+    content_id = await add(metadata, alice, "wolf")
+    await is_sought_as("draft")
+    await metadata.begin_upload(BeginUpload(actor=alice, content_id=content_id))
+    await is_sought_as("uploading")
+    failed = UploadFailed(subject_id=content_id, revision=1, upload_id="u", content_id=content_id, code="x", detail="")
+    await home.events.publish(UPLOAD_FAILED, failed, event_id="e_1")
+    await is_sought_as("failed")
+
+
+async def test_filters_may_be_longer_than_any_name(metadata: Metadata, alice: Actor) -> None:
+    await add(metadata, alice, "wolf", tags=("ß" * 50,))
+    for q in ("", "wolf"):
+        assert await found(metadata, q, tag="ẞ" * 50) == ["wolf"]
+        for name in ("owner", "tag", "category", "state"):
+            assert await found(metadata, q, ANONYMOUS, **{name: "ß" * 500}) == []
 
 
 @pytest.mark.parametrize("q", ["", "title", "titel"])

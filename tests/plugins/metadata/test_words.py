@@ -110,3 +110,20 @@ def test_marks_hold_the_text_and_no_markup_but_their_own(title: str, description
         assert text.count("<mark>") == text.count("</mark>")
         assert not set('<>"') & set(bare)
         assert all(sign.isprintable() or sign not in "\n\t\r\0\x1b\u202e" for sign in bare)
+
+
+@given(st.text("aAbB 1é-_", max_size=40), st.lists(st.text("ab1", min_size=1, max_size=3), max_size=3), st.booleans())
+def test_marks_are_the_same_in_plain_texts_as_in_any(text: str, sought: list[str], is_prefix: bool) -> None:
+    plain = text.replace("é", " ")
+    terms = [Term((word,), is_prefix=is_prefix and n == 0) for n, word in enumerate(sought)]
+    marker = Marker(terms, near=["ba", "à"])
+    beside_another = marker.mark(f"{plain} é", "", (plain, "é"))
+    alone = marker.mark(plain, "", (plain, "é"))
+    assert beside_another.title == f"{alone.title} é"
+    assert alone.tags == tuple(tag for tag in (alone.title,) if "<mark>" in tag)
+
+
+def test_a_word_that_was_cut_is_marked_whole() -> None:
+    marker = Marker(parse("x" * 70))
+    assert marker.mark("x" * 80, "", ()).title == f"<mark>{'x' * 80}</mark>"
+    assert marker.mark("x" * 63, "", ()).title == "x" * 63

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from streamgate_metadata.search.index import PUBLIC, Document, Index, in_category, owned, tagged, words_of
+from streamgate_metadata.search.index import PUBLIC, Document, Index, in_category, in_state, owned, tagged, words_of
 from streamgate_metadata.tables import ContentRow
 
 TITLE_MAX_WORDS = 300
@@ -31,7 +31,7 @@ def put(session: Session, row: ContentRow) -> None:
 
 
 def document_of(row: ContentRow) -> Document:
-    scopes = {owned(row.owner), *(tagged(tag.casefold()) for tag in row.tags)}
+    scopes = {owned(row.owner), in_state(row.state), *(tagged(tag.casefold()) for tag in row.tags)}
     if row.category:
         scopes.add(in_category(row.category))
     if row.visibility == "listed" and row.published_at_ms is not None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import html
-import unicodedata
+import re
 from collections.abc import Iterable, Sequence
 
 from streamgate.contracts.metadata import Highlights
 from streamgate_metadata.search.query import Term
-from streamgate_metadata.search.words import words
+from streamgate_metadata.search.words import WORD_MAX_CHARS, words
 from streamgate_metadata.texts import BIDI
 
 EXCERPT_CHARS = 200
 LEAD_CHARS = 60
 
 Span = tuple[int, int]
+
+# Controls, halves of letters, breaks of lines and paragraphs, and what turns the direction of writing.
+_UNSEEN = re.compile(f"[\0-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029{''.join(sorted(BIDI))}]")
 
 
 class Marker:
@@ -23,6 +26,7 @@ class Marker:
     def __init__(self, terms: Sequence[Term], near: Iterable[str] = ()) -> None:
         self._whole = frozenset(word for term in terms for word in term.words).union(near)
         self._beginnings = tuple(term.words[-1] for term in terms if term.is_prefix)
+        self._plain = _pattern(self._whole, self._beginnings)
 
     def mark(self, title: str, description: str, tags: Sequence[str]) -> Highlights:
         """An excerpt of the description, and only those tags, that hold something."""
@@ -35,6 +39,8 @@ class Marker:
         )
 
     def _spans(self, text: str) -> list[Span]:
+        if text.isascii():  # most texts are, and cutting is most of the work
+            return [found.span() for found in self._plain.finditer(text)]
         spans: list[Span] = []
         for word in words(text):
             if word.text in self._whole or (self._beginnings and word.text.startswith(self._beginnings)):
@@ -43,6 +49,14 @@ class Marker:
                 else:
                     spans.append((word.begins, word.ends))
         return spans
+
+
+def _pattern(whole: Iterable[str], beginnings: Iterable[str]) -> re.Pattern[str]:
+    """The same words in ASCII. One that was cut at the greatest length may go on."""
+    plain = [re.escape(word) for word in whole if word.isascii() and len(word) < WORD_MAX_CHARS]
+    cut = [word for word in whole if len(word) == WORD_MAX_CHARS]
+    plain += [f"{re.escape(word)}[0-9A-Za-z]*" for word in (*beginnings, *cut) if word.isascii()]
+    return re.compile(f"(?<![0-9A-Za-z])(?:{'|'.join(plain) or '(?!)'})(?![0-9A-Za-z])", re.IGNORECASE)
 
 
 def _excerpt(text: str, spans: list[Span]) -> tuple[str, list[Span]]:
@@ -71,10 +85,5 @@ def _html(text: str, spans: Sequence[Span]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Line breaks become blanks; other controls, and what turns the direction of writing, go."""
-    shown = (" " if sign in "\n\t" else sign for sign in text if sign in "\n\t" or not _is_control(sign))
-    return html.escape("".join(shown), quote=True)
-
-
-def _is_control(sign: str) -> bool:
-    return unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or sign in BIDI
+    """Line breaks become blanks; what cannot be seen goes."""
+    return html.escape(_UNSEEN.sub("", text.replace("\n", " ").replace("\t", " ")), quote=True)

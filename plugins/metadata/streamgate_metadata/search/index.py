@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from streamgate_metadata.search.tiers import Match, Scope, Tier
 from streamgate_metadata.search.words import encoded, words
 
-VERSION = 1
+VERSION = 2
 """Of what is indexed and how words are cut: contents indexed by an older one are indexed again at the next start."""
 
 BODY_MAX_WORDS = 8_000
@@ -20,16 +20,28 @@ BODY_MAX_WORDS = 8_000
 PUBLIC = "__p"
 
 
+SCOPE_MAX_CHARS = 2_000
+"""PostgreSQL takes no word beyond 2,046 bytes. No content's name of anything is as long as that."""
+
+
 def owned(user_id: str) -> str:
-    return f"__o{encoded(user_id)}"
+    return _scope("o", user_id)
 
 
 def tagged(tag_key: str) -> str:
-    return f"__t{encoded(tag_key)}"
+    return _scope("t", tag_key)
 
 
 def in_category(category: str) -> str:
-    return f"__c{encoded(category)}"
+    return _scope("c", category)
+
+
+def in_state(state: str) -> str:
+    return _scope("s", state)
+
+
+def _scope(kind: str, name: str) -> str:
+    return f"__{kind}{encoded(name)}"[:SCOPE_MAX_CHARS]
 
 
 @attrs.frozen(kw_only=True)

@@ -35,7 +35,8 @@ class Ranking:
     """
     Args:
         walked: contents looked at first.
-        few: when fewer of these are found, all that is sought is ranked in one question.
+        few: when fewer of these are found, all that is sought is ranked in one question. Not so phrases: contents that
+            have their words are read to see whether these follow each other, and the better tiers have fewer of them.
         far: contents that are walked to fill a page, where it should be full by then.
     """
 
@@ -51,7 +52,7 @@ class Ranking:
         seen, count = _ranked_near(session, _placed(_walk(self.walked, after.doc_id), tiers, scope), after, wanted)
         if len(seen) == wanted and seen[-1].tier == after.tier:
             return seen
-        if count < self.few:
+        if count < self.few and not _has_phrases(tiers[-1]):
             return _ranked(session, _placed(_everything(session), tiers, scope), after, wanted)
         part: list[Place] = []
         for tier in tiers:
@@ -74,6 +75,10 @@ class Ranking:
         if len(numbers) < wanted:
             numbers = _newest(session, _matching(_everything(session), tier, scope), before, wanted)
         return [Place(tier.number, number) for number in numbers]
+
+
+def _has_phrases(tier: Tier) -> bool:
+    return any(len(term.words) > 1 for choice in tier.match for term in choice.terms)
 
 
 # --- where is looked ------------------------------------------------------------------------------------
