@@ -46,6 +46,7 @@ class Health:
         self._draining = draining
         self._is_there = is_there
         self._ready: tuple[float, bool] | None = None
+        self._asking = asyncio.Lock()
         asked = {health_pb2.HealthCheckRequest(service=name).SerializeToString(): name for name in ("", *services)}
         self._questions: dict[bytes, str] = asked
 
@@ -107,14 +108,15 @@ class Health:
         return _STATUS.NOT_SERVING
 
     async def _is_ready(self, caller: Caller) -> bool:
-        now_s = time.monotonic()
-        if self._ready is None or now_s - self._ready[0] > FRESH_S:
-            try:
-                await self._calls.ask(caller, Ask(method="GET", path="/ready"))
-                self._ready = (now_s, True)
-            except Refused:
-                self._ready = (now_s, False)
-        return self._ready[1]
+        async with self._asking:
+            now_s = time.monotonic()
+            if self._ready is None or now_s - self._ready[0] > FRESH_S:
+                try:
+                    await self._calls.ask(caller, Ask(method="GET", path="/ready"))
+                    self._ready = (now_s, True)
+                except Refused:
+                    self._ready = (now_s, False)
+            return self._ready[1]
 
 
 async def wait_for(event: asyncio.Event, longest_s: float) -> None:
