@@ -53,9 +53,9 @@ class App:
         ahead = [mount for mount in in_order if mount.order <= 0]
         if policy is not None:
             ahead = [attrs.evolve(mount, app=AheadOfEdge(mount.app, policy)) for mount in ahead]
-        self._ahead = ahead
-        self._sockets = [mount for mount in ahead if mount.websocket]
-        self._behind = [mount for mount in in_order if mount.order > 0]
+        self._ahead = _places(ahead)
+        self._sockets = _places([mount for mount in ahead if mount.websocket])
+        self._behind = _places([mount for mount in in_order if mount.order > 0])
         self._table = RouteTable(
             (each.method, each.path, Endpoint(each, authenticator, settings.max_body_bytes, policy)) for each in routes
         )
@@ -100,10 +100,18 @@ class App:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _mounted(mounts: Sequence[Mount], path: str) -> ASGIApp | None:
-    for mount in mounts:
-        if is_below(path, mount.prefix):
-            return mount.app
+_Place = tuple[str, str, ASGIApp]
+
+
+def _places(mounts: Sequence[Mount]) -> list[_Place]:
+    """What each request asks of each mount, made ready: its prefix, how all below it begin, and who answers."""
+    return [(mount.prefix, mount.prefix.rstrip("/") + "/", mount.app) for mount in mounts]
+
+
+def _mounted(places: Sequence[_Place], path: str) -> ASGIApp | None:
+    for prefix, below, app in places:
+        if path == prefix or path.startswith(below):
+            return app
     return None
 
 
