@@ -10,6 +10,7 @@ a PostgreSQL database the tables are made there. Local service calls go through 
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -37,10 +38,10 @@ from streamgate.hooks import (
 )
 from streamgate.lifecycle import SimpleUnit, Unit
 from streamgate.plugins import Found, PluginInfo, discover, discover_specs
-from streamgate.sdk.db import upgrade_all
 from streamgate.services import Offer, Services
 from streamgate.settings import KernelSettings
 from streamgate.testing.context import bus_unit, plugin_context, running
+from streamgate.testing.furnish import furnish
 from streamgate.web.app import App, build_app
 from streamgate.wire import from_plain, to_plain
 
@@ -96,15 +97,14 @@ async def house(
     bus = MemoryBus()
     services = Services(bus, source="house@test", wire_local=True)
     hooks = Hooks()
-    hooks.add_specs(discover_specs())
+    hooks.add_specs(_specs())
     shared: dict[object, Any] = {}
-    found = {each.name: each for each in discover()}
+    found = _found()
     plugins: dict[str, Any] = {}
     apps: dict[str, ASGIApp] = {}
     kernel = settings or KernelSettings(profile="test", data_dir=data_dir)
     infos = [_usable(found[name]) for name in names]
-    if not kernel.is_embedded:
-        await upgrade_all(kernel, infos)
+    await furnish(kernel, infos)
     for name, info in zip(names, infos, strict=True):
         ctx = attrs.evolve(
             plugin_context(
@@ -154,6 +154,15 @@ async def house(
         yield House(app=app, services=services, bus=bus, events=Events(bus, source="house@test"), plugins=plugins)
     given_up = await bus.dead_letters()
     assert may_give_up or not given_up, f"events that ended as dead letters, by group: {given_up}"
+
+
+# What is installed stays so while tests run, and reading it takes as long as starting a plugin.
+_specs = functools.cache(discover_specs)
+
+
+@functools.cache
+def _found() -> Mapping[str, Found]:
+    return {each.name: each for each in discover()}
 
 
 def _usable(found: Found) -> PluginInfo:
