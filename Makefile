@@ -17,11 +17,13 @@ STAMPS := $(VENV)/stamps
 # Tests wait for servers more than they compute, so one more at once than there are cores.
 WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 
+# Tests start some hundred processes, and without kept bytecode each compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install run demo split test test-browser check bench fmt lock clean
+.PHONY: help install run demo split test test-browser check check-types check-rest bench fmt lock clean
 
 help:  ## what there is to run
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,12 +45,17 @@ test: $(STAMPS)/assets  ## all tests but the browser's; ARGS="-k name" picks som
 
 test-browser: $(STAMPS)/assets  ## plays in a real Chromium
 	@bash deploy/setup/chromium.sh
-	@$(BIN)/pytest -o addopts="--import-mode=importlib --strict-markers --strict-config -ra" -n 2 --dist loadfile tests/browser $(ARGS)
+	@$(BIN)/pytest -o addopts="--import-mode=importlib --strict-markers --strict-config -ra -p no:schemathesis" -n 2 --no-loadscope-reorder tests/browser $(ARGS)
 
 check: $(STAMPS)/dev  ## format, lint, types, import boundaries, generated documents
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync check-types check-rest
+
+check-types:
+	@$(BIN)/mypy $(PYTHON_CODE)
+
+check-rest:
 	@$(BIN)/ruff format --check --quiet . || { echo "run 'make fmt'"; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy $(PYTHON_CODE)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/pytest -q tests/architecture
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import json
 import re
@@ -198,40 +199,58 @@ def test_requests_are_as_the_api_takes_them(page: Path) -> None:
 
 # --- settings -------------------------------------------------------------------------------------
 
-CONFIGURATION = config_reference()
-KEYS = set(re.findall(r"^\| `([a-z_.<>]+)` \|", CONFIGURATION, flags=re.MULTILINE))
-VARIABLES = [
-    re.compile(re.escape(name).replace(re.escape("<KEY>"), "[A-Z0-9_]+") + "(_FILE)?")
-    for name in re.findall(r"`(STREAMGATE_[A-Z0-9_<>]+)`", CONFIGURATION)
-]
+
+@functools.cache
+def configuration() -> str:
+    return config_reference()
+
+
+@functools.cache
+def keys() -> set[str]:
+    return set(re.findall(r"^\| `([a-z_.<>]+)` \|", configuration(), flags=re.MULTILINE))
+
+
+@functools.cache
+def variables() -> list[re.Pattern[str]]:
+    return [
+        re.compile(re.escape(name).replace(re.escape("<KEY>"), "[A-Z0-9_]+") + "(_FILE)?")
+        for name in re.findall(r"`(STREAMGATE_[A-Z0-9_<>]+)`", configuration())
+    ]
+
+
+@functools.cache
+def names() -> set[str]:
+    """Of errors, events and whatever else the references have. They take seconds to make: not while collecting."""
+    return set(re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)`", errors_reference() + events_reference() + api_reference()))
+
+
 OF_COMPOSE = {
     name
     for path in ROOT.glob("deploy/compose/*.y*ml")
     for name in re.findall(r"\$\{(STREAMGATE_[A-Z_]+)", path.read_text(encoding="utf-8"))
 }
-NAMES = set(re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)`", errors_reference() + events_reference() + api_reference()))
 FILES = (".db", ".json", ".key", ".md", ".py", ".conf", ".yaml", ".proto")
 
 
 @PAGE
 def test_variables_exist(page: Path) -> None:
     named = set(re.findall(r"STREAMGATE_[A-Z0-9_]*[A-Z0-9](?!\w|<|…)", text_of(page))) - {"STREAMGATE_PROFILE"}
-    assert sorted(each for each in named - OF_COMPOSE if not any(known.fullmatch(each) for known in VARIABLES)) == []
+    assert sorted(each for each in named - OF_COMPOSE if not any(known.fullmatch(each) for known in variables())) == []
 
 
 @PAGE
 def test_keys_of_the_configuration_exist(page: Path) -> None:
-    sections = {key.partition(".")[0] for key in KEYS}
+    sections = {key.partition(".")[0] for key in keys()}
     dotted = [re.match(r"([a-z_]+(?:\.[a-z_<>]+)+)(?=$|:)", span) for span in spans(page)]
     named = {each[1] for each in dotted if each and each[1].partition(".")[0] in sections}
-    named = {each for each in named if not each.endswith(FILES)} - NAMES - OF_SERVICES
-    assert sorted(each for each in named if not any(key == each or key.startswith(f"{each}.") for key in KEYS)) == []
+    named = {each for each in named if not each.endswith(FILES)} - names() - OF_SERVICES
+    assert sorted(each for each in named if not any(key == each or key.startswith(f"{each}.") for key in keys())) == []
 
 
 def test_there_is_something_to_compare_with() -> None:
     """So that nothing above passes by finding nothing."""
-    assert {"server.public_url", "auth.chains.<key>.rpc_urls"} <= KEYS
-    assert {GATE_CHANGED.name, AUTH_SESSION_ENDED.name, "gate.refused"} <= NAMES
+    assert {"server.public_url", "auth.chains.<key>.rpc_urls"} <= keys()
+    assert {GATE_CHANGED.name, AUTH_SESSION_ENDED.name, "gate.refused"} <= names()
     assert "STREAMGATE_BIND" in OF_COMPOSE
     requests = [words for page in PAGES for words in typed(page) if words[0] == "curl"]
     assert len(requests) > 20
