@@ -22,7 +22,7 @@ SERVICES: dict[str, ServicePaths] = {
     "streaming": ServicePaths(9093, ("/api/v1/stream",)),
     "metadata": ServicePaths(9005, ("/api/v1/metadata",)),
     "cache": ServicePaths(9006, ("/api/v1/cache",)),
-    "auth": ServicePaths(9007, ("/api/v1/auth", "/.well-known/jwks.json")),
+    "auth": ServicePaths(9007, ("/api/v1/auth", "/api/v1/gates", "/.well-known/jwks.json")),
     "worker": ServicePaths(9008, ("/api/v1/jobs",)),
     "monitor": ServicePaths(9009, ("/api/v1/monitor",)),
 }

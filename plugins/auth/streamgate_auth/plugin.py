@@ -98,6 +98,7 @@ class AuthPlugin:
             *AccountRoutes(identity, proofs, wallets, api_keys, limit, cookies).routes(),
             *KeyRoutes(self.keys).routes(),
             *NftRoutes(self.nft, RequestLimit(config.requests_per_minute, clock)).routes(),
+            *self.gate.routes,
         ]
         self._schemes = (Siwe(), PersonalMessage(), TypedData(), Siws(), SolanaMessage())
         local_admin = LocalAdmin(ctx.settings.data_dir, db=self.db, ending=ending, clock=clock)

@@ -28,7 +28,8 @@ OPENS_TO_ALL = "this opens to wallets that hold nothing: whoever it shuts out ca
 class Checked:
     """Args:
     document: as it is to be stored.
-    roots: Merkle roots; `(path, root, whether not to be below it is what opens)`.
+    roots: Merkle roots; `(path, root, whether its list must be stored)`: where not to be below it is what opens, a
+        proof could be withheld.
     """
 
     policy: Policy
@@ -54,9 +55,10 @@ class Checking:
         return await self._checked(policy, to_document(policy))
 
     async def check_shared(self, plain: object) -> Checked:
-        """Of a collection's gate, which is a bare rule. Raises GateInvalid: 422."""
+        """Of a collection's gate: a bare rule, which gates may name below `not`. Raises GateInvalid: 422."""
         policy = Policy(gate=parse_rule(plain, self.kinds.by_name(), within="a collection"))
-        return await self._checked(policy, to_document(policy))
+        checked = await self._checked(policy, to_document(policy))
+        return attrs.evolve(checked, roots=tuple((path, root, True) for path, root, _ in checked.roots))
 
     def require_named(
         self, session: Session, checked: Checked, *, owners: Collection[str], is_moderator: bool = False
@@ -73,9 +75,9 @@ class Checking:
             if name not in found or not (is_moderator or found[name].owner in owners)
         ]
         faults += [
-            FieldError(path, "stands below not, so the list itself must be stored here: a proof can be withheld")
-            for path, root, is_negated in checked.roots
-            if is_negated and not is_known_root(session, root, hold=True)
+            FieldError(path, "needs the list itself to be stored here: below `not`, a proof can be withheld")
+            for path, root, must_be_stored in checked.roots
+            if must_be_stored and not is_known_root(session, root, hold=True)
         ]
         _raise(faults)
 

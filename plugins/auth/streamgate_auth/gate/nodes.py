@@ -107,7 +107,7 @@ def to_rule(node: Node) -> Rule:
     """The rule as it is stored and shown: what was left out is filled in, addresses are checksummed."""
     match node:
         case Requirement(kind=kind, params=params):
-            return {kind.name: attrs.asdict(kind.canonical(params))}
+            return {kind.name: attrs.asdict(kind.canonical(params), value_serializer=_plain)}
         case Group(kind=name, parts=parts):
             return {name: [to_rule(part) for part in parts]}
         case AtLeast(count=count, parts=parts):
@@ -118,6 +118,11 @@ def to_rule(node: Node) -> Rule:
             return to_rule(leaf)
         case Public():
             return {"public": {}}
+
+
+def _plain(_: Any, attribute: attrs.Attribute[Any] | None, value: Any) -> Any:
+    """As JSON would give it back."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def describe(node: Node) -> str:

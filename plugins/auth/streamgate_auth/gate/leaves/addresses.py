@@ -54,10 +54,14 @@ class Addresses:
             raise ValueError("must have either of or merkle_root")
 
     @cached_property
+    def entries(self) -> tuple[str, ...]:
+        """In their one form, each once."""
+        return tuple(dict.fromkeys(map(_entry, self.of or ())))
+
+    @cached_property
     def known(self) -> frozenset[str]:
         """What the wallets on it may go by: a key by its address alone, a contract by its chain, too."""
-        entries = [_entry(text) for text in self.of or ()]
-        return frozenset((*entries, *(entry.rpartition(":")[2] for entry in entries)))
+        return frozenset((*self.entries, *(entry.rpartition(":")[2] for entry in self.entries)))
 
 
 @attrs.frozen(eq=False)
@@ -117,14 +121,14 @@ def _judge(address: str | None) -> Reading:
 def _describe(params: Addresses) -> str:
     if params.merkle_root is not None:
         return f"is on the list with the Merkle root {params.merkle_root.lower()}"
-    count = len(params.of or ())
+    count = len(params.entries)
     return "is a certain wallet" if count == 1 else f"is on a list of {count} wallets"
 
 
 def _canonical(params: Addresses) -> Addresses:
     if params.merkle_root is not None:
         return attrs.evolve(params, merkle_root=params.merkle_root.lower())
-    return attrs.evolve(params, of=tuple(dict.fromkeys(map(_entry, params.of or ()))))
+    return attrs.evolve(params, of=params.entries)
 
 
 def _satisfy(params: Addresses) -> str:
