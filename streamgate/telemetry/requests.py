@@ -1,6 +1,6 @@
 """A request that has ended, and its line in the log: for people, for machines, for taps.
 
-Rendered in batches by the thread that writes them (`web/access.py`), so what a line costs is taken from every request.
+Rendered in batches in the event loop (`web/access.py`), so what a line costs is taken from every request.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Access(NamedTuple):  # made for each request: a frozen attrs class of this
         return self.status < 400 and self.duration_ms < SLOW_MS and self.method in _READS
 
 
-Writer = Callable[[Sequence[Access]], None]
+Writer = Callable[[Sequence[Access]], Callable[[], None] | None]
+"""Renders lines, and gives what writes them, which may have to wait; None: nothing is to be written."""
 
 
 def line_writer(settings: LogSettings, service: str = "") -> Writer:
@@ -66,12 +67,17 @@ def line_writer(settings: LogSettings, service: str = "") -> Writer:
     render = functools.partial(_json_line, service=service) if settings.format == "json" else _console_line
     least = LEVELS[settings.level]
 
-    def write(batch: Sequence[Access]) -> None:
-        sys.stderr.write("".join([render(line) for line in batch if LEVELS[line.level] >= least]))
-        sys.stderr.flush()
+    def write(batch: Sequence[Access]) -> Callable[[], None]:
+        text = "".join([render(line) for line in batch if LEVELS[line.level] >= least])
         offer_lines_to_taps(batch, _as_record)
+        return functools.partial(_put, text)
 
     return write
+
+
+def _put(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def _as_record(line: Access) -> LogRecord:

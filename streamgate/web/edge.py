@@ -95,22 +95,9 @@ class Edge:
         label = route.path if route is not None else "mounted" if ROUTE_KEY in scope else "none"
         REQUESTS.of(label, method if method in _METHODS else "other", _CLASSES[status // 100]).observe(took_s)
         actor = scope.get(ACTOR_KEY, ANONYMOUS)
-        line = Access(
-            time.time(),
-            method,
-            path,
-            status,
-            round(took_s * 1000, 3),
-            exchange.sent_bytes,
-            exchange.request_id,
-            actor.user_id,
-            client_address(scope),
-            trace_id_of(exchange.traceparent),
-            exchange.code,
-            route,
-            actor,
-        )
-        self._access_log.add(line)
+        done = (status, round(took_s * 1000, 3), exchange.sent_bytes, exchange.request_id, actor.user_id)
+        told = (trace_id_of(exchange.traceparent), exchange.code, route, actor)
+        self._access_log.add(Access(time.time(), method, path, *done, client_address(scope), *told))
         if exchange.parent:
             _note_request(exchange, f"{method} {label}", path)
 

@@ -135,8 +135,10 @@ def test_of_ordinary_requests_the_first_of_each_second_are_kept_and_the_others_c
     tap = open_tap("INFO", ordinary_per_s=2)
     try:
         write = line_writer(LogSettings())
-        write([asked(at_s) for at_s in (7.0, 7.1, 7.2)])
-        write([asked(7.3), asked(8.0), asked(8.9)])
+        for batch in ([asked(at_s) for at_s in (7.0, 7.1, 7.2)], [asked(7.3), asked(8.0), asked(8.9)]):
+            put = write(batch)
+            assert put is not None
+            put()
         kept, dropped = tap.take(100)
         again, _ = tap.take(100)
     finally:

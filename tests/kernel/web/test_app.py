@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -18,7 +19,8 @@ from streamgate.errors import Internal
 from streamgate.health import CheckResult, Readiness
 from streamgate.settings import LogSettings
 from streamgate.telemetry.requests import Access, line_writer
-from streamgate.web.access import AccessLog
+from streamgate.testing.wait import eventually
+from streamgate.web.access import LINES_A_TURN, AccessLog
 from streamgate.web.app import App
 from streamgate.web.problems import problem_response
 from streamgate.web.request_id import request_id_of
@@ -216,8 +218,15 @@ def test_no_two_requests_have_one_id() -> None:
 LINE = Access(1_700_000_000.25, "GET", "/a", 200, 1.5, 10, "abc-12345", "u_1", "127.0.0.1")
 
 
+def shown(settings: LogSettings, lines: list[Access]) -> None:
+    log = AccessLog(line_writer(settings))
+    for line in lines:
+        log.add(line)
+    log.flush()
+
+
 def test_a_line_for_machines_has_every_field(capsys: pytest.CaptureFixture[str]) -> None:
-    line_writer(LogSettings(format="json"))([LINE])
+    shown(LogSettings(format="json"), [LINE])
     assert json.loads(capsys.readouterr().err) == {
         "time": "2023-11-14T22:13:20.250Z",
         "level": "INFO",
@@ -238,7 +247,7 @@ def test_no_path_forges_a_line_or_shows_a_playback_token(capsys: pytest.CaptureF
         LINE._replace(path="/a\nFORGED \x1b[2J"),
         LINE._replace(path="/api/v1/stream/s/c2VjcmV0/master.m3u8"),
     ]
-    line_writer(LogSettings())(lines)
+    shown(LogSettings(), lines)
     written = capsys.readouterr().err
     assert len(written.splitlines()) == 2
     assert "\x1b" not in written
@@ -247,7 +256,7 @@ def test_no_path_forges_a_line_or_shows_a_playback_token(capsys: pytest.CaptureF
 
 
 def test_the_level_of_the_log_holds_for_requests(capsys: pytest.CaptureFixture[str]) -> None:
-    line_writer(LogSettings(level="WARNING"))([LINE, LINE._replace(status=503)])
+    shown(LogSettings(level="WARNING"), [LINE, LINE._replace(status=503)])
     assert [line.split(" ")[1] for line in capsys.readouterr().err.splitlines()] == ["WARNING"]
 
 
@@ -265,6 +274,40 @@ async def test_a_full_log_drops_lines_and_says_how_many(
         logger.remove(handler)
     assert [record["extra"]["dropped"] for record in records] == [2]
     assert len(lines.lines) == 1
+
+
+async def test_whoever_does_not_read_the_log_holds_up_nobody_and_nothing_is_lost() -> None:
+    """Lines go on waiting, in order, while one batch is being written."""
+    is_read, written = threading.Event(), list[str]()
+
+    def write(batch: Sequence[Access]) -> Callable[[], None]:
+        def put() -> None:
+            is_read.wait(30)
+            written.extend(line.path for line in batch)
+
+        return put
+
+    log = AccessLog(write)
+    await log.start()
+    paths = [f"/{number}" for number in range(2 * LINES_A_TURN + 10)]
+    for path in paths[:LINES_A_TURN]:
+        log.add(LINE._replace(path=path))
+
+    async def begun() -> bool:
+        return not log._waiting
+
+    await eventually(begun, what="the first batch on its way")
+    for path in paths[LINES_A_TURN:]:
+        log.add(LINE._replace(path=path))
+    assert written == []
+    is_read.set()
+
+    async def all_written() -> bool:
+        return len(written) == len(paths)
+
+    await eventually(all_written, what="every line written")
+    await log.stop()
+    assert written == paths
 
 
 # --- what a listener says of itself -------------------------------------------------------------------
