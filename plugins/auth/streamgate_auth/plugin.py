@@ -51,6 +51,7 @@ class AuthPlugin:
         from streamgate_auth.roles import Roles
         from streamgate_auth.routes import AuthRoutes
         from streamgate_auth.routes_account import AccountRoutes
+        from streamgate_auth.routes_chains import ChainRoutes
         from streamgate_auth.routes_keys import KeyRoutes
         from streamgate_auth.schemes.collected import Schemes
         from streamgate_auth.schemes.evm import PersonalMessage, Siwe, TypedData
@@ -97,6 +98,7 @@ class AuthPlugin:
             *AuthRoutes(identity, proofs, self.keys, limit, cookies).routes(),
             *AccountRoutes(identity, proofs, wallets, api_keys, limit, cookies).routes(),
             *KeyRoutes(self.keys).routes(),
+            *ChainRoutes(self.chains).routes(),
             *NftRoutes(self.nft, RequestLimit(config.requests_per_minute, clock)).routes(),
             *self.gate.routes,
         ]

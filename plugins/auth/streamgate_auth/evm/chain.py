@@ -32,7 +32,7 @@ from streamgate_auth.rpc.wire import EndpointFault, Question, RpcError, parse_qu
 
 __all__ = ["Chain", "ChainOptions", "Read"]
 
-GATHER_S = 0.001
+GATHER_S = 0.0005
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +60,7 @@ class Chain:
     def __init__(self, facts: ChainFacts, nodes: Sequence[Node], clock: Clock, options: ChainOptions) -> None:
         self.facts = facts
         self._options = options
-        self._lens = Lens(facts.id, clock, options.batching, facts.number_from)
+        self._lens = Lens(facts.id, clock, options.batching, facts.multicall, facts.number_from)
         self._pool = Pool(
             nodes,
             clock,

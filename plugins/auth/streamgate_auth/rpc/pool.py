@@ -256,12 +256,13 @@ class Pool:
             await asyncio.wait(polls, timeout=min(2 * self._hedge_s, MAX_WAIT_FOR_HEADS_S))
 
     async def _poll(self, node: Node) -> None:
-        """Says little of its health: a node that knows its head may still fail every call."""
+        """A good answer says little of its health: a node that knows its head may still fail every call."""
         began_s = self._clock.monotonic_s()
         try:
             self.note_head(node, await self._head_of(node))
             node.health.estimate(self._clock.monotonic_s() - began_s)
         except EndpointFault as fault:
+            node.health.failed(fault.kind)
             logger.bind(chain=self._chain, endpoint=node.number, reason=str(fault)).debug("endpoint tells no head")
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
