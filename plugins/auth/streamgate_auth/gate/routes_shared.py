@@ -112,6 +112,7 @@ class SharedRoutes:
                 accepts=(JSON,),
                 answer=ListItem,
                 status=201,
+                timeout_s=120.0,
                 summary="Store a list of up to 100,000 EVM addresses",
                 description=(
                     '`{"name": …, "addresses": […]}`. Answers the root of its Merkle tree (OpenZeppelin\'s '
