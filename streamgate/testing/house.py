@@ -99,7 +99,7 @@ async def house(
     hooks = Hooks()
     hooks.add_specs(_specs())
     shared: dict[object, Any] = {}
-    found = _found()
+    found = {each.name: each for each in discover()}
     plugins: dict[str, Any] = {}
     apps: dict[str, ASGIApp] = {}
     kernel = settings or KernelSettings(profile="test", data_dir=data_dir)
@@ -156,13 +156,7 @@ async def house(
     assert may_give_up or not given_up, f"events that ended as dead letters, by group: {given_up}"
 
 
-# What is installed stays so while tests run, and reading it takes as long as starting a plugin.
-_specs = functools.cache(discover_specs)
-
-
-@functools.cache
-def _found() -> Mapping[str, Found]:
-    return {each.name: each for each in discover()}
+_specs = functools.cache(discover_specs)  # what is installed stays so while tests run
 
 
 def _usable(found: Found) -> PluginInfo:
