@@ -50,6 +50,12 @@ class RefreshReused(Unauthorized):
     code, title = "auth.refresh_reused", "The refresh token was used before"
 
 
+class WalletRefused(Unauthorized):
+    """A contract wallet no longer accepts what the sign-in was made with; the whole family of tokens is revoked."""
+
+    code, title = "auth.wallet_refused", "The contract wallet takes its word back"
+
+
 class KeyNotAllowed(Forbidden):
     """API keys never manage keys, wallets or sign-ins, and do no more than their scopes say."""
 
@@ -65,6 +71,14 @@ class ProofRefused(Invalid):
 
 class WalletTaken(Conflict):
     code, title = "auth.wallet_taken", "The wallet belongs to another account"
+
+
+class LastAdmin(Conflict):
+    code, title = "auth.last_admin", "The last administrator stays"
+
+
+class RoleNotGranted(NotFound):
+    code, title = "auth.role_not_granted", "Nothing was granted to this wallet"
 
 
 class LastWallet(Conflict):
@@ -254,10 +268,11 @@ class VerifiedApiKey:
 @attrs.frozen(kw_only=True)
 class Revoked:
     """Sign-ins (`a_…`) and API keys (`k_…`) that are over; forget them after `until_ms`, when no access token of
-    theirs lives any more."""
+    theirs lives any more. `people`: whose roles are others now; what is kept of their API keys is asked for anew."""
 
     credentials: tuple[str, ...]
     until_ms: int
+    people: tuple[str, ...] = ()
 
 
 AUTH_REVOKED = Topic("auth.revoked", Revoked)

@@ -69,7 +69,8 @@ class Leaf:
 
     Args:
         params: the rule's parameters, an instance of the kind's `params`.
-        addresses: the person's linked wallets, checksummed or base58; any one may satisfy it.
+        addresses: the person's linked wallets, checksummed or base58; any one may satisfy it. A wallet that is a
+            contract is itself on one chain alone: a CAIP-10 account (`eip155:137:0x…`), never a bare address.
         min_block: per CAIP-2 chain, the block the answer must have seen at least.
         actor: who it is, for kinds that go by the person; nobody in a dry run for an address.
         content_id: whose gate is decided; "" where a rule is tried that nobody has stored.
@@ -160,6 +161,19 @@ class ToSign:
     input: dict[str, str] | None = None
 
 
+@attrs.frozen(kw_only=True)
+class ContractProof:
+    """A contract's word (ERC-1271) instead of a key's: good on that chain alone, and asked again at each refresh.
+
+    Args:
+        digest: the 32 bytes that were signed.
+        signature: what the contract accepts for them, at most 8,192 bytes, in an ERC-6492 wrapper or not.
+    """
+
+    digest: bytes
+    signature: bytes = attrs.field(repr=False)
+
+
 class SignatureScheme(Protocol):
     """A way to prove that a wallet is one's own. `namespace` is the first half of its chains' CAIP-2 ids.
 
@@ -175,15 +189,16 @@ class SignatureScheme(Protocol):
 
     def ask(self, facts: SigningFacts) -> ToSign: ...
 
-    async def verify(self, facts: SigningFacts, signature: str, message: str | None) -> None:
-        """Returns where `facts.address` signed exactly what these facts ask.
+    async def verify(self, facts: SigningFacts, signature: str, message: str | None) -> ContractProof | None:
+        """Returns where `facts.address` signed exactly what these facts ask: None by its key, or what its contract
+        accepted.
 
         Args:
             message: the text as the wallet signed it, where the caller sent one.
 
         Raises:
             MessageMismatch: the text asks for something else. SignatureInvalid: another signer, or malformed.
-            Anything else is no sign-in, too.
+            ChainUnavailable: 503, the chain cannot say now. Anything else is no sign-in, too.
         """
 
 

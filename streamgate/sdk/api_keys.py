@@ -30,7 +30,7 @@ _KEY = re.compile(re.escape(API_KEY_PREFIX) + r"[A-Za-z0-9_-]{43}", re.ASCII)
 @attrs.frozen
 class _Kept:
     answer: VerifiedApiKey
-    until_s: float  # monotonic
+    asked_at_s: float  # monotonic
 
 
 class ApiKeyCheck:
@@ -41,7 +41,7 @@ class ApiKeyCheck:
         self._revocations = revocations
         self._clock = clock
         self._kept: OrderedDict[str, _Kept] = OrderedDict()  # by digest: no key lies in memory
-        self._asking: dict[str, asyncio.Task[VerifiedApiKey]] = {}
+        self._asking: dict[str, tuple[asyncio.Task[VerifiedApiKey], float]] = {}  # and since when
 
     async def actor(self, api_key: str) -> Actor:
         """Raises KeyInvalid: 401. AuthUnavailable: 503, auth cannot be asked now."""
@@ -49,7 +49,7 @@ class ApiKeyCheck:
             raise KeyInvalid("this is not an API key; send one as `X-API-Key: sgk_…`")
         digest = api_key_digest(api_key)
         kept = self._kept.get(digest)
-        if kept is None or self._clock.monotonic_s() >= kept.until_s:
+        if kept is None or self._is_old(kept):
             kept = await self._ask(digest)
         actor = kept.answer.actor
         is_over = 0 < kept.answer.expires_at_ms <= self._clock.now_ms()
@@ -57,21 +57,26 @@ class ApiKeyCheck:
             raise KeyInvalid("the API key is unknown, expired or revoked")
         return actor
 
+    def _is_old(self, kept: _Kept) -> bool:
+        """Also where the roles of its person are others since it was asked for."""
+        if self._clock.monotonic_s() >= kept.asked_at_s + KEPT_S:
+            return True
+        actor = kept.answer.actor
+        return actor is not None and self._revocations.has_changed_since(actor.user_id, kept.asked_at_s)
+
     async def _ask(self, digest: str) -> _Kept:
         """One question a key, whose answer serves all who wait for it."""
-        asked_at_s = self._clock.monotonic_s()
-        task = self._asking.get(digest)
-        if task is None:
-            task = self._asking[digest] = asyncio.ensure_future(
-                self._accounts.verify_api_key(ApiKeyQuery(digest=digest))
-            )
-            task.add_done_callback(lambda done: self._asked(digest, done))
+        if digest not in self._asking:
+            started = asyncio.ensure_future(self._accounts.verify_api_key(ApiKeyQuery(digest=digest)))
+            started.add_done_callback(lambda done: self._asked(digest, done))
+            self._asking[digest] = started, self._clock.monotonic_s()
+        task, asked_at_s = self._asking[digest]
         try:
             answer = await asyncio.shield(task)
         except StreamgateError as fault:
             retry_after_s = fault.retry_after_s if isinstance(fault, Unavailable) else None
             raise AuthUnavailable("API keys cannot be checked now", retry_after_s=retry_after_s or 1) from fault
-        kept = self._kept[digest] = _Kept(answer, asked_at_s + KEPT_S)
+        kept = self._kept[digest] = _Kept(answer, asked_at_s)
         self._kept.move_to_end(digest)
         if len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)

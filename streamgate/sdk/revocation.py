@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
+import attrs
 from loguru import logger
 
 from streamgate.contracts.auth import AUTH_REVOKED, Accounts, Revoked
@@ -22,12 +23,19 @@ from streamgate.sdk.clock import SYSTEM_CLOCK, Clock
 ASK_AGAIN_S = 5.0
 
 
+@attrs.frozen
+class _Change:
+    heard_at_s: float  # monotonic
+    until_ms: int
+
+
 class Revocations:
     """One a process (`revocations_of`), so that auth and the authenticator see the same."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until_ms: OrderedDict[str, int] = OrderedDict()
+        self._changed: OrderedDict[str, _Change] = OrderedDict()
         self._is_behind = True
         self._asked_at_s = -ASK_AGAIN_S
         self._asking = asyncio.Lock()
@@ -39,9 +47,19 @@ class Revocations:
         for credential in revoked.credentials:
             self._until_ms[credential] = max(revoked.until_ms, self._until_ms.get(credential, 0))
             self._until_ms.move_to_end(credential)
+        for user_id in revoked.people:
+            self._changed[user_id] = _Change(self._clock.monotonic_s(), revoked.until_ms)
+            self._changed.move_to_end(user_id)
         now_ms = self._clock.now_ms()
         while self._until_ms and next(iter(self._until_ms.values())) < now_ms:
             self._until_ms.popitem(last=False)
+        while self._changed and next(iter(self._changed.values())).until_ms < now_ms:
+            self._changed.popitem(last=False)
+
+    def has_changed_since(self, user_id: str, at_s: float) -> bool:
+        """Whether this person's roles are others than they were at a time of the monotonic clock."""
+        change = self._changed.get(user_id)
+        return change is not None and change.heard_at_s >= at_s
 
     async def on_revoked(self, event: Received[Revoked]) -> None:
         self.add(event.body)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 from streamgate.contracts.auth import ChainUnknown
@@ -23,6 +25,18 @@ class Account:
 def namespace_of(address: str) -> str:
     """Of an address in its one form."""
     return EVM if address.startswith("0x") else SOLANA
+
+
+def wallet_name(address: Address, chain: str) -> Address:
+    """What a linked wallet goes by where gates and roles ask: a key is the same on every chain of its kind, a contract
+    (which has a `chain`) is itself on that one alone."""
+    return Address(f"{chain}:{address}") if chain else address
+
+
+def seen_from(chain: str, names: Iterable[str]) -> tuple[Address, ...]:
+    """What these wallets (`wallet_name`) are on a chain: its own contracts have a bare address there, as keys have
+    everywhere; contracts of other chains keep their whole name, which is no address of anything."""
+    return tuple(Address(name.removeprefix(f"{chain}:")) for name in names)
 
 
 def parse_any_account(text: str) -> Account:

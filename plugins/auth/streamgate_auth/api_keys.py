@@ -22,12 +22,11 @@ from streamgate.contracts.auth import (
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
-from streamgate.sdk.evm import Address
 from streamgate.sdk.ids import new_id
 from streamgate_auth import repository_api_keys as repository
 from streamgate_auth.ending import Ending, note_ended
 from streamgate_auth.repository_api_keys import ApiKeyRecord
-from streamgate_auth.repository_wallets import load_wallets
+from streamgate_auth.repository_wallets import list_wallets
 from streamgate_auth.roles import Roles
 
 MAX_KEYS = 50
@@ -86,22 +85,25 @@ class ApiKeys:
         """The contract's `verify_api_key`."""
         now_ms = self._clock.now_ms()
 
-        def find(session: Session) -> tuple[ApiKeyRecord, tuple[str, ...]] | None:
+        def find(session: Session) -> tuple[ApiKeyRecord, tuple[str, ...], str] | None:
             key = repository.find_by_digest(session, query.digest, now_ms=now_ms)
-            return None if key is None else (key, load_wallets(session, [key.user_id]).get(key.user_id, ()))
+            if key is None:
+                return None
+            wallets = list_wallets(session, [key.user_id]).get(key.user_id, ())
+            roles = key.roles if key.roles is not None else self._roles.of(session, wallets)
+            return key, roles, wallets[0].address if wallets else ""
 
         found = await self._db.read(find)
         if found is None:
             return VerifiedApiKey(actor=None)
-        key, wallets = found
+        key, roles, address = found
         if now_ms - (key.used_at_ms or 0) >= USE_NOTED_EVERY_MS:
             await self._db.write(lambda session: repository.note_use(session, key.key_id, now_ms=now_ms))
-        roles = key.roles if key.roles is not None else self._roles.of(map(Address, wallets))
         actor = Actor(
             kind="user",
             user_id=key.user_id,
             roles=roles if "admin" in key.scopes else tuple(role for role in roles if role not in _ABOVE),
-            address=wallets[0] if wallets else "",
+            address=address,
             credential=key.key_id,
             scopes=key.scopes,
         )

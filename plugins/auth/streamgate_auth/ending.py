@@ -42,11 +42,18 @@ class Ending:
         self._clock = clock
         self._token_ttl_ms = int(token_ttl_s * 1000)
 
-    async def tell(self, credentials: Sequence[str]) -> None:
-        """After the commit: their tokens are refused here from now on, and elsewhere as soon as this is heard."""
-        for start in range(0, len(credentials), TOLD_AT_ONCE):
-            until_ms = self._clock.now_ms() + self._token_ttl_ms + MARGIN_MS
-            revoked = Revoked(credentials=tuple(credentials[start : start + TOLD_AT_ONCE]), until_ms=until_ms)
+    async def tell(self, credentials: Sequence[str], *, people: Sequence[str] = ()) -> None:
+        """After the commit: their tokens are refused here from now on, and elsewhere as soon as this is heard.
+
+        Args:
+            people: whose roles are others now; what is kept of their API keys is asked for anew.
+        """
+        for start in range(0, max(len(credentials), len(people)), TOLD_AT_ONCE):
+            revoked = Revoked(
+                credentials=tuple(credentials[start : start + TOLD_AT_ONCE]),
+                until_ms=self._clock.now_ms() + self._token_ttl_ms + MARGIN_MS,
+                people=tuple(people[start : start + TOLD_AT_ONCE]),
+            )
             self._revocations.add(revoked)
             await self._events.broadcast(AUTH_REVOKED, revoked)
 

@@ -11,6 +11,7 @@ from streamgate_auth.siwe import MAX_MESSAGE_CHARS
 from streamgate_auth.tokens import MAX_REFRESH_CHARS
 
 MAX_TOKEN_CHARS = 4096
+MAX_SIGNATURE_CHARS = 2 + 2 * 8192  # of a contract wallet with many owners, and the making of it
 _at_most = attrs.validators.max_len
 
 
@@ -45,11 +46,11 @@ class ChallengeAnswer:
 
 @attrs.frozen(kw_only=True)
 class ProofBody:
-    """`signature`: EVM `0x` and hex, Solana base58 or base64. `message`: only where the wallet signed another text
-    than it was given."""
+    """`signature`: EVM `0x` and hex, of a contract wallet too (ERC-1271, ERC-6492); Solana base58 or base64.
+    `message`: only where the wallet signed another text than it was given."""
 
     challenge_id: str = attrs.field(validator=_at_most(MAX_ID_CHARS))
-    signature: str = attrs.field(validator=_at_most(1024))
+    signature: str = attrs.field(validator=_at_most(MAX_SIGNATURE_CHARS))
     message: str | None = attrs.field(default=None, validator=attrs.validators.optional(_at_most(MAX_MESSAGE_CHARS)))
 
 
@@ -76,8 +77,11 @@ class TokensAnswer:
 
 @attrs.frozen(kw_only=True)
 class VerifyAnswer(TokensAnswer):
+    """`is_contract`: the wallet is a contract, and somebody on this `chain` alone."""
+
     valid: bool
     chain: str
+    is_contract: bool
 
 
 @attrs.frozen(kw_only=True)

@@ -8,20 +8,29 @@ import attrs
 
 from streamgate.contracts.auth import KeyScope
 from streamgate.sdk.clock import rfc3339
+from streamgate_auth.accounts import wallet_name
 from streamgate_auth.repository import SignInRecord
 from streamgate_auth.repository_api_keys import ApiKeyRecord
+from streamgate_auth.repository_roles import RoleGrant
 from streamgate_auth.repository_wallets import LinkedWallet
+from streamgate_auth.roles import Role
 
 MAX_LIFE_S = 10 * 366 * 86_400
 _at_most = attrs.validators.max_len
 
 
+def is_one_line(_: Any, attribute: attrs.Attribute[Any], value: str) -> None:
+    if not value.isprintable():
+        raise ValueError("must be one line of printable characters")
+
+
 @attrs.frozen(kw_only=True)
 class SignInItem:
-    """A running sign-in. `last_seen_at`: when its tokens were last renewed, some minutes exact. `current`: the one
-    that asks."""
+    """A running sign-in. `name`: what you call it, or "". `last_seen_at`: when its tokens were last renewed, some
+    minutes exact. `current`: the one that asks."""
 
     session_id: str
+    name: str
     current: bool
     address: str
     scheme: str
@@ -37,6 +46,7 @@ class SignInItem:
         device = record.device
         return cls(
             session_id=record.session_id,
+            name=record.name,
             current=record.session_id == current,
             address=record.address,
             scheme=device.scheme,
@@ -63,9 +73,21 @@ class SignInPath:
 
 
 @attrs.frozen(kw_only=True)
+class SignInName:
+    """`name`: "" takes it away."""
+
+    name: str = attrs.field(validator=attrs.validators.and_(_at_most(100), is_one_line))
+
+
+@attrs.frozen(kw_only=True)
 class WalletItem:
+    """`chain`: of a wallet that is a contract, which is itself there alone; null for a key. `in_doubt`: the contract
+    took back what it had accepted, so that the wallet counts for nothing until you sign with it anew."""
+
     address: str
     namespace: str
+    chain: str | None
+    in_doubt: bool
     primary: bool
     linked_at: str
 
@@ -74,6 +96,8 @@ class WalletItem:
         return cls(
             address=wallet.address,
             namespace=wallet.namespace,
+            chain=wallet.chain or None,
+            in_doubt=wallet.doubted_at_ms is not None,
             primary=primary,
             linked_at=rfc3339(wallet.linked_at_ms),
         )
@@ -160,6 +184,43 @@ class SigningKeysListed:
     """The newest first."""
 
     items: tuple[SigningKeyItem, ...]
+    next_cursor: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RolesBody:
+    """All that is to be granted to the wallet; what is not named here is taken from it."""
+
+    roles: tuple[Role, ...] = attrs.field(validator=[attrs.validators.min_len(1), _at_most(3)])
+
+
+@attrs.frozen(kw_only=True)
+class RoleItem:
+    """`wallet`: an address, of a key; or a CAIP-10 account, of a key or of a contract on that chain. `source`:
+    `config` (listed by the operator) or `granted`, then by whom (a user id)."""
+
+    wallet: str
+    role: str
+    source: str
+    granted_by: str | None
+    granted_at: str
+
+    @classmethod
+    def of(cls, grant: RoleGrant) -> RoleItem:
+        return cls(
+            wallet=wallet_name(grant.address, grant.chain),
+            role=grant.role,
+            source=grant.source,
+            granted_by=grant.granted_by or None,
+            granted_at=rfc3339(grant.granted_at_ms),
+        )
+
+
+@attrs.frozen(kw_only=True)
+class RolesListed:
+    """In the order of the wallets."""
+
+    items: tuple[RoleItem, ...]
     next_cursor: str | None = None
 
 

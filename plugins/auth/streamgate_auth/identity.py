@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 import attrs
@@ -20,14 +21,15 @@ from streamgate.contracts.auth import (
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
+from streamgate.sdk.evm import Address
 from streamgate_auth import repository
-from streamgate_auth.challenge import Challenge
+from streamgate_auth.contract_words import ContractWords
 from streamgate_auth.ending import Ending, note_ended
 from streamgate_auth.keys import KeyRing
 from streamgate_auth.metrics import SIGN_INS
-from streamgate_auth.proofs import Proofs
+from streamgate_auth.proofs import Proofs, Proven
 from streamgate_auth.repository import Device, Rotation, SignIn, SignInRecord
-from streamgate_auth.repository_wallets import ensure_user, load_wallets
+from streamgate_auth.repository_wallets import ensure_user, list_wallets
 from streamgate_auth.roles import Roles
 from streamgate_auth.tables import SessionRow
 from streamgate_auth.tokens import TokenMint, TokenWord
@@ -64,6 +66,7 @@ class Identity:
         tokens: TokenMint,
         roles: Roles,
         proofs: Proofs,
+        words: ContractWords,
         ending: Ending,
         clock: Clock,
         refresh_ttl_s: int,
@@ -73,6 +76,7 @@ class Identity:
         self._tokens = tokens
         self._roles = roles
         self._proofs = proofs
+        self._words = words
         self._ending = ending
         self._clock = clock
         self.refresh_ttl_s = refresh_ttl_s
@@ -86,15 +90,16 @@ class Identity:
         browser: str = "",
         user_agent: str = "",
         client: str = "",
-    ) -> tuple[Challenge, Tokens]:
+    ) -> tuple[Proven, Tokens]:
         """Tokens for whoever signed what the challenge asked. `message`: the text as the wallet signed it, where it
         may have written it in its own way. A wrong answer leaves the challenge good.
 
         Raises:
             ChallengeInvalid, ChallengeExpired, ChallengeUsed, MessageMismatch, SignatureInvalid: 401.
+            ChainUnavailable: 503, a contract wallet's chain cannot be read now.
         """
-        opened = await self._proofs.check(challenge_id, signature, message, browser=browser)
-        challenge = opened.challenge
+        proven = await self._proofs.check(challenge_id, signature, message, browser=browser)
+        challenge = proven.challenge
         device = Device(scheme=challenge.scheme, chain=challenge.chain, user_agent=user_agent, client=client)
         now_ms, ttl_ms = self._clock.now_ms(), self.refresh_ttl_s * 1000
         long_over_ms = now_ms - (KEPT_WHEN_OVER_S + self._tokens.access_ttl_s) * 1000
@@ -102,12 +107,10 @@ class Identity:
         def begin(session: Session) -> SignIn | None:
             repository.forget_sign_ins(session, over_before_ms=long_over_ms)
             expires_at_ms = challenge.expires_at_s * 1000
-            if not repository.use_challenge(session, opened.fingerprint, expires_at_ms=expires_at_ms, now_ms=now_ms):
+            if not repository.use_challenge(session, proven.fingerprint, expires_at_ms=expires_at_ms, now_ms=now_ms):
                 return None
-            user_id = ensure_user(session, challenge.address, now_ms=now_ms)
-            sign_in = repository.begin_sign_in(
-                session, user_id, challenge.address, device, now_ms=now_ms, ttl_ms=ttl_ms
-            )
+            user_id = ensure_user(session, proven.wallet, now_ms=now_ms)
+            sign_in = repository.begin_sign_in(session, user_id, proven.wallet, device, now_ms=now_ms, ttl_ms=ttl_ms)
             who = Actor(kind="user", user_id=user_id, address=challenge.address)
             detail = {"scheme": challenge.scheme, "chain": challenge.chain}
             audit(session, "auth.signed_in", on=f"session:{sign_in.session_id}", actor=who, detail=detail)
@@ -118,15 +121,17 @@ class Identity:
         if sign_in is None:
             raise ChallengeUsed("the challenge was used already; ask for a new one and sign that")
         logger.bind(user_id=sign_in.user_id, session_id=sign_in.session_id).info("signed in")
-        return challenge, await self._issue(sign_in)
+        return proven, await self._issue(sign_in)
 
     async def refresh(self, refresh_token: str) -> Tokens:
         """New tokens for a refresh token, which is spent by it.
 
         Raises:
-            TokenInvalid, TokenExpired, RefreshReused: 401; after the last the whole sign-in is over.
+            TokenInvalid, TokenExpired, RefreshReused, WalletRefused: 401; after the last two the whole sign-in is over.
+            ChainUnavailable: 503, a contract wallet's chain cannot be read now; the token is not spent.
         """
         session_id, generation = self._tokens.read_refresh_token(refresh_token)
+        unknown = await self._words.ask_again(session_id)
         now_ms, ttl_ms = self._clock.now_ms(), self.refresh_ttl_s * 1000
 
         def rotate(session: Session) -> Rotation:
@@ -140,7 +145,7 @@ class Identity:
 
         rotation = await self._db.write(rotate)
         if rotation.sign_in is not None:
-            return await self._issue(rotation.sign_in)
+            return await self._issue(rotation.sign_in, leave_out=unknown)
         if rotation.outcome == "reused":
             await self._ending.tell([session_id])
             logger.bind(session_id=session_id).warning("refresh token reused; sign-in ended")
@@ -175,6 +180,21 @@ class Identity:
             lambda session: repository.list_sign_ins(session, actor.user_id, now_ms=now_ms, limit=MAX_LISTED)
         )
 
+    async def name(self, actor: Actor, session_id: str, name: str) -> None:
+        """What the actor calls one of their own sign-ins; "" for nothing.
+
+        Raises:
+            SignInNotFound: 404, also for somebody else's and for one that is over.
+        """
+        now_ms = self._clock.now_ms()
+
+        def write(session: Session) -> None:
+            if not repository.name_sign_in(session, actor.user_id, session_id, name, now_ms=now_ms):
+                raise _not_found(session_id)
+            audit(session, "auth.session_named", on=f"session:{session_id}", actor=actor)
+
+        await self._db.write(write)
+
     async def revoke(self, actor: Actor, session_id: str) -> None:
         """Ends one of the actor's own sign-ins.
 
@@ -185,7 +205,7 @@ class Identity:
         which = (SessionRow.session_id == session_id) & (SessionRow.user_id == actor.user_id)
         ended = await self._db.write(lambda session: self._end(session, which, actor, "revoked", now_ms))
         if not ended:
-            raise SignInNotFound(f"you have no running sign-in {session_id[:40]!r}")
+            raise _not_found(session_id)
         await self._ending.tell(ended)
 
     async def look_at(self, token: str) -> TokenState:
@@ -218,10 +238,15 @@ class Identity:
         note_ended(session, ended, who.user_id, reason)
         return ended
 
-    async def _issue(self, sign_in: SignIn) -> Tokens:
+    async def _issue(self, sign_in: SignIn, leave_out: Collection[Address] = ()) -> Tokens:
+        """`leave_out`: names of wallets that bring no roles now."""
         await self._keys.freshen()
-        wallets = await self._db.read(lambda session: load_wallets(session, [sign_in.user_id]))
-        roles = self._roles.of(wallets.get(sign_in.user_id, ()))
+
+        def find(session: Session) -> tuple[str, ...]:
+            wallets = list_wallets(session, [sign_in.user_id]).get(sign_in.user_id, ())
+            return self._roles.of(session, [wallet for wallet in wallets if wallet.name not in leave_out])
+
+        roles = await self._db.read(find)
         return Tokens(
             sign_in=sign_in,
             roles=roles,
@@ -229,3 +254,7 @@ class Identity:
             refresh_token=self._tokens.refresh_token(sign_in),
             expires_in=self._tokens.access_ttl_s,
         )
+
+
+def _not_found(session_id: str) -> SignInNotFound:
+    return SignInNotFound(f"you have no running sign-in {session_id[:40]!r}")

@@ -33,6 +33,7 @@ class AuthPlugin:
         from streamgate.sdk.revocation import revocations_of
         from streamgate.sdk.secrets import master_key
         from streamgate_auth.api_keys import ApiKeys
+        from streamgate_auth.contract_words import ContractWords
         from streamgate_auth.cookies import Cookies
         from streamgate_auth.ending import Ending
         from streamgate_auth.evm.chains import Chains
@@ -53,7 +54,9 @@ class AuthPlugin:
         from streamgate_auth.routes_account import AccountRoutes
         from streamgate_auth.routes_chains import ChainRoutes
         from streamgate_auth.routes_keys import KeyRoutes
+        from streamgate_auth.routes_roles import RoleRoutes
         from streamgate_auth.schemes.collected import Schemes
+        from streamgate_auth.schemes.contract_wallet import ContractWallets
         from streamgate_auth.schemes.evm import PersonalMessage, Siwe, TypedData
         from streamgate_auth.schemes.solana import Siws, SolanaMessage
         from streamgate_auth.service import AuthService
@@ -71,19 +74,21 @@ class AuthPlugin:
         self.keys = KeyRing(self.db, lambda: master_key(ctx), clock, token_ttl_s=config.access_ttl_s)
         self.chains = Chains(config.chains, local, clock)
         self.gate = GateParts(config=config, db=self.db, metadata=metadata, hooks=ctx.hooks, clock=clock)
-        roles, origin = Roles(config), Origin.parse(public_origin(ctx))
-        ctx.reloads.subscribe(ctx.name, roles.take)
+        origin, contracts = Origin.parse(public_origin(ctx)), ContractWallets(self.chains)
         proofs = self.proofs = Proofs(
             keys=self.keys, schemes=Schemes(ctx.hooks), origin=origin, chains=self.chains.readable, clock=clock
         )
         self.revocations = revocations_of(ctx)
         ending = Ending(self.db, ctx.events, self.revocations, clock, token_ttl_s=config.access_ttl_s)
+        roles = self.roles = Roles(config, db=self.db, ending=ending, clock=clock)
+        ctx.reloads.subscribe(ctx.name, roles.take)
         identity = Identity(
             db=self.db,
             keys=self.keys,
             tokens=TokenMint(self.keys, clock, access_ttl_s=config.access_ttl_s),
             roles=roles,
             proofs=proofs,
+            words=ContractWords(db=self.db, contracts=contracts, ending=ending, clock=clock),
             ending=ending,
             clock=clock,
             refresh_ttl_s=config.refresh_ttl_s,
@@ -99,10 +104,14 @@ class AuthPlugin:
             *AccountRoutes(identity, proofs, wallets, api_keys, limit, cookies).routes(),
             *KeyRoutes(self.keys).routes(),
             *ChainRoutes(self.chains).routes(),
+            *RoleRoutes(roles).routes(),
             *NftRoutes(self.nft, RequestLimit(config.requests_per_minute, clock)).routes(),
             *self.gate.routes,
         ]
-        self._schemes = (Siwe(), PersonalMessage(), TypedData(), Siws(), SolanaMessage())
+        self._schemes = (
+            *(scheme(contracts) for scheme in (Siwe, PersonalMessage, TypedData)),
+            *(Siws(), SolanaMessage()),
+        )
         local_admin = LocalAdmin(ctx.settings.data_dir, db=self.db, ending=ending, clock=clock)
         self._local_admin = [local_admin] if ctx.settings.is_embedded else []
         self._kinds = (Erc721Reader(self.chains).kind(), *FungibleReader(self.chains).kinds(), *self.gate.own_kinds)
@@ -123,6 +132,7 @@ class AuthPlugin:
             SimpleUnit("auth.keys", self.keys.start, self.keys.stop, needs=("auth.db",)),
             SimpleUnit("auth.chains", on_stop=self.chains.close),
             *self.gate.units,
+            SimpleUnit("auth.roles", self.roles.start, self.roles.stop, needs=("auth.db", "bus")),
             *(SimpleUnit("auth.local-admin", admin.start, needs=("auth.db",)) for admin in self._local_admin),
         ]
 

@@ -14,10 +14,12 @@ from streamgate.sdk.clock import Clock
 from streamgate.sdk.evm import ChainId
 from streamgate.sdk.solana import CHAINS as SOLANA_CHAINS
 from streamgate_auth.accounts import EVM, Account, parse_any_account, parse_any_chain
-from streamgate_auth.challenge import Challenge, ChallengeBook, OpenedChallenge
+from streamgate_auth.challenge import Challenge, ChallengeBook
+from streamgate_auth.contract_words import to_bytes
 from streamgate_auth.keys import KeyRing
 from streamgate_auth.metrics import SIGN_INS
 from streamgate_auth.origin import Origin
+from streamgate_auth.repository_wallets import ProvenWallet
 from streamgate_auth.schemes.collected import Schemes
 
 DEFAULT_CHAIN = ChainId("eip155:1")
@@ -30,6 +32,15 @@ class Asked:
     challenge_id: str
     challenge: Challenge
     to_sign: ToSign
+
+
+@attrs.frozen(kw_only=True)
+class Proven:
+    """A challenge that was answered rightly, and by which wallet."""
+
+    challenge: Challenge
+    fingerprint: str
+    wallet: ProvenWallet
 
 
 class Proofs:
@@ -76,12 +87,13 @@ class Proofs:
 
     async def check(
         self, challenge_id: str, signature: str, message: str | None, *, browser: str = "", user_id: str = ""
-    ) -> OpenedChallenge:
+    ) -> Proven:
         """The challenge that was answered rightly. It is not used up yet: whoever acts on it does that in the same
         transaction (`repository.use_challenge`). A wrong answer leaves it good.
 
         Raises:
             ChallengeInvalid, ChallengeExpired, MessageMismatch, SignatureInvalid: 401.
+            ChainUnavailable: 503, a contract wallet's chain cannot be read now.
         """
         opened = self._book().open(challenge_id)
         challenge = opened.challenge
@@ -90,11 +102,13 @@ class Proofs:
         if challenge.user_id != user_id:
             raise ChallengeInvalid("the challenge was asked for another purpose or account; ask for a new one")
         try:
-            await self._schemes.verify(challenge.scheme, challenge.facts(self.origin), signature, message)
+            proof = await self._schemes.verify(challenge.scheme, challenge.facts(self.origin), signature, message)
         except StreamgateError as fault:
             SIGN_INS.labels(scheme=challenge.scheme, outcome=fault.code).inc()
             raise
-        return opened
+        chain = challenge.chain if proof is not None else ""
+        wallet = ProvenWallet(address=challenge.address, chain=chain, proof=to_bytes(proof))
+        return Proven(challenge=challenge, fingerprint=opened.fingerprint, wallet=wallet)
 
     async def _chain(self, account: Account, chain: str | None) -> str:
         allowed: Sequence[str] = SOLANA_CHAINS

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from streamgate.sdk.db import insert_into
 from streamgate.sdk.evm import Address
 from streamgate.sdk.ids import new_id
+from streamgate_auth.repository_wallets import ProvenWallet
 from streamgate_auth.tables import ApiKeyRow, KeyRow, SessionRow, UsedChallengeRow
 
 # A used challenge is forgotten this long after it expired: replicas' clocks differ.
@@ -30,12 +31,15 @@ class StoredKey:
 
 @attrs.frozen(kw_only=True)
 class SignIn:
-    """A sign-in as it stands; `generation` is that of its good refresh token."""
+    """A sign-in as it stands; `generation` is that of its good refresh token. `proof`: what a contract wallet on
+    `chain` accepted (`tables.SessionRow`); None where a key signed."""
 
     session_id: str
     user_id: str
     address: Address
     generation: int
+    chain: str = ""
+    proof: bytes | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -50,9 +54,10 @@ class Device:
 
 @attrs.frozen(kw_only=True)
 class SignInRecord:
-    """A running sign-in as its person sees it."""
+    """A running sign-in as its person sees it. `name`: what they call it, or ""."""
 
     session_id: str
+    name: str
     address: str
     device: Device
     created_at_ms: int
@@ -120,12 +125,13 @@ def forget_sign_ins(session: Session, *, over_before_ms: int) -> None:
 
 
 def begin_sign_in(
-    session: Session, user_id: str, address: Address, device: Device, *, now_ms: int, ttl_ms: int
+    session: Session, user_id: str, wallet: ProvenWallet, device: Device, *, now_ms: int, ttl_ms: int
 ) -> SignIn:
     row = SessionRow(
         session_id=new_id("a"),
         user_id=user_id,
-        address=address,
+        address=wallet.address,
+        proof=wallet.proof,
         generation=1,
         created_at_ms=now_ms,
         refreshed_at_ms=now_ms,
@@ -195,6 +201,7 @@ def list_sign_ins(session: Session, user_id: str, *, now_ms: int, limit: int) ->
     return [
         SignInRecord(
             session_id=row.session_id,
+            name=row.name,
             address=row.address,
             device=Device(scheme=row.scheme, chain=row.chain, user_agent=row.user_agent, client=row.client),
             created_at_ms=row.created_at_ms,
@@ -203,6 +210,22 @@ def list_sign_ins(session: Session, user_id: str, *, now_ms: int, limit: int) ->
         )
         for row in rows
     ]
+
+
+def name_sign_in(session: Session, user_id: str, session_id: str, name: str, *, now_ms: int) -> bool:
+    """False: they have no such running sign-in."""
+    named = session.execute(
+        update(SessionRow)
+        .where(
+            SessionRow.session_id == session_id,
+            SessionRow.user_id == user_id,
+            SessionRow.ended_at_ms.is_(None),
+            SessionRow.expires_at_ms > now_ms,
+        )
+        .values(name=name)
+        .returning(SessionRow.session_id)
+    )
+    return named.first() is not None
 
 
 def revoked_since(session: Session, at_ms: int, *, limit: int) -> list[str]:
@@ -225,5 +248,10 @@ def revoked_since(session: Session, at_ms: int, *, limit: int) -> list[str]:
 
 def _sign_in(row: SessionRow) -> SignIn:
     return SignIn(
-        session_id=row.session_id, user_id=row.user_id, address=Address(row.address), generation=row.generation
+        session_id=row.session_id,
+        user_id=row.user_id,
+        address=Address(row.address),
+        generation=row.generation,
+        chain=row.chain,
+        proof=row.proof,
     )

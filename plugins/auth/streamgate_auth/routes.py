@@ -22,7 +22,9 @@ from streamgate.contracts.auth import (
     SignatureInvalid,
     TokenExpired,
     TokenInvalid,
+    WalletRefused,
 )
+from streamgate.contracts.nft import ChainUnavailable
 from streamgate.errors import Forbidden, TooMany, Unauthorized
 from streamgate.sdk.clock import rfc3339
 from streamgate.web.client import client_address
@@ -89,7 +91,7 @@ class AuthRoutes:
                 body=VerifyBody,
                 answer=VerifyAnswer,
                 summary="Sign in with what was signed",
-                errors=(*PROOF_ERRORS, Forbidden, TooMany),
+                errors=(*PROOF_ERRORS, ChainUnavailable, Forbidden, TooMany),
             ),
             Route(
                 "POST",
@@ -112,7 +114,10 @@ class AuthRoutes:
                 body=RefreshBody,
                 answer=TokensAnswer,
                 summary="Trade a refresh token for new tokens",
-                errors=(TokenInvalid, TokenExpired, RefreshReused, Forbidden, TooMany),
+                errors=(
+                    *(TokenInvalid, TokenExpired, RefreshReused, WalletRefused),
+                    *(ChainUnavailable, Forbidden, TooMany),
+                ),
             ),
             Route(
                 "POST",
@@ -148,7 +153,7 @@ class AuthRoutes:
         body = call.body
         if body.cookie:
             self._cookies.require_own_page(call.request)
-        challenge, tokens = await self._identity.verify(
+        proven, tokens = await self._identity.verify(
             body.challenge_id,
             body.signature,
             body.message,
@@ -156,7 +161,12 @@ class AuthRoutes:
             user_agent=_user_agent(call.request),
             client=client_address(call.request.scope),
         )
-        answer = VerifyAnswer(valid=True, chain=challenge.chain, **_fields(tokens, with_refresh=not body.cookie))
+        answer = VerifyAnswer(
+            valid=True,
+            chain=proven.challenge.chain,
+            is_contract=proven.wallet.proof is not None,
+            **_fields(tokens, with_refresh=not body.cookie),
+        )
         return self._with_cookie(answer, tokens) if body.cookie else answer
 
     async def verify_token(self, call: Call[TokenBody, None]) -> TokenAnswer:

@@ -19,6 +19,7 @@ from streamgate.contracts.auth import (
     WalletNotFound,
     WalletTaken,
 )
+from streamgate.contracts.nft import ChainUnavailable
 from streamgate.errors import TooMany
 from streamgate.web.routes import SIGNED_IN, Call, Route
 from streamgate_auth.api_keys import ApiKeys
@@ -31,6 +32,7 @@ from streamgate_auth.forms_account import (
     MadeKeyAnswer,
     NewKeyBody,
     SignInItem,
+    SignInName,
     SignInPath,
     SignInsAnswer,
     WalletItem,
@@ -78,6 +80,17 @@ class AccountRoutes:
                 errors=(KeyNotAllowed,),
             ),
             Route(
+                "PUT",
+                f"{PREFIX}/sessions/{{session_id}}",
+                self.name_session,
+                policy=SIGNED_IN,
+                guard=person_only,
+                query=SignInPath,
+                body=SignInName,
+                summary="Give one of your sign-ins a name to know it by",
+                errors=(SignInNotFound, KeyNotAllowed),
+            ),
+            Route(
                 "DELETE",
                 f"{PREFIX}/sessions/{{session_id}}",
                 self.revoke_session,
@@ -123,7 +136,7 @@ class AccountRoutes:
                 answer=WalletItem,
                 status=201,
                 summary="Link a wallet by its signature",
-                errors=(ProofRefused, WalletTaken, TooManyOfYours, TooMany, KeyNotAllowed),
+                errors=(ProofRefused, WalletTaken, TooManyOfYours, ChainUnavailable, TooMany, KeyNotAllowed),
             ),
             Route(
                 "PUT",
@@ -187,6 +200,9 @@ class AccountRoutes:
         records = await self._identity.sign_ins(call.actor)
         return SignInsAnswer(items=tuple(SignInItem.of(record, call.actor.credential) for record in records))
 
+    async def name_session(self, call: Call[SignInName, SignInPath]) -> None:
+        await self._identity.name(call.actor, call.query.session_id, call.body.name)
+
     async def revoke_session(self, call: Call[None, SignInPath]) -> None:
         await self._identity.revoke(call.actor, call.query.session_id)
 
@@ -207,7 +223,7 @@ class AccountRoutes:
         browser = browser_hash(self._cookies.browser(call.request))
         wallet = await self._wallets.link(call.actor, body.challenge_id, body.signature, body.message, browser=browser)
         first = (await self._wallets.listed(call.actor))[0]
-        return WalletItem.of(wallet, primary=wallet.address == first.address)
+        return WalletItem.of(wallet, primary=wallet.name == first.name)
 
     async def make_primary(self, call: Call[None, WalletPath]) -> None:
         await self._wallets.make_primary(call.actor, call.query.address)

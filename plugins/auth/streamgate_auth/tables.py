@@ -45,15 +45,20 @@ class UserRow(Base):
 
 
 class WalletRow(Base):
-    """A wallet that somebody has signed with. `namespace` is the first half of CAIP-2: an EVM address is the same
-    person on every chain."""
+    """A wallet that somebody has signed with. `namespace` is the first half of CAIP-2. `chain` is "" for a key, which
+    is the same person on every chain, and CAIP-2 for a contract, which is not: the same address on another chain may
+    be anybody's. `proof`: what the contract accepted last, the 32 bytes and then the signature. `doubted_at_ms`: when
+    it took that back; until somebody signs with it anew it counts for nothing."""
 
     __tablename__ = "auth_wallets"
 
     namespace: Mapped[str] = mapped_column(String(16), primary_key=True)
     address: Mapped[str] = mapped_column(String(64), primary_key=True)
+    chain: Mapped[str] = mapped_column(String(64), primary_key=True, server_default="")
     user_id: Mapped[str] = mapped_column(String(40))
     linked_at_ms: Mapped[int]
+    proof: Mapped[bytes | None]
+    doubted_at_ms: Mapped[int | None]
 
     __table_args__ = (Index("ix_auth_wallets_user_id", "user_id"),)
 
@@ -61,7 +66,8 @@ class WalletRow(Base):
 class SessionRow(Base):
     """A sign-in and the family of its refresh tokens. `generation` is that of the one token that is good now;
     an older one that comes back ends the session. `user_agent` and `client` (an IP address) are of the sign-in, for
-    its person to recognise it by."""
+    its person to recognise it by; `name` is what they call it. `proof`: what a contract wallet accepted on `chain`,
+    the 32 bytes and then the signature; None where a key signed."""
 
     __tablename__ = "auth_sessions"
 
@@ -78,12 +84,28 @@ class SessionRow(Base):
     chain: Mapped[str] = mapped_column(String(64), server_default="")
     user_agent: Mapped[str] = mapped_column(String(200), server_default="")
     client: Mapped[str] = mapped_column(String(64), server_default="")
+    name: Mapped[str] = mapped_column(String(100), server_default="")
+    proof: Mapped[bytes | None]
 
     __table_args__ = (
         Index("ix_auth_sessions_user_id", "user_id"),
         Index("ix_auth_sessions_ended_at_ms", "ended_at_ms"),
         Index("ix_auth_sessions_expires_at_ms", "expires_at_ms"),
     )
+
+
+class RoleRow(Base):
+    """A role that a wallet brings its person. `chain` is that of a contract wallet, or "" (see `WalletRow`).
+    `source`: `config` (the operator's lists, as they were read last) or `granted` (by an administrator)."""
+
+    __tablename__ = "auth_roles"
+
+    address: Mapped[str] = mapped_column(String(64), primary_key=True)
+    chain: Mapped[str] = mapped_column(String(64), primary_key=True)
+    role: Mapped[str] = mapped_column(String(16), primary_key=True)
+    source: Mapped[str] = mapped_column(String(16), primary_key=True)
+    granted_by: Mapped[str] = mapped_column(String(40))
+    granted_at_ms: Mapped[int]
 
 
 class ApiKeyRow(Base):

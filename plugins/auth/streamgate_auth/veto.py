@@ -16,6 +16,7 @@ class BlockedWallets:
         self._blocked = frozenset(map(parse_any_address, addresses))
 
     def judge(self, question: PlaybackQuestion) -> Verdict:
-        if self._blocked.isdisjoint(question.addresses):
+        # The address of a contract counts on whichever chain it is: to block is to be on the safe side.
+        if self._blocked.isdisjoint(map(parse_any_address, question.addresses)):
             return ABSTAIN
         return refuse("a wallet of this account is blocked on this server")

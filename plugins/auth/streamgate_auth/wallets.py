@@ -21,16 +21,15 @@ from streamgate.errors import Conflict, Unauthorized
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
-from streamgate.sdk.evm import Address
 from streamgate_auth import repository
-from streamgate_auth.accounts import parse_any_address
+from streamgate_auth.accounts import parse_any_account, wallet_name
 from streamgate_auth.ending import Ending, note_ended
 from streamgate_auth.proofs import Asked, Proofs
 from streamgate_auth.repository_wallets import (
     LinkedWallet,
+    find_wallet,
     link_wallet,
     list_wallets,
-    load_wallets,
     set_primary,
     unlink_wallet,
 )
@@ -68,16 +67,16 @@ class Wallets:
             WalletTaken: 409, it is somebody else's. TooManyOfYours: 409.
         """
         try:
-            opened = await self._proofs.check(challenge_id, signature, message, browser=browser, user_id=actor.user_id)
+            proven = await self._proofs.check(challenge_id, signature, message, browser=browser, user_id=actor.user_id)
         except Unauthorized as fault:
             raise _refused(fault) from fault
-        challenge, now_ms = opened.challenge, self._clock.now_ms()
+        challenge, now_ms = proven.challenge, self._clock.now_ms()
 
         def link(session: Session) -> LinkedWallet:
             expires_at_ms = challenge.expires_at_s * 1000
-            if not repository.use_challenge(session, opened.fingerprint, expires_at_ms=expires_at_ms, now_ms=now_ms):
+            if not repository.use_challenge(session, proven.fingerprint, expires_at_ms=expires_at_ms, now_ms=now_ms):
                 raise _refused(ChallengeUsed("the challenge was used already; ask for a new one and sign that"))
-            outcome = link_wallet(session, actor.user_id, challenge.address, now_ms=now_ms, at_most=MAX_WALLETS)
+            outcome = link_wallet(session, actor.user_id, proven.wallet, now_ms=now_ms, at_most=MAX_WALLETS)
             if outcome == "taken":
                 raise WalletTaken("this wallet belongs to another account; unlink it there first")
             if outcome == "full":
@@ -85,10 +84,12 @@ class Wallets:
             if outcome == "gone":
                 raise Conflict("this account has no wallets of its own to add to")
             if outcome == "linked":
-                detail = {"address": challenge.address, "scheme": challenge.scheme}
+                name = wallet_name(proven.wallet.address, proven.wallet.chain)
+                detail = {"address": name, "scheme": challenge.scheme}
                 audit(session, "auth.wallet_linked", on=f"user:{actor.user_id}", actor=actor, detail=detail)
-            wallets = list_wallets(session, [actor.user_id])[actor.user_id]
-            return next(wallet for wallet in wallets if wallet.address == challenge.address)
+            linked = find_wallet(session, actor.user_id, proven.wallet.address, proven.wallet.chain)
+            assert linked is not None  # it was there a line ago, in this transaction
+            return linked
 
         return await self._db.write(link)
 
@@ -103,17 +104,19 @@ class Wallets:
         Raises:
             AddressInvalid: 422. WalletNotFound: 404. LastWallet: 409.
         """
-        address, now_ms = parse_any_address(account), self._clock.now_ms()
+        parsed, now_ms = parse_any_account(account), self._clock.now_ms()
+        address = parsed.address
 
         def unlink(session: Session) -> list[str]:
-            outcome = unlink_wallet(session, actor.user_id, address)
+            outcome = unlink_wallet(session, actor.user_id, address, parsed.chain)
             if outcome == "unknown":
                 raise WalletNotFound(f"{address} is not linked to your account")
             if outcome == "last":
                 raise LastWallet("this is the only wallet of your account; link another one first")
-            of_it = and_(SessionRow.user_id == actor.user_id, SessionRow.address == address)
+            is_same = SessionRow.proof.is_(None) if not outcome.chain else SessionRow.chain == outcome.chain
+            of_it = and_(SessionRow.user_id == actor.user_id, SessionRow.address == address, is_same)
             ended = [one.session_id for one in repository.end_sign_ins(session, of_it, "unlinked", now_ms=now_ms)]
-            detail: dict[str, str] = {"address": address}
+            detail: dict[str, str] = {"address": outcome.name}
             audit(session, "auth.wallet_unlinked", on=f"user:{actor.user_id}", actor=actor, detail=detail)
             note_ended(session, ended, actor.user_id, "revoked")
             return ended
@@ -122,10 +125,11 @@ class Wallets:
 
     async def make_primary(self, actor: Actor, account: str) -> None:
         """Raises AddressInvalid: 422. WalletNotFound: 404."""
-        address = parse_any_address(account)
+        parsed = parse_any_account(account)
+        address = parsed.address
 
         def choose(session: Session) -> None:
-            if not set_primary(session, actor.user_id, address):
+            if not set_primary(session, actor.user_id, address, parsed.chain):
                 raise WalletNotFound(f"{address} is not linked to your account")
             detail: dict[str, str] = {"address": address}
             audit(session, "auth.primary_wallet_set", on=f"user:{actor.user_id}", actor=actor, detail=detail)
@@ -134,11 +138,11 @@ class Wallets:
 
     async def of(self, query: WalletsQuery) -> WalletsAnswer:
         """The contract's `wallets_of`."""
-        found = await self._db.read(lambda session: load_wallets(session, query.user_ids))
-        none: tuple[Address, ...] = ()
+        found = await self._db.read(lambda session: list_wallets(session, query.user_ids))
         return WalletsAnswer(
             people=tuple(
-                LinkedWallets(user_id=user_id, addresses=found.get(user_id, none)) for user_id in query.user_ids
+                LinkedWallets(user_id=user_id, addresses=tuple(each.address for each in found.get(user_id, ())))
+                for user_id in query.user_ids
             )
         )
 

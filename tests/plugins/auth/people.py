@@ -24,6 +24,7 @@ from streamgate.testing.house import House
 from streamgate.testing.wait import eventually
 from streamgate.testing.wallets import SignedIn, Wallet, sign_in
 from streamgate_auth.config import AuthConfig, ChainSettings
+from tests.plugins.auth.wallet_contracts import ContractWallet
 
 ORIGIN = "https://video.example"
 NAMES = ["metadata", "auth"]
@@ -94,7 +95,7 @@ class SolanaWallet:
         return str(Keypair.from_seed(self.seed).sign_message(text.encode()))
 
 
-AnyWallet = Wallet | SolanaWallet
+AnyWallet = Wallet | SolanaWallet | ContractWallet
 EVM_SCHEMES = ("siwe", "eip191", "eip712")
 SOLANA_SCHEMES = ("siws", "solana")
 SCHEMES = (*EVM_SCHEMES, *SOLANA_SCHEMES)

@@ -120,6 +120,24 @@ async def test_sign_ins_are_listed_and_ended_one_by_one(home: House, http: httpx
     assert heard.acts().count(("auth.signed_in", phone.user_id)) == 2
 
 
+async def test_a_sign_in_has_the_name_its_person_gives_it(home: House, http: httpx.AsyncClient) -> None:
+    mine, other = [actor_of(await sign_in_by(http, wallet, "siwe")) for wallet in (ALICE, BOB)]
+    path = f"{PREFIX}/sessions/{mine.credential}"
+    async with home.client(mine) as me:
+        assert [each["name"] for each in await items(me, "sessions")] == [""]
+        for name in ("The tablet in the kitchen", ""):
+            assert (await me.put(path, json={"name": name})).status_code == 204
+            assert [each["name"] for each in await items(me, "sessions")] == [name]
+        for wrong in ("x" * 101, "two\nlines", None):
+            assert (await me.put(path, json={"name": wrong})).status_code == 422
+        assert (await me.delete(path)).status_code == 204
+        gone = await me.put(path, json={"name": "x"})
+    async with home.client(other) as them:
+        not_theirs = await them.put(path, json={"name": "x"})
+    for answer in (gone, not_theirs):
+        assert (answer.status_code, answer.json()["code"]) == (404, "auth.session_not_found")
+
+
 async def test_logging_out_everywhere_ends_all_of_ones_own(home: House, http: httpx.AsyncClient, heard: Heard) -> None:
     mine = [await sign_in_by(http, ALICE, "siwe") for _ in range(3)]
     other = await sign_in_by(http, BOB, "siwe")

@@ -14,6 +14,7 @@ from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts.gate import Outcome, Reading
 from streamgate.contracts.hooks import Leaf
 from streamgate.sdk.evm import Address
+from streamgate_auth.accounts import seen_from
 from streamgate_auth.gate.evaluate import Readings, bounds, open_leaves
 from streamgate_auth.gate.nodes import Requirement
 from streamgate_auth.gate.policy import Policy
@@ -68,7 +69,7 @@ def _wanted(policy: Policy, readings: Readings, *, everything: bool) -> Iterator
 async def _read(leaf: Requirement, who: Who, ends_at_s: float) -> Reading:
     question = Leaf(
         params=leaf.params,
-        addresses=tuple(who.addresses),
+        addresses=seen_from(getattr(leaf.params, "chain", ""), who.addresses),
         min_block=who.min_block,
         actor=who.actor,
         content_id=leaf.within or who.content_id,

@@ -21,6 +21,7 @@ from streamgate.contracts.nft import (
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate.sdk.evm import Address, to_checksum
+from streamgate_auth.accounts import seen_from
 from streamgate_auth.evm.balances import address_word, balance_of, number_word, owner_of, word
 from streamgate_auth.evm.chain import Read
 from streamgate_auth.evm.chains import Chains
@@ -57,7 +58,7 @@ class Collections:
             raise invalid("limit", f"must be from 1 to {MAX_OWNED}")
         offset = 0 if query.cursor is None else _offset(query.cursor)
         contract = await self._collection(query.chain, query.contract)
-        wallets = await self._wallets(query.actor)
+        wallets = await self._wallets(query.actor, query.chain)
         reads = [balance_of(contract.address, wallet) for wallet in wallets]
         answers = await ask(contract.chain, reads, min_block=contract.block_number) if wallets else []
         balances = [_balance(contract, answer) for answer in answers]
@@ -105,7 +106,7 @@ class Collections:
             token_id=token_id,
             standard="erc721",
             owner=address,
-            held=address in await self._wallets(query.actor),
+            held=address in await self._wallets(query.actor, contract.chain.id),
             name=(_text(name) or "")[:MAX_NAME_CHARS],
             symbol=(_text(symbol) or "")[:MAX_NAME_CHARS],
             token_uri=text if text and len(text) <= MAX_TOKEN_URI_CHARS else None,
@@ -120,9 +121,9 @@ class Collections:
             raise ContractInvalid(f"{contract.address} is an ERC-1155; only ERC-721 collections can be listed")
         return contract
 
-    async def _wallets(self, actor: Actor) -> tuple[Address, ...]:
+    async def _wallets(self, actor: Actor, chain: str) -> tuple[Address, ...]:
         found = await self._db.read(lambda session: load_wallets(session, [actor.user_id]))
-        return tuple(wallet for wallet in found.get(actor.user_id, ()) if wallet.startswith("0x"))
+        return tuple(wallet for wallet in seen_from(chain, found.get(actor.user_id, ())) if wallet.startswith("0x"))
 
     async def _listed(self, contract: Contract, wanted: Sequence[tuple[Address, int]]) -> tuple[OwnedToken, ...]:
         reads = [
