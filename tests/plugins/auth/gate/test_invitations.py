@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 from sqlalchemy import select, text, update
 
 from streamgate.context import ANONYMOUS
-from streamgate.settings import DatabaseSettings, Secret, SecretSettings
-from streamgate.testing.house import House, house
+from streamgate.testing.house import House
 from streamgate_auth.gate import invitations
 from streamgate_auth.gate.invitations import digest_of
 from streamgate_auth.gate.tables import InvitationRow
 from tests.plugins.auth.gate.people import creator, delete, get, post, put
-from tests.plugins.auth.people import NAMES, Person, content_of, decide, kernel_settings, person
+from tests.plugins.auth.people import Person, content_of, decide, person
 
 FRIENDS = {"invitation": {"campaign": "friends"}}
-MASTER_KEY = Secret(base64.b64encode(b"m" * 32).decode())
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def stored(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
-    """A house on each database."""
-    settings = kernel_settings(tmp_path)
-    if request.param == "postgres":
-        url = Secret(request.getfixturevalue("postgres_url"))
-        secrets = SecretSettings(master_key=MASTER_KEY)
-        settings = attrs.evolve(settings, database=DatabaseSettings(url=url), secrets=secrets)
-    async with house(tmp_path, NAMES, settings=settings) as home:
-        yield home
 
 
 async def codes(home: House, me: Person, content_id: str, **more: Any) -> list[dict[str, Any]]:
