@@ -18,6 +18,7 @@ from streamgate_auth.evm.fungible import FungibleReader
 from streamgate_auth.gate.evaluate import all_of, any_of, at_least, explain, negate
 from streamgate_auth.gate.nodes import AtLeast, Group, Node, Not, describe, leaf_keys, paths, requirements, to_rule
 from streamgate_auth.gate.parse import MAX_DEPTH, MAX_NODES, parse_rule
+from tests.plugins.auth.gate.rules import CALM
 
 CONTRACT = "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"
 PASS: dict[str, Any] = {"erc721": {"chain": "eip155:1", "contract": CONTRACT}}
@@ -259,6 +260,7 @@ def _depth(rule: Any) -> int:
     return 1 + max(map(_depth, parts), default=0)
 
 
+@CALM
 @given(RULES)
 def test_what_is_stored_reads_as_itself(rule: object) -> None:
     stored = to_rule(parse(rule))
@@ -282,6 +284,7 @@ def classic(node: Node, values: dict[Any, bool]) -> bool:
     return values[node]
 
 
+@CALM
 @given(RULES, st.data())
 def test_unknown_is_never_guessed(rule: object, data: st.DataObject) -> None:
     """Whatever a definite answer says, it would say whichever way the unknown leaves turned out."""
@@ -298,6 +301,7 @@ def test_unknown_is_never_guessed(rule: object, data: st.DataObject) -> None:
             assert (outcome == "holds") == classic(node, values)
 
 
+@CALM
 @given(RULES)
 def test_nothing_read_is_never_open(rule: object) -> None:
     assert explain(parse(rule), {}).outcome == "unknown"

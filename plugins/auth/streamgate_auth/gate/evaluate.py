@@ -112,31 +112,44 @@ def tokens_of(node: Node, readings: Readings) -> tuple[str, ...]:
             return ()
 
 
-def explain(node: Node, readings: Readings, *, is_negated: bool = False) -> Explanation:
+def explain(node: Node, readings: Readings) -> Explanation:
     """The decision, in the shape of the rule; the root's outcome is the rule's.
 
     A requirement that was not read is unknown, and so is what rests on it.
     """
-    least, greatest = bounds(node, readings)
-    said = Explanation(
-        kind="", outcome=least if least == greatest else "unknown", text=describe(node), asked=least == greatest
-    )
+    return _explain(node, readings, is_negated=False)[0]
+
+
+def _explain(node: Node, readings: Readings, *, is_negated: bool) -> tuple[Explanation, Bounds]:
     match node:
-        case Public():
-            return attrs.evolve(said, kind="public")
         case Requirement():
-            return explain_leaf(node, readings.get(node), is_negated=is_negated)
+            found = bounds(node, readings)
+            return explain_leaf(node, readings.get(node), is_negated=is_negated), found
+        case Public():
+            return _said(node, "public", ("holds", "holds"), ())
         case SameAs(leaf=leaf, part=part):
-            return attrs.evolve(said, kind=leaf.kind.name, parts=(explain(part, readings, is_negated=is_negated),))
+            inner, found = _explain(part, readings, is_negated=is_negated)
+            return _said(node, leaf.kind.name, found, (inner,))
         case Not(part=part):
-            return attrs.evolve(said, kind="not", parts=(explain(part, readings, is_negated=not is_negated),))
-        case Group(kind=kind, parts=parts):
-            explained = tuple(explain(part, readings, is_negated=is_negated) for part in parts)
-            return attrs.evolve(said, kind=kind, parts=explained)
-        case AtLeast(count=count, parts=parts):
-            explained = tuple(explain(part, readings, is_negated=is_negated) for part in parts)
-            held = sum(part.outcome == "holds" for part in explained)
-            return attrs.evolve(said, kind="at_least", needed=str(count), held=str(held), parts=explained)
+            inner, (least, greatest) = _explain(part, readings, is_negated=not is_negated)
+            return _said(node, "not", (negate(greatest), negate(least)), (inner,))
+        case Group(parts=parts) | AtLeast(parts=parts):
+            explained = [_explain(part, readings, is_negated=is_negated) for part in parts]
+            merge = _merge(node)
+            found = merge(least for _, (least, _) in explained), merge(greatest for _, (_, greatest) in explained)
+            inside = tuple(part for part, _ in explained)
+            if isinstance(node, Group):
+                return _said(node, node.kind, found, inside)
+            told, _ = _said(node, "at_least", found, inside)
+            held = sum(part.outcome == "holds" for part in inside)
+            return attrs.evolve(told, needed=str(node.count), held=str(held)), found
+
+
+def _said(node: Node, kind: str, found: Bounds, parts: tuple[Explanation, ...]) -> tuple[Explanation, Bounds]:
+    least, greatest = found
+    is_known = least == greatest
+    outcome: Outcome = least if is_known else "unknown"
+    return Explanation(kind=kind, outcome=outcome, text=describe(node), asked=is_known, parts=parts), found
 
 
 def _merge(node: Group | AtLeast) -> Callable[[Iterable[Outcome]], Outcome]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from streamgate.contracts.gate import Outcome, Reading
@@ -17,6 +18,8 @@ from streamgate_auth.gate.read import Who
 
 OUTCOMES: tuple[Outcome, ...] = ("holds", "does_not_hold", "unknown")
 NOBODY = Who(addresses=())
+CALM = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A machine that is busy is no fault of a rule."""
 
 
 @attrs.frozen(kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamgate.contracts.gate import GateInvalid
@@ -22,7 +22,7 @@ from streamgate_auth.gate.leaves.times import Times
 from streamgate_auth.gate.parse import MAX_DEPTH
 from streamgate_auth.gate.policy import describe_policy, parse_policy, to_document
 from streamgate_auth.gate.text import parse_json, parse_yaml, to_yaml
-from tests.plugins.auth.gate.rules import depth, several
+from tests.plugins.auth.gate.rules import CALM, depth, several
 
 CHAINS = Chains({}, None, SYSTEM_CLOCK)
 NO_DATABASE: Any = None  # nothing is read here
@@ -78,7 +78,7 @@ DOCUMENTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=50)
+@CALM
 @given(st.one_of(RULES, DOCUMENTS))
 def test_what_is_printed_parses_as_itself(plain: object) -> None:
     printed = stored(plain)
@@ -86,7 +86,7 @@ def test_what_is_printed_parses_as_itself(plain: object) -> None:
     assert describe_policy(parse_policy(printed, KINDS)) == describe_policy(parse_policy(plain, KINDS))
 
 
-@settings(max_examples=50)
+@CALM
 @given(st.one_of(RULES, DOCUMENTS))
 def test_json_and_yaml_say_the_same(plain: object) -> None:
     printed = stored(plain)

@@ -16,7 +16,7 @@ from streamgate_auth.gate.nodes import Node, Requirement, requirements
 from streamgate_auth.gate.policy import Policy, RenditionRule
 from streamgate_auth.gate.read import read_policy
 from streamgate_auth.gate.verdict import judge
-from tests.plugins.auth.gate.rules import NOBODY, OUTCOMES, POSITIVE_RULES, RULES, Asked, leaf
+from tests.plugins.auth.gate.rules import CALM, NOBODY, OUTCOMES, POSITIVE_RULES, RULES, Asked, leaf
 
 Readings = dict[Requirement, Reading]
 T, F, U = "holds", "does_not_hold", "unknown"
@@ -30,6 +30,7 @@ def read(policy: Policy, **how: Any) -> Readings:
     return asyncio.run(read_policy(policy, NOBODY, **how))
 
 
+@CALM
 @given(RULES)
 def test_asking_less_answers_the_same(rule: object) -> None:
     asked = Asked()
@@ -40,6 +41,7 @@ def test_asking_less_answers_the_same(rule: object) -> None:
     assert asked.count == len(readings) <= len(policy.leaves)
 
 
+@CALM
 @given(RULES, st.data())
 def test_the_answer_is_the_same_in_every_order(rule: object, data: st.DataObject) -> None:
     """Leaves are read one by one in any order, and none after it is settled: what is settled stays so."""
@@ -54,6 +56,7 @@ def test_the_answer_is_the_same_in_every_order(rule: object, data: st.DataObject
     assert explain(node, readings).outcome == whole
 
 
+@CALM
 @given(RULES, st.data())
 def test_a_leaf_is_asked_exactly_if_it_can_change_the_answer(rule: object, data: st.DataObject) -> None:
     """Against the definition: there are answers of the other open leaves under which this one makes a difference."""
@@ -76,6 +79,7 @@ def matters(node: Node, one: Requirement, others: list[Requirement], readings: R
     return any(matters(node, one, left, {**readings, first: Reading(outcome=says)}) for says in OUTCOMES)
 
 
+@CALM
 @given(POSITIVE_RULES, st.data())
 def test_losing_something_never_opens_a_gate_without_not(rule: object, data: st.DataObject) -> None:
     node = Asked().node(rule)
@@ -86,6 +90,7 @@ def test_losing_something_never_opens_a_gate_without_not(rule: object, data: st.
     assert worth[explain(node, after).outcome] <= worth[explain(node, before).outcome]
 
 
+@CALM
 @given(RULES)
 def test_what_is_not_asked_is_said_so(rule: object) -> None:
     policy = Asked().policy(rule)
