@@ -73,7 +73,8 @@ class Leaf:
             contract is itself on one chain alone: a CAIP-10 account (`eip155:137:0x…`), never a bare address.
         min_block: per CAIP-2 chain, the block the answer must have seen at least.
         actor: who it is, for kinds that go by the person; nobody in a dry run for an address.
-        content_id: whose gate is decided; "" where a rule is tried that nobody has stored.
+        content_id: whose gate is decided, or the collection (`g_…`) in whose gate the leaf stands; "" where a rule is
+            tried that nobody has stored.
     """
 
     params: Any

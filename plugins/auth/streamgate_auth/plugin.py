@@ -73,7 +73,14 @@ class AuthPlugin:
         self.db = Database.for_plugin(ctx, TABLES, migrations="streamgate_auth.migrations")
         self.keys = KeyRing(self.db, lambda: master_key(ctx), clock, token_ttl_s=config.access_ttl_s)
         self.chains = Chains(config.chains, local, clock)
-        self.gate = GateParts(config=config, db=self.db, metadata=metadata, hooks=ctx.hooks, clock=clock)
+        self.gate = GateParts(
+            config=config,
+            db=self.db,
+            metadata=metadata,
+            hooks=ctx.hooks,
+            roles_of=lambda session, wallets: self.roles.of(session, wallets),  # there once all is built
+            clock=clock,
+        )
         origin, contracts = Origin.parse(public_origin(ctx)), ContractWallets(self.chains)
         proofs = self.proofs = Proofs(
             keys=self.keys, schemes=Schemes(ctx.hooks), origin=origin, chains=self.chains.readable, clock=clock

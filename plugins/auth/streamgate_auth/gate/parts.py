@@ -22,7 +22,7 @@ from streamgate_auth.gate.invitations import InvitationCodes
 from streamgate_auth.gate.kinds import Kinds
 from streamgate_auth.gate.leaves.addresses import AddressLists
 from streamgate_auth.gate.leaves.invitation import Invitations
-from streamgate_auth.gate.leaves.role import role_kind
+from streamgate_auth.gate.leaves.role import RoleReader, RolesOf
 from streamgate_auth.gate.leaves.same_as import same_as_kind
 from streamgate_auth.gate.leaves.times import Times
 from streamgate_auth.gate.limit import Tries
@@ -40,7 +40,16 @@ TRIES_PER_MINUTE = 30
 class GateParts:
     """What auth's plugin offers of the gate. `own_kinds`: those that ask no chain."""
 
-    def __init__(self, *, config: AuthConfig, db: Database, metadata: Metadata, hooks: Hooks, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        config: AuthConfig,
+        db: Database,
+        metadata: Metadata,
+        hooks: Hooks,
+        roles_of: RolesOf,
+        clock: Clock,
+    ) -> None:
         kinds = self.kinds = Kinds(hooks)
         compiled = self.compiled = Compiled(kinds)
         checking = Checking(kinds)
@@ -61,7 +70,7 @@ class GateParts:
         self.own_kinds: Sequence[RequirementKind] = (
             AddressLists(db).kind(),
             Times(clock).kind(),
-            role_kind(),
+            RoleReader(db, roles_of).kind(),
             Invitations(db).kind(),
             same_as_kind(),
         )

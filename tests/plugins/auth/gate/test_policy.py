@@ -16,7 +16,7 @@ from streamgate_auth.evm.erc721 import Erc721Reader
 from streamgate_auth.evm.fungible import FungibleReader
 from streamgate_auth.gate.leaves.addresses import MAX_INLINE, AddressLists
 from streamgate_auth.gate.leaves.invitation import Invitations
-from streamgate_auth.gate.leaves.role import role_kind
+from streamgate_auth.gate.leaves.role import RoleReader
 from streamgate_auth.gate.leaves.same_as import same_as_kind
 from streamgate_auth.gate.leaves.times import Times
 from streamgate_auth.gate.parse import MAX_DEPTH
@@ -32,7 +32,7 @@ OURS = (
     AddressLists(NO_DATABASE).kind(),
     Invitations(NO_DATABASE).kind(),
     Times(SYSTEM_CLOCK).kind(),
-    role_kind(),
+    RoleReader(NO_DATABASE, lambda session, wallets: ()).kind(),
     same_as_kind(),
 )
 KINDS = {kind.name: kind for kind in OURS}

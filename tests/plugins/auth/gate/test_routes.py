@@ -184,4 +184,7 @@ async def test_roles_and_times_open(home: House) -> None:
     promoted = Actor(kind="user", user_id=viewer.actor.user_id, roles=("viewer", "creator"))
     assert (await decide(home, promoted, content_id)).outcome == "holds"
     bare = await post(home, me.actor, "/check", content_id=content_id, address=viewer.wallet.address)
-    assert (bare["outcome"], bare["explanation"]["parts"][1]["outcome"]) == ("unknown", "holds")
+    assert (bare["outcome"], bare["explanation"]["parts"][0]["held_text"]) == ("does_not_hold", "viewer")
+    await home.plugins["auth"].roles.set(me.actor, viewer.wallet.address, ["creator"])
+    bare = await post(home, me.actor, "/check", content_id=content_id, address=viewer.wallet.address)
+    assert (bare["outcome"], bare["explanation"]["parts"][0]["held_text"]) == ("holds", "creator, viewer")
