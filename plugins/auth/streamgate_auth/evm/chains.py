@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import attrs
+
 from streamgate.contracts.devchain import Devchain, DevchainInfo
 from streamgate.errors import StreamgateError
 from streamgate.sdk.clock import Clock
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
 HTTP_TIMEOUT_S = 30.0  # an endpoint's own time is shorter
+LOCAL = ChainSettings(name="Local chain", block_time_s=1.0)  # of the development profile
 
 
 class Chains:
@@ -47,8 +50,7 @@ class Chains:
 
     async def facts(self) -> tuple[ChainFacts, ...]:
         """What is known of each chain that can be read."""
-        bare = ChainSettings()
-        return tuple(facts_of(chain, self._settings.get(chain, bare)) for chain in await self.readable())
+        return tuple(facts_of(chain, self._settings.get(chain, LOCAL)) for chain in await self.readable())
 
     async def all(self) -> tuple[Chain, ...]:
         """Each chain that can be read, opened."""
@@ -68,7 +70,7 @@ class Chains:
         if self._local is None or self._local[0] != info.rpc_url:  # it was started again, elsewhere
             if self._local is not None:
                 await self._local[1].close()
-            self._local = (info.rpc_url, self._make(chain, ChainSettings(rpc_urls=(Secret(info.rpc_url),))))
+            self._local = (info.rpc_url, self._make(chain, attrs.evolve(LOCAL, rpc_urls=(Secret(info.rpc_url),))))
         return self._local[1]
 
     async def close(self) -> None:

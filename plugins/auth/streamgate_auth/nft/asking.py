@@ -57,12 +57,12 @@ async def ask(chain: Chain, reads: Sequence[ChainRead], *, min_block: int = 0) -
     answers = await asyncio.gather(*(chain.call(read, min_block=min_block) for read in reads))
     for answer in answers:
         if isinstance(answer, Unread):
-            raise unavailable(chain, answer)
+            raise unavailable(answer)
     return [answer for answer in answers if isinstance(answer, Read)]
 
 
-def unavailable(chain: Chain, answer: Unread) -> ChainUnavailable:
-    return ChainUnavailable(f"{chain.id} cannot be read now: {answer.reason}", retry_after_s=RETRY_AFTER_S)
+def unavailable(answer: Unread) -> ChainUnavailable:
+    return ChainUnavailable(f"the chain cannot be read now: {answer.reason}", retry_after_s=RETRY_AFTER_S)
 
 
 async def open_contract(chains: Chains, chain: str, contract: str) -> Contract:

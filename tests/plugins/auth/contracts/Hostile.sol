@@ -20,7 +20,7 @@ contract TestHostile {
                 for {} 1 {} {}
             }
             case 2 {
-                return(0, 0x100000) // a mebibyte
+                return(0, 0x80000) // half a mebibyte: nearly all that a million of gas pays for
             }
             case 3 {
                 revert(0, 0x20000) // a reason of 128 KiB
