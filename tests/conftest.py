@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,15 +10,22 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 pytest_plugins = ["streamgate.testing.fixtures"]
 
-TOGETHER = "tests/e2e/"
-"""Tests of this folder share a running StreamGate, whose start is most of their time."""
+TOGETHER = {
+    "e2e over the shared split": r"tests/e2e/(test_story\.py|.*split)",
+    "e2e over the shared process": r"tests/e2e/",
+    "browser over the split and an empty server": r"tests/browser/(test_sharing\.py|.*(many_processes|every_service))",
+    "browser over one process": r"tests/browser/",
+}
+"""Who shares a running StreamGate, whose start is most of their time; the first that fits. (The marks of xdist's
+`loadgroup` do not reach a scheduler under this pytest.)"""
 
 
 class Together(LoadFileScheduling):  # type: ignore[misc]  # xdist is not typed
-    """What stays in one process where tests run in several: a file, and everything end to end."""
+    """What stays in one process where tests run in several: those of `TOGETHER`, and else a file."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return TOGETHER if nodeid.startswith(TOGETHER) else str(super()._split_scope(nodeid))
+        shared = (name for name, pattern in TOGETHER.items() if re.match(pattern, nodeid))
+        return next(shared, None) or str(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -47,7 +47,7 @@ def one_process(tmp_path_factory: pytest.TempPathFactory, clip: Path, small_clip
         yield stage
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def many_processes(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Iterator[Stage]:
     """The services split, with a gated video."""
 

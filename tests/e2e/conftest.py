@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from streamgate.testing.otlp import OtlpReceiver
-from streamgate.testing.stacks import split
-from tests.e2e.shared import SharedSplit, install_outside_plugin, shared_environment
+from streamgate.testing.stacks import Stack, all_in_one, split
+from tests.e2e.shared import SharedSplit, all_environment, install_outside_plugin, shared_environment
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +18,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("site")
     install_outside_plugin(target)
     return target
+
+
+@pytest.fixture(scope="session")
+def shared_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Everything in one process, once a run. See `shared.py`."""
+    with all_in_one(tmp_path_factory.mktemp("all"), environment=all_environment()) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
-"""The one split that the tests of a run share: starting a dozen processes is the slowest part of any of them.
+"""The one process and the one split that the tests of a run share: starting is the slowest part of any of them.
 
-Whoever needs a role, a setting or a plugin in it says so here. Tests that kill leave it whole again.
+Whoever needs a role, a setting or a plugin in them says so here. Tests that kill leave them whole again, and make what
+they change for themselves.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
+import pytest
 
 from streamgate.testing.otlp import OtlpReceiver
 from streamgate.testing.processes import free_port
@@ -34,6 +37,15 @@ class SharedSplit:
     collector: OtlpReceiver
 
 
+def shared_stack(request: pytest.FixtureRequest) -> Stack:
+    """The one that the fixture's parameter names: `all` or `split`."""
+    if request.param == "split":
+        found: SharedSplit = request.getfixturevalue("shared_split")
+        return found.stack
+    stack: Stack = request.getfixturevalue("shared_all")
+    return stack
+
+
 def walk_environment() -> dict[str, str]:
     """What the walk over all routes needs of a server of its own."""
     return {
@@ -54,14 +66,23 @@ def guest_environment(installed: Path) -> dict[str, str]:
     }
 
 
-def shared_environment(installed: Path, collector: OtlpReceiver) -> dict[str, str]:
-    """All of it at once."""
-    all_of = (walk_environment(), guest_environment(installed), SHARED_ROLES.environment(), cast.ENVIRONMENT)
-    merged = {name: value for each in all_of for name, value in each.items()}
+def merged(*environments: Mapping[str, str]) -> dict[str, str]:
+    """All at once; who has a role in one of them has it."""
+    everything = {name: value for each in environments for name, value in each.items()}
     for name in ("STREAMGATE_AUTH__CREATORS", "STREAMGATE_AUTH__ADMINS"):
-        merged[name] = ",".join(each[name] for each in all_of if name in each)
+        everything[name] = ",".join(each[name] for each in environments if name in each)
+    return everything
+
+
+def all_environment() -> dict[str, str]:
+    """Of the shared process."""
+    return merged(walk_environment(), cast.ENVIRONMENT)
+
+
+def shared_environment(installed: Path, collector: OtlpReceiver) -> dict[str, str]:
+    """Of the shared split."""
     return {
-        **merged,
+        **merged(walk_environment(), guest_environment(installed), SHARED_ROLES.environment(), cast.ENVIRONMENT),
         "STREAMGATE_LIMITS__ENABLED": "true",  # in Redis, which may be away; the profile's limits are never met
         "STREAMGATE_STREAMING__LEASE_S": str(LEASE_S),
         "STREAMGATE_WORKER__LEASE_S": "12",  # what a killed transcoder had begun is begun again after that

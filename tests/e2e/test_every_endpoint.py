@@ -11,8 +11,7 @@ import asyncio
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import aiohttp
@@ -21,9 +20,9 @@ import pytest
 from yarl import URL
 
 from streamgate.testing.docs.built import built
-from streamgate.testing.stacks import Stack, all_in_one
-from tests.e2e.cast import ENVIRONMENT, Cast, gather
+from tests.e2e.cast import Cast, gather
 from tests.e2e.hostile import JSON, Case, Maker, Operation, operations_of
+from tests.e2e.shared import shared_stack
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -80,14 +79,8 @@ class Seen:
 
 
 @pytest.fixture(scope="module", params=["all", "split"])
-def cast(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
-    folder = tmp_path_factory.mktemp("hostile")
-    with ExitStack() as cleanup:
-        if request.param == "all":
-            stack: Stack = cleanup.enter_context(all_in_one(folder, environment=ENVIRONMENT))
-        else:
-            stack = request.getfixturevalue("shared_split").stack
-        yield asyncio.run(gather(stack, folder))
+def cast(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Cast:
+    return asyncio.run(gather(shared_stack(request), tmp_path_factory.mktemp("hostile")))
 
 
 @pytest.fixture

@@ -24,18 +24,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from streamgate.testing.stacks import Stack, all_in_one
+from streamgate.testing.stacks import all_in_one
 from streamgate.testing.wait import eventually
 from streamgate.testing.wallets import Wallet, sign_in
 from tests.e2e.cast import ENVIRONMENT, Cast, gather
+from tests.e2e.shared import shared_stack
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -60,14 +60,8 @@ INSIDE_BY_NAME = ("https://localhost/",)
 
 
 @pytest.fixture(scope="module", params=["all", "split"])
-def cast(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
-    folder = tmp_path_factory.mktemp("holes")
-    with ExitStack() as cleanup:
-        if request.param == "all":
-            stack: Stack = cleanup.enter_context(all_in_one(folder, environment=ENVIRONMENT))
-        else:
-            stack = request.getfixturevalue("shared_split").stack
-        yield asyncio.run(gather(stack, folder))
+def cast(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Cast:
+    return asyncio.run(gather(shared_stack(request), tmp_path_factory.mktemp("holes")))
 
 
 @pytest.fixture

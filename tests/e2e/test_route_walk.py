@@ -6,7 +6,7 @@ The routes come from the server's own OpenAPI document: a new one is walked with
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ import attrs
 import httpx
 import pytest
 
-from streamgate.testing.stacks import Stack, all_in_one
+from streamgate.testing.stacks import Stack
 from tests.e2e.client import Api
 from tests.e2e.gateway import grpc_methods, outcome_of, say_hello_over_grpc, upload_and_look
-from tests.e2e.shared import WALK, walk_environment
+from tests.e2e.shared import WALK, shared_stack
 from tests.e2e.wallet import Wallet
 
 KNOWN_POLICIES = ("public", "signed-in", "creator", "owner of ", "admin", "token")
@@ -101,15 +101,8 @@ class People:
 
 
 @pytest.fixture(scope="module", params=["all", "split"])
-def stack(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Stack, list[Wallet]]]:
-    wallets = list(WALK.values())
-    if request.param == "split":
-        yield request.getfixturevalue("shared_split").stack, wallets
-    else:
-        with all_in_one(tmp_path_factory.mktemp("walk"), environment=walk_environment()) as running:
-            yield running, wallets
+def stack(request: pytest.FixtureRequest) -> tuple[Stack, list[Wallet]]:
+    return shared_stack(request), list(WALK.values())
 
 
 @pytest.fixture

@@ -13,13 +13,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from streamgate.testing.stacks import all_in_one
-from tests.e2e.cast import ENVIRONMENT, Cast, gather
+from streamgate.testing.stacks import Stack
+from tests.e2e.cast import Cast, gather
 from tests.e2e.shared import SharedSplit
 
 pytestmark = pytest.mark.timeout(300)
@@ -37,10 +36,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def one_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
-    folder = tmp_path_factory.mktemp("schema")
-    with all_in_one(folder, environment=ENVIRONMENT) as stack:
-        yield asyncio.run(gather(stack, folder))
+def one_process(shared_all: Stack, tmp_path_factory: pytest.TempPathFactory) -> Cast:
+    return asyncio.run(gather(shared_all, tmp_path_factory.mktemp("schema")))
 
 
 def explore(cast: Cast, folder: Path, role: str, *options: str) -> None:
