@@ -14,6 +14,7 @@ from streamgate.errors import FieldError
 from streamgate_auth.gate.compiled import named_collections
 from streamgate_auth.gate.evaluate import explain
 from streamgate_auth.gate.kinds import Kinds
+from streamgate_auth.gate.leaves.addresses import ADDRESSES
 from streamgate_auth.gate.nodes import SAME_AS, Node, Public, Requirement, negated, requirements
 from streamgate_auth.gate.parse import parse_rule
 from streamgate_auth.gate.policy import Policy, parse_policy, to_document
@@ -146,7 +147,7 @@ def _roots(policy: Policy) -> list[tuple[str, str, bool]]:
     return [
         (path, leaf.params.merkle_root.lower(), leaf in below)
         for leaf, path in policy.leaves
-        if isinstance(getattr(leaf.params, "merkle_root", None), str)
+        if leaf.kind.name == ADDRESSES and leaf.params.merkle_root is not None
     ]
 
 

@@ -15,7 +15,7 @@ import attrs
 
 from streamgate.contracts.gate import Rule
 from streamgate.contracts.hooks import RequirementKind
-from streamgate_auth.gate.nodes import Node, Public, describe, expand, leaf_keys, paths, requirements, to_rule
+from streamgate_auth.gate.nodes import SAME_AS, Node, Public, describe, expand, leaf_keys, paths, requirements, to_rule
 from streamgate_auth.gate.nodes import Requirement as Leaf
 from streamgate_auth.gate.parse import ROOT, Parser
 
@@ -138,7 +138,7 @@ def _whole(node: Node, rules: tuple[RenditionRule, ...], preview_s: float, parse
         parser.fault("preview_s", "has no use: the gate is public")
     ordered = tuple(sorted(rules, key=lambda rule: rule.above_height_px))
     policy = Policy(gate=node, renditions=ordered, preview_s=preview_s)
-    if sum(hasattr(leaf.params, "collection") for leaf, _ in policy.leaves) > MAX_SAME_AS:
+    if sum(leaf.kind.name == SAME_AS for leaf, _ in policy.leaves) > MAX_SAME_AS:
         parser.fault(ROOT, f"names collections more than {MAX_SAME_AS} times")
     return policy
 

@@ -18,6 +18,7 @@ from streamgate_auth.accounts import EVM, parse_any_account
 from streamgate_auth.gate.leaves.merkle import is_hash
 from streamgate_auth.gate.repository_lists import is_known_root, listed_among
 
+ADDRESSES = "addresses"
 MAX_INLINE = 1000
 
 
@@ -72,7 +73,7 @@ class AddressLists:
 
     def kind(self) -> RequirementKind:
         return RequirementKind(
-            name="addresses",
+            name=ADDRESSES,
             summary=f"Is one of up to {MAX_INLINE} addresses, or below the root of a Merkle tree of them.",
             params=Addresses,
             describe=_describe,
