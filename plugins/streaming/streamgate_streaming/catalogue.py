@@ -16,21 +16,22 @@ from streamgate.sdk.db import Database
 
 from . import media_repository as repository
 from .dash import render_manifest
+from .extent import ALL, Extent, cut
 from .hls import render_media_playlist, render_multivariant
 from .presentation import Presentation, Track
 
 _KEPT = 256
+_EXTENTS = 16
+"""Of one media version; a gate's rule makes few, and one that is changed often no more."""
 _GROWS_S = 5.0
 """A presentation that may still get renditions is read again after so long, should the event about it be lost."""
 
 
 @attrs.define(eq=False, slots=False)
-class Listing:
-    """One presentation and its texts, each rendered at most once: relative URLs are the same for every session."""
+class Texts:
+    """A presentation and its texts, each rendered at most once: relative URLs are the same for every session."""
 
     presentation: Presentation
-    is_complete: bool
-    loaded_at_s: float
     _playlists: dict[str, bytes] = attrs.field(factory=dict)
 
     @cached_property
@@ -45,6 +46,27 @@ class Listing:
         if track.id not in self._playlists:
             self._playlists[track.id] = render_media_playlist(track).encode()
         return self._playlists[track.id]
+
+
+@attrs.define(eq=False)
+class Listing:
+    """What there is of a media version, and what is open to those to whom not all of it is."""
+
+    whole: Texts
+    is_complete: bool
+    loaded_at_s: float
+    _parts: OrderedDict[Extent, Texts | None] = attrs.field(factory=OrderedDict)
+
+    def within(self, extent: Extent) -> Texts | None:
+        """None where nothing of it may be played."""
+        if extent == ALL:
+            return self.whole
+        if extent not in self._parts:
+            presentation = cut(self.whole.presentation, extent)
+            self._parts[extent] = None if presentation is None else Texts(presentation)
+            if len(self._parts) > _EXTENTS:
+                self._parts.popitem(last=False)
+        return self._parts[extent]
 
 
 class Catalogue:
@@ -85,7 +107,7 @@ class Catalogue:
         if presentation is None:
             self._listings.pop(key, None)
             return None
-        listing = Listing(presentation, is_complete, self._clock.monotonic_s())
+        listing = Listing(Texts(presentation), is_complete, self._clock.monotonic_s())
         self._listings[key] = listing
         self._listings.move_to_end(key)
         while len(self._listings) > _KEPT:

@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from loguru import logger
 
-from streamgate.contracts.auth import Auth, DecideMany, DecideQuery, Decision
+from streamgate.contracts.auth import Auth, DecideMany, Decision
 from streamgate.contracts.gate import GateUnknown
 from streamgate.errors import StreamgateError, Unavailable
 from streamgate.sdk.clock import Clock
 
 from .lease import Moment, after_decision, after_silence, decision_for
 from .live import LiveSession
+from .transfers import Transfers
 
 BATCH = 200
 CALLS_AT_ONCE = 4
@@ -33,7 +34,7 @@ class Decider:
 
     Args:
         on_refused: ends sessions; it is awaited before anybody who waits for the decision goes on.
-        on_gate: told when a decision rests on another revision of the gate than the one before.
+        on_gate: told when a decision rests on something else than the one before.
         wait_s: how long a request waits for a decision.
     """
 
@@ -43,6 +44,7 @@ class Decider:
         self,
         auth: Auth,
         clock: Clock,
+        transfers: Transfers,
         *,
         lease_s: float,
         wait_s: float,
@@ -52,6 +54,7 @@ class Decider:
         self.name = "streaming.decider"
         self._auth = auth
         self._clock = clock
+        self._transfers = transfers
         self._lease_s = lease_s
         self._wait_s = wait_s
         self._on_refused = on_refused
@@ -108,12 +111,14 @@ class Decider:
         if live.ended:
             return True
         decision = decision_for(live.actor, decision)
-        live.lease, outcome = after_decision(live.lease, decision, at=at, lease_s=self._lease_s)
+        live.lease, outcome = after_decision(
+            live.lease, decision, at=at, lease_s=self._lease_s, may_preview=live.is_preview
+        )
         if outcome == "unknown":
+            live.grace = reason_of(decision) if decision.grace_until_s else ""
             bound = logger.bind(session_id=live.session_id, reason=decision.explanation.reason)
             bound.warning("gate cannot be decided; the lease runs out")
-        elif outcome == "extended" and decision.gate_revision != live.gate_revision:
-            live.gate_revision = decision.gate_revision
+        elif outcome == "extended" and live.take(decision, at.mono_of(decision.read_at_s)):
             self._on_gate(live, decision)
         return outcome != "refused"
 
@@ -141,7 +146,7 @@ class Decider:
                 _release(live)
 
     async def _ask(self, batch: Sequence[LiveSession]) -> None:
-        queries = tuple(DecideQuery(content_id=live.content_id, actor=live.actor) for live in batch)
+        queries = tuple(self._transfers.question(live.content_id, live.actor) for live in batch)
         try:
             decisions = (await self._auth.decide_many(DecideMany(queries=queries))).decisions
         except StreamgateError as fault:
@@ -156,10 +161,27 @@ class Decider:
         arrived = Moment.now(self._clock)
         if len(decisions) != len(batch):
             raise ValueError(f"{len(decisions)} decisions for {len(batch)} questions")
-        pairs = zip(batch, decisions, strict=True)
-        refused = [live for live, decision in pairs if not self.apply(live, decision, arrived)]
+        outdated, refused = [], []
+        for live, query, decision in zip(batch, queries, decisions, strict=True):
+            if query.min_block != self._transfers.question(live.content_id, live.actor).min_block:
+                outdated.append(live)  # a token of theirs moved meanwhile
+            elif not self.apply(live, decision, arrived):
+                refused.append(live)
         if refused:
             await self._on_refused(refused)
+        if outdated:
+            await self._ask(outdated)
+
+
+def reason_of(decision: Decision) -> str:
+    """Why it is unknown, in the words of the part that is."""
+    waiting = [decision.explanation]
+    while waiting:
+        node = waiting.pop(0)
+        if node.reason and node.outcome == "unknown":
+            return node.reason
+        waiting.extend(node.parts)
+    return "the gate cannot be decided now"
 
 
 def _release(live: LiveSession) -> None:

@@ -27,7 +27,8 @@ from streamgate.web.problems import MethodNotAllowed, problem_response
 from streamgate.web.request_id import header, request_id_of
 
 from . import dash, hls
-from .catalogue import Catalogue, Listing
+from .catalogue import Catalogue, Listing, Texts
+from .extent import shut
 from .hot import HotSegments
 from .live import LiveSession
 from .presentation import Track
@@ -139,7 +140,7 @@ class Delivery:
         listing = await self._catalogue.listing(live.content_id, live.media_version)
         if listing is None:
             raise SegmentUnknown("nothing of this media version is served any more")
-        found = _find(listing, asked)
+        found = _open(listing, live, asked)
         if isinstance(found, _Blob):
             return await self._blob(scope, common, found)
         media_type, body = found
@@ -184,17 +185,36 @@ class Delivery:
         return _Streamed(status, headers, first, chunks, length)
 
 
-def _find(listing: Listing, asked: re.Match[str]) -> _Blob | tuple[str, bytes]:
+def _open(listing: Listing, live: LiveSession, asked: re.Match[str]) -> _Blob | tuple[str, bytes]:
+    """What is asked for, as far as it is open.
+
+    Raises:
+        GateRefused: it is there, and beyond what the session's decision opens.
+        SegmentUnknown: it is not there.
+    """
+    texts = listing.within(live.extent)
+    if texts is listing.whole:
+        return _find(listing.whole, asked)
+    if texts is not None:
+        try:
+            return _find(texts, asked)
+        except SegmentUnknown:
+            pass  # what there is at all has to be known, to say which of the two it is
+    _find(listing.whole, asked)
+    raise shut(live.content_id, live.extent, live.decision)
+
+
+def _find(texts: Texts, asked: re.Match[str]) -> _Blob | tuple[str, bytes]:
     """A blob, or a text with its media type. Raises SegmentUnknown."""
     if asked["top"] == "master.m3u8":
-        return hls.MEDIA_TYPE, listing.multivariant
+        return hls.MEDIA_TYPE, texts.multivariant
     if asked["top"] == "manifest.mpd":
-        return dash.MEDIA_TYPE, listing.manifest
-    track = listing.presentation.track(asked["track"])
+        return dash.MEDIA_TYPE, texts.manifest
+    track = texts.presentation.track(asked["track"])
     if track is None:
         raise SegmentUnknown(f"no rendition {asked['track']} in this stream")
     if asked["named"] == "playlist.m3u8":
-        return hls.MEDIA_TYPE, listing.playlist(track)
+        return hls.MEDIA_TYPE, texts.playlist(track)
     if asked["named"] == "init.mp4":
         return _blob_of(track, track.init_key, track.init_size_bytes, track.init_sha256)
     n = int(asked["n"])

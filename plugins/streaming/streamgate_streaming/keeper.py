@@ -84,7 +84,7 @@ class Keeper:
         def save(session: Session) -> None:
             repository.note_seen(session, seen)
             for session_id, decision in gates.items():
-                repository.set_decision(session, session_id, decision.gate_revision, decision.leaf_keys)
+                repository.set_decision(session, session_id, decision)
 
         if seen or gates:
             await self._db.write(save)

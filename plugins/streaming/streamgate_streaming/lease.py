@@ -15,6 +15,8 @@ from streamgate.context import Actor
 from streamgate.contracts.auth import Decision
 from streamgate.sdk.clock import Clock
 
+from .extent import is_preview
+
 _PAUSE = 20
 """After an answer, nobody asks again before a twentieth of the lease (3 s of 60): an answer that does not extend it
 must not be asked for at every segment."""
@@ -30,6 +32,11 @@ class Moment:
     @classmethod
     def now(cls, clock: Clock) -> Moment:
         return cls(clock.now_s(), clock.monotonic_s())
+
+    def mono_of(self, wall_s: float) -> float:
+        """An earlier moment's wall time by the monotonic clock; one that is still to come (another machine's clock)
+        counts as now."""
+        return self.mono_s - max(0.0, self.wall_s - wall_s)
 
 
 @attrs.frozen
@@ -60,23 +67,32 @@ def decision_for(actor: Actor, decision: Decision) -> Decision:
     return decision
 
 
-def after_decision(lease: Lease, decision: Decision, *, at: Moment, lease_s: float) -> tuple[Lease, Outcome]:
+def after_decision(
+    lease: Lease, decision: Decision, *, at: Moment, lease_s: float, may_preview: bool = False
+) -> tuple[Lease, Outcome]:
     """The lease after an answer that arrived at `at`, and what it was.
+
+    A preview extends the lease of who has only been given one (`may_preview`). For whoever had the whole it is a
+    refusal like any other: what was open to them ends, and they may open the preview as everybody may.
 
     It counts from the chain read, never from the answer's arrival, and a read from the future (another machine's
     clock) counts as now. Unknown leaves it to run out, or to the end of the grace where the operator gives one; what
     is left of a grace is measured by the clock that is further on, auth's or ours.
     """
     ask_from_s = at.mono_s + lease_s / _PAUSE
-    if decision.outcome == "does_not_hold":
+    if decision.outcome == "does_not_hold" and not (may_preview and is_preview(decision)):
         return NO_LEASE, "refused"
     if decision.outcome == "unknown":
         grace_s = decision.grace_until_s - max(decision.read_at_s, at.wall_s)
         until_s = max(lease.until_s, at.mono_s + grace_s) if grace_s > 0 else lease.until_s
         return Lease(until_s, ask_from_s), "unknown"
-    age_s = max(0.0, at.wall_s - decision.read_at_s)
-    until_s = max(lease.until_s, at.mono_s + lease_s - age_s)
+    until_s = max(lease.until_s, at.mono_of(decision.read_at_s) + lease_s)
     return Lease(until_s, max(ask_from_s, until_s - lease_s / 2)), "extended"
+
+
+def due_now(lease: Lease) -> Lease:
+    """The next request has it decided again."""
+    return Lease(lease.until_s)
 
 
 def after_silence(lease: Lease, *, now_s: float, lease_s: float) -> Lease:

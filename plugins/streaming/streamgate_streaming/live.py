@@ -7,13 +7,16 @@ byte.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
 import attrs
 
 from streamgate.context import Actor
+from streamgate.contracts.auth import Decision
 
+from .extent import ALL, Extent, extent_of, is_preview, narrower
 from .lease import NO_LEASE, Lease
 from .session_repository import StoredSession
 
@@ -22,7 +25,14 @@ _MAX_ENDED = 20_000
 
 @attrs.define(eq=False)
 class LiveSession:
-    """`ended` is empty while it runs. `deciding` is the decision under way that everybody waits for."""
+    """Args:
+    is_preview: nothing but the beginning was ever open in it.
+    decision: the latest that opened something here.
+    read_s: when what it rests on was read, by this process's monotonic clock.
+    grace: why it goes on without a decision, where it does.
+    ended: empty while it runs.
+    deciding: the decision under way that everybody waits for.
+    """
 
     session_id: str
     content_id: str
@@ -31,9 +41,29 @@ class LiveSession:
     gate_revision: int
     seen_at_s: float
     noted_at_s: float
+    is_preview: bool = False
     lease: Lease = NO_LEASE
+    extent: Extent = ALL
+    decision: Decision | None = None
+    read_s: float = -math.inf
+    grace: str = ""
     ended: str = ""
     deciding: asyncio.Future[None] | None = None
+
+    def take(self, decision: Decision, read_s: float) -> bool:
+        """Notes what a decision opens; whether its row should know. An answer that rests on an older reading than the
+        one before opens nothing that the newer one has shut."""
+        before = self.decision
+        self.grace = ""
+        if read_s < self.read_s:
+            self.extent = narrower(self.extent, extent_of(decision))
+            return False
+        was_preview, revision = self.is_preview, self.gate_revision
+        self.is_preview, self.extent = is_preview(decision), extent_of(decision)
+        self.decision, self.read_s, self.gate_revision = decision, read_s, decision.gate_revision
+        if (was_preview, revision) != (self.is_preview, decision.gate_revision):
+            return True
+        return before is not None and before.leaf_keys != decision.leaf_keys
 
 
 class LiveSessions:
@@ -69,6 +99,7 @@ class LiveSessions:
                 gate_revision=stored.gate_revision,
                 seen_at_s=now_s,
                 noted_at_s=stored.seen_at_ms / 1000,
+                is_preview=stored.is_preview,
             )
             self._running[stored.session_id] = live
         else:

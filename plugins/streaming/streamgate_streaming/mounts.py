@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from streamgate.contracts.gate import GateUnknown
+from streamgate.contracts.gate import GateRefused, GateUnknown
 from streamgate.contracts.streaming import SegmentUnknown, SessionEnded, SessionUnknown
 from streamgate.errors import NotFound
 from streamgate.web.routes import TOKEN, Call, Mount, Route
@@ -14,7 +14,7 @@ from .delivery import PREFIX, Delivery, RangeRefused
 
 _MEDIA = ("video/mp4", "audio/mp4")
 _CONDITIONS = {"Range": "One range of bytes; answered 206.", "If-None-Match": "The ETag that is known; answered 304."}
-_ERRORS = (SessionUnknown, SegmentUnknown, SessionEnded, GateUnknown)
+_ERRORS = (SessionUnknown, SegmentUnknown, SessionEnded, GateRefused, GateUnknown)
 
 
 @attrs.frozen(kw_only=True)

@@ -19,6 +19,7 @@ from streamgate.contracts.events import (
     MEDIA_READY,
     RENDITION_READY,
     SESSION_ENDED,
+    TOKEN_TRANSFERRED,
     UPLOAD_FAILED,
     UPLOAD_FINISHED,
 )
@@ -63,11 +64,14 @@ class StreamingPlugin:
         from .cancelling import Cancellations
         from .catalogue import Catalogue
         from .collector import Collector
+        from .decider import Decider
         from .delivery import Delivery
+        from .hearing import Hearing
         from .hot import HotSegments
         from .keeper import Keeper
         from .keys import PathKeys
         from .mounts import media_mounts
+        from .opening import Opening
         from .orchestration import Orchestration
         from .periodic import Periodic
         from .reconciler import Reconciler
@@ -76,6 +80,7 @@ class StreamingPlugin:
         from .sessions import Sessions
         from .tables import TABLES
         from .telling import Telling
+        from .transfers import Transfers
 
         config: StreamingConfig = ctx.config
         clock = clock or SYSTEM_CLOCK
@@ -86,12 +91,35 @@ class StreamingPlugin:
         self._catalogue = Catalogue(self._db, clock)
         self._keeper = Keeper(self._db, clock, config)
         self.revocations = revocations_of(ctx)
-        self._sessions = Sessions(self._db, auth, metadata, clock, config, self._keeper, self.revocations)
+        transfers = Transfers(clock)
+        self._decider = Decider(
+            auth,
+            clock,
+            transfers,
+            lease_s=config.lease_s,
+            wait_s=config.decide_wait_s,
+            on_refused=self._keeper.end_refused,
+            on_gate=self._keeper.note_gate,
+        )
+        self._sessions = Sessions(self._db, metadata, clock, self._keeper, self._decider)
+        self._opening = Opening(
+            self._db,
+            auth,
+            metadata,
+            self._catalogue,
+            clock,
+            config,
+            self._keeper,
+            self._decider,
+            transfers,
+            self.revocations,
+        )
+        self._hearing = Hearing(self._db, auth, clock, self._keeper, self._decider, transfers)
         cancellations = Cancellations(self._db, ctx.services.get(JOBS), clock)
         self._orchestration = Orchestration(self._db, self._blobs, ctx.services.get(JOBS), cancellations, clock)
         self._service = StreamingService(self._db, self._orchestration)
         self._routes = StreamRoutes(
-            self._sessions, self._keys, self._catalogue, self._service, metadata, lease_s=config.lease_s
+            self._opening, self._sessions, self._keys, self._catalogue, self._service, metadata, lease_s=config.lease_s
         )
         hot = HotSegments(self._blobs, config.hot_cache_bytes)
         delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs, hot)
@@ -122,15 +150,17 @@ class StreamingPlugin:
 
     @hookimpl
     def collect_subscriptions(self) -> Sequence[EventSubscription]:
-        media, sessions = self._orchestration, self._sessions
+        media, hearing = self._orchestration, self._hearing
         return [
             on_group(UPLOAD_FINISHED, media.on_upload_finished, group=GROUP),
             on_group(UPLOAD_FAILED, media.on_upload_failed, group=GROUP),
             on_group(CONTENT_DELETED, media.on_content_deleted, group=GROUP),
             on_group(JOB_CHECKPOINT, media.on_job_checkpoint, group=GROUP),
             on_group(JOB_FINISHED, media.on_job_finished, group=GROUP),
-            on_group(GATE_CHANGED, sessions.on_gate_changed, group=GROUP),
-            on_group(AUTH_SESSION_ENDED, sessions.on_sign_in_ended, group=GROUP),
+            on_group(GATE_CHANGED, hearing.on_gate_changed, group=GROUP),
+            on_group(AUTH_SESSION_ENDED, hearing.on_sign_in_ended, group=GROUP),
+            on_group(TOKEN_TRANSFERRED, hearing.on_token_transferred, group=GROUP),
+            on_everyone(TOKEN_TRANSFERRED, hearing.on_transfer_everywhere, resync=hearing.resync),
             *self._telling.subscriptions(GROUP),
             on_everyone(SESSION_ENDED, self._keeper.on_session_ended, resync=self._keeper.resync),
             on_everyone(RENDITION_READY, self._catalogue.on_rendition_ready, resync=self._catalogue.forget_all),
@@ -139,7 +169,7 @@ class StreamingPlugin:
     @hookimpl
     def collect_units(self) -> Sequence[Unit]:
         stores = [*self._db.units(), *self._blobs.units("streaming")]
-        return [*stores, self._keys, self._sessions.decider, *self._periodic]
+        return [*stores, self._keys, self._decider, *self._periodic]
 
     @hookimpl
     def collect_checks(self) -> Sequence[Check]:
@@ -170,6 +200,7 @@ PLUGIN = PluginInfo(
         JOB_FINISHED,
         GATE_CHANGED,
         AUTH_SESSION_ENDED,
+        TOKEN_TRANSFERRED,
         SESSION_ENDED,
         RENDITION_READY,
         MEDIA_PLAYABLE,

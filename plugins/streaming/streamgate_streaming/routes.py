@@ -17,13 +17,15 @@ from streamgate.contracts.streaming import (
     TooManySessions,
 )
 from streamgate.errors import Unauthorized
-from streamgate.sdk.clock import rfc3339
 from streamgate.web.routes import PUBLIC, Call, Route
 
 from . import dash, hls
+from .answers import RenewAnswer, SessionAnswer, told_of
 from .catalogue import Catalogue
 from .delivery import PREFIX
+from .extent import shut
 from .keys import PathKeys
+from .opening import Opening
 from .presentation import Presentation
 from .sessions import Sessions
 
@@ -43,27 +45,6 @@ class SessionBody:
 @attrs.frozen(kw_only=True)
 class PlayQuery(SessionBody):
     """As a session is asked for."""
-
-
-@attrs.frozen(kw_only=True)
-class SessionAnswer:
-    """URLs are paths of this origin, and carry the session: whoever has them can watch for as long as it may.
-    `expires_at` is when bytes stop unless traffic or a renewal extends it."""
-
-    session_id: str
-    hls_url: str
-    dash_url: str | None
-    poster_url: str | None
-    storyboard_url: str | None
-    expires_at: str
-    renew_after_s: float
-
-
-@attrs.frozen(kw_only=True)
-class RenewAnswer:
-    session_id: str
-    expires_at: str
-    renew_after_s: float
 
 
 @attrs.frozen(kw_only=True)
@@ -104,6 +85,7 @@ class StreamRoutes:
 
     def __init__(
         self,
+        opening: Opening,
         sessions: Sessions,
         keys: PathKeys,
         catalogue: Catalogue,
@@ -112,6 +94,7 @@ class StreamRoutes:
         *,
         lease_s: float,
     ) -> None:
+        self._opening = opening
         self._sessions = sessions
         self._keys = keys
         self._catalogue = catalogue
@@ -130,7 +113,9 @@ class StreamRoutes:
                 answer=SessionAnswer,
                 status=201,
                 summary="Open a playback session",
-                description="Public content needs no sign-in. The same person, client and content get one session.",
+                description="Public content and previews need no sign-in. The same person, client and content get one "
+                "session; a preview becomes whole, with the same addresses, when its person opens it again with what "
+                "the gate wants.",
                 errors=_OPENING,
             ),
             Route(
@@ -190,7 +175,7 @@ class StreamRoutes:
         ]
 
     async def open(self, call: Call[SessionBody, None]) -> SessionAnswer:
-        live = await self._sessions.open(call.actor, call.body.content_id, call.body.client_id)
+        live = await self._opening.open(call.actor, call.body.content_id, call.body.client_id)
         folder = f"{PREFIX}/{self._keys.make(live.session_id)}"
         return SessionAnswer(
             session_id=live.session_id,
@@ -198,7 +183,7 @@ class StreamRoutes:
             dash_url=f"{folder}/manifest.mpd",
             poster_url=None,
             storyboard_url=None,
-            expires_at=rfc3339(self._sessions.expires_at_ms(live)),
+            **told_of(live, self._sessions.expires_at_ms(live)),
             renew_after_s=self._lease_s / 2,
         )
 
@@ -212,17 +197,20 @@ class StreamRoutes:
 
     async def _opened(self, call: Call[None, PlayQuery]) -> tuple[Presentation, str]:
         """What plays, and the folder of the session that was opened for it."""
-        live = await self._sessions.open(call.actor, call.query.content_id, call.query.client_id)
+        live = await self._opening.open(call.actor, call.query.content_id, call.query.client_id)
         listing = await self._catalogue.listing(live.content_id, live.media_version)
         if listing is None:  # deleted in between
             raise NotPlayable(f"content {live.content_id} is not playable any more")
-        return listing.presentation, f"{PREFIX}/{self._keys.make(live.session_id)}/"
+        texts = listing.within(live.extent)
+        if texts is None:
+            raise shut(live.content_id, live.extent, live.decision)
+        return texts.presentation, f"{PREFIX}/{self._keys.make(live.session_id)}/"
 
     async def renew(self, call: Call[None, SessionPath]) -> RenewAnswer:
         live = await self._sessions.renew(call.actor, call.query.session_id, call.query.content_id)
         return RenewAnswer(
             session_id=live.session_id,
-            expires_at=rfc3339(self._sessions.expires_at_ms(live)),
+            **told_of(live, self._sessions.expires_at_ms(live)),
             renew_after_s=self._lease_s / 2,
         )
 

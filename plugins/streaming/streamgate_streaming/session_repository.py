@@ -9,14 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 import attrs
-from sqlalchemy import ColumnElement, Table, bindparam, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
+from streamgate.contracts.auth import Decision
 from streamgate.contracts.events import SESSION_ENDED, SessionEndedEvent
-from streamgate.contracts.streaming import TooManySessions
 from streamgate.sdk.db import emit, insert_into
 
+from .extent import is_preview
 from .tables import LeafRow, SessionRow
 
 _PAGE = 500  # ids in one statement
@@ -35,72 +36,31 @@ class StoredSession:
     reason: str = ""
     gate_revision: int
     seen_at_ms: int
+    is_preview: bool = False
 
     @property
     def is_ended(self) -> bool:
         return self.state == "ended"
 
 
-@attrs.frozen(kw_only=True)
-class NewSession:
-    session_id: str
-    content_id: str
-    media_version: int
-    actor: Actor
-    client_id: str
-    gate_revision: int
-    leaf_keys: tuple[str, ...]
-    now_ms: int
-
-
-def open_session(
-    session: Session, wanted: NewSession, *, limit: int, anonymous_limit: int, idle_before_ms: int
-) -> StoredSession:
-    """The running session of the same person, client, content and media version, or a new one.
-
-    One of an older media version ends. Where a person has `limit` sessions, the one that was idle longest ends; so
-    where a content has `anonymous_limit` of nobody known.
-
-    Raises:
-        TooManySessions: all of them are in use.
-    """
-    _lock_whose(session, wanted.actor.user_id or f"nobody on {wanted.content_id}")
-    found = _same(session, wanted)
-    if found is not None and found.media_version == wanted.media_version:
-        found.roles, found.address = list(wanted.actor.roles), wanted.actor.address
-        found.credential = wanted.actor.credential
-        found.state, found.seen_at_ms = "active", wanted.now_ms
-        session.flush()
-        set_decision(session, found.session_id, wanted.gate_revision, wanted.leaf_keys)
-        return _stored(found)
-    if found is not None:
-        end_sessions(session, [found.session_id], "version_changed", wanted.now_ms)
-    _make_room(session, wanted, limit if wanted.actor.user_id else anonymous_limit, idle_before_ms)
-    row = SessionRow(
-        session_id=wanted.session_id,
-        content_id=wanted.content_id,
-        media_version=wanted.media_version,
-        user_id=wanted.actor.user_id,
-        client_id=wanted.client_id,
-        roles=list(wanted.actor.roles),
-        address=wanted.actor.address,
-        credential=wanted.actor.credential,
-        state="active",
-        reason="",
-        gate_revision=wanted.gate_revision,
-        created_at_ms=wanted.now_ms,
-        seen_at_ms=wanted.now_ms,
-        ended_at_ms=None,
-    )
-    session.add(row)
-    session.flush()
-    _set_leaves(session, wanted.session_id, wanted.leaf_keys)
-    return _stored(row)
-
-
 def find_session(session: Session, session_id: str) -> StoredSession | None:
     row = session.get(SessionRow, session_id)
-    return None if row is None else _stored(row)
+    return None if row is None else stored_of(row)
+
+
+def running_on(
+    session: Session, leaf_key: str, user_ids: Sequence[str], *, after_id: str, limit: int
+) -> list[StoredSession]:
+    """A page of these people's running sessions that rest on tokens of this contract, by id."""
+    rests_on_it = exists().where(LeafRow.leaf_key == leaf_key, LeafRow.session_id == SessionRow.session_id)
+    page = (
+        select(SessionRow)
+        .where(SessionRow.user_id.in_(user_ids), SessionRow.state != "ended", SessionRow.session_id > after_id)
+        .where(rests_on_it)
+        .order_by(SessionRow.session_id)
+        .limit(limit)
+    )
+    return [stored_of(row) for row in session.scalars(page)]
 
 
 def running_of_content(session: Session, content_id: str, *, after_id: str, limit: int) -> list[StoredSession]:
@@ -111,7 +71,7 @@ def running_of_content(session: Session, content_id: str, *, after_id: str, limi
         .order_by(SessionRow.session_id)
         .limit(limit)
     )
-    return [_stored(row) for row in session.scalars(page)]
+    return [stored_of(row) for row in session.scalars(page)]
 
 
 def count_active(session: Session, content_id: str) -> tuple[int, int]:
@@ -190,21 +150,17 @@ def mark_idle(session: Session, *, seen_before_ms: int) -> None:
     )
 
 
-def set_decision(session: Session, session_id: str, gate_revision: int, leaf_keys: Iterable[str]) -> None:
-    """What the latest decision rests on, so that walk B finds the session; nothing for an ended one."""
+def set_decision(session: Session, session_id: str, decision: Decision) -> None:
+    """What the latest decision opens and rests on, so that transfers find the session; nothing for an ended one."""
     changed = session.execute(
         update(SessionRow)
-        .where(
-            SessionRow.session_id == session_id,
-            SessionRow.state != "ended",
-            SessionRow.gate_revision != gate_revision,
-        )
-        .values(gate_revision=gate_revision)
+        .where(SessionRow.session_id == session_id, SessionRow.state != "ended")
+        .values(gate_revision=decision.gate_revision, is_preview=is_preview(decision))
         .returning(SessionRow.session_id)
     ).first()
     if changed is not None:
         session.execute(delete(LeafRow).where(LeafRow.session_id == session_id))
-        _set_leaves(session, session_id, leaf_keys)
+        set_leaves(session, session_id, decision.leaf_keys)
 
 
 def forget_ended(session: Session, *, ended_before_ms: int) -> None:
@@ -212,48 +168,6 @@ def forget_ended(session: Session, *, ended_before_ms: int) -> None:
 
 
 # --- pieces -----------------------------------------------------------------------------------------
-
-
-def _lock_whose(session: Session, whose: str) -> None:
-    """Sessions under one limit are opened one after another, or two requests at once would both find room. SQLite
-    writes one after another anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:whose, 0))")
-        session.execute(lock, {"whose": f"streaming:{whose}"})
-
-
-def _same(session: Session, wanted: NewSession) -> SessionRow | None:
-    return session.scalars(
-        select(SessionRow)
-        .where(
-            SessionRow.user_id == wanted.actor.user_id,
-            SessionRow.client_id == wanted.client_id,
-            SessionRow.content_id == wanted.content_id,
-            SessionRow.state != "ended",
-        )
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-
-
-def _make_room(session: Session, wanted: NewSession, limit: int, idle_before_ms: int) -> None:
-    running = [SessionRow.user_id == wanted.actor.user_id, SessionRow.state != "ended"]
-    if not wanted.actor.user_id:
-        running.append(SessionRow.content_id == wanted.content_id)
-    count = session.execute(select(func.count()).select_from(SessionRow).where(*running)).scalar_one()
-    surplus = count + 1 - limit
-    if surplus <= 0:
-        return
-    idle = (
-        select(SessionRow.session_id)
-        .where(*running, SessionRow.seen_at_ms < idle_before_ms)
-        .order_by(SessionRow.seen_at_ms)
-        .limit(surplus)
-    )
-    replaced = list(session.scalars(idle))
-    if len(replaced) < surplus:
-        raise TooManySessions(f"{count} playback sessions are in use; stop one, or wait until one is idle")
-    end_sessions(session, replaced, "replaced", wanted.now_ms)
 
 
 def _end(session: Session, which: ColumnElement[bool], reason: str, now_ms: int) -> int:
@@ -273,13 +187,13 @@ def _end(session: Session, which: ColumnElement[bool], reason: str, now_ms: int)
     return len(ended)
 
 
-def _set_leaves(session: Session, session_id: str, leaf_keys: Iterable[str]) -> None:
+def set_leaves(session: Session, session_id: str, leaf_keys: Iterable[str]) -> None:
     values = [{"leaf_key": key, "session_id": session_id} for key in sorted(set(leaf_keys))]
     if values:
         session.execute(insert_into(session, LeafRow).on_conflict_do_nothing(), values)
 
 
-def _stored(row: SessionRow) -> StoredSession:
+def stored_of(row: SessionRow) -> StoredSession:
     actor = Actor()
     if row.user_id:
         actor = Actor(
@@ -299,4 +213,5 @@ def _stored(row: SessionRow) -> StoredSession:
         reason=row.reason,
         gate_revision=row.gate_revision,
         seen_at_ms=row.seen_at_ms,
+        is_preview=row.is_preview,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Float, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy import BigInteger, Boolean, Float, Index, Integer, LargeBinary, String, Text, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from streamgate.sdk.db import WRAPPED, Json, plugin_tables
@@ -147,7 +147,8 @@ class CancelRow(Base):
 
 class SessionRow(Base):
     """A playback session. `user_id` is empty for nobody known; then `client_id` alone says whose it is. Roles,
-    address and credential (the sign-in or API key) are those of its latest opening."""
+    address and credential (the sign-in or API key) are those of its latest opening. `is_preview`: nothing but the
+    beginning was ever open in it."""
 
     __tablename__ = "streaming_sessions"
 
@@ -162,6 +163,7 @@ class SessionRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(64))
     gate_revision: Mapped[int]
+    is_preview: Mapped[bool] = mapped_column(Boolean, server_default=false())
     created_at_ms: Mapped[int]
     seen_at_ms: Mapped[int]
     ended_at_ms: Mapped[int | None]

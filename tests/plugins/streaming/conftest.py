@@ -94,7 +94,8 @@ class SteppedClock(FakeClock):
 
 
 class FakeAuth(Partial):
-    """Decides by lists. `read_age_s`: how old the chain reading of each answer is."""
+    """Decides by lists. `read_age_s`: how old the chain reading of each answer is. `preview_s`, `max_height_px`: what
+    the policy says besides; `full` are those to whom every rendition is open."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -104,6 +105,10 @@ class FakeAuth(Partial):
         self.grace_until_s = 0.0
         self.read_age_s = 0.0
         self.revision = 1
+        self.preview_s = 0.0
+        self.max_height_px: int | None = None
+        self.full: set[str] = set()
+        self.tokens: dict[str, tuple[str, ...]] = {}  # by person
         self.fault: Exception | None = None
         self.calls: list[int] = []  # how many questions each call had
         self.asked: list[DecideQuery] = []
@@ -138,6 +143,9 @@ class FakeAuth(Partial):
             grace_until_s=self.grace_until_s if outcome == "unknown" else 0.0,
             gate_revision=self.revision,
             leaf_keys=("eip155:1/0xabc",),
+            tokens=self.tokens.get(query.actor.user_id, ()) if outcome == "holds" else (),
+            preview_s=self.preview_s if outcome == "does_not_hold" else 0.0,
+            max_height_px=None if query.actor.user_id in self.full else self.max_height_px,
         )
 
 

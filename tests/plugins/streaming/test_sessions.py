@@ -90,6 +90,10 @@ async def test_a_holder_gets_a_session(film: Theatre) -> None:
         "storyboard_url": None,
         "expires_at": rfc3339(round((film.clock.now_s() + LEASE_S) * 1000)),
         "renew_after_s": LEASE_S / 2,
+        "decided_until": session["expires_at"],
+        "grace": None,
+        "preview_s": None,
+        "max_height_px": None,
     }
     assert session["session_id"] not in folder
 
@@ -525,8 +529,8 @@ async def test_a_session_does_not_live_for_ever(film: Theatre, used: bool, reaso
 
 async def test_sessions_without_sign_in_are_bounded_and_idle_ones_give_way(film: Theatre) -> None:
     film.auth.public.add("c_film")
-    sessions = film.home.plugins["streaming"]._sessions
-    sessions._config = attrs.evolve(sessions._config, max_anonymous_sessions=3)
+    opening = film.home.plugins["streaming"]._opening
+    opening._config = attrs.evolve(opening._config, max_anonymous_sessions=3)
     first = await film.watch("c_film", ANONYMOUS)
     for _ in range(2):
         await film.watch("c_film", ANONYMOUS)

@@ -1,0 +1,128 @@
+"""What others say that ends playback, or has it decided again: gates, sign-ins, tokens that moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from loguru import logger
+from sqlalchemy.orm import Session
+
+from streamgate.contracts.auth import Auth, DecideMany, Decision
+from streamgate.contracts.events import GateChanged, SignInEnded, TokenTransferred
+from streamgate.events import Received
+from streamgate.sdk.clock import Clock
+from streamgate.sdk.db import Database
+
+from . import session_repository as repository
+from .decider import BATCH, Decider
+from .extent import is_preview
+from .keeper import REFUSED, SIGNED_OUT, Keeper
+from .lease import Moment, decision_for, due_now
+from .session_repository import StoredSession
+from .transfers import Transfers
+
+
+class Hearing:
+    """Sessions are found by their rows, so that those count that no replica has in memory."""
+
+    def __init__(
+        self, db: Database, auth: Auth, clock: Clock, keeper: Keeper, decider: Decider, transfers: Transfers
+    ) -> None:
+        self._db = db
+        self._auth = auth
+        self._clock = clock
+        self._keeper = keeper
+        self._decider = decider
+        self._transfers = transfers
+
+    async def on_gate_changed(self, event: Received[GateChanged]) -> None:
+        """Every running session of the content is decided again by its new rule, wherever it is served."""
+        after_id = ""
+        while page := await self._db.read(
+            partial(repository.running_of_content, content_id=event.body.subject_id, after_id=after_id, limit=BATCH)
+        ):
+            await self.decide(page)
+            after_id = page[-1].session_id
+
+    async def on_sign_in_ended(self, event: Received[SignInEnded]) -> None:
+        """What was opened with a sign-in or an API key ends with it."""
+        opened = await self._db.read(lambda session: repository.running_by(session, event.body.subject_id))
+        if opened:
+            await self._keeper.end(opened, SIGNED_OUT)
+
+    async def on_token_transferred(self, event: Received[TokenTransferred]) -> None:
+        """Walk B: of the people concerned, every running session that rests on this contract is decided again, by
+        answers that have seen the block.
+
+        Raises:
+            Unavailable: auth could not be asked; the event comes again.
+        """
+        moved = event.body
+        self._transfers.note(moved)
+        user_ids, after_id, count = self._transfers.undecided(moved), "", 0
+        while user_ids and (
+            page := await self._db.read(
+                partial(
+                    repository.running_on,
+                    leaf_key=moved.subject_id,
+                    user_ids=user_ids,
+                    after_id=after_id,
+                    limit=BATCH,
+                )
+            )
+        ):
+            await self.decide(page)
+            after_id, count = page[-1].session_id, count + len(page)
+        self._transfers.note_decided(moved, user_ids)
+        if count:
+            logger.bind(contract=moved.subject_id, sessions=count).info("sessions decided again after a transfer")
+
+    async def on_transfer_everywhere(self, event: Received[TokenTransferred]) -> None:
+        """In every replica: what is in memory is decided again with the next request, and by no older answer."""
+        self._transfers.note(event.body)
+        people = set(event.body.user_ids)
+        for live in self._keeper.live:
+            if live.actor.user_id in people:
+                live.lease = due_now(live.lease)
+
+    async def resync(self) -> None:
+        """Transfers may have been missed: everything is decided again with its next request."""
+        for live in self._keeper.live:
+            live.lease = due_now(live.lease)
+
+    async def decide(self, page: Sequence[StoredSession]) -> None:
+        """Decides sessions of this and of other replicas again, at most 200. A no ends them everywhere; what is not
+        known leaves their leases to run out."""
+        queries = tuple(self._transfers.question(stored.content_id, stored.actor) for stored in page)
+        answered = await self._auth.decide_many(DecideMany(queries=queries))
+        arrived = Moment.now(self._clock)
+        pairs = zip(page, answered.decisions, strict=True)
+        decided = [(stored, decision_for(stored.actor, answer)) for stored, answer in pairs]
+        open_here = self._keeper.live.get
+        for stored, decision in decided:
+            live = open_here(stored.session_id)
+            if live is not None:
+                self._decider.apply(live, decision, arrived)
+        await self._write(decided)
+
+    async def _write(self, decided: Sequence[tuple[StoredSession, Decision]]) -> None:
+        refused = [stored.session_id for stored, decision in decided if _ends(stored, decision)]
+        if refused:
+            await self._keeper.end(refused, REFUSED)
+        opened = [
+            (stored, decision)
+            for stored, decision in decided
+            if decision.outcome != "unknown" and not _ends(stored, decision)
+        ]
+
+        def note(session: Session) -> None:
+            for stored, decision in opened:
+                repository.set_decision(session, stored.session_id, decision)
+
+        if opened:
+            await self._db.write(note)
+
+
+def _ends(stored: StoredSession, decision: Decision) -> bool:
+    return decision.outcome == "does_not_hold" and not (stored.is_preview and is_preview(decision))
