@@ -75,6 +75,11 @@ class AuthConfig:
         help="How long the log of gate decisions is kept; 0: none is kept.",
         validator=attrs.validators.ge(0),
     )
+    wallet_requests_per_minute: int = config_field(
+        120,
+        help="Challenges for one wallet, and signatures put to one contract wallet, from all addresses together.",
+        validator=attrs.validators.ge(1),
+    )
     requests_per_minute: int = config_field(
         600,
         help="Sign-in requests (challenge, verify, refresh) from one network address.",

@@ -1,4 +1,4 @@
-"""How often one network address may ask. In memory, bounded, per process."""
+"""How often may be asked: from one network address, and about one wallet. In memory, bounded, per process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streamgate.errors import TooMany
 from streamgate.sdk.clock import Clock
 from streamgate.web.client import client_address
 
-MAX_ADDRESSES = 20_000
+MAX_BUCKETS = 20_000
 IPV6_PREFIX = 64  # what one customer gets; addresses inside it are free to invent
 
 
@@ -22,34 +22,63 @@ class _Bucket:
     at_s: float
 
 
-class RequestLimit:
-    """A token bucket an address: a minute's worth at once, refilled evenly.
-
-    The address is what the layer at the door found; forwarding headers of strangers are not believed.
-    """
+class Buckets:
+    """A token bucket a key: a minute's worth at once, refilled evenly. The keys used last are kept."""
 
     def __init__(self, per_minute: int, clock: Clock) -> None:
         self._per_minute = per_minute
         self._clock = clock
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
-    def spend(self, request: Request) -> None:
+    def spend(self, key: str, refusal: str) -> None:
         """Raises TooMany: 429 with the time after which one more is there."""
-        key = _key(client_address(request.scope))
         now_s = self._clock.monotonic_s()
         bucket = self._buckets.setdefault(key, _Bucket(self._per_minute, now_s))
         self._buckets.move_to_end(key)
-        if len(self._buckets) > MAX_ADDRESSES:
+        if len(self._buckets) > MAX_BUCKETS:
             self._buckets.popitem(last=False)
         rate = self._per_minute / 60
         bucket.left = min(self._per_minute, bucket.left + (now_s - bucket.at_s) * rate)
         bucket.at_s = now_s
         if bucket.left < 1:
-            raise TooMany("too many sign-in requests from this address", retry_after_s=(1 - bucket.left) / rate)
+            raise TooMany(refusal, retry_after_s=(1 - bucket.left) / rate)
         bucket.left -= 1
 
 
-def _key(host: str) -> str:
+class RequestLimit:
+    """By the address that the layer at the door found; forwarding headers of strangers are not believed."""
+
+    def __init__(self, per_minute: int, clock: Clock) -> None:
+        self._buckets = Buckets(per_minute, clock)
+
+    def spend(self, request: Request) -> None:
+        """Raises TooMany: 429."""
+        self._buckets.spend(_network(request), "too many sign-in requests from this address")
+
+
+class WalletLimit:
+    """By the wallet that is asked about, wherever from. A network that has signed in with a wallet lately has a bucket
+    for it of its own, so that a flood from everywhere else does not keep its owner out."""
+
+    def __init__(self, per_minute: int, clock: Clock) -> None:
+        self._buckets = Buckets(per_minute, clock)
+        self._known: OrderedDict[str, None] = OrderedDict()
+
+    def spend(self, wallet: str, request: Request) -> None:
+        """Raises TooMany: 429."""
+        own = f"{wallet} {_network(request)}"
+        self._buckets.spend(own if own in self._known else wallet, "too many sign-in requests for this wallet")
+
+    def note_sign_in(self, wallet: str, request: Request) -> None:
+        own = f"{wallet} {_network(request)}"
+        self._known[own] = None
+        self._known.move_to_end(own)
+        if len(self._known) > MAX_BUCKETS:
+            self._known.popitem(last=False)
+
+
+def _network(request: Request) -> str:
+    host = client_address(request.scope)
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -42,7 +42,7 @@ class AuthPlugin:
         from streamgate_auth.gate.parts import GateParts
         from streamgate_auth.identity import Identity
         from streamgate_auth.keys import KeyRing
-        from streamgate_auth.limits import RequestLimit
+        from streamgate_auth.limits import Buckets, RequestLimit, WalletLimit
         from streamgate_auth.local_admin import LocalAdmin
         from streamgate_auth.nft.collection import Collections
         from streamgate_auth.nft.routes import NftRoutes
@@ -73,22 +73,25 @@ class AuthPlugin:
         self.db = Database.for_plugin(ctx, TABLES, migrations="streamgate_auth.migrations")
         self.keys = KeyRing(self.db, lambda: master_key(ctx), clock, token_ttl_s=config.access_ttl_s)
         self.chains = Chains(config.chains, local, clock)
+        self.revocations = revocations_of(ctx)
+        ending = Ending(self.db, ctx.events, self.revocations, clock, token_ttl_s=config.access_ttl_s)
+        roles = self.roles = Roles(config, db=self.db, ending=ending, clock=clock)
+        ctx.reloads.subscribe(ctx.name, roles.take)
         self.gate = GateParts(
             config=config,
             db=self.db,
             metadata=metadata,
             hooks=ctx.hooks,
-            roles_of=lambda session, wallets: self.roles.of(session, wallets),  # there once all is built
+            roles_of=roles.of,
             clock=clock,
         )
-        origin, contracts = Origin.parse(public_origin(ctx)), ContractWallets(self.chains)
+        origin, contracts = (
+            Origin.parse(public_origin(ctx)),
+            ContractWallets(self.chains, Buckets(config.wallet_requests_per_minute, clock)),
+        )
         proofs = self.proofs = Proofs(
             keys=self.keys, schemes=Schemes(ctx.hooks), origin=origin, chains=self.chains.readable, clock=clock
         )
-        self.revocations = revocations_of(ctx)
-        ending = Ending(self.db, ctx.events, self.revocations, clock, token_ttl_s=config.access_ttl_s)
-        roles = self.roles = Roles(config, db=self.db, ending=ending, clock=clock)
-        ctx.reloads.subscribe(ctx.name, roles.take)
         identity = Identity(
             db=self.db,
             keys=self.keys,
@@ -103,12 +106,13 @@ class AuthPlugin:
         wallets = Wallets(db=self.db, proofs=proofs, ending=ending, clock=clock)
         api_keys = ApiKeys(db=self.db, roles=roles, ending=ending, clock=clock)
         limit, cookies = RequestLimit(config.requests_per_minute, clock), Cookies(origin)
+        wallet_limit = WalletLimit(config.wallet_requests_per_minute, clock)
         self.service = AuthService(self.keys, self.chains, self.gate.gates, self.gate.decider)
         self.accounts = AccountsService(api_keys, ending, wallets)
         self.nft = NftService(self.chains, Collections(self.chains, self.db, clock))
         self._routes = [
-            *AuthRoutes(identity, proofs, self.keys, limit, cookies).routes(),
-            *AccountRoutes(identity, proofs, wallets, api_keys, limit, cookies).routes(),
+            *AuthRoutes(identity, proofs, self.keys, limit, wallet_limit, cookies).routes(),
+            *AccountRoutes(identity, proofs, wallets, api_keys, limit, wallet_limit, cookies).routes(),
             *KeyRoutes(self.keys).routes(),
             *ChainRoutes(self.chains).routes(),
             *RoleRoutes(roles).routes(),

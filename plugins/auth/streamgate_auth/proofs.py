@@ -23,6 +23,7 @@ from streamgate_auth.repository_wallets import ProvenWallet
 from streamgate_auth.schemes.collected import Schemes
 
 DEFAULT_CHAIN = ChainId("eip155:1")
+CHAINS_KEPT_S = 2.0  # the local chain comes and goes, and to ask for it costs more than a challenge
 
 
 @attrs.frozen(kw_only=True)
@@ -64,6 +65,7 @@ class Proofs:
         self.origin = origin
         self._chains = chains
         self._clock = clock
+        self._known_chains: tuple[Sequence[ChainId], float] | None = None  # and since when
 
     async def ask(
         self, account: str, chain: str | None, scheme: str | None, *, browser: str = "", user_id: str = ""
@@ -113,13 +115,19 @@ class Proofs:
     async def _chain(self, account: Account, chain: str | None) -> str:
         allowed: Sequence[str] = SOLANA_CHAINS
         if account.namespace == EVM:
-            allowed = await self._chains() or (DEFAULT_CHAIN,)
+            allowed = await self._readable() or (DEFAULT_CHAIN,)
         wanted = parse_any_chain(chain) if chain is not None else (account.chain or allowed[0])
         if account.chain not in (None, wanted):
             raise ChainUnknown(f"the account is on {account.chain}, but the chain asked for is {wanted}")
         if wanted not in allowed:
             raise ChainUnknown(f"sign-in on {wanted} is not configured; use one of {', '.join(allowed)}")
         return wanted
+
+    async def _readable(self) -> Sequence[ChainId]:
+        now_s = self._clock.monotonic_s()
+        if self._known_chains is None or now_s - self._known_chains[1] >= CHAINS_KEPT_S:
+            self._known_chains = await self._chains(), now_s
+        return self._known_chains[0]
 
     def _book(self) -> ChallengeBook:
         return ChallengeBook(self._keys.keys.challenge, self._clock)

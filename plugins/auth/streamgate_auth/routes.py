@@ -45,7 +45,7 @@ from streamgate_auth.forms import (
 )
 from streamgate_auth.identity import Identity, Tokens
 from streamgate_auth.keys import KeyRing
-from streamgate_auth.limits import RequestLimit
+from streamgate_auth.limits import RequestLimit, WalletLimit
 from streamgate_auth.origin import Origin
 from streamgate_auth.proofs import Asked, Proofs
 from streamgate_auth.siwe import format_time
@@ -59,12 +59,19 @@ PROOF_ERRORS = (SignatureInvalid, ChallengeUsed, ChallengeExpired, ChallengeInva
 
 class AuthRoutes:
     def __init__(
-        self, identity: Identity, proofs: Proofs, keys: KeyRing, limit: RequestLimit, cookies: Cookies
+        self,
+        identity: Identity,
+        proofs: Proofs,
+        keys: KeyRing,
+        limit: RequestLimit,
+        wallet_limit: WalletLimit,
+        cookies: Cookies,
     ) -> None:
         self._identity = identity
         self._proofs = proofs
         self._keys = keys
         self._limit = limit
+        self._wallet_limit = wallet_limit
         self._cookies = cookies
 
     def routes(self) -> Sequence[Route]:
@@ -146,6 +153,7 @@ class AuthRoutes:
         asked = await self._proofs.ask(
             call.body.address, call.body.chain, call.body.scheme, browser=browser_hash(number)
         )
+        self._wallet_limit.spend(asked.challenge.address, call.request)
         return challenge_response(asked, self._proofs.origin, self._cookies, number)
 
     async def verify_signature(self, call: Call[VerifyBody, None]) -> VerifyAnswer | Response:
@@ -161,6 +169,7 @@ class AuthRoutes:
             user_agent=_user_agent(call.request),
             client=client_address(call.request.scope),
         )
+        self._wallet_limit.note_sign_in(proven.challenge.address, call.request)
         answer = VerifyAnswer(
             valid=True,
             chain=proven.challenge.chain,

@@ -41,7 +41,7 @@ from streamgate_auth.forms_account import (
 )
 from streamgate_auth.guards import person_only
 from streamgate_auth.identity import Identity
-from streamgate_auth.limits import RequestLimit
+from streamgate_auth.limits import RequestLimit, WalletLimit
 from streamgate_auth.proofs import Proofs
 from streamgate_auth.routes import PREFIX, challenge_response
 from streamgate_auth.wallets import Wallets
@@ -55,6 +55,7 @@ class AccountRoutes:
         wallets: Wallets,
         api_keys: ApiKeys,
         limit: RequestLimit,
+        wallet_limit: WalletLimit,
         cookies: Cookies,
     ) -> None:
         self._identity = identity
@@ -62,6 +63,7 @@ class AccountRoutes:
         self._wallets = wallets
         self._api_keys = api_keys
         self._limit = limit
+        self._wallet_limit = wallet_limit
         self._cookies = cookies
 
     def routes(self) -> Sequence[Route]:
@@ -215,6 +217,7 @@ class AccountRoutes:
         number = self._cookies.browser_to_bind(call.request)
         body = call.body
         asked = await self._wallets.ask(call.actor, body.address, body.chain, body.scheme, browser=browser_hash(number))
+        self._wallet_limit.spend(asked.challenge.address, call.request)
         return challenge_response(asked, self._proofs.origin, self._cookies, number)
 
     async def link_wallet(self, call: Call[ProofBody, None]) -> WalletItem:

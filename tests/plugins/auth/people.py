@@ -35,9 +35,9 @@ def kernel_settings(folder: Path, *, profile: str = "test") -> KernelSettings:
     return KernelSettings(profile=profile, data_dir=folder, server=ServerSettings(public_url=ORIGIN))
 
 
-def config_for(chain: ChainClient) -> AuthConfig:
+def config_for(chain: ChainClient, **more: Any) -> AuthConfig:
     """The chain is configured, so no devchain service is asked."""
-    return AuthConfig(chains={chain.chain: ChainSettings(rpc_urls=(Secret(chain.rpc_url),))})
+    return AuthConfig(chains={chain.chain: ChainSettings(rpc_urls=(Secret(chain.rpc_url),))}, **more)
 
 
 @attrs.frozen

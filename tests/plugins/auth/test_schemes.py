@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -30,7 +28,6 @@ from tests.plugins.auth.people import (
     wallet_for,
 )
 
-JS = Path(__file__).parents[2] / "js"
 VERIFY = "/api/v1/auth/verify-signature"
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
 
@@ -188,37 +185,3 @@ async def test_a_scheme_that_breaks_signs_nobody_in(home: House) -> None:
             await schemes.verify(name, facts, "", None)
     with pytest.raises(SchemeUnknown):
         schemes.choose(None, "cosmos")
-
-
-# --- wallets written by others ----------------------------------------------------------------------
-
-CLIENTS = [
-    *(("viem", scheme) for scheme in EVM_SCHEMES),
-    *(("ethers", scheme) for scheme in EVM_SCHEMES),
-    ("siwe", "siwe"),
-    *((f"solana-{form}", scheme) for form in ("base58", "base64") for scheme in ("siws", "solana")),
-]
-
-
-async def test_wallets_written_by_others_sign_in(http: httpx.AsyncClient) -> None:
-    wallets = [wallet_for(scheme, f"{client} user") for client, scheme in CLIENTS]
-    asked = [await ask(http, wallet, scheme) for wallet, (_, scheme) in zip(wallets, CLIENTS, strict=True)]
-    wanted = [
-        {"client": client, "scheme": scheme, "key": "0x" + getattr(wallet, "key", getattr(wallet, "seed", b"")).hex()}
-        | {"challenge": challenge}
-        for (client, scheme), wallet, challenge in zip(CLIENTS, wallets, asked, strict=True)
-    ]
-    done = await asyncio.to_thread(
-        subprocess.run,
-        ["node", "sign.mjs"],
-        cwd=JS,
-        input=json.dumps(wanted).encode(),
-        capture_output=True,
-        check=False,
-        timeout=50,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    for signed, wallet, challenge, client in zip(json.loads(done.stdout), wallets, asked, CLIENTS, strict=True):
-        answer = await http.post(VERIFY, json={"challenge_id": challenge["challenge_id"], **signed})
-        assert answer.status_code == 200, (client, answer.text)
-        assert answer.json()["address"] == wallet.address

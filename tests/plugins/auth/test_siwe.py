@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import random
 import string
+import subprocess
+from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +58,53 @@ def test_the_standards_example_is_read_field_by_field() -> None:
             "https://example.com/my-web2-claim.json",
         ),
     )
+
+
+def mutated(count: int) -> list[str]:
+    """The examples, and what becomes of them by a few changes; the same each time."""
+    chance = random.Random(4361)
+    pieces = [
+        "",
+        "\n",
+        " ",
+        "\r",
+        "\n\n",
+        "0",
+        "a",
+        "%41",
+        "Version: 1\n",
+        "Not Before: 2021-09-30T16:25:24Z",
+        "- x:y",
+        "é",
+    ]
+    found = [EXAMPLE, EXAMPLE_WITH_SCHEME, NO_STATEMENT]
+    while len(found) < count:
+        text = chance.choice(found[:3])
+        for _ in range(chance.randint(1, 2)):
+            at = chance.randint(0, len(text))
+            text = text[:at] + chance.choice(pieces) + text[at + chance.randint(0, 1) :]
+        found.append(text)
+    return found
+
+
+def test_the_reference_implementation_reads_the_same() -> None:
+    """Whatever we accept, `siwe` accepts, and reads the same in each field: there is nothing that we alone see."""
+    texts = mutated(600)
+    js = Path(__file__).parents[2] / "js"
+    done = subprocess.run(
+        ["node", "siwe.mjs"], cwd=js, input=json.dumps(texts).encode(), capture_output=True, check=True, timeout=50
+    )
+    accepted = 0
+    for text, theirs in zip(texts, json.loads(done.stdout), strict=True):
+        try:
+            ours = attrs.asdict(parse_siwe(text))
+        except SiweInvalid:
+            continue
+        accepted += 1
+        assert theirs is not None, text
+        wanted = {name: value for name, value in ours.items() if value is not None}
+        assert json.loads(json.dumps(wanted)) == {name: theirs.get(name) for name in wanted}, text
+    assert 50 < accepted < 500
 
 
 def test_scheme_and_port_belong_to_the_first_line() -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from solders.hash import Hash
+from solders.instruction import Instruction
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.transaction import Transaction
 
 from streamgate.contracts.auth import AddressInvalid, ChainUnknown, MessageMismatch, SignatureInvalid
 from streamgate.contracts.hooks import SigningFacts
@@ -17,6 +22,7 @@ from streamgate_auth.schemes.siws import check_siws_text, siws_text
 from streamgate_auth.schemes.solana import Siws, SolanaMessage, parse_signature
 from tests.plugins.auth.people import SolanaWallet
 
+MEMO_PROGRAM = "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"
 ALICE = SolanaWallet.named("alice")
 FACTS = SigningFacts(
     address=ALICE.address,
@@ -64,6 +70,19 @@ def test_a_signature_is_64_bytes_of_base58_or_base64() -> None:
     for text in (signature[:-3], base64.b64encode(raw[:-1]).decode(), base64.b64encode(raw).decode()[:-2], "0x00"):
         with pytest.raises(SignatureInvalid):
             parse_signature(text)
+
+
+async def test_a_transaction_is_no_signature_although_its_memo_is_the_message(http: httpx.AsyncClient) -> None:
+    """What wallets made for devices that sign transactions alone."""
+    payer = Keypair()
+    asked = (await http.post("/api/v1/auth/challenge", json={"address": str(payer.pubkey())})).json()
+    memo = Instruction(Pubkey.from_string(MEMO_PROGRAM), asked["message"].encode(), [])
+    transaction = Transaction.new_signed_with_payer([memo], payer.pubkey(), [payer], Hash.default())
+    for signature in (base64.b64encode(bytes(transaction)).decode(), str(transaction.signatures[0])):
+        body = {"challenge_id": asked["challenge_id"], "signature": signature}
+        answer = await http.post("/api/v1/auth/verify-signature", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (401, "auth.signature_invalid")
+        assert ("memo" in answer.json()["detail"]) == (len(signature) > 100)
 
 
 async def test_nobody_signs_for_an_address_of_small_order() -> None:

@@ -10,6 +10,7 @@ from loguru import logger
 from streamgate.contracts.auth import MessageMismatch, SchemeUnknown, SignatureInvalid
 from streamgate.contracts.hooks import ContractProof, SignatureScheme, SigningFacts, collect_signature_schemes
 from streamgate.contracts.nft import ChainUnavailable
+from streamgate.errors import TooMany
 from streamgate.hooks import Hooks
 
 
@@ -49,14 +50,14 @@ class Schemes:
         return usable[name]
 
     async def verify(self, name: str, facts: SigningFacts, signature: str, message: str | None) -> ContractProof | None:
-        """Raises MessageMismatch, SignatureInvalid or ChainUnavailable, whatever goes wrong in a scheme: it may be
-        anybody's."""
+        """Raises MessageMismatch, SignatureInvalid, ChainUnavailable or TooMany, whatever goes wrong in a scheme: it
+        may be anybody's."""
         scheme = self.by_name().get(name)
         if scheme is None:  # its plugin was taken away since the challenge
             raise SignatureInvalid(f"nothing here verifies {name} any more; ask for a new challenge")
         try:
             return await scheme.verify(facts, signature, message)
-        except (ChainUnavailable, MessageMismatch, SignatureInvalid):
+        except (ChainUnavailable, MessageMismatch, SignatureInvalid, TooMany):
             raise
         except Exception as fault:
             logger.bind(scheme=name, error=type(fault).__name__).warning("signature scheme failed; refused")

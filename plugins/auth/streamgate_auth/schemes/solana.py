@@ -60,7 +60,10 @@ def parse_signature(text: str) -> bytes:
             return raw
         return decode_base58(text, length_bytes=SIGNATURE_BYTES)
     except (ValueError, binascii.Error) as fault:
-        raise SignatureInvalid("the signature is not valid: write 64 bytes as base58 or base64") from fault
+        raise SignatureInvalid(
+            "the signature is not valid: write the 64 bytes of one over the message, as base58 or base64; a "
+            "transaction that carries the message as a memo is not taken"
+        ) from fault
 
 
 def _require_signature(text: str, signature: str, facts: SigningFacts) -> None:
