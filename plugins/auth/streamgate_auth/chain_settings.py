@@ -47,7 +47,7 @@ class ChainSettings:
     batching: Literal["auto", "multicall3", "single"] = config_field(
         "auto",
         help="How reads go together. auto: in one call that creates a contract and keeps nothing; where a node cannot, "
-        "by Multicall3, else singly. multicall3, single: the others alone.",
+        "by Multicall3, else singly. multicall3, single: the others alone. On Solana auto is a JSON-RPC batch.",
     )
     name: str | None = config_field(None, help="For people.")
     coin_symbol: str | None = config_field(None, help="Of the chain's own coin.")

@@ -8,11 +8,14 @@ import attrs
 
 from streamgate.errors import StreamgateError
 from streamgate.sdk.evm import parse_address, parse_chain
+from streamgate.sdk.solana import parse_solana_chain
 from streamgate.settings import config_field
-from streamgate_auth.accounts import parse_any_address
+from streamgate_auth.accounts import SOLANA, parse_any_address
 from streamgate_auth.chain_settings import ChainSettings
 
 __all__ = ["AuthConfig", "ChainSettings"]
+
+EVM_ONLY = ("confirmations", "coin_symbol", "coin_decimals", "multicall", "delegate_registry", "number_from")
 
 
 def _addresses(_: Any, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
@@ -26,9 +29,13 @@ def _addresses(_: Any, attribute: attrs.Attribute[Any], value: tuple[str, ...]) 
 def _chains(_: Any, attribute: attrs.Attribute[Any], value: dict[str, ChainSettings]) -> None:
     for chain, settings in value.items():
         try:
-            parse_chain(chain)
+            name = parse_solana_chain(chain) if is_solana(chain) else parse_chain(chain)
         except StreamgateError as fault:
             raise ValueError(fault.detail) from fault
+        if name != chain:
+            raise ValueError(f"{chain}: write it as {name}")
+        if is_solana(chain):
+            _require_only_solanas(chain, settings)
         if not settings.rpc_urls:
             raise ValueError(f"{chain} has no rpc_urls")
         if not all(url.reveal().startswith(("http://", "https://")) for url in settings.rpc_urls):
@@ -41,6 +48,20 @@ def _chains(_: Any, attribute: attrs.Attribute[Any], value: dict[str, ChainSetti
                     parse_address(address)
                 except StreamgateError as fault:
                     raise ValueError(f"{chain}: {field}: {fault.detail}") from fault
+
+
+def _require_only_solanas(chain: str, settings: ChainSettings) -> None:
+    """Nobody would read the others."""
+    fields = attrs.fields_dict(ChainSettings)
+    for name in EVM_ONLY:
+        if getattr(settings, name) != fields[name].default:
+            raise ValueError(f"{chain}: {name} is for EVM chains")
+    if settings.batching == "multicall3":
+        raise ValueError(f"{chain}: batching is auto (one JSON-RPC batch) or single")
+
+
+def is_solana(chain: str) -> bool:
+    return chain.startswith(f"{SOLANA}:")
 
 
 @attrs.frozen(kw_only=True)
@@ -59,7 +80,7 @@ class AuthConfig:
         (), help="Wallets that may watch nothing, whatever they hold.", validator=_addresses
     )
     chains: dict[str, ChainSettings] = config_field(
-        factory=dict, help="Chains by CAIP-2 id (eip155:1) that gates may name.", validator=_chains
+        factory=dict, help="Chains by CAIP-2 id (eip155:1, solana:mainnet) that gates may name.", validator=_chains
     )
     access_ttl_s: int = config_field(600, help="Life of an access token.", validator=attrs.validators.ge(5))
     refresh_ttl_s: int = config_field(
@@ -85,3 +106,11 @@ class AuthConfig:
         help="Sign-in requests (challenge, verify, refresh) from one network address.",
         validator=attrs.validators.ge(1),
     )
+
+    @property
+    def evm_chains(self) -> dict[str, ChainSettings]:
+        return {chain: settings for chain, settings in self.chains.items() if not is_solana(chain)}
+
+    @property
+    def solana_chains(self) -> dict[str, ChainSettings]:
+        return {chain: settings for chain, settings in self.chains.items() if is_solana(chain)}

@@ -61,6 +61,8 @@ class AuthPlugin:
         from streamgate_auth.schemes.solana import Siws, SolanaMessage
         from streamgate_auth.service import AuthService
         from streamgate_auth.service_accounts import AccountsService
+        from streamgate_auth.solana.chains import SolanaChains
+        from streamgate_auth.solana.kinds import solana_kinds
         from streamgate_auth.tables import TABLES
         from streamgate_auth.tokens import TokenMint
         from streamgate_auth.veto import BlockedWallets
@@ -72,7 +74,8 @@ class AuthPlugin:
         local = ctx.services.get(DEVCHAIN) if ctx.settings.profile in DEVELOPMENT_PROFILES else None
         self.db = Database.for_plugin(ctx, TABLES, migrations="streamgate_auth.migrations")
         self.keys = KeyRing(self.db, lambda: master_key(ctx), clock, token_ttl_s=config.access_ttl_s)
-        self.chains = Chains(config.chains, local, clock)
+        self.chains = Chains(config.evm_chains, local, clock)
+        self.solana = SolanaChains(config.solana_chains, clock)
         self.revocations = revocations_of(ctx)
         ending = Ending(self.db, ctx.events, self.revocations, clock, token_ttl_s=config.access_ttl_s)
         roles = self.roles = Roles(config, db=self.db, ending=ending, clock=clock)
@@ -107,14 +110,14 @@ class AuthPlugin:
         api_keys = ApiKeys(db=self.db, roles=roles, ending=ending, clock=clock)
         limit, cookies = RequestLimit(config.requests_per_minute, clock), Cookies(origin)
         wallet_limit = WalletLimit(config.wallet_requests_per_minute, clock)
-        self.service = AuthService(self.keys, self.chains, self.gate.gates, self.gate.decider)
+        self.service = AuthService(self.keys, tuple(config.chains), self.gate.gates, self.gate.decider)
         self.accounts = AccountsService(api_keys, ending, wallets)
         self.nft = NftService(self.chains, Collections(self.chains, self.db, clock))
         self._routes = [
             *AuthRoutes(identity, proofs, self.keys, limit, wallet_limit, cookies).routes(),
             *AccountRoutes(identity, proofs, wallets, api_keys, limit, wallet_limit, cookies).routes(),
             *KeyRoutes(self.keys).routes(),
-            *ChainRoutes(self.chains).routes(),
+            *ChainRoutes(self.chains, self.solana).routes(),
             *RoleRoutes(roles).routes(),
             *NftRoutes(self.nft, RequestLimit(config.requests_per_minute, clock)).routes(),
             *self.gate.routes,
@@ -125,7 +128,11 @@ class AuthPlugin:
         )
         local_admin = LocalAdmin(ctx.settings.data_dir, db=self.db, ending=ending, clock=clock)
         self._local_admin = [local_admin] if ctx.settings.is_embedded else []
-        self._kinds = (Erc721Reader(self.chains).kind(), *FungibleReader(self.chains).kinds(), *self.gate.own_kinds)
+        self._kinds = (
+            *(Erc721Reader(self.chains).kind(), *FungibleReader(self.chains).kinds()),
+            *solana_kinds(self.solana),
+            *self.gate.own_kinds,
+        )
         self._blocked = BlockedWallets(config.blocked_addresses)
 
     @hookimpl
@@ -142,6 +149,7 @@ class AuthPlugin:
             *self.db.units(),
             SimpleUnit("auth.keys", self.keys.start, self.keys.stop, needs=("auth.db",)),
             SimpleUnit("auth.chains", on_stop=self.chains.close),
+            SimpleUnit("auth.solana", on_stop=self.solana.close),
             *self.gate.units,
             SimpleUnit("auth.roles", self.roles.start, self.roles.stop, needs=("auth.db", "bus")),
             *(SimpleUnit("auth.local-admin", admin.start, needs=("auth.db",)) for admin in self._local_admin),

@@ -11,6 +11,7 @@ from streamgate_auth.evm.chains import Chains
 from streamgate_auth.evm.facts import ChainFacts
 from streamgate_auth.routes import PREFIX
 from streamgate_auth.rpc.pool import NodeHealth
+from streamgate_auth.solana.chains import SolanaChains
 
 
 @attrs.frozen(kw_only=True)
@@ -63,6 +64,7 @@ class ChainsHealth:
 @attrs.frozen(eq=False)
 class ChainRoutes:
     chains: Chains
+    solana: SolanaChains
 
     def routes(self) -> Sequence[Route]:
         return [
@@ -82,17 +84,20 @@ class ChainRoutes:
                 policy=ADMIN,
                 answer=ChainsHealth,
                 summary="How the endpoints of the chains do, as this process sees it",
-                description="By the calls that were made since it started. `lag` is in blocks behind the other "
-                "endpoints, null where there is nothing to compare with.",
+                description="By the calls that were made since it started. `lag` is in blocks (on Solana in "
+                "slots) behind the other endpoints, null where there is nothing to compare with.",
             ),
         ]
 
     async def list(self, call: Call[None, None]) -> ChainsAnswer:
-        return ChainsAnswer(items=tuple(_answer(facts) for facts in await self.chains.facts()))
+        return ChainsAnswer(items=tuple(map(_answer, (*await self.chains.facts(), *self.solana.facts()))))
 
     async def health(self, call: Call[None, None]) -> ChainsHealth:
-        opened = await self.chains.all()
-        return ChainsHealth(items=tuple(ChainHealth(chain=chain.id, endpoints=chain.health()) for chain in opened))
+        health = [
+            *((chain.id, chain.health()) for chain in await self.chains.all()),
+            *((chain.id, chain.health()) for chain in self.solana.all()),
+        ]
+        return ChainsHealth(items=tuple(ChainHealth(chain=chain, endpoints=endpoints) for chain, endpoints in health))
 
 
 def _answer(facts: ChainFacts) -> ChainAnswer:

@@ -17,7 +17,6 @@ from streamgate.contracts.auth import (
     StoredGate,
 )
 from streamgate.errors import FieldError, Invalid
-from streamgate_auth.evm.chains import Chains
 from streamgate_auth.gate.decide import Decider
 from streamgate_auth.gate.gates import Gates
 from streamgate_auth.keys import KeyRing
@@ -26,9 +25,9 @@ MAX_QUERIES = 200
 
 
 class AuthService:
-    """See `streamgate.contracts.auth.Auth`."""
+    """See `streamgate.contracts.auth.Auth`. `chains`: those that the operator has configured."""
 
-    def __init__(self, keys: KeyRing, chains: Chains, gates: Gates, decider: Decider) -> None:
+    def __init__(self, keys: KeyRing, chains: tuple[str, ...], gates: Gates, decider: Decider) -> None:
         self._keys = keys
         self._chains = chains
         self._gates = gates
@@ -38,7 +37,7 @@ class AuthService:
         return await self._keys.key_set()
 
     async def configured_chains(self) -> ConfiguredChains:
-        return ConfiguredChains(chains=self._chains.configured)
+        return ConfiguredChains(chains=self._chains)
 
     async def decide(self, query: DecideQuery) -> Decision:
         (decision,) = await self._decider.decide([query])

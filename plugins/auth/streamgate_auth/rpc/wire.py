@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import attrs
@@ -56,17 +56,23 @@ class RpcError:
 
 @attrs.frozen
 class Question:
+    """`params`: in their order, or by name."""
+
     method: str
-    params: Sequence[Any] = ()  # Any: JSON values
+    params: Sequence[Any] | Mapping[str, Any] = ()  # Any: JSON values
 
 
 def encode(questions: Sequence[Question]) -> bytes:
     """One question goes by itself: some providers take no batches."""
     batch = [
-        {"jsonrpc": "2.0", "id": number, "method": question.method, "params": list(question.params)}
+        {"jsonrpc": "2.0", "id": number, "method": question.method, "params": _plain(question.params)}
         for number, question in enumerate(questions)
     ]
     return orjson.dumps(batch[0] if len(batch) == 1 else batch)
+
+
+def _plain(params: Sequence[Any] | Mapping[str, Any]) -> list[Any] | dict[str, Any]:
+    return dict(params) if isinstance(params, Mapping) else list(params)
 
 
 def decode(body: bytes, count: int) -> list[Answer | RpcError]:
