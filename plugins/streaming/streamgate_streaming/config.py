@@ -29,6 +29,11 @@ class StreamingConfig:
         help="Playback sessions one signed-in person may have; beyond, the longest idle one ends.",
         validator=_at_least(1),
     )
+    max_sessions_per_token: int = config_field(
+        1,
+        help="People who may watch at once by one token; one person's own sessions count once.",
+        validator=_at_least(1),
+    )
     max_anonymous_sessions: int = config_field(
         5_000,
         help="Playback sessions one public content may have without sign-in; beyond, the longest idle one ends.",

@@ -184,6 +184,18 @@ def reason_of(decision: Decision) -> str:
     return "the gate cannot be decided now"
 
 
+def blocks_of(decision: Decision) -> dict[str, int]:
+    """The newest block of each chain that it was made from."""
+    blocks: dict[str, int] = {}
+    waiting = [decision.explanation]
+    while waiting:
+        node = waiting.pop()
+        if node.chain and node.block_number is not None:
+            blocks[node.chain] = max(node.block_number, blocks.get(node.chain, 0))
+        waiting.extend(node.parts)
+    return blocks
+
+
 def _release(live: LiveSession) -> None:
     deciding, live.deciding = live.deciding, None
     if deciding is not None and not deciding.done():

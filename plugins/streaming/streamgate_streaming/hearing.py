@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
+import attrs
 from loguru import logger
-from sqlalchemy.orm import Session
 
-from streamgate.contracts.auth import Auth, DecideMany, Decision
+from streamgate.contracts.auth import Auth, DecideMany, DecideQuery, Decision
 from streamgate.contracts.events import GateChanged, SignInEnded, TokenTransferred
 from streamgate.events import Received
 from streamgate.sdk.clock import Clock
@@ -91,10 +91,18 @@ class Hearing:
         for live in self._keeper.live:
             live.lease = due_now(live.lease)
 
-    async def decide(self, page: Sequence[StoredSession]) -> None:
+    async def decide_again(self, session_ids: Sequence[str], seen: Mapping[str, int]) -> None:
+        """Decides those of them that run, by answers that have seen these blocks, too (by chain)."""
+        for at in range(0, len(session_ids), BATCH):
+            wanted = session_ids[at : at + BATCH]
+            await self.decide(await self._db.read(partial(repository.running_among, session_ids=wanted)), seen)
+
+    async def decide(self, page: Sequence[StoredSession], seen: Mapping[str, int] | None = None) -> None:
         """Decides sessions of this and of other replicas again, at most 200. A no ends them everywhere; what is not
         known leaves their leases to run out."""
-        queries = tuple(self._transfers.question(stored.content_id, stored.actor) for stored in page)
+        queries = tuple(self._question(stored, seen or {}) for stored in page)
+        if not queries:
+            return
         answered = await self._auth.decide_many(DecideMany(queries=queries))
         arrived = Moment.now(self._clock)
         pairs = zip(page, answered.decisions, strict=True)
@@ -106,22 +114,22 @@ class Hearing:
                 self._decider.apply(live, decision, arrived)
         await self._write(decided)
 
+    def _question(self, stored: StoredSession, seen: Mapping[str, int]) -> DecideQuery:
+        query = self._transfers.question(stored.content_id, stored.actor)
+        chains = {*query.min_block, *seen}
+        blocks = {chain: max(query.min_block.get(chain, 0), seen.get(chain, 0)) for chain in chains}
+        return attrs.evolve(query, min_block=blocks)
+
     async def _write(self, decided: Sequence[tuple[StoredSession, Decision]]) -> None:
         refused = [stored.session_id for stored, decision in decided if _ends(stored, decision)]
         if refused:
             await self._keeper.end(refused, REFUSED)
-        opened = [
-            (stored, decision)
+        opened = {
+            stored.session_id: decision
             for stored, decision in decided
             if decision.outcome != "unknown" and not _ends(stored, decision)
-        ]
-
-        def note(session: Session) -> None:
-            for stored, decision in opened:
-                repository.set_decision(session, stored.session_id, decision)
-
-        if opened:
-            await self._db.write(note)
+        }
+        await self._keeper.resting.save(opened)
 
 
 def _ends(stored: StoredSession, decision: Decision) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from loguru import logger
 from sqlalchemy.orm import Session
 
-from streamgate.contracts.auth import Decision
 from streamgate.contracts.events import SessionEndedEvent
 from streamgate.errors import StreamgateError
 from streamgate.events import Received
@@ -20,6 +19,7 @@ from streamgate.sdk.db import Database
 from . import session_repository as repository
 from .config import StreamingConfig
 from .live import LiveSession, LiveSessions
+from .resting import Resting
 
 REFUSED = "refused"
 SIGNED_OUT = "signed_out"
@@ -31,11 +31,11 @@ class Keeper:
 
     def __init__(self, db: Database, clock: Clock, config: StreamingConfig) -> None:
         self.live = LiveSessions()
+        self.resting = Resting(db, clock, config, self.live)
         self._db = db
         self._clock = clock
         self._config = config
         self._unsaved_ends: dict[str, str] = {}
-        self._unsaved_gates: dict[str, Decision] = {}
 
     async def end(self, session_ids: Sequence[str], reason: str) -> None:
         """In memory at once; in the database, and so in every replica, as soon as that can be written.
@@ -56,10 +56,6 @@ class Keeper:
         except StreamgateError as fault:
             logger.bind(sessions=len(refused), code=fault.code).warning("ends could not be saved yet")
 
-    def note_gate(self, live: LiveSession, decision: Decision) -> None:
-        """The next flush writes down what the session's decision rests on."""
-        self._unsaved_gates[live.session_id] = decision
-
     async def on_session_ended(self, event: Received[SessionEndedEvent]) -> None:
         """From any replica, this one too."""
         self.live.end(event.body.subject_id, event.body.reason)
@@ -79,18 +75,9 @@ class Keeper:
         await self.resync()
         used = [live for live in self.live if live.seen_at_s > live.noted_at_s]
         seen = {live.session_id: round(live.seen_at_s * 1000) for live in used}
-        gates = dict(self._unsaved_gates)
-
-        def save(session: Session) -> None:
-            repository.note_seen(session, seen)
-            for session_id, decision in gates.items():
-                repository.set_decision(session, session_id, decision)
-
-        if seen or gates:
-            await self._db.write(save)
-        for session_id, decision in gates.items():
-            if self._unsaved_gates.get(session_id) is decision:
-                del self._unsaved_gates[session_id]
+        if seen:
+            await self._db.write(lambda session: repository.note_seen(session, seen))
+        await self.resting.flush()
         now_s = self._clock.now_s()
         for live in used:
             live.noted_at_s = seen[live.session_id] / 1000

@@ -63,7 +63,7 @@ class LiveSession:
         self.decision, self.read_s, self.gate_revision = decision, read_s, decision.gate_revision
         if (was_preview, revision) != (self.is_preview, decision.gate_revision):
             return True
-        return before is not None and before.leaf_keys != decision.leaf_keys
+        return before is not None and (before.leaf_keys, before.tokens) != (decision.leaf_keys, decision.tokens)
 
 
 class LiveSessions:

@@ -10,7 +10,7 @@ from streamgate.context import Actor
 from streamgate.contracts.auth import Auth, DecideQuery, Decision
 from streamgate.contracts.gate import GateRefused, GateUnknown
 from streamgate.contracts.metadata import AccessQuery, Metadata
-from streamgate.contracts.streaming import NotPlayable
+from streamgate.contracts.streaming import NotPlayable, TooManySessions
 from streamgate.errors import TokenInvalid, Unauthorized
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
@@ -22,8 +22,9 @@ from . import media_repository as media
 from . import session_opening as rows
 from .catalogue import Catalogue
 from .config import StreamingConfig
-from .decider import Decider
+from .decider import Decider, blocks_of
 from .extent import ALL, extent_of, is_preview, shut
+from .hearing import Hearing
 from .keeper import SIGNED_OUT, Keeper
 from .lease import NO_LEASE, Moment, after_decision, decision_for
 from .live import LiveSession
@@ -50,6 +51,7 @@ class Opening:
         config: StreamingConfig,
         keeper: Keeper,
         decider: Decider,
+        hearing: Hearing,
         transfers: Transfers,
         revoked: Revocations,
     ) -> None:
@@ -61,6 +63,7 @@ class Opening:
         self._config = config
         self._keeper = keeper
         self._decider = decider
+        self._hearing = hearing
         self._transfers = transfers
         self._revoked = revoked
 
@@ -86,7 +89,7 @@ class Opening:
         if not lease.holds(arrived.mono_s):
             raise GateUnknown("the latest reading of the chain is too old", retry_after_s=1)
         await self._raise_if_nothing_is_left(content_id, decision)
-        stored = await self._store(actor, content_id, client_id, decision, session_id)
+        stored = await self._store_or_take_over(actor, content_id, client_id, decision, session_id)
         live = await self._enter(actor, stored)
         self._decider.apply(live, decision, arrived)
         if self._transfers.question(content_id, actor) != query:  # a token of theirs moved, and no row was found yet
@@ -113,6 +116,29 @@ class Opening:
         if listing.within(extent) is None:
             raise shut(content_id, extent, decision)
 
+    async def _store_or_take_over(
+        self, actor: Actor, content_id: str, client_id: str, decision: Decision, session_id: str
+    ) -> StoredSession:
+        """Whoever has got a token takes the place of who had it: where others play by it they are decided again, by
+        answers as new as this one.
+
+        Raises:
+            TooManySessions: they hold it still, too (a delegate, a wallet that is watched from by others).
+        """
+        try:
+            return await self._store(actor, content_id, client_id, decision, session_id)
+        except rows.TokenInUse as fault:
+            await self._hearing.decide_again(fault.taken.by, blocks_of(decision))
+        try:
+            return await self._store(actor, content_id, client_id, decision, session_id)
+        except rows.TokenInUse as fault:
+            limit, token = self._config.max_sessions_per_token, fault.taken.token
+            raise TooManySessions(
+                f"{limit} {'person watches' if limit == 1 else 'people watch'} by token {token} already: it is free "
+                f"when they stop, {self._config.idle_after_s:g} s after they pause, or when they hold it no more",
+                extra={"token": token, "limit": limit, "free_after_s": self._config.idle_after_s},
+            ) from fault
+
     async def _store(
         self, actor: Actor, content_id: str, client_id: str, decision: Decision, session_id: str
     ) -> StoredSession:
@@ -120,6 +146,7 @@ class Opening:
         limits = rows.Limits(
             person=self._config.max_sessions,
             anonymous=self._config.max_anonymous_sessions,
+            token=self._config.max_sessions_per_token,
             idle_before_ms=now_ms - round(self._config.idle_after_s * 1000),
         )
 

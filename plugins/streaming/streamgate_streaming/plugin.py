@@ -99,8 +99,9 @@ class StreamingPlugin:
             lease_s=config.lease_s,
             wait_s=config.decide_wait_s,
             on_refused=self._keeper.end_refused,
-            on_gate=self._keeper.note_gate,
+            on_gate=self._keeper.resting.note,
         )
+        self._hearing = Hearing(self._db, auth, clock, self._keeper, self._decider, transfers)
         self._sessions = Sessions(self._db, metadata, clock, self._keeper, self._decider)
         self._opening = Opening(
             self._db,
@@ -111,10 +112,10 @@ class StreamingPlugin:
             config,
             self._keeper,
             self._decider,
+            self._hearing,
             transfers,
             self.revocations,
         )
-        self._hearing = Hearing(self._db, auth, clock, self._keeper, self._decider, transfers)
         cancellations = Cancellations(self._db, ctx.services.get(JOBS), clock)
         self._orchestration = Orchestration(self._db, self._blobs, ctx.services.get(JOBS), cancellations, clock)
         self._service = StreamingService(self._db, self._orchestration)

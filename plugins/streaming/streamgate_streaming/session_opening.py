@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import attrs
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
@@ -12,8 +12,10 @@ from streamgate.contracts.streaming import TooManySessions
 from streamgate.sdk.clock import rfc3339
 
 from .extent import is_preview
+from .locks import lock
 from .session_repository import StoredSession, end_sessions, set_decision, set_leaves, stored_of
 from .tables import SessionRow
+from .token_repository import Taken, TokenLimit, lock_tokens, take
 
 _LISTED = 20
 
@@ -35,7 +37,20 @@ class Limits:
 
     person: int
     anonymous: int
+    token: int
     idle_before_ms: int
+
+    @property
+    def of_token(self) -> TokenLimit:
+        return TokenLimit(people=self.token, idle_before_ms=self.idle_before_ms)
+
+
+class TokenInUse(Exception):
+    """Every token that would do is taken by others who watch."""
+
+    def __init__(self, taken: Taken) -> None:
+        super().__init__(taken.token)
+        self.taken = taken
 
 
 def open_session(
@@ -49,8 +64,10 @@ def open_session(
 
     Raises:
         TooManySessions: all of them are in use.
+        TokenInUse: others watch by what would open it.
     """
     lock(session, wanted.actor.user_id or f"nobody on {wanted.content_id}")
+    lock_tokens(session, decision.tokens)
     found = _same(session, wanted)
     if found is not None and found.media_version != wanted.media_version:
         end_sessions(session, [found.session_id], "version_changed", wanted.now_ms)
@@ -59,6 +76,7 @@ def open_session(
     elif found is not None:
         _use(session, found, wanted)
         set_decision(session, found.session_id, decision)
+        _take(session, found.session_id, wanted, decision, limits)
         session.refresh(found)
         return stored_of(found)
     _make_room(session, wanted, limits)
@@ -82,6 +100,7 @@ def open_session(
     session.add(row)
     session.flush()
     set_leaves(session, session_id, decision.leaf_keys)
+    _take(session, session_id, wanted, decision, limits)
     return stored_of(row)
 
 
@@ -95,12 +114,17 @@ def find_again(session: Session, wanted: Wanted) -> StoredSession | None:
     return stored_of(found)
 
 
-def lock(session: Session, whose: str) -> None:
-    """Sessions under one limit are opened one after another, or two requests at once would both find room. SQLite
-    writes one after another anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        statement = text("SELECT pg_advisory_xact_lock(hashtextextended(:whose, 0))")
-        session.execute(statement, {"whose": f"streaming:{whose}"})
+def _take(session: Session, session_id: str, wanted: Wanted, decision: Decision, limits: Limits) -> None:
+    taken, idle = take(
+        session,
+        session_id=session_id,
+        user_id=wanted.actor.user_id,
+        tokens=decision.tokens,
+        limit=limits.of_token,
+    )
+    if taken is not None:
+        raise TokenInUse(taken)
+    end_sessions(session, idle, "replaced", wanted.now_ms)
 
 
 def _use(session: Session, found: SessionRow, wanted: Wanted) -> None:

@@ -18,7 +18,7 @@ from streamgate.contracts.events import SESSION_ENDED, SessionEndedEvent
 from streamgate.sdk.db import emit, insert_into
 
 from .extent import is_preview
-from .tables import LeafRow, SessionRow
+from .tables import LeafRow, SessionRow, TokenRow
 
 _PAGE = 500  # ids in one statement
 
@@ -61,6 +61,12 @@ def running_on(
         .limit(limit)
     )
     return [stored_of(row) for row in session.scalars(page)]
+
+
+def running_among(session: Session, session_ids: Sequence[str]) -> list[StoredSession]:
+    """Those of them that run; at most as many as a statement has room for."""
+    wanted = select(SessionRow).where(SessionRow.session_id.in_(session_ids), SessionRow.state != "ended")
+    return [stored_of(row) for row in session.scalars(wanted)]
 
 
 def running_of_content(session: Session, content_id: str, *, after_id: str, limit: int) -> list[StoredSession]:
@@ -150,8 +156,8 @@ def mark_idle(session: Session, *, seen_before_ms: int) -> None:
     )
 
 
-def set_decision(session: Session, session_id: str, decision: Decision) -> None:
-    """What the latest decision opens and rests on, so that transfers find the session; nothing for an ended one."""
+def set_decision(session: Session, session_id: str, decision: Decision) -> bool:
+    """What the latest decision opens and rests on, so that transfers find the session; whether it runs."""
     changed = session.execute(
         update(SessionRow)
         .where(SessionRow.session_id == session_id, SessionRow.state != "ended")
@@ -161,6 +167,7 @@ def set_decision(session: Session, session_id: str, decision: Decision) -> None:
     if changed is not None:
         session.execute(delete(LeafRow).where(LeafRow.session_id == session_id))
         set_leaves(session, session_id, decision.leaf_keys)
+    return changed is not None
 
 
 def forget_ended(session: Session, *, ended_before_ms: int) -> None:
@@ -181,6 +188,7 @@ def _end(session: Session, which: ColumnElement[bool], reason: str, now_ms: int)
     for at in range(0, len(ended), _PAGE):
         ids = [session_id for session_id, _ in ended[at : at + _PAGE]]
         session.execute(delete(LeafRow).where(LeafRow.session_id.in_(ids)))
+        session.execute(delete(TokenRow).where(TokenRow.session_id.in_(ids)))
     for session_id, content_id in ended:
         body = SessionEndedEvent(subject_id=session_id, revision=1, content_id=content_id, reason=reason)
         emit(session, SESSION_ENDED, body)

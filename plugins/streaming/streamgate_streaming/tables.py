@@ -195,6 +195,18 @@ class LeafRow(Base):
     __table_args__ = (Index("ix_streaming_session_leaves_session_id", "session_id"),)
 
 
+class TokenRow(Base):
+    """The token a running session plays by: others have room with it while fewer people than the limit have."""
+
+    __tablename__ = "streaming_session_tokens"
+
+    token: Mapped[str] = mapped_column(String(256), primary_key=True)
+    session_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(64))
+
+    __table_args__ = (Index("ix_streaming_session_tokens_session_id", "session_id"),)
+
+
 class KeyRow(Base):
     """A key of ours, wrapped by the master key under its purpose."""
 

@@ -108,6 +108,7 @@ class FakeAuth(Partial):
         self.preview_s = 0.0
         self.max_height_px: int | None = None
         self.full: set[str] = set()
+        self.block_number: int | None = None
         self.tokens: dict[str, tuple[str, ...]] = {}  # by person
         self.fault: Exception | None = None
         self.calls: list[int] = []  # how many questions each call had
@@ -138,7 +139,16 @@ class FakeAuth(Partial):
         return Decision(
             outcome=outcome,
             is_public=is_public,
-            explanation=Explanation(kind="erc721", outcome=outcome, text="holds a token", needed="1", held="0"),
+            explanation=Explanation(
+                kind="erc721",
+                outcome=outcome,
+                text="holds a token",
+                needed="1",
+                held="0",
+                chain="eip155:1",
+                block_number=self.block_number,
+                reason="cannot be read now" if outcome == "unknown" else "",
+            ),
             read_at_s=read_at_s,
             grace_until_s=self.grace_until_s if outcome == "unknown" else 0.0,
             gate_revision=self.revision,
