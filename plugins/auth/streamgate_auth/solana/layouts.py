@@ -47,13 +47,11 @@ class Metadata:
     Args:
         standard: the program's number for it; None in accounts older than that field.
         collection: only one that its authority has verified: anybody may write any other.
-        is_collection: it says that it is the parent of a collection.
     """
 
     mint: bytes
     standard: int | None
     collection: bytes | None
-    is_collection: bool
 
 
 @attrs.frozen
@@ -102,14 +100,12 @@ def metadata(data: bytes) -> Metadata | None:
         is_verified, collection = _collection(reader)
         if reader.number("?"):
             reader.take(17)  # uses
-        is_collection = bool(reader.number("?"))
     except _Broken:  # as the program itself takes old accounts that end in something else
-        return Metadata(mint=mint_key, standard=None, collection=None, is_collection=False)
+        return Metadata(mint=mint_key, standard=None, collection=None)
     return Metadata(
         mint=mint_key,
         standard=standard,
         collection=collection if is_verified else None,
-        is_collection=is_collection,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 SPL = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 SPL_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
 TOKEN_PROGRAMS = (SPL, SPL_2022)
@@ -24,6 +26,7 @@ def to_bytes(address: str) -> bytes:
     return bytes(Pubkey.from_string(address))
 
 
+@lru_cache(maxsize=16_384)
 def metadata_of(mint: str) -> str:
     """Where the Token Metadata program keeps what it says of a mint."""
     from solders.pubkey import Pubkey

@@ -1,0 +1,100 @@
+"""The requirement kind `core`: a wallet holds Metaplex Core assets of a collection.
+
+An asset is of a collection when the collection is who may change it, which only the collection's authority can bring
+about. The endpoint has to search programs' accounts (`getProgramAccounts`), which not every one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from streamgate.contracts.gate import Reading
+from streamgate.contracts.hooks import Leaf, RequirementKind
+from streamgate.sdk.solana import parse_solana_chain
+from streamgate_auth.solana import layouts
+from streamgate_auth.solana.assets import CoreAssets
+from streamgate_auth.solana.chains import SolanaChains
+from streamgate_auth.solana.counting import Count, Question, read_each_wallet, resting_on
+from streamgate_auth.solana.params import Finality, account_field, amount_field, chain_field, require_cluster
+from streamgate_auth.solana.programs import CORE
+from streamgate_auth.solana.reads import Account, Accounts, Told, Unread
+
+
+@attrs.frozen(kw_only=True)
+class Core:
+    """Parameters. At least `min` assets of `collection`, in one wallet."""
+
+    chain: str = chain_field()
+    collection: str = account_field()
+    min: str = amount_field()
+    finality: Finality | None = None
+
+    @property
+    def contract(self) -> str:
+        return self.collection
+
+
+@attrs.frozen(eq=False)
+class CoreReader:
+    """Reads the kind by the clusters it is given."""
+
+    chains: SolanaChains
+
+    def kind(self) -> RequirementKind:
+        return RequirementKind(
+            name="core",
+            summary="Holds Metaplex Core assets of a collection on Solana.",
+            params=Core,
+            describe=describe,
+            read=self.read,
+            leaf_key=lambda params: f"{parse_solana_chain(params.chain)}/{params.collection}",
+            needed=lambda params: params.min,
+            canonical=lambda params: attrs.evolve(params, chain=parse_solana_chain(params.chain)),
+            check=lambda params: require_cluster(self.chains, params.chain),
+            warn=self.warn,
+            satisfy=lambda params: f"get {params.min} of the Core assets of collection {params.collection}",
+            link=self._link,
+        )
+
+    async def read(self, leaf: Leaf) -> Reading:
+        params: Core = leaf.params
+        least = int(params.min)
+        return await read_each_wallet(
+            self.chains,
+            leaf,
+            lambda question: count(question, params.collection, least),
+            least=least,
+            finality=params.finality,
+        )
+
+    async def warn(self, params: Core) -> Sequence[str]:
+        chain = self.chains.get(parse_solana_chain(params.chain))
+        if chain is None:
+            return ()
+        (told,) = await chain.read([Accounts((params.collection,))])
+        if isinstance(told, Told) and not is_collection(told.value[0]):
+            return (f"{params.collection} is no Core collection on {chain.id}",)
+        return ()
+
+    def _link(self, params: Core) -> str:
+        chain = self.chains.get(parse_solana_chain(params.chain))
+        return "" if chain is None else chain.facts.marketplace_url(params.collection)
+
+
+async def count(question: Question, collection: str, least: int) -> Count:
+    reads = [CoreAssets(question.wallet, collection)]
+    (told,) = await question.chain.read(reads, commitment=question.commitment, min_slot=question.min_slot)
+    found: tuple[str, ...] = () if isinstance(told, Unread) else told.value
+    tokens = tuple(f"{question.chain.id}/{collection}/{asset}" for asset in found[:least])
+    return resting_on([told], len(found), tokens)
+
+
+def describe(params: Core) -> str:
+    so_many = "a Core asset" if params.min == "1" else f"at least {params.min} Core assets"
+    return f"holds {so_many} of the collection {params.collection} on {params.chain}"
+
+
+def is_collection(account: Account | None) -> bool:
+    return account is not None and account.program == CORE and layouts.core_kind(account.data) == "collection"
