@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import attrs
 
 from streamgate.context import Actor
-from streamgate.errors import Conflict, Gone, NotFound, TooMany
+from streamgate.errors import Conflict, Forbidden, Gone, NotFound, TooMany
 from streamgate.services import ServiceRef, method
 
 MediaStage = Literal["none", "planning", "encoding", "ready", "failed"]
@@ -32,6 +32,18 @@ class SegmentUnknown(NotFound):
 
 class TooManySessions(TooMany):
     code, title, status = "stream.too_many", "Too many playback sessions", 409
+
+
+class PlaybackRevoked(Forbidden):
+    """`extra`: `until` and the `reason` that was given for it."""
+
+    code, title = "stream.revoked", "Playback was taken back"
+
+
+class RevocationUnknown(NotFound):
+    """Unknown, past, or somebody else's to lift: the same answer."""
+
+    code, title = "stream.revocation_unknown", "Nothing is revoked under this id"
 
 
 @attrs.frozen(kw_only=True)

@@ -20,6 +20,7 @@ from . import session_repository as repository
 from .config import StreamingConfig
 from .live import LiveSession, LiveSessions
 from .resting import Resting
+from .revocation_repository import forget_past
 
 REFUSED = "refused"
 SIGNED_OUT = "signed_out"
@@ -90,6 +91,7 @@ class Keeper:
 
         def save(session: Session) -> int:
             repository.mark_idle(session, seen_before_ms=now_ms - round(self._config.idle_after_s * 1000))
+            forget_past(session, now_ms)
             repository.forget_ended(session, ended_before_ms=now_ms - _FORGET_ENDED_AFTER_S * 1000)
             return repository.end_old(
                 session,

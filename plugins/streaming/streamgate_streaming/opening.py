@@ -3,13 +3,16 @@ there is room for one more."""
 
 from __future__ import annotations
 
+from functools import partial
+
+import attrs
 from loguru import logger
 from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
 from streamgate.contracts.auth import Auth, DecideQuery, Decision
 from streamgate.contracts.gate import GateRefused, GateUnknown
-from streamgate.contracts.metadata import AccessQuery, Metadata
+from streamgate.contracts.metadata import AccessQuery, Content, Metadata
 from streamgate.contracts.streaming import NotPlayable, TooManySessions
 from streamgate.errors import TokenInvalid, Unauthorized
 from streamgate.sdk.clock import Clock
@@ -28,12 +31,23 @@ from .hearing import Hearing
 from .keeper import SIGNED_OUT, Keeper
 from .lease import NO_LEASE, Moment, after_decision, decision_for
 from .live import LiveSession
+from .revocation_repository import Viewer, WalletsWanted
+from .revoking import Revoking, raise_if_revoked
 from .session_repository import StoredSession
 from .sessions import over
 from .transfers import Transfers
 
 _UNGUESSABLE_CHARS = 16
 _RETRY_AFTER_S = 2
+
+
+@attrs.frozen
+class _Request:
+    actor: Actor
+    content: Content
+    client_id: str
+    session_id: str
+    decision: Decision
 
 
 class Opening:
@@ -52,6 +66,7 @@ class Opening:
         keeper: Keeper,
         decider: Decider,
         hearing: Hearing,
+        revoking: Revoking,
         transfers: Transfers,
         revoked: Revocations,
     ) -> None:
@@ -64,6 +79,7 @@ class Opening:
         self._keeper = keeper
         self._decider = decider
         self._hearing = hearing
+        self._revoking = revoking
         self._transfers = transfers
         self._revoked = revoked
 
@@ -75,9 +91,9 @@ class Opening:
 
         Raises:
             ContentNotFound, Unauthorized (not public, and nobody signed in), GateRefused, GateUnknown, NotPlayable,
-            TooManySessions, TokenInvalid (the sign-in has ended meanwhile).
+            PlaybackRevoked, TooManySessions, TokenInvalid (the sign-in has ended meanwhile).
         """
-        await self._metadata.get(AccessQuery(content_id=content_id, actor=actor, want="see"))
+        content = await self._metadata.get(AccessQuery(content_id=content_id, actor=actor, want="see"))
         session_id = new_id("s")
         if not actor.user_id and len(client_id) < _UNGUESSABLE_CHARS:
             client_id = session_id
@@ -89,7 +105,8 @@ class Opening:
         if not lease.holds(arrived.mono_s):
             raise GateUnknown("the latest reading of the chain is too old", retry_after_s=1)
         await self._raise_if_nothing_is_left(content_id, decision)
-        stored = await self._store_or_take_over(actor, content_id, client_id, decision, session_id)
+        request = _Request(actor, content, client_id, session_id, decision)
+        stored = await self._store_or_take_over(request)
         live = await self._enter(actor, stored)
         self._decider.apply(live, decision, arrived)
         if self._transfers.question(content_id, actor) != query:  # a token of theirs moved, and no row was found yet
@@ -116,21 +133,19 @@ class Opening:
         if listing.within(extent) is None:
             raise shut(content_id, extent, decision)
 
-    async def _store_or_take_over(
-        self, actor: Actor, content_id: str, client_id: str, decision: Decision, session_id: str
-    ) -> StoredSession:
+    async def _store_or_take_over(self, request: _Request) -> StoredSession:
         """Whoever has got a token takes the place of who had it: where others play by it they are decided again, by
         answers as new as this one.
 
         Raises:
-            TooManySessions: they hold it still, too (a delegate, a wallet that is watched from by others).
+            TooManySessions: they hold it still, too (a delegate, a wallet that several people use).
         """
         try:
-            return await self._store(actor, content_id, client_id, decision, session_id)
+            return await self._store(request)
         except rows.TokenInUse as fault:
-            await self._hearing.decide_again(fault.taken.by, blocks_of(decision))
+            await self._hearing.decide_again(fault.taken.by, blocks_of(request.decision))
         try:
-            return await self._store(actor, content_id, client_id, decision, session_id)
+            return await self._store(request)
         except rows.TokenInUse as fault:
             limit, token = self._config.max_sessions_per_token, fault.taken.token
             raise TooManySessions(
@@ -139,9 +154,8 @@ class Opening:
                 extra={"token": token, "limit": limit, "free_after_s": self._config.idle_after_s},
             ) from fault
 
-    async def _store(
-        self, actor: Actor, content_id: str, client_id: str, decision: Decision, session_id: str
-    ) -> StoredSession:
+    async def _store(self, request: _Request) -> StoredSession:
+        actor, content_id = request.actor, request.content.content_id
         now_ms = self._clock.now_ms()
         limits = rows.Limits(
             person=self._config.max_sessions,
@@ -150,11 +164,19 @@ class Opening:
             idle_before_ms=now_ms - round(self._config.idle_after_s * 1000),
         )
 
-        def store(session: Session) -> StoredSession:
-            wanted = _wanted(session, actor, content_id, client_id, now_ms)
-            return rows.open_session(session, wanted, decision, session_id=session_id, limits=limits)
+        def store(session: Session, addresses: tuple[str, ...] | None) -> StoredSession:
+            if not actor.is_moderator:
+                is_owner = bool(actor.user_id) and actor.user_id == request.content.owner
+                viewer = Viewer(user_id=actor.user_id, addresses=addresses, is_owner=is_owner)
+                raise_if_revoked(session, content_id, viewer, now_ms)
+            wanted = _wanted(session, actor, content_id, request.client_id, now_ms)
+            return rows.open_session(session, wanted, request.decision, session_id=request.session_id, limits=limits)
 
-        return await self._db.write(store)
+        try:
+            return await self._db.write(partial(store, addresses=None))
+        except WalletsWanted:
+            addresses = await self._revoking.wallets_of(actor.user_id)
+        return await self._db.write(partial(store, addresses=addresses))
 
     async def _running(
         self, actor: Actor, content_id: str, client_id: str, decision: Decision, arrived: Moment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from streamgate.contracts.auth import AUTH
+from streamgate.contracts.auth import ACCOUNTS, AUTH
 from streamgate.contracts.events import (
     AUTH_SESSION_ENDED,
     CONTENT_DELETED,
@@ -75,7 +75,9 @@ class StreamingPlugin:
         from .orchestration import Orchestration
         from .periodic import Periodic
         from .reconciler import Reconciler
+        from .revoking import Revoking
         from .routes import StreamRoutes
+        from .routes_revoke import RevokeRoutes
         from .service import StreamingService
         from .sessions import Sessions
         from .tables import TABLES
@@ -103,6 +105,8 @@ class StreamingPlugin:
         )
         self._hearing = Hearing(self._db, auth, clock, self._keeper, self._decider, transfers)
         self._sessions = Sessions(self._db, metadata, clock, self._keeper, self._decider)
+        revoking = Revoking(self._db, ctx.services.get(ACCOUNTS), metadata, clock, self._keeper)
+        self._revoke_routes = RevokeRoutes(revoking)
         self._opening = Opening(
             self._db,
             auth,
@@ -113,6 +117,7 @@ class StreamingPlugin:
             self._keeper,
             self._decider,
             self._hearing,
+            revoking,
             transfers,
             self.revocations,
         )
@@ -143,7 +148,7 @@ class StreamingPlugin:
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
-        return self._routes.routes()
+        return [*self._routes.routes(), *self._revoke_routes.routes()]
 
     @hookimpl
     def collect_mounts(self) -> Sequence[Mount]:
@@ -182,7 +187,7 @@ PLUGIN = PluginInfo(
     summary="Playback sessions, playlists, manifests and media bytes for those who may watch.",
     build=StreamingPlugin,
     offers=(STREAMING,),
-    needs=(AUTH, METADATA, JOBS),
+    needs=(AUTH, ACCOUNTS, METADATA, JOBS),
     tells=(
         JOBS_REQUESTED,
         MEDIA_PLANNED,

@@ -10,6 +10,7 @@ from streamgate.contracts.metadata import AccessQuery, ContentNotFound, Metadata
 from streamgate.contracts.streaming import (
     MediaQuery,
     NotPlayable,
+    PlaybackRevoked,
     RenditionState,
     SessionEnded,
     SessionUnknown,
@@ -29,7 +30,7 @@ from .opening import Opening
 from .presentation import Presentation
 from .sessions import Sessions
 
-_OPENING = (Unauthorized, ContentNotFound, GateRefused, GateUnknown, NotPlayable, TooManySessions)
+_OPENING = (Unauthorized, ContentNotFound, GateRefused, GateUnknown, PlaybackRevoked, NotPlayable, TooManySessions)
 _CONTENT_ID = attrs.validators.matches_re(r"[A-Za-z0-9_-]{1,40}")
 
 

@@ -106,7 +106,7 @@ def end_sessions(session: Session, session_ids: Iterable[str], reason: str, now_
     """Ends those of them that run, and tells every replica. Returns how many there were."""
     wanted = list(session_ids)
     pages = (wanted[at : at + _PAGE] for at in range(0, len(wanted), _PAGE))
-    return sum(_end(session, SessionRow.session_id.in_(page), reason, now_ms) for page in pages)
+    return sum(len(end_which(session, SessionRow.session_id.in_(page), reason, now_ms)) for page in pages)
 
 
 def end_all_of(session: Session, content_id: str, reason: str, now_ms: int, *, media_version: int | None = None) -> int:
@@ -114,7 +114,7 @@ def end_all_of(session: Session, content_id: str, reason: str, now_ms: int, *, m
     which = SessionRow.content_id == content_id
     if media_version is not None:
         which = which & (SessionRow.media_version == media_version)
-    return _end(session, which, reason, now_ms)
+    return len(end_which(session, which, reason, now_ms))
 
 
 def running_by(session: Session, credential: str) -> list[str]:
@@ -130,8 +130,8 @@ def set_credential(session: Session, session_id: str, held_by: str) -> None:
 
 def end_old(session: Session, *, created_before_ms: int, seen_before_ms: int, now_ms: int) -> int:
     """Ends what is too old, and what nobody has used for too long."""
-    ended = _end(session, SessionRow.created_at_ms < created_before_ms, "expired", now_ms)
-    return ended + _end(session, SessionRow.seen_at_ms < seen_before_ms, "abandoned", now_ms)
+    expired = end_which(session, SessionRow.created_at_ms < created_before_ms, "expired", now_ms)
+    return len(expired) + len(end_which(session, SessionRow.seen_at_ms < seen_before_ms, "abandoned", now_ms))
 
 
 def note_seen(session: Session, seen_at_ms: Mapping[str, int]) -> None:
@@ -177,7 +177,8 @@ def forget_ended(session: Session, *, ended_before_ms: int) -> None:
 # --- pieces -----------------------------------------------------------------------------------------
 
 
-def _end(session: Session, which: ColumnElement[bool], reason: str, now_ms: int) -> int:
+def end_which(session: Session, which: ColumnElement[bool], reason: str, now_ms: int) -> list[str]:
+    """Ends all of them that run, and tells every replica; their ids."""
     ended = session.execute(
         update(SessionRow)
         .where(which, SessionRow.state != "ended")
@@ -192,7 +193,7 @@ def _end(session: Session, which: ColumnElement[bool], reason: str, now_ms: int)
     for session_id, content_id in ended:
         body = SessionEndedEvent(subject_id=session_id, revision=1, content_id=content_id, reason=reason)
         emit(session, SESSION_ENDED, body)
-    return len(ended)
+    return [session_id for session_id, _ in ended]
 
 
 def set_leaves(session: Session, session_id: str, leaf_keys: Iterable[str]) -> None:

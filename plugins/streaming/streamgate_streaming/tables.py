@@ -207,6 +207,24 @@ class TokenRow(Base):
     __table_args__ = (Index("ix_streaming_session_tokens_session_id", "session_id"),)
 
 
+class RevocationRow(Base):
+    """Who may not open sessions, of what, until when. Empty: `content_id` of everything, `user_id` and `address`
+    together of everybody. Addresses in small letters where they are hexadecimal."""
+
+    __tablename__ = "streaming_revocations"
+
+    revocation_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    content_id: Mapped[str] = mapped_column(String(64))
+    user_id: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64))
+    until_ms: Mapped[int]
+    made_at_ms: Mapped[int]
+    made_by: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(String(200))
+
+    __table_args__ = (Index("ix_streaming_revocations_content_id", "content_id", "until_ms"),)
+
+
 class KeyRow(Base):
     """A key of ours, wrapped by the master key under its purpose."""
 

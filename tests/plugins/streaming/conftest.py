@@ -22,7 +22,20 @@ import pytest
 import streamgate_streaming.plugin as plugin_module
 from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts import events
-from streamgate.contracts.auth import AUTH, Auth, DecideMany, DecideQuery, Decision, Decisions
+from streamgate.contracts.audit import AUDITED
+from streamgate.contracts.auth import (
+    ACCOUNTS,
+    AUTH,
+    Accounts,
+    Auth,
+    DecideMany,
+    DecideQuery,
+    Decision,
+    Decisions,
+    LinkedWallets,
+    WalletsAnswer,
+    WalletsQuery,
+)
 from streamgate.contracts.gate import Explanation, Outcome
 from streamgate.contracts.jobs import JOBS, Cancel, Job, JobNotFound, JobQuery, Jobs, JobState, NewJob, Task
 from streamgate.contracts.media import (
@@ -159,6 +172,20 @@ class FakeAuth(Partial):
         )
 
 
+class FakeAccounts(Partial):
+    """`wallets` by person. `fault`: what every question meets."""
+
+    def __init__(self) -> None:
+        self.wallets: dict[str, tuple[str, ...]] = {}
+        self.fault: Exception | None = None
+
+    async def wallets_of(self, query: WalletsQuery) -> WalletsAnswer:
+        if self.fault is not None:
+            raise self.fault
+        people = [LinkedWallets(user_id=each, addresses=self.wallets.get(each, ())) for each in query.user_ids]
+        return WalletsAnswer(people=tuple(people))
+
+
 class FakeMetadata(Partial):
     """Contents that are there; those in `private` only for the creator."""
 
@@ -281,8 +308,9 @@ def bytes_of(rendition_id: str, n: int, marker: str = "") -> bytes:
     return f"{rendition_id}/{n}{marker} ".encode() * (700 + 97 * n)
 
 
-EVERYTHING: tuple[EventType[Any], ...] = tuple(
-    value for value in vars(events).values() if isinstance(value, EventType) and value is not events.SESSION_ENDED
+EVERYTHING: tuple[EventType[Any], ...] = (
+    *(value for value in vars(events).values() if isinstance(value, EventType)),
+    AUDITED,
 )
 
 
@@ -292,6 +320,7 @@ class Theatre:
 
     home: House
     auth: FakeAuth
+    accounts: FakeAccounts
     metadata: FakeMetadata
     jobs: FakeJobs
     clock: SteppedClock
@@ -509,7 +538,7 @@ def open_theatre(tmp_path: Path, clock: SteppedClock, monkeypatch: pytest.Monkey
 
     @asynccontextmanager
     async def open_it(settings: KernelSettings | None = None) -> AsyncIterator[Theatre]:
-        auth, metadata, jobs = FakeAuth(clock), FakeMetadata(), FakeJobs()
+        auth, accounts, metadata, jobs = FakeAuth(clock), FakeAccounts(), FakeMetadata(), FakeJobs()
         heard: list[Received[Any]] = []
 
         async def hear(received: Received[Any]) -> None:
@@ -521,13 +550,22 @@ def open_theatre(tmp_path: Path, clock: SteppedClock, monkeypatch: pytest.Monkey
             configs={"streaming": StreamingConfig(lease_s=LEASE_S, max_sessions=2, decide_wait_s=1.0)},
             offers=[
                 Offer(AUTH, cast(Auth, auth)),
+                Offer(ACCOUNTS, cast(Accounts, accounts)),
                 Offer(METADATA, cast(Metadata, metadata)),
                 Offer(JOBS, cast(Jobs, jobs)),
             ],
             settings=settings,
-            subscriptions=[on_group(event, hear, group="theatre") for event in (*EVERYTHING, events.SESSION_ENDED)],
+            subscriptions=[on_group(event, hear, group="theatre") for event in EVERYTHING],
         ) as home:
-            yield Theatre(home=home, auth=auth, metadata=metadata, jobs=jobs, clock=clock, heard=heard)
+            yield Theatre(
+                home=home,
+                auth=auth,
+                accounts=accounts,
+                metadata=metadata,
+                jobs=jobs,
+                clock=clock,
+                heard=heard,
+            )
 
     return open_it
 

@@ -16,6 +16,7 @@ from streamgate.context import Actor
 from streamgate.contracts import events
 from streamgate.contracts.media import MadeResult
 from streamgate.contracts.streaming import STREAMING, Transcode
+from streamgate.testing.attacks import attack
 from streamgate_streaming.hls import MEDIA_TYPE
 
 if TYPE_CHECKING:
@@ -230,6 +231,7 @@ async def test_a_credential_is_neither_needed_nor_a_way_in(film: Theatre, sessio
         assert (await http.get(f"/api/v1/stream/s/{'A' * 54}/master.m3u8")).status_code == 404
 
 
+@attack("B11")
 async def test_a_session_opens_its_own_content_only(film: Theatre, session: dict[str, Any]) -> None:
     await film.play("c_other", audio=False)
     other = await film.watch("c_other")
@@ -263,6 +265,7 @@ async def test_a_blob_that_is_lost_is_a_404_and_not_half_an_answer(film: Theatre
     assert code(await film.fetch(session, SEGMENT)) == (404, "stream.not_found")
 
 
+@attack("B45")
 async def test_no_log_has_a_token(film: Theatre, session: dict[str, Any]) -> None:
     token = session["hls_url"].split("/")[5]
     said: list[str] = []

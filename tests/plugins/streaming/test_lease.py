@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from streamgate.contracts.auth import Decision
 from streamgate.contracts.gate import Explanation, Outcome
+from streamgate.testing.attacks import attack
 from streamgate_streaming.lease import NO_LEASE, Lease, Moment, after_decision, after_silence
 
 WALL_S = 1_800_000_000.0
@@ -95,6 +96,7 @@ Answers = st.tuples(
 )
 
 
+@attack("B24")
 @given(st.lists(Answers, max_size=30), st.floats(2, 120))
 def test_no_order_of_answers_serves_past_a_read_and_the_lease_or_the_grace(
     answers: list[tuple[str, float, float, float]], lease_s: float

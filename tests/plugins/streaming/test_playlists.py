@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streamgate.testing.attacks import attack
 from streamgate_streaming.dash import render_manifest
 from streamgate_streaming.hls import quoted, render_media_playlist, render_multivariant
 from streamgate_streaming.presentation import Presentation, Segment, Track
@@ -178,12 +179,14 @@ def test_listed_times_never_drift(timescale: int, lengths: list[int]) -> None:
         assert round(duration_s) <= track.target_duration_s
 
 
+@attack("B35")
 @pytest.mark.parametrize("value", ['a"b', "a\nb", "a\r\n#EXT-X-KEY:METHOD=NONE", "a\x00b", "a\u2028b"])
 def test_values_that_would_break_out_of_a_playlist_are_refused(value: str) -> None:
     with pytest.raises(ValueError, match="cannot stand"):
         quoted(value)
 
 
+@attack("B35")
 def test_markup_in_a_manifest_value_stays_a_value(make_track: Make, make_presentation: Present) -> None:
     text = render_manifest(make_presentation([make_track("v720", (0, 4_000), 1_000, codec='x"/><script>&')]))
     assert "<script>" not in text

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from streamgate.bus.memory import MemoryBus
-from streamgate.contracts.auth import AUTH
+from streamgate.contracts.auth import ACCOUNTS, AUTH
 from streamgate.contracts.gate import GateUnknown
 from streamgate.contracts.jobs import JOBS
 from streamgate.contracts.metadata import METADATA
@@ -46,7 +46,7 @@ class Pair:
 async def pair(open_theatre: Open, tmp_path: Path, clock: FakeClock) -> AsyncIterator[tuple[Pair, str]]:
     async with open_theatre() as opened:
         await opened.play("c_film")
-        auth, metadata, jobs = opened.auth, opened.metadata, opened.jobs
+        auth, accounts, metadata, jobs = opened.auth, opened.accounts, opened.metadata, opened.jobs
         session = await opened.watch("c_film")
     bus = MemoryBus()
     shared: dict[object, Any] = {}
@@ -54,7 +54,7 @@ async def pair(open_theatre: Open, tmp_path: Path, clock: FakeClock) -> AsyncIte
     @asynccontextmanager
     async def replica() -> AsyncIterator[StreamingPlugin]:
         services = Services(bus, source="replica@test")
-        for ref, implementation in ((AUTH, auth), (METADATA, metadata), (JOBS, jobs)):
+        for ref, implementation in ((AUTH, auth), (ACCOUNTS, accounts), (METADATA, metadata), (JOBS, jobs)):
             services.offer(Offer(ref, implementation))
         config = StreamingConfig(lease_s=LEASE_S, decide_wait_s=1.0)
         ctx = plugin_context("streaming", data_dir=tmp_path, config=config, bus=bus, services=services, shared=shared)

@@ -16,6 +16,7 @@ from streamgate.contracts import events
 from streamgate.contracts.auth import AuthUnavailable
 from streamgate.contracts.metadata import ContentNotFound
 from streamgate.sdk.clock import rfc3339
+from streamgate.testing.attacks import attack
 from streamgate.testing.wait import eventually
 from streamgate_streaming.tables import LeafRow, SessionRow
 
@@ -168,6 +169,7 @@ async def test_not_playable_until_the_base_and_its_sound_are_whole(theatre: Thea
     assert (await ask(theatre, HOLDER)).status_code == 201
 
 
+@attack("B11")
 async def test_too_many_at_once_but_an_idle_one_makes_room(film: Theatre) -> None:
     first = await film.watch("c_film", HOLDER, "tv")
     await film.watch("c_film", HOLDER, "phone")
@@ -211,6 +213,7 @@ async def test_traffic_in_the_second_half_asks_once_in_the_background(film: Thea
     assert film.auth.calls[:2] == [1, 1]
 
 
+@attack("B22", "B24")
 async def test_bytes_stop_on_the_tick_when_the_chain_cannot_be_read(film: Theatre) -> None:
     film.auth.read_age_s = 7.0
     session = await film.watch("c_film")
@@ -277,6 +280,7 @@ async def test_a_wall_clock_that_is_set_ahead_ends_nothing_early(film: Theatre) 
     assert (await film.fetch(session, SEGMENT)).status_code == 200
 
 
+@attack("B15")
 async def test_whoever_loses_the_token_is_out_within_the_lease(film: Theatre) -> None:
     session = await film.watch("c_film")
     film.auth.holders.clear()

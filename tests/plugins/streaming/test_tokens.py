@@ -205,6 +205,7 @@ def another_replica(theatre: Theatre) -> Opening:
         keeper,
         decider,
         hearing,
+        plugin._opening._revoking,
         transfers,
         plugin.revocations,
     )

@@ -12,6 +12,7 @@ from streamgate.context import Actor
 from streamgate.contracts import events
 from streamgate.contracts.auth import AuthUnavailable
 from streamgate.events import Received
+from streamgate.testing.attacks import attack
 from streamgate.testing.wait import eventually
 from streamgate_streaming.transfers import KEPT_S, MAX_PEOPLE, Transfers
 
@@ -44,6 +45,7 @@ def moved(*user_ids: str, revision: int = 1, block: int = 100, contract: str = C
     )
 
 
+@attack("B15")
 async def test_who_gives_the_token_away_is_out_at_once_and_nobody_else(film: Theatre) -> None:
     mine, theirs = await film.watch("c_film", HOLDER), await film.watch("c_film", CREATOR)
     film.auth.holders.discard("holder")
@@ -133,6 +135,7 @@ async def test_an_answer_that_was_under_way_while_the_token_moved_opens_nothing(
     assert film.auth.asked[-1].min_block == {"eip155:1": 7}
 
 
+@attack("B24")
 async def test_a_session_opened_while_the_token_moves_is_decided_again(film: Theatre) -> None:
     film.auth.may_answer.clear()
 

@@ -1,0 +1,180 @@
+"""Taking playback back: from one viewer of a content, from all of its viewers, from somebody or everybody here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+import attrs
+from loguru import logger
+from sqlalchemy.orm import Session
+
+from streamgate.context import Actor
+from streamgate.contracts.auth import Accounts, WalletsQuery
+from streamgate.contracts.metadata import AccessQuery, Metadata
+from streamgate.contracts.streaming import PlaybackRevoked, RevocationUnknown
+from streamgate.errors import Forbidden
+from streamgate.sdk.audit import audit
+from streamgate.sdk.clock import Clock, rfc3339
+from streamgate.sdk.db import Database
+from streamgate.sdk.ids import new_id
+
+from . import revocation_repository as repository
+from .keeper import Keeper
+from .revocation_repository import Scope, Viewer, comparable
+from .tables import RevocationRow
+
+REVOKED = "revoked"
+_PAGE = 200
+
+
+@attrs.frozen(kw_only=True)
+class Revoked:
+    """`revocation_id`, `until_ms`: of what refuses new sessions, where it does."""
+
+    sessions_ended: int
+    revocation_id: str | None = None
+    until_ms: int | None = None
+
+
+class Revoking:
+    """Who may: the content's owner and moderators for a content, moderators for a person everywhere, administrators for
+    everybody everywhere."""
+
+    def __init__(self, db: Database, accounts: Accounts, metadata: Metadata, clock: Clock, keeper: Keeper) -> None:
+        self._db = db
+        self._accounts = accounts
+        self._metadata = metadata
+        self._clock = clock
+        self._keeper = keeper
+
+    async def revoke(self, actor: Actor, scope: Scope, *, for_s: float, reason: str) -> Revoked:
+        """Ends what runs, in every replica, and for `for_s` seconds refuses what would be opened.
+
+        Raises:
+            ContentNotFound, Forbidden.
+            Unavailable: whose the wallet is cannot be asked; nothing has been done.
+        """
+        await self._raise_unless_allowed(actor, scope)
+        scope = attrs.evolve(scope, address=comparable(scope.address))
+        people = await self._people(scope)
+        now_ms = self._clock.now_ms()
+        revocation_id, until_ms = new_id("r"), now_ms + round(for_s * 1000)
+
+        def begin(session: Session) -> None:
+            if for_s > 0:
+                row = RevocationRow(
+                    revocation_id=revocation_id,
+                    content_id=scope.content_id,
+                    user_id=scope.user_id,
+                    address=scope.address,
+                    until_ms=until_ms,
+                    made_at_ms=now_ms,
+                    made_by=actor.user_id,
+                    reason=reason,
+                )
+                repository.add(session, row)
+            detail = {"for_s": f"{for_s:g}", "user_id": scope.user_id, "address": scope.address, "reason": reason}
+            told = {name: value for name, value in detail.items() if value}
+            audit(session, "stream.revoked", on=_on(scope.content_id), detail=told)
+
+        await self._db.write(begin)
+        count = await self._end(scope, people)
+        if scope.address and for_s > 0:  # who came in while it was asked whose the wallet is
+            late = set(await self._people(scope)) - set(people)
+            count += await self._end(scope, sorted(late)) if late else 0
+        logger.bind(on=_on(scope.content_id), sessions=count).info("playback revoked")
+        if not for_s:
+            return Revoked(sessions_ended=count)
+        return Revoked(sessions_ended=count, revocation_id=revocation_id, until_ms=until_ms)
+
+    async def listed(self, actor: Actor, content_id: str, *, after_id: str, limit: int) -> list[RevocationRow]:
+        """What is in force. Raises ContentNotFound, Forbidden."""
+        if content_id:
+            await self._metadata.get(AccessQuery(content_id=content_id, actor=actor, want="change"))
+        elif not actor.is_moderator:
+            raise Forbidden("say which content: only moderators see what is revoked on the whole server")
+        now_ms = self._clock.now_ms()
+        return await self._db.read(
+            partial(repository.in_force, content_id=content_id or None, now_ms=now_ms, after_id=after_id, limit=limit)
+        )
+
+    async def lift(self, actor: Actor, revocation_id: str) -> None:
+        """From now on sessions may be opened again; those that ended stay so.
+
+        Raises:
+            RevocationUnknown: also one that is past, or of somebody else's content.
+        """
+        row = await self._db.read(lambda session: repository.find(session, revocation_id))
+        if row is None or row.until_ms <= self._clock.now_ms():
+            raise RevocationUnknown(f"nothing is revoked under {revocation_id}")
+        scope = Scope(content_id=row.content_id, user_id=row.user_id, address=row.address)
+        try:
+            await self._raise_unless_allowed(actor, scope)
+        except Forbidden as fault:
+            raise RevocationUnknown(f"nothing is revoked under {revocation_id}") from fault
+
+        def remove(session: Session) -> None:
+            if repository.remove(session, revocation_id):
+                audit(session, "stream.revocation_lifted", on=_on(row.content_id), detail={"id": revocation_id})
+
+        await self._db.write(remove)
+
+    # --- while a session is opened ------------------------------------------------------------------
+
+    async def wallets_of(self, user_id: str) -> tuple[str, ...]:
+        """Raises Unavailable."""
+        return (await self._accounts.wallets_of(WalletsQuery(user_ids=(user_id,)))).people[0].addresses
+
+    # --- pieces -------------------------------------------------------------------------------------
+
+    async def _raise_unless_allowed(self, actor: Actor, scope: Scope) -> None:
+        if scope.content_id:
+            await self._metadata.get(AccessQuery(content_id=scope.content_id, actor=actor, want="change"))
+        elif scope.is_of_somebody and not actor.is_moderator:
+            raise Forbidden("say of which content of yours: only moderators end somebody's playback everywhere")
+        elif not scope.is_of_somebody and "admin" not in actor.roles:
+            raise Forbidden("only administrators end everybody's playback")
+
+    async def _people(self, scope: Scope) -> list[str]:
+        """Of those who watch, whom it means."""
+        if not scope.address:
+            return [scope.user_id] if scope.user_id else []
+        found: list[str] = []
+        after_id = ""
+        while page := await self._db.read(
+            partial(repository.people_watching, content_id=scope.content_id, after_id=after_id, limit=_PAGE)
+        ):
+            answer = await self._accounts.wallets_of(WalletsQuery(user_ids=tuple(page)))
+            found += [each.user_id for each in answer.people if scope.address in map(comparable, each.addresses)]
+            after_id = page[-1]
+        return found
+
+    async def _end(self, scope: Scope, people: Iterable[str]) -> int:
+        """A page a transaction, so that others write in between."""
+        whom = list(people)
+        if scope.is_of_somebody and not whom:
+            return 0
+        end = partial(repository.end_within, scope=scope, people=whom, reason=REVOKED, limit=_PAGE)
+        count = 0
+        while (ended := await self._db.write(partial(end, now_ms=self._clock.now_ms()))) is not None:
+            for session_id in ended:
+                self._keeper.live.end(session_id, REVOKED)
+            count += len(ended)
+        return count
+
+
+def raise_if_revoked(session: Session, content_id: str, viewer: Viewer, now_ms: int) -> None:
+    """Raises PlaybackRevoked, WalletsWanted."""
+    row = repository.find_against(session, content_id, viewer, now_ms)
+    if row is not None:
+        until = rfc3339(row.until_ms)
+        whose = "yours" if row.user_id or row.address else "everybody's"
+        raise PlaybackRevoked(
+            f"playback, {whose}, was taken back until {until}" + (f": {row.reason}" if row.reason else ""),
+            extra={"until": until, "reason": row.reason},
+        )
+
+
+def _on(content_id: str) -> str:
+    return f"content:{content_id}" if content_id else "server:playback"
