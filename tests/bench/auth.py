@@ -4,29 +4,39 @@ a time from here. Milliseconds a request, by turns with the bare work in this pr
 - a signature verified, which signs somebody in: coincurve recovering the signer;
 - an NFT held by a wallet: the one `eth_call` on anvil that it takes;
 - a token: PyJWT checking it with the public key.
+
+Then signatures as a function, beside eth-account, and whole sign-ins on 16 connections from another process, beside
+bare Starlette that does the same and keeps nothing: as many as it takes, and 250 begun in each second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import jwt
 from coincurve import PublicKey
+from eth_account import Account
+from eth_account.messages import encode_defunct
 
 from streamgate.contracts.auth import ACCESS_AUDIENCE, SIGNING_ALGORITHM
 from streamgate.testing.processes import StreamgateProcess
 from streamgate.testing.wallets import Wallet
-from streamgate_auth.signature import hash_personal_message, parse_signature
-from tests.bench.figures import Figure, Row
+from streamgate_auth.signature import hash_personal_message, parse_signature, recover_signer
+from tests.bench import sign_ins
+from tests.bench.figures import Figure, Row, percentile
 from tests.bench.load import Connection, connected, timed_by_turns
-from tests.bench.processes import UNLIMITED, person, running
+from tests.bench.processes import UNLIMITED, bare, person, running
 
 SIGN_INS = 60
 CALLS = 200
+VERIFICATIONS = 2000
+VERIFIED_PER_S, SIGN_INS_PER_S = 2000, 250
+RUNS = 3
 JSON = {"Content-Type": "application/json"}
 WALLET = Wallet.named("bench")
 BALANCE_OF = "0x70a08231"  # balanceOf(address)
@@ -99,6 +109,65 @@ async def _measured(server: StreamgateProcess) -> list[Row]:
     ]
 
 
+def _verified() -> Figure:
+    """One signature checked, as the schemes do it."""
+    message = "a message as long as the one that EIP-4361 makes of a challenge, more or less: " + "x" * 300
+    signature, text = WALLET.sign(message), encode_defunct(text=message)
+
+    def ours() -> str:
+        return recover_signer(message.encode(), signature)
+
+    def theirs() -> str:
+        return str(Account.recover_message(text, signature=signature))
+
+    found: tuple[list[float], list[float]] = ([], [])
+    for _ in range(VERIFICATIONS):
+        for took_us, verify in ((found[0], ours), (found[1], theirs)):
+            began_s = time.perf_counter()
+            assert verify() == WALLET.address
+            took_us.append((time.perf_counter() - began_s) * 1e6)
+    return Figure(
+        name="signature verified, as a function",
+        unit="µs",
+        ours=tuple(found[0]),
+        peer=tuple(found[1]),
+        peer_name="eth-account",
+        limit=1e6 / VERIFIED_PER_S,
+    )
+
+
+def _at_once(port: int, peer_port: int) -> list[Row]:
+    found = [(sign_ins.load(port), sign_ins.load(peer_port)) for _ in range(RUNS)]
+    paced = [
+        (sign_ins.load(port, per_s=SIGN_INS_PER_S), sign_ins.load(peer_port, per_s=SIGN_INS_PER_S)) for _ in range(RUNS)
+    ]
+    middle = sorted(paced, key=lambda run: percentile(run[0].latencies_ms, 0.99))[RUNS // 2]
+    return [
+        Figure(
+            name="sign-ins a second, 16 connections",
+            unit="1/s",
+            ours=tuple(ours.per_s for ours, _ in found),
+            peer=tuple(peer.per_s for _, peer in found),
+            peer_name="bare Starlette",
+            higher_is_better=True,
+            limit=SIGN_INS_PER_S,
+        ),
+        Figure(
+            name="sign-in while 250 a second begin",
+            unit="ms",
+            ours=middle[0].latencies_ms,
+            peer=middle[1].latencies_ms,
+            peer_name="bare Starlette",
+            per_s=middle[0].per_s,
+            limit=40,
+            limit_of="p99",
+        ),
+    ]
+
+
 def measure(folder: Path) -> list[Row]:
     with running(folder, "all", ["--all", "--profile", "dev", "--engine", "uvicorn"], UNLIMITED) as server:
-        return asyncio.run(_measured(server))
+        rows = asyncio.run(_measured(server))
+    peer = bare("uvicorn", module="tests.bench.bare_sign_in")
+    with running(folder, "plain", ["--all", "--engine", "uvicorn"], UNLIMITED) as server, peer as other:
+        return [*rows, _verified(), *_at_once(server.port, other.port)]

@@ -45,19 +45,24 @@ APP = Starlette(
 
 def main(port: int, engine: str, folder: str) -> None:
     APP.state.folder = folder
+    serve(APP, port, engine)
+
+
+def serve(app: Starlette, port: int, engine: str) -> None:
+    """Until it is ended."""
     if engine == "uvicorn":
         import uvicorn
 
-        uvicorn.run(APP, port=port, log_config=None, access_log=False)
+        uvicorn.run(app, port=port, log_config=None, access_log=False)
         return
-    from hypercorn.asyncio import serve
+    from hypercorn.asyncio import serve as serve_by_hypercorn
     from hypercorn.config import Config
 
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.accesslog = None
     config.errorlog = None
-    uvloop.run(serve(APP, config))  # type: ignore[arg-type]
+    uvloop.run(serve_by_hypercorn(app, config))  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

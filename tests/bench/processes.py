@@ -75,11 +75,11 @@ class Bare:
 
 
 @contextmanager
-def bare(engine: str = "hypercorn", folder: Path | None = None) -> Iterator[Bare]:
+def bare(engine: str = "hypercorn", folder: Path | None = None, *, module: str = "tests.bench.bare") -> Iterator[Bare]:
     """Bare Starlette in a process; what is sent to it is written to files in `folder`."""
     port = free_port()
     began = time.monotonic()
-    child = subprocess.Popen([sys.executable, "-m", "tests.bench.bare", str(port), engine, str(folder or "")])
+    child = subprocess.Popen([sys.executable, "-m", module, str(port), engine, str(folder or "")])
     try:
         with httpx.Client(trust_env=False) as client:
             while time.monotonic() - began < 20:

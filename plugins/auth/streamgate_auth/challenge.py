@@ -28,8 +28,7 @@ from streamgate_auth.siwe import format_time
 TTL_S = 300
 MAX_ID_CHARS = 512
 _MAC_BYTES = 32
-_NONCE_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_NONCE_CHARS = 24  # 142 bits; EIP-4361 wants at least 8 characters
+_NONCE_BYTES = 16  # EIP-4361 wants at least 8 characters; asked of the system at once, as each asking is a system call
 SIGN_IN = "Sign in to StreamGate. This costs nothing and moves nothing."
 LINK = "Link this wallet to the StreamGate account {user_id}, whose owner may then act as its holder."
 
@@ -91,7 +90,7 @@ class ChallengeBook:
             scheme=scheme,
             chain=chain,
             address=address,
-            nonce="".join(secrets.choice(_NONCE_ALPHABET) for _ in range(_NONCE_CHARS)),
+            nonce=secrets.token_hex(_NONCE_BYTES),
             issued_at_s=issued_at_s,
             expires_at_s=issued_at_s + self._ttl_s,
             browser=browser,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Literal
 
 import attrs
@@ -21,7 +20,6 @@ from streamgate.contracts.auth import (
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
-from streamgate.sdk.evm import Address
 from streamgate_auth import repository
 from streamgate_auth.contract_words import ContractWords
 from streamgate_auth.ending import Ending, note_ended
@@ -29,12 +27,13 @@ from streamgate_auth.keys import KeyRing
 from streamgate_auth.metrics import SIGN_INS
 from streamgate_auth.proofs import Proofs, Proven
 from streamgate_auth.repository import Device, Rotation, SignIn, SignInRecord
-from streamgate_auth.repository_wallets import ensure_user, list_wallets
+from streamgate_auth.repository_wallets import ensure_user
 from streamgate_auth.roles import Roles
 from streamgate_auth.tables import SessionRow
 from streamgate_auth.tokens import TokenMint, TokenWord
 
 MAX_LISTED = 200
+FORGET_EVERY_S = 60.0
 KEPT_WHEN_OVER_S = 7 * 86_400  # beyond the life of its tokens, which are refused because the row says so
 
 
@@ -79,6 +78,7 @@ class Identity:
         self._words = words
         self._ending = ending
         self._clock = clock
+        self._forget_at_s = clock.monotonic_s()
         self.refresh_ttl_s = refresh_ttl_s
 
     async def verify(
@@ -104,24 +104,29 @@ class Identity:
         now_ms, ttl_ms = self._clock.now_ms(), self.refresh_ttl_s * 1000
         long_over_ms = now_ms - (KEPT_WHEN_OVER_S + self._tokens.access_ttl_s) * 1000
 
-        def begin(session: Session) -> SignIn | None:
-            repository.forget_sign_ins(session, over_before_ms=long_over_ms)
+        is_time_to_forget = self._clock.monotonic_s() >= self._forget_at_s
+        if is_time_to_forget:
+            self._forget_at_s = self._clock.monotonic_s() + FORGET_EVERY_S
+
+        def begin(session: Session) -> tuple[SignIn, tuple[str, ...]] | None:
+            if is_time_to_forget:
+                repository.forget(session, over_before_ms=long_over_ms, now_ms=now_ms)
             expires_at_ms = challenge.expires_at_s * 1000
-            if not repository.use_challenge(session, proven.fingerprint, expires_at_ms=expires_at_ms, now_ms=now_ms):
+            if not repository.use_challenge(session, proven.fingerprint, expires_at_ms=expires_at_ms):
                 return None
             user_id = ensure_user(session, proven.wallet, now_ms=now_ms)
             sign_in = repository.begin_sign_in(session, user_id, proven.wallet, device, now_ms=now_ms, ttl_ms=ttl_ms)
             who = Actor(kind="user", user_id=user_id, address=challenge.address)
             detail = {"scheme": challenge.scheme, "chain": challenge.chain}
             audit(session, "auth.signed_in", on=f"session:{sign_in.session_id}", actor=who, detail=detail)
-            return sign_in
+            return sign_in, self._roles.of_person(session, user_id)
 
-        sign_in = await self._db.write(begin)
-        SIGN_INS.labels(scheme=challenge.scheme, outcome="done" if sign_in else ChallengeUsed.code).inc()
-        if sign_in is None:
+        begun = await self._db.write(begin)
+        SIGN_INS.labels(scheme=challenge.scheme, outcome="done" if begun else ChallengeUsed.code).inc()
+        if begun is None:
             raise ChallengeUsed("the challenge was used already; ask for a new one and sign that")
-        logger.bind(user_id=sign_in.user_id, session_id=sign_in.session_id).info("signed in")
-        return proven, await self._issue(sign_in)
+        sign_in, roles = begun
+        return proven, await self._issue(sign_in, roles)
 
     async def refresh(self, refresh_token: str) -> Tokens:
         """New tokens for a refresh token, which is spent by it.
@@ -134,18 +139,20 @@ class Identity:
         unknown = await self._words.ask_again(session_id)
         now_ms, ttl_ms = self._clock.now_ms(), self.refresh_ttl_s * 1000
 
-        def rotate(session: Session) -> Rotation:
+        def rotate(session: Session) -> tuple[Rotation, tuple[str, ...]]:
             rotation = repository.rotate(session, session_id, generation, now_ms=now_ms, ttl_ms=ttl_ms)
             if rotation.outcome == "reused":
                 who = Actor(kind="user", user_id=rotation.user_id)
                 on, code = f"session:{session_id}", RefreshReused.code
                 audit(session, "auth.refresh_reused", on=on, outcome="refused", actor=who, code=code)
                 note_ended(session, [session_id], rotation.user_id, "refresh_reused")
-            return rotation
+            if rotation.sign_in is None:
+                return rotation, ()
+            return rotation, self._roles.of_person(session, rotation.sign_in.user_id, unknown)
 
-        rotation = await self._db.write(rotate)
+        rotation, roles = await self._db.write(rotate)
         if rotation.sign_in is not None:
-            return await self._issue(rotation.sign_in, leave_out=unknown)
+            return await self._issue(rotation.sign_in, roles)
         if rotation.outcome == "reused":
             await self._ending.tell([session_id])
             logger.bind(session_id=session_id).warning("refresh token reused; sign-in ended")
@@ -238,15 +245,8 @@ class Identity:
         note_ended(session, ended, who.user_id, reason)
         return ended
 
-    async def _issue(self, sign_in: SignIn, leave_out: Collection[Address] = ()) -> Tokens:
-        """`leave_out`: names of wallets that bring no roles now."""
+    async def _issue(self, sign_in: SignIn, roles: tuple[str, ...]) -> Tokens:
         await self._keys.freshen()
-
-        def find(session: Session) -> tuple[str, ...]:
-            wallets = list_wallets(session, [sign_in.user_id]).get(sign_in.user_id, ())
-            return self._roles.of(session, [wallet for wallet in wallets if wallet.name not in leave_out])
-
-        roles = await self._db.read(find)
         return Tokens(
             sign_in=sign_in,
             roles=roles,

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from typing import Literal
 
 import attrs
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamgate.sdk.db import insert_into
 from streamgate.sdk.evm import Address
 from streamgate.sdk.ids import new_id
 from streamgate_auth.repository_wallets import ProvenWallet
-from streamgate_auth.tables import ApiKeyRow, KeyRow, SessionRow, UsedChallengeRow
+from streamgate_auth.tables import ApiKeyRow, KeyRow, SessionRow, UsedChallengeRow, table_of
 
 # A used challenge is forgotten this long after it expired: replicas' clocks differ.
 _USED_MARGIN_MS = 600_000
@@ -106,20 +106,18 @@ def delete_keys(session: Session, kids: Iterable[str]) -> None:
 # --- sign-ins ---------------------------------------------------------------------------------------
 
 
-def use_challenge(session: Session, fingerprint: str, *, expires_at_ms: int, now_ms: int) -> bool:
+def use_challenge(session: Session, fingerprint: str, *, expires_at_ms: int) -> bool:
     """Uses a challenge up; False when somebody has already."""
+    table = table_of(UsedChallengeRow)
+    statement = insert_into(session, table).on_conflict_do_nothing().returning(table.c.fingerprint)
+    values = {"fingerprint": fingerprint, "expires_at_ms": expires_at_ms}
+    return session.execute(statement, values).first() is not None
+
+
+def forget(session: Session, *, over_before_ms: int, now_ms: int) -> None:
+    """Used challenges that nobody can answer any more, and sign-ins that ended or ran out before then, with the
+    addresses and browsers they were made from."""
     session.execute(delete(UsedChallengeRow).where(UsedChallengeRow.expires_at_ms < now_ms - _USED_MARGIN_MS))
-    statement = (
-        insert_into(session, UsedChallengeRow)
-        .values(fingerprint=fingerprint, expires_at_ms=expires_at_ms)
-        .on_conflict_do_nothing()
-        .returning(UsedChallengeRow.fingerprint)
-    )
-    return session.execute(statement).first() is not None
-
-
-def forget_sign_ins(session: Session, *, over_before_ms: int) -> None:
-    """Those that ended or ran out before then, with the addresses and browsers they were made from."""
     is_long_over = or_(SessionRow.ended_at_ms < over_before_ms, SessionRow.expires_at_ms < over_before_ms)
     session.execute(delete(SessionRow).where(is_long_over))
 
@@ -127,22 +125,18 @@ def forget_sign_ins(session: Session, *, over_before_ms: int) -> None:
 def begin_sign_in(
     session: Session, user_id: str, wallet: ProvenWallet, device: Device, *, now_ms: int, ttl_ms: int
 ) -> SignIn:
-    row = SessionRow(
+    sign_in = SignIn(
         session_id=new_id("a"),
         user_id=user_id,
         address=wallet.address,
-        proof=wallet.proof,
         generation=1,
-        created_at_ms=now_ms,
-        refreshed_at_ms=now_ms,
-        expires_at_ms=now_ms + ttl_ms,
-        ended_at_ms=None,
-        end_reason="",
-        **attrs.asdict(device),
+        chain=device.chain,
+        proof=wallet.proof,
     )
-    session.add(row)
-    session.flush()
-    return _sign_in(row)
+    times = {"created_at_ms": now_ms, "refreshed_at_ms": now_ms, "expires_at_ms": now_ms + ttl_ms}
+    values = {**attrs.asdict(sign_in), **attrs.asdict(device), **times, "end_reason": ""}
+    session.execute(insert(table_of(SessionRow)), values)
+    return sign_in
 
 
 def rotate(session: Session, session_id: str, generation: int, *, now_ms: int, ttl_ms: int) -> Rotation:

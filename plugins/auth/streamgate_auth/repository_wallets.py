@@ -6,14 +6,20 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import attrs
-from sqlalchemy import ColumnElement, case, delete, func, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from streamgate.sdk.db import insert_into
 from streamgate.sdk.evm import Address
 from streamgate.sdk.ids import new_id
 from streamgate_auth.accounts import namespace_of, wallet_name
-from streamgate_auth.tables import UserRow, WalletRow
+from streamgate_auth.tables import UserRow, WalletRow, table_of
+
+_WALLETS = table_of(WalletRow).c
+_OWNER = select(_WALLETS.user_id).where(
+    *(_WALLETS[name] == bindparam(name) for name in ("namespace", "address", "chain"))
+)
+"""Whose a wallet is, made once: to make a statement is most of the work of asking it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -160,7 +166,8 @@ def _is(address: Address, chain: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def _owner(session: Session, wallet: ProvenWallet) -> str | None:
-    found: str | None = session.scalar(select(WalletRow.user_id).where(*_is(wallet.address, wallet.chain)))
+    which = {"namespace": namespace_of(wallet.address), "address": wallet.address, "chain": wallet.chain}
+    found: str | None = session.scalar(_OWNER, which)
     return found
 
 

@@ -4,7 +4,7 @@ refresh. Whoever loses a role is signed out at once, everywhere: tokens and runn
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, get_args
 
 import attrs
@@ -16,6 +16,7 @@ from streamgate.contracts.auth import LastAdmin, RoleNotGranted
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database, DatabaseUnavailable
+from streamgate.sdk.evm import Address
 from streamgate_auth import repository
 from streamgate_auth.accounts import parse_any_account, wallet_name
 from streamgate_auth.config import AuthConfig
@@ -28,6 +29,7 @@ from streamgate_auth.repository_roles import (
     lock_admins,
     people_with,
     roles_of,
+    roles_of_person,
 )
 from streamgate_auth.repository_wallets import LinkedWallet
 from streamgate_auth.tables import SessionRow
@@ -58,8 +60,14 @@ class Roles:
 
     def of(self, session: Session, wallets: Sequence[LinkedWallet]) -> tuple[str, ...]:
         """The roles of somebody with these wallets: viewer, and what any one of them brings."""
-        open_to_all = {"viewer", "creator"} if self._config.open_creators else {"viewer"}
-        return tuple(sorted(open_to_all | roles_of(session, wallets)))
+        return self._with_open(roles_of(session, wallets))
+
+    def of_person(self, session: Session, user_id: str, leave_out: Collection[Address] = ()) -> tuple[str, ...]:
+        """The same of all their wallets. `leave_out`: names of wallets that bring nothing now."""
+        return self._with_open(roles_of_person(session, user_id, leave_out))
+
+    def _with_open(self, roles: Collection[str]) -> tuple[str, ...]:
+        return tuple(sorted({*roles, "viewer", *(("creator",) if self._config.open_creators else ())}))
 
     # --- the operator's lists -------------------------------------------------------------------
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Index, LargeBinary, String, Table, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from streamgate.sdk.db.tables import WRAPPED, Json, plugin_tables
@@ -15,6 +15,11 @@ TABLES = plugin_tables("auth")
 class Base(DeclarativeBase):
     metadata = TABLES
     type_annotation_map = {int: BigInteger, str: Text, bytes: LargeBinary}  # noqa: RUF012 - SQLAlchemy's own form
+
+
+def table_of(row: type[Base]) -> Table:
+    """The table of a class: a statement on it is half the work of one on the class, and gives rows, not objects."""
+    return cast(Table, row.__table__)
 
 
 class KeyRow(Base):

@@ -74,7 +74,7 @@ class Wallets:
 
         def link(session: Session) -> LinkedWallet:
             expires_at_ms = challenge.expires_at_s * 1000
-            if not repository.use_challenge(session, proven.fingerprint, expires_at_ms=expires_at_ms, now_ms=now_ms):
+            if not repository.use_challenge(session, proven.fingerprint, expires_at_ms=expires_at_ms):
                 raise _refused(ChallengeUsed("the challenge was used already; ask for a new one and sign that"))
             outcome = link_wallet(session, actor.user_id, proven.wallet, now_ms=now_ms, at_most=MAX_WALLETS)
             if outcome == "taken":

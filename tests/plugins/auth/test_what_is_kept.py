@@ -42,17 +42,19 @@ async def ids(home: House, row: Any) -> set[str]:
     return found
 
 
-async def test_sign_ins_that_are_long_over_are_forgotten_with_the_next(home: House) -> None:
-    now_ms = time.time_ns() // 1_000_000
-    async with home.client() as http:
+async def test_sign_ins_that_are_long_over_are_forgotten_with_the_next_after_a_start(tmp_path: Path) -> None:
+    """And with the first of each minute after it."""
+    now_ms, settings = time.time_ns() // 1_000_000, kernel_settings(tmp_path)
+    async with house(tmp_path, ["metadata", "auth"], settings=settings) as home, home.client() as http:
         ended, run_out, just_ended, running = [
             actor_of(await sign_in_by(http, ALICE, "siwe")).credential for _ in range(4)
         ]
         await change(home, SessionRow, ended, ended_at_ms=now_ms - 8 * DAY_MS)
         await change(home, SessionRow, run_out, expires_at_ms=now_ms - 8 * DAY_MS)
         await change(home, SessionRow, just_ended, ended_at_ms=now_ms - 6 * DAY_MS)
+    async with house(tmp_path, ["metadata", "auth"], settings=settings) as home, home.client() as http:
         newest = actor_of(await sign_in_by(http, ALICE, "siwe")).credential
-    assert await ids(home, SessionRow) == {just_ended, running, newest}
+        assert await ids(home, SessionRow) == {just_ended, running, newest}
 
 
 async def test_api_keys_that_are_long_over_are_forgotten_with_the_next(home: House) -> None:
