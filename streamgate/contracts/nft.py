@@ -14,9 +14,11 @@ from streamgate.context import Actor
 from streamgate.errors import Invalid, NotFound, Unavailable
 from streamgate.services import ServiceRef, method
 
-Standard = Literal["auto", "erc721", "erc1155", "erc20", "native"]
+SolanaStandard = Literal["spl", "metaplex", "core"]
+Standard = Literal["auto", "erc721", "erc1155", "erc20", "native", "spl", "metaplex", "core"]
 """`auto`: asks the contract by ERC-165 whether it is an ERC-721 or ERC-1155; one that says neither but has a
-balance is read as an ERC-20; without a contract, the chain's own coin."""
+balance is read as an ERC-20; without a contract, the chain's own coin. On Solana: `spl` of a mint, `core` of a Core
+collection; `metaplex` (NFTs of a verified collection) has to be named, as a collection is a mint, too."""
 
 MAX_OWNED = 100
 """Most tokens in one answer of `owned`."""
@@ -41,10 +43,10 @@ class NftQuery:
     """Does `address` hold at least `min_balance` of this?
 
     Args:
-        address: EVM address in any case, or a CAIP-10 account on `chain`.
+        address: EVM address in any case, Solana address, or a CAIP-10 account on `chain`.
         chain: CAIP-2.
-        contract: None with `native` alone.
-        token_id: decimal; one certain token. Needed by erc1155, not taken by erc20 and native.
+        contract: None with `native` alone; on Solana the mint or the collection.
+        token_id: decimal; one certain token. Needed by erc1155, not taken by erc20, native and on Solana.
         min_balance: decimal, in base units (wei of a native coin); at least "1".
     """
 
@@ -59,7 +61,7 @@ class NftQuery:
 @attrs.frozen(kw_only=True)
 class NftHolding:
     """`balance` is at the head of the chain; `holds` says that the confirmed block agrees, too. `standard` is what
-    it was read as. `sources`: how many endpoints gave the answer."""
+    it was read as. `block_number`: on Solana the slot. `sources`: how many endpoints gave the answer."""
 
     address: str
     chain: str
@@ -67,7 +69,7 @@ class NftHolding:
     token_id: str | None
     holds: bool
     balance: str
-    standard: Literal["erc721", "erc1155", "erc20", "native"]
+    standard: Literal["erc721", "erc1155", "erc20", "native", "spl", "metaplex", "core"]
     block_number: int
     checked_at: str  # RFC 3339, just before the chain was asked
     sources: int

@@ -112,7 +112,7 @@ class AuthPlugin:
         wallet_limit = WalletLimit(config.wallet_requests_per_minute, clock)
         self.service = AuthService(self.keys, tuple(config.chains), self.gate.gates, self.gate.decider)
         self.accounts = AccountsService(api_keys, ending, wallets)
-        self.nft = NftService(self.chains, Collections(self.chains, self.db, clock))
+        self.nft = NftService(self.chains, self.solana, Collections(self.chains, self.db, clock))
         self._routes = [
             *AuthRoutes(identity, proofs, self.keys, limit, wallet_limit, cookies).routes(),
             *AccountRoutes(identity, proofs, wallets, api_keys, limit, wallet_limit, cookies).routes(),

@@ -54,6 +54,8 @@ def _standard(query: NftQuery, contract: Contract) -> Literal["erc721", "erc1155
     """What to read it as. What it says of itself may not be contradicted; where it says nothing, the caller's word
     counts, and without one an ERC-20 is tried."""
     asked = query.standard
+    if asked == "spl" or asked == "metaplex" or asked == "core":
+        raise invalid("standard", f"{asked} is of Solana, and {query.chain} is not")
     if asked == "auto" or asked == "native":
         return contract.says or "erc20"
     if contract.says is not None and contract.says != asked:

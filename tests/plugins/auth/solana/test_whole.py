@@ -17,6 +17,7 @@ from streamgate_auth.diagnose import diagnose
 from tests.plugins.auth.people import SolanaWallet, actor_of, content_of, decide, kernel_settings, person, sign_in_by
 from tests.plugins.auth.solana.cluster import Cluster, key
 from tests.plugins.auth.solana.conftest import DEVNET, Nodes
+from tests.plugins.auth.solana.metaplex import CORE_COLLECTION, core, nft
 from tests.plugins.auth.solana.node import SolanaNode
 
 VIEWER = SolanaWallet.named("viewer")
@@ -110,3 +111,67 @@ def test_a_cluster_is_configured_as_far_as_somebody_reads_it(chain: str, setting
     how = ChainSettings(**{"rpc_urls": (Secret("http://127.0.0.1:1"),), **settings})
     with pytest.raises(ValueError, match=said):
         AuthConfig(chains={chain: how})
+
+
+# --- verify-nft ---------------------------------------------------------------------------------------
+
+
+async def verify(home: House, **body: Any) -> tuple[int, dict[str, Any]]:
+    actor = Actor(kind="user", user_id="p_1", roles=("viewer",), credential="a_1")
+    async with home.client(actor) as http:
+        answer = await http.post("/api/v1/auth/verify-nft", json={"address": VIEWER.address, "chain": DEVNET, **body})
+    return answer.status_code, answer.json()
+
+
+async def test_holdings_of_each_standard(home: House, cluster: Cluster) -> None:
+    alice = key("alice")
+    coin, member = cluster.mint(decimals=6), nft(cluster, "plain", alice)
+    nft(cluster, "programmable", alice)
+    cluster.mint_to(alice.pubkey(), coin, 1_500_000)
+    collection = cluster.mint("collection")
+    core(cluster, "collection", key("core collection").pubkey())
+    core(cluster, "of the collection")
+    wanted: list[tuple[dict[str, str], tuple[str, str, bool]]] = [
+        ({"contract": str(coin)}, ("spl", "1500000", True)),
+        ({"contract": str(coin), "standard": "spl", "min_balance": "1500001"}, ("spl", "1500000", False)),
+        ({"contract": str(member)}, ("spl", "1", True)),
+        ({"contract": str(collection), "standard": "metaplex"}, ("metaplex", "2", True)),
+        ({"contract": str(collection), "standard": "metaplex", "min_balance": "3"}, ("metaplex", "2", False)),
+        ({"contract": CORE_COLLECTION}, ("core", "1", True)),
+    ]
+    for body, expected in wanted:
+        status, told = await verify(home, address=f"{DEVNET}:{alice.pubkey()}", **body)
+        assert status == 200, told
+        assert (told["standard"], told["balance"], told["holds"]) == expected
+        assert (told["block_number"], told["sources"], told["token_id"]) == (cluster.slot, 1, None)
+        assert (told["chain"], told["address"], told["contract"]) == (DEVNET, str(alice.pubkey()), body["contract"])
+
+
+async def test_what_cannot_be_asked_is_said_at_its_field(home: House, cluster: Cluster) -> None:
+    mint, evm = str(cluster.mint()), "0x52908400098527886E0F7030069857D2E4169EE7"
+    wrong: list[tuple[dict[str, Any], str, str]] = [
+        ({}, "contract", "is needed on Solana"),
+        ({"contract": "x"}, "contract", "is not a Solana address"),
+        ({"contract": mint, "token_id": "1"}, "token_id", "name the mint itself"),
+        ({"contract": mint, "standard": "erc20"}, "standard", "is of EVM chains"),
+        ({"contract": mint, "min_balance": "0"}, "min_balance", "at least 1"),
+        ({"contract": mint, "address": evm}, "address", "is an EVM address"),
+        ({"contract": mint, "chain": "solana:mainnet"}, "chain", "is not configured"),
+        ({"contract": mint, "address": f"solana:mainnet:{VIEWER.address}"}, "chain", "the account is on"),
+        ({"contract": mint, "standard": "core"}, "contract", "is no Core collection"),
+        ({"contract": VIEWER.address}, "contract", "is neither a token mint nor"),
+        ({"contract": VIEWER.address, "standard": "metaplex"}, "contract", "is no token mint"),
+    ]
+    for body, field, said in wrong:
+        status, problem = await verify(home, **body)
+        assert (status, [each["field"] for each in problem["errors"]]) == (422, [field]), problem
+        assert said in problem["detail"]
+
+
+async def test_what_cannot_be_read_is_503(home: House, cluster: Cluster, node: SolanaNode) -> None:
+    mint = str(cluster.mint())
+    for method in ("getTokenAccountsByOwner", "getMultipleAccounts"):
+        node.errors = {method: -32000}
+        status, problem = await verify(home, contract=mint)
+        assert (status, problem["code"]) == (503, "auth.chain_unavailable")
+        assert "secret" not in problem["detail"]
