@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from streamgate.settings import DatabaseSettings, KernelSettings, Secret
@@ -86,7 +87,9 @@ async def test_phrases_are_placed_tier_by_tier(home: House) -> None:
 
     def find(session: Session) -> list[int]:
         looked_at = tiers(parse('"grey wolf"'))
-        return [place.doc_id for place in PostgresIndex().places(session, looked_at, Scope(((PUBLIC,),)), None, 21)]
+        found = [place.doc_id for place in PostgresIndex().places(session, looked_at, Scope(((PUBLIC,),)), None, 21)]
+        assert session.scalar(text("SHOW enable_seqscan")) == "off"  # whatever is sought is looked up
+        return found
 
     db = home.plugins["metadata"].db
     await db.write(fill)

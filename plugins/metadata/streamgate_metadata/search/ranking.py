@@ -24,8 +24,9 @@ VECTOR: ColumnElement[Any] = literal_column("metadata_documents.fts_vector")
 BEYOND = 2**63 - 1
 """No content has so high a number."""
 
-_BY_WORDS = text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)")
-_IS_BY_WORDS = "streamgate_metadata.by_words"
+_IS_BY_WORDS = text("(SELECT set_config('enable_seqscan', 'off', true) || set_config('jit', 'off', true)) IS NOT NULL")
+"""Always so: how the transaction's next questions are planned. Asked with the first, it costs no journey of its own."""
+
 _FENCE: ColumnElement[int] = literal_column("0")
 """An OFFSET that changes nothing: what is inside is planned apart, without the order and limit outside."""
 
@@ -40,8 +41,8 @@ class Ranking:
         far: contents that are walked to fill a page, where it should be full by then.
     """
 
-    walked: int = 2_000
-    few: int = 10
+    walked: int = 1_000
+    few: int = 5
     far: int = 10_000
 
     def part(
@@ -53,7 +54,7 @@ class Ranking:
         if len(seen) == wanted and seen[-1].tier == after.tier:
             return seen
         if count < self.few and not _has_phrases(tiers[-1]):
-            return _ranked(session, _placed(_everything(session), tiers, scope), after, wanted)
+            return _ranked(session, _placed(_everything(), tiers, scope), after, wanted)
         part: list[Place] = []
         for tier in tiers:
             if tier.number >= after.tier and len(part) < wanted:
@@ -73,7 +74,7 @@ class Ranking:
         if share * self.far >= wanted:
             numbers = _newest(session, _matching(_walk(self.far, before), tier, scope), before, wanted)
         if len(numbers) < wanted:
-            numbers = _newest(session, _matching(_everything(session), tier, scope), before, wanted)
+            numbers = _newest(session, _matching(_everything(), tier, scope), before, wanted)
         return [Place(tier.number, number) for number in numbers]
 
 
@@ -98,11 +99,8 @@ def _walk(count: int, before: int) -> _Source:
     return _Source(rows, rows.c.doc_id, rows.c.fts_vector)
 
 
-def _everything(session: Session) -> _Source:
-    """All contents, by their words: the transaction is told once."""
-    if not session.info.get(_IS_BY_WORDS):
-        session.execute(_BY_WORDS)
-        session.info[_IS_BY_WORDS] = True
+def _everything() -> _Source:
+    """All contents, by their words."""
     return _Source(DocumentRow.__table__, NUMBER, VECTOR)
 
 
@@ -129,7 +127,8 @@ def _ranked_near(session: Session, placed: Subquery, after: Place, wanted: int) 
     """Those of its tier and the tiers beyond, and how many there are of any tier."""
     tier, number = placed.c.tier, placed.c.doc_id
     order = (tier < after.tier, tier, number.desc())
-    rows = session.execute(select(tier, number, func.count().over()).order_by(*order).limit(wanted)).all()
+    statement = select(tier, number, func.count().over()).where(_IS_BY_WORDS).order_by(*order).limit(wanted)
+    rows = session.execute(statement).all()
     return [Place(at, doc_id) for at, doc_id, _ in rows if at >= after.tier], rows[0][2] if rows else 0
 
 
