@@ -6,15 +6,15 @@ import asyncio
 import base64
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
 from streamgate.commands.options import Stopped, config_option, load_configuration, profile_option
+from streamgate.commands.remote import Server, remote_options
 from streamgate.plugins import discover
 
-TIMEOUT_S = 20.0
 ROTATE_PATH = "/api/v1/auth/keys/rotate"
-DEFAULT_URL = "http://127.0.0.1:9090"
 
 
 @click.group()
@@ -56,43 +56,7 @@ def rewrap(*, dry_run: bool, profile: str | None, config_file: Path | None) -> N
 
 
 @keys.command()
-@click.option("--url", default=DEFAULT_URL, show_default=True, help="Where StreamGate is.")
-@click.option(
-    "--api-key-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An administrator's API key; without it, the local administrator's in the data directory.",
-)
-@profile_option
-@config_option
-def rotate(*, url: str, api_key_file: Path | None, profile: str | None, config_file: Path | None) -> None:
+@remote_options
+def rotate(**where: Any) -> None:
     """Make a new key for signing tokens; tokens signed before stay good until they expire."""
-    import httpx
-
-    path = api_key_file or load_configuration(profile, config_file).settings.data_dir / "admin.key"
-    try:
-        api_key = path.read_text(encoding="utf-8").strip()
-    except OSError as fault:
-        raise Stopped(
-            f"{path} cannot be read ({fault.strerror}): name an administrator's key with --api-key-file, or run this "
-            "where the server keeps its data"
-        ) from fault
-    try:
-        answer = httpx.post(
-            f"{url.rstrip('/')}{ROTATE_PATH}", headers={"X-API-Key": api_key}, timeout=TIMEOUT_S, trust_env=False
-        )
-    except (httpx.HTTPError, httpx.InvalidURL) as fault:
-        raise Stopped(f"{url} did not answer: {type(fault).__name__}") from fault
-    if answer.is_error:
-        raise Stopped(f"{url} answered {answer.status_code}: {_detail(answer)}")
-    click.echo(f"rotated: {answer.text}")
-
-
-def _detail(answer: object) -> str:
-    """What a problem document says, or the beginning of whatever it is."""
-    import httpx
-
-    assert isinstance(answer, httpx.Response)
-    try:
-        return str(answer.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        return answer.text[:200]
+    click.echo(f"rotated: {Server(**where).ask('POST', ROTATE_PATH).text}")
