@@ -125,6 +125,20 @@ def test_public_stands_alone() -> None:
         ({"erc721": {"chain": "eip155:1", "contract": CONTRACT, "min": "٣"}}, "gate.erc721.min"),
         ({"erc721": {"chain": "eip155:1", "contract": CONTRACT, "token_id": str(2**256)}}, "gate.erc721.token_id"),
         ({"erc721": {"chain": "eip155:1", "contract": CONTRACT, "token_id": "1", "min": "2"}}, "gate.erc721"),
+        ({"erc721": {**PASS["erc721"], "token_id": "1", "max": "1"}}, "gate.erc721"),
+        ({"erc721": {**PASS["erc721"], "token_id": "1", "token_ids": {"from": "1", "to": "2"}}}, "gate.erc721"),
+        ({"erc721": {**PASS["erc721"], "token_ids": {"from": "2", "to": "1"}}}, "gate.erc721.token_ids.to"),
+        ({"erc721": {**PASS["erc721"], "token_ids": {"from": "-1", "to": "1"}}}, "gate.erc721.token_ids.from"),
+        ({"erc721": {**PASS["erc721"], "token_ids": {"from": "1"}}}, "gate.erc721.token_ids.to"),
+        ({"erc721": {**PASS["erc721"], "token_ids": ["1", "2"]}}, "gate.erc721.token_ids"),
+        ({"erc721": {**PASS["erc721"], "min": "3", "max": "2"}}, "gate.erc721.max"),
+        ({"erc1155": {**ITEMS["erc1155"], "max": "0"}}, "gate.erc1155.max"),
+        ({"erc20": {**COINS["erc20"], "max": "4"}}, "gate.erc20.max"),
+        ({"erc20": {**COINS["erc20"], "finality": "confirmed"}}, "gate.erc20.finality"),
+        ({"native": {"chain": "eip155:1", "held_for_s": -1}}, "gate.native.held_for_s"),
+        ({"native": {"chain": "eip155:1", "held_for_s": 30 * 86_400 + 1}}, "gate.native.held_for_s"),
+        ({"native": {"chain": "eip155:1", "held_for_s": "60"}}, "gate.native.held_for_s"),
+        ({"native": {"chain": "eip155:1", "delegated": 1}}, "gate.native.delegated"),
     ],
 )
 def test_what_is_no_rule_is_refused_at_its_path(rule: object, path: str) -> None:
@@ -229,6 +243,15 @@ numbers = st.integers(0, 2**256 - 1).map(str)
 amounts = st.integers(1, 2**256 - 1).map(str)
 chains = st.integers(1, 2**40).map(lambda number: f"eip155:{number}")
 contracts = st.integers(1, 2**160 - 1).map(lambda number: f"0x{number:040x}")
+ranges = st.tuples(st.integers(0, 2**255), st.integers(0, 2**255)).map(
+    lambda pair: {"from": str(min(pair)), "to": str(max(pair))}
+)
+MORE: dict[str, st.SearchStrategy[Any]] = {
+    "max": st.just(str(2**256 - 1)),
+    "finality": st.sampled_from(["latest", "safe", "finalized"]),
+    "held_for_s": st.integers(0, 30 * 86_400),
+    "delegated": st.booleans(),
+}
 LEAVES = st.one_of(
     st.fixed_dictionaries({"chain": chains, "contract": contracts, "min": amounts}).map(lambda p: {"erc721": p}),
     st.fixed_dictionaries({"chain": chains, "contract": contracts, "token_id": numbers}).map(lambda p: {"erc721": p}),
@@ -237,6 +260,10 @@ LEAVES = st.one_of(
     ),
     st.fixed_dictionaries({"chain": chains, "contract": contracts, "min": amounts}).map(lambda p: {"erc20": p}),
     st.fixed_dictionaries({"chain": chains, "min": amounts}).map(lambda p: {"native": p}),
+    st.fixed_dictionaries({"chain": chains, "contract": contracts, "token_ids": ranges}, optional=MORE).map(
+        lambda p: {"erc721": p}
+    ),
+    st.fixed_dictionaries({"chain": chains, "min": amounts}, optional=MORE).map(lambda p: {"native": p}),
     st.just({"age": {"years": 18}}),
 )
 

@@ -21,7 +21,7 @@ from streamgate.testing.house import House, house
 from streamgate.testing.processes import free_port
 from streamgate.testing.wallets import Wallet
 from streamgate_auth.config import AuthConfig, ChainSettings
-from streamgate_auth.evm.balances import address_word, number_word
+from streamgate_auth.evm.measure import address_word, number_word
 from tests.plugins.auth.people import actor_of, config_for, content_of, decide, kernel_settings, sign_in_by
 
 FOLDER = Path(__file__).parent / "contracts"

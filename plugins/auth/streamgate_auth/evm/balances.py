@@ -1,88 +1,114 @@
-"""Reading who holds how many: the calls of the token standards, and the three-valued answer made of their results.
+"""Who holds how many, judged in time: the three-valued answer made of what was read at several blocks.
 
-Loss counts at the head, gain only when the confirmed block says the same.
+Loss counts at the head. Gain counts when the confirmed block says the same; with `held_for_s`, when the block of that
+long ago does, too: what was lent for one block, or moved on a minute ago, opens nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Literal
 
 import attrs
 
-from streamgate.contracts.gate import Reading
+from streamgate.contracts.gate import Outcome, Reading
 from streamgate.contracts.hooks import Leaf
-from streamgate.sdk.evm import ChainId
-from streamgate_auth.evm.chain import Read
-from streamgate_auth.evm.chains import Chains
-from streamgate_auth.evm.reads import WORD_BYTES, ChainRead, EthCall, Returned, Reverted, Unread
+from streamgate.sdk.evm import to_checksum
+from streamgate_auth.evm.chain import Chain, Read
+from streamgate_auth.evm.measure import Held, Listed, Measure, Result
+from streamgate_auth.evm.params import Finality
+from streamgate_auth.evm.past import Past
+from streamgate_auth.evm.reads import WORD_BYTES, Returned, Unread
 
-# First four bytes of keccak256 of the signatures, from the standards' interfaces.
-BALANCE_OF = "0x70a08231"  # balanceOf(address), of ERC-20 and ERC-721 alike
-BALANCE_OF_ID = "0x00fdd58e"  # balanceOf(address,uint256), ERC-1155
-OWNER_OF = "0x6352211e"  # ownerOf(uint256), ERC-721
-
-
-def address_word(address: str) -> str:
-    return address[2:].lower().rjust(2 * WORD_BYTES, "0")
+NOT_CONFIRMED = "held, but not confirmed yet"
+NOT_SO_LONG = "held, but not for so long yet"
+NO_WALLET = "no wallet of this kind of chain is linked"
 
 
-def number_word(number: str | int) -> str:
-    return f"{int(number):064x}"
+@attrs.frozen(kw_only=True)
+class Terms:
+    """What a rule asks. `most` None: however many."""
+
+    least: int
+    most: int | None = None
+    finality: Finality | None = None
+    held_for_s: int = 0
+
+    def judge(self, held: Held) -> Literal["yes", "no", "unknown"]:
+        if self.most is not None and held.count > self.most:
+            return "no"
+        if held.count >= self.least and (self.most is None or not held.missing):
+            return "yes"
+        return "unknown" if held.missing else "no"
 
 
-def balance_of(contract: str, wallet: str) -> EthCall:
-    return EthCall(contract, BALANCE_OF + address_word(wallet))
+@attrs.frozen(kw_only=True)
+class Asked:
+    """One measure of one holder. `owners`: all of the person, in lower case: within them a token may have moved."""
+
+    wallet: str
+    measure: Measure
+    owners: frozenset[str]
 
 
-def balance_of_id(contract: str, wallet: str, token_id: str) -> EthCall:
-    return EthCall(contract, BALANCE_OF_ID + address_word(wallet) + number_word(token_id))
+@attrs.frozen(eq=False, kw_only=True)
+class Judging:
+    """One leaf on its chain."""
 
+    chain: Chain
+    leaf: Leaf
+    terms: Terms
+    past: Past
 
-def owner_of(contract: str, token_id: str) -> EthCall:
-    return EthCall(contract, OWNER_OF + number_word(token_id))
+    async def of(self, asked: Asked) -> Reading:
+        """What this holder's part comes to."""
+        min_block = self.leaf.min_block.get(self.leaf.params.chain, 0)
+        calls = (
+            self.chain.call(read, min_block=min_block, finality=self.terms.finality) for read in asked.measure.reads
+        )
+        answers = await asyncio.gather(*calls)
+        now = asked.measure.held([_latest(answer) for answer in answers], asked.owners & {asked.wallet.lower()})
+        seen = _seen(answers, now, asked.wallet)
+        match self.terms.judge(now):
+            case "no":
+                return attrs.evolve(seen, outcome="does_not_hold", reason=now.note)
+            case "unknown":
+                return attrs.evolve(seen, reason=now.missing)
+        confirmed = [answer if isinstance(answer, Unread) else answer.confirmed for answer in answers]
+        before = asked.measure.held(confirmed, asked.owners, now.tokens if now.tokens else None)
+        if self.terms.judge(before) != "yes":
+            return attrs.evolve(seen, reason=NOT_CONFIRMED)
+        tokens = before.tokens
+        if self.terms.held_for_s:
+            outcome, reason, kept = await self._long_ago(asked, attrs.evolve(now, tokens=tokens))
+            if outcome == "unknown":
+                return attrs.evolve(seen, reason=reason, nodes=0)  # no endpoint has answered that
+            if outcome == "does_not_hold":
+                return attrs.evolve(seen, outcome=outcome, reason=reason)
+            tokens = now.tokens if isinstance(asked.measure, Listed) else kept
+        return attrs.evolve(seen, outcome="holds", tokens=self._named(tokens))
 
+    async def _long_ago(self, asked: Asked, now: Held) -> tuple[Outcome, str, tuple[int, ...]]:
+        block = await self.past.block(self.terms.held_for_s)
+        if isinstance(block, str):
+            return "unknown", block, ()
+        measure = asked.measure.before(now)
+        answers = await asyncio.gather(*(self.chain.call(read, at_block=block) for read in measure.reads))
+        held = measure.held([_at_its_time(answer) for answer in answers], asked.owners)
+        match self.terms.judge(held):
+            case "yes":
+                return "holds", "", held.tokens
+            case "no":
+                return "does_not_hold", NOT_SO_LONG, ()
+        return "unknown", self.past.unread(block, held.missing), ()
 
-def word(result: Returned | Reverted) -> int | None:
-    """What a call returned as one number; None where it reverted or returned something else."""
-    if isinstance(result, Reverted) or len(result.data) != WORD_BYTES:
-        return None
-    return int.from_bytes(result.data, "big")
-
-
-def owner_count(wallets: frozenset[str]) -> Callable[[int], int | None]:
-    """Of `ownerOf`'s word: 1 where one of these wallets (lower case) owns it, None where it is no address."""
-
-    def count(owner: int) -> int | None:
-        return None if owner >= 1 << 160 else int(f"0x{owner:040x}" in wallets)
-
-    return count
-
-
-def judge(
-    answer: Read | Unread, least: int, *, what: str, count: Callable[[int], int | None] = lambda balance: balance
-) -> Reading:
-    """Args:
-    count: turns the word that the chain returned into how many are held; None is a word that makes no sense.
-    what: what the contract should be (`an ERC-721`), for the reason.
-    """
-    if isinstance(answer, Unread):
-        return Reading(outcome="unknown", reason=answer.reason)
-    now, before = (None if found is None else count(found) for found in map(word, (answer.latest, answer.confirmed)))
-    seen = Reading(
-        outcome="unknown",
-        held="" if now is None else str(now),
-        block_number=answer.block_number,
-        nodes=answer.nodes,
-        read_at_s=answer.read_at_s,
-    )
-    if now is None:
-        return attrs.evolve(seen, reason=f"the contract does not answer as {what} does")
-    if now < least:
-        return attrs.evolve(seen, outcome="does_not_hold")
-    if before is None or before < least:
-        return attrs.evolve(seen, reason="held, but not confirmed yet")
-    return attrs.evolve(seen, outcome="holds")
+    def _named(self, tokens: tuple[int, ...]) -> tuple[str, ...]:
+        """The lowest of them, as many as are needed; none where not so many are known."""
+        if len(tokens) < self.terms.least:
+            return ()
+        params = self.leaf.params
+        return tuple(f"{params.chain}/{params.contract.lower()}/{token}" for token in tokens[: self.terms.least])
 
 
 def merge(readings: Sequence[Reading]) -> Reading:
@@ -93,17 +119,26 @@ def merge(readings: Sequence[Reading]) -> Reading:
             best = max(found, key=lambda reading: int(reading.held or "0"))
             times = [reading.read_at_s for reading in readings if reading.read_at_s is not None]
             return attrs.evolve(best, read_at_s=min(times, default=None))
-    return Reading(outcome="does_not_hold", held="0", reason="no wallet of this kind of chain is linked")
+    return Reading(outcome="does_not_hold", held="0", reason=NO_WALLET)
 
 
-async def read_each_wallet(
-    chains: Chains, leaf: Leaf, least: int, question: Callable[[str], ChainRead], *, what: str
-) -> Reading:
-    """One question a wallet of this kind of chain, all in one batch. `leaf.params.chain` is where."""
-    chain = await chains.get(ChainId(leaf.params.chain))
-    if chain is None:
-        return Reading(outcome="unknown", reason=f"{leaf.params.chain} is not configured")
-    wallets = [address for address in leaf.addresses if address.startswith("0x")]
-    min_block = leaf.min_block.get(leaf.params.chain, 0)
-    answers = await asyncio.gather(*(chain.call(question(wallet), min_block=min_block) for wallet in wallets))
-    return merge([judge(answer, least, what=what) for answer in answers])
+def _latest(answer: Read | Unread) -> Result:
+    return answer if isinstance(answer, Unread) else answer.latest
+
+
+def _at_its_time(answer: Read | Unread) -> Result:
+    """Where nothing comes back there was no contract yet, and nothing to hold."""
+    result = _latest(answer)
+    return Returned(bytes(WORD_BYTES)) if result == Returned(b"") else result
+
+
+def _seen(answers: Sequence[Read | Unread], now: Held, wallet: str) -> Reading:
+    read = [answer for answer in answers if isinstance(answer, Read)]
+    return Reading(
+        outcome="unknown",
+        held="" if now.missing and not now.count else str(now.count),
+        held_by=to_checksum(wallet.lower()) if now.count else "",
+        block_number=min((answer.block_number for answer in read), default=None),
+        nodes=min((answer.nodes for answer in read), default=0),
+        read_at_s=min((answer.read_at_s for answer in read), default=None),
+    )

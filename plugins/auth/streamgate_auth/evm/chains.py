@@ -39,6 +39,10 @@ class Chains:
         self._local: tuple[str, Chain] | None = None  # and where it was found
 
     @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    @property
     def configured(self) -> tuple[ChainId, ...]:
         return tuple(self._settings)
 
@@ -51,6 +55,11 @@ class Chains:
     async def facts(self) -> tuple[ChainFacts, ...]:
         """What is known of each chain that can be read."""
         return tuple(facts_of(chain, self._settings.get(chain, LOCAL)) for chain in await self.readable())
+
+    def facts_of(self, chain: ChainId) -> ChainFacts:
+        """What is known of a chain, whether it can be read or not."""
+        local = LOCAL if self._devchain is not None else ChainSettings()
+        return facts_of(chain, self._settings.get(chain, local))
 
     async def all(self) -> tuple[Chain, ...]:
         """Each chain that can be read, opened."""

@@ -1,81 +1,191 @@
-"""The requirement kind `erc721`: holds tokens of a collection, or one certain token (EIP-721)."""
+"""The requirement kind `erc721`: holds tokens of a collection, one certain token, or some of a range (EIP-721)."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
 from streamgate.contracts.gate import Reading
 from streamgate.contracts.hooks import Leaf, RequirementKind
 from streamgate.sdk.evm import ChainId, parse_address
-from streamgate_auth.evm.balances import balance_of, judge, owner_count, owner_of, read_each_wallet
-from streamgate_auth.evm.chain import Read
+from streamgate_auth.evm import words
+from streamgate_auth.evm.chain import Chain, Read
 from streamgate_auth.evm.chains import Chains
-from streamgate_auth.evm.params import is_at_least_one, is_chain, is_contract, is_uint256, require_chain
-from streamgate_auth.evm.reads import Reverted
+from streamgate_auth.evm.detect import Detected, Standard, asked_soon
+from streamgate_auth.evm.holding import Holder, read_holding
+from streamgate_auth.evm.measure import Listed, Measure, Owned, balance_of, owned_by_index, word
+from streamgate_auth.evm.params import (
+    Finality,
+    TokenRange,
+    delegated_field,
+    held_for_field,
+    is_chain,
+    is_contract,
+    is_uint256,
+    max_field,
+    min_field,
+    range_of,
+    require_chain,
+    require_order,
+    require_registry,
+)
+from streamgate_auth.evm.warn import warnings
+from streamgate_auth.gate.nodes import BRIEF
 
 WHAT = "an ERC-721"
+MAX_ASKED = 100
+"""Tokens of one leaf whose owners are asked one by one; the same number of one wallet are looked through."""
+LISTED = 8  # of a wallet: told beside the balance, so that a decision names the tokens it rests on
+_RANGE: Any = TokenRange | None  # attrs' stubs know no classes made at run time
 
 
 @attrs.frozen(kw_only=True)
 class Erc721:
-    """Parameters. `token_id` None: any token of the collection, at least `min` of them in one wallet."""
+    """Parameters. Neither `token_id` nor `token_ids`: any token of the collection. From `min` to `max` of them, in one
+    wallet, at the rule's `finality`, and `held_for_s` ago as well."""
 
     chain: str = attrs.field(validator=is_chain)
     contract: str = attrs.field(validator=is_contract)
     token_id: str | None = attrs.field(default=None, validator=is_uint256)
-    min: str = attrs.field(default="1", validator=is_at_least_one)
+    token_ids: _RANGE = attrs.field(default=None, metadata=BRIEF)
+    min: str = min_field()
+    max: str | None = max_field()
+    finality: Finality | None = attrs.field(default=None, metadata=BRIEF)
+    held_for_s: int = held_for_field()
+    delegated: bool = delegated_field()
 
     def __attrs_post_init__(self) -> None:
-        if self.token_id is not None and self.min != "1":
-            raise ValueError("a single token_id can be held once only: leave min out")
+        if self.token_id is not None and self.token_ids is not None:
+            raise ValueError("has token_id and token_ids: leave one out")
+        if self.token_id is not None and (self.min != "1" or self.max is not None):
+            raise ValueError("a single token_id can be held once only: leave min and max out")
+        require_order(self.min, self.max)
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Erc721Reader:
     """Reads the kind by the chains it is given."""
 
     chains: Chains
+    _detected: Detected = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._detected = Detected(self.chains.clock)
 
     def kind(self) -> RequirementKind:
         return RequirementKind(
             name="erc721",
-            summary="Holds tokens of an ERC-721 collection, or one certain token of it.",
+            summary="Holds tokens of an ERC-721 collection, one certain token of it, or some of a range.",
             params=Erc721,
-            describe=describe,
+            describe=lambda params: f"holds {_tokens(params)} on {params.chain}{words.conditions(params)}",
             read=self.read,
             leaf_key=lambda params: f"{params.chain}/{params.contract.lower()}",
             needed=lambda params: params.min,
             canonical=lambda params: attrs.evolve(params, contract=parse_address(params.contract)),
-            check=lambda params: require_chain(self.chains, params.chain),
+            check=self.check,
+            warn=self.warn,
+            satisfy=self.satisfy,
+            link=lambda params: self.chains.facts_of(ChainId(params.chain)).marketplace_url(
+                words.address(params), params.token_id
+            ),
         )
 
     async def read(self, leaf: Leaf) -> Reading:
         params: Erc721 = leaf.params
-        if params.token_id is None:
-            return await read_each_wallet(
-                self.chains, leaf, int(params.min), lambda wallet: balance_of(params.contract, wallet), what=WHAT
-            )
+
+        async def measure(chain: Chain, holder: Holder) -> Measure | None:
+            return await self._measure(chain, params, holder, leaf.min_block.get(params.chain, 0))
+
+        return await read_holding(self.chains, leaf, "erc721", measure)
+
+    async def check(self, params: Erc721) -> None:
+        await require_chain(self.chains, params.chain)
+        if params.delegated:
+            await require_registry(self.chains, params.chain)
+        if params.token_ids is not None and not _is_small(range_of(params.token_ids)):
+            await self._require_list(params)
+
+    async def warn(self, params: Erc721) -> Sequence[str]:
+        return await warnings(self.chains, self._detected, params, "erc721")
+
+    def satisfy(self, params: Erc721) -> str:
+        name = self.chains.facts_of(ChainId(params.chain)).name
+        return f"hold {_tokens(params)} on {name}{words.conditions(params)}"
+
+    async def _measure(self, chain: Chain, params: Erc721, holder: Holder, min_block: int) -> Measure | None:
+        contract = words.address(params)
+        if params.token_id is not None:
+            return _owned(contract, (int(params.token_id),), holder)
+        if params.token_ids is None:
+            if holder.tokens is not None:
+                return _owned(contract, holder.tokens[:MAX_ASKED], holder)
+            return Listed(contract, holder.wallet, WHAT, await self._to_list(chain, params))
+        wanted = range_of(params.token_ids)
+        if holder.tokens is not None:
+            return _owned(contract, tuple(token for token in holder.tokens if token in wanted)[:MAX_ASKED], holder)
+        if _is_small(wanted):
+            return _owned(contract, tuple(wanted), holder)
+        return await _looked_through(chain, contract, holder.wallet, wanted, min_block)
+
+    async def _to_list(self, chain: Chain, params: Erc721) -> int:
+        least = int(params.min)
+        if least > MAX_ASKED:
+            return 0
+        found = await self._detected.of(chain, params.contract)
+        is_listed = isinstance(found, Standard) and found.is_enumerable
+        return max(LISTED, least) if is_listed else 0
+
+    async def _require_list(self, params: Erc721) -> None:
+        """Raises ValueError: a range so wide cannot be read from this collection."""
         chain = await self.chains.get(ChainId(params.chain))
-        if chain is None:
-            return Reading(outcome="unknown", reason=f"{params.chain} is not configured")
-        call = owner_of(params.contract, params.token_id)
-        answer = await chain.call(call, min_block=leaf.min_block.get(params.chain, 0))
-        if isinstance(answer, Read) and isinstance(answer.latest, Reverted):
-            # A token that nobody owns makes `ownerOf` revert: that is a no, not a fault.
-            return Reading(
-                outcome="does_not_hold",
-                held="0",
-                block_number=answer.block_number,
-                nodes=answer.nodes,
-                reason="no such token",
-                read_at_s=answer.read_at_s,
+        found = None if chain is None else await asked_soon(self._detected, chain, params.contract)
+        if isinstance(found, Standard) and not found.is_enumerable:
+            raise ValueError(
+                f"token_ids has more than {MAX_ASKED} ids, and {words.address(params)} cannot list a wallet's tokens "
+                f"(ERC-721 Enumerable)"
             )
-        wallets = frozenset(address.lower() for address in leaf.addresses if address.startswith("0x"))
-        return judge(answer, 1, what=WHAT, count=owner_count(wallets))
 
 
-def describe(params: Erc721) -> str:
-    where = f"{parse_address(params.contract)} on {params.chain}"
+def _owned(contract: str, tokens: tuple[int, ...], holder: Holder) -> Owned | None:
+    left = tokens if holder.tokens is None else tuple(token for token in tokens if token in holder.tokens)
+    return Owned(contract, left, WHAT) if left else None
+
+
+def _is_small(wanted: range) -> bool:
+    return wanted.stop - wanted.start <= MAX_ASKED
+
+
+async def _looked_through(chain: Chain, contract: str, wallet: str, wanted: range, min_block: int) -> Owned:
+    """The wallet's tokens that are in the range, of the first so many it has: who owns these is asked of each then, so
+    that a list which is not true opens nothing."""
+    answer = await chain.call(balance_of(contract, wallet), min_block=min_block)
+    count = word(answer.latest) if isinstance(answer, Read) else None
+    if not isinstance(answer, Read) or count is None:
+        reason = f"the contract does not answer as {WHAT} does" if isinstance(answer, Read) else answer.reason
+        return Owned(contract, (), WHAT, reason)
+    indices = range(min(count, MAX_ASKED))
+    reads = (owned_by_index(contract, wallet, index) for index in indices)
+    listed = await asyncio.gather(*(chain.call(read, at_block=answer.block_number) for read in reads))
+    tokens = [word(each.latest) if isinstance(each, Read) else None for each in listed]
+    missing = (
+        "" if count <= MAX_ASKED else f"the wallet holds {count} tokens; no more than {MAX_ASKED} are looked through"
+    )
+    if None in tokens:
+        missing = "the collection could not list the wallet's tokens (ERC-721 Enumerable)"
+    found = {token for token in tokens if token is not None and token in wanted}
+    return Owned(contract, tuple(sorted(found)), WHAT, missing)
+
+
+def _tokens(params: Erc721) -> str:
+    where = words.address(params)
     if params.token_id is not None:
-        return f"holds token {params.token_id} of {where}"
-    return f"holds a token of {where}" if params.min == "1" else f"holds at least {params.min} tokens of {where}"
+        return f"token {params.token_id} of {where}"
+    if params.token_ids is not None:
+        wanted = range_of(params.token_ids)
+        where = f"{where} with ids from {wanted.start} to {wanted.stop - 1}"
+    if params.min == "1" and params.max is None:
+        return f"a token of {where}"
+    return f"{words.amount(params)} tokens of {where}"

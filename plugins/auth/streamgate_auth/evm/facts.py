@@ -45,6 +45,10 @@ class ChainFacts:
     is_test: bool = False
     number_from: NumberFrom = "opcode"
 
+    def address_url(self, address: str) -> str:
+        """Its page at the explorer; "" where none is known."""
+        return f"{self.explorer}/address/{address}" if self.explorer else ""
+
     def marketplace_url(self, contract: str, token_id: str | None = None) -> str:
         """Where such a token is to be had; "" where nobody knows."""
         if not self.marketplace:

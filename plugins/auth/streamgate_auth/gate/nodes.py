@@ -12,6 +12,8 @@ from streamgate.contracts.hooks import RequirementKind
 
 SAME_AS = "same_as"
 """The kind that stands for a collection's gate."""
+BRIEF = {"brief": True}
+"""Metadata of a parameter that is stored and shown only where it is not as usual."""
 
 
 @attrs.frozen(eq=False)
@@ -107,7 +109,7 @@ def to_rule(node: Node) -> Rule:
     """The rule as it is stored and shown: what was left out is filled in, addresses are checksummed."""
     match node:
         case Requirement(kind=kind, params=params):
-            return {kind.name: attrs.asdict(kind.canonical(params), value_serializer=_plain)}
+            return {kind.name: attrs.asdict(kind.canonical(params), filter=_is_shown, value_serializer=_plain)}
         case Group(kind=name, parts=parts):
             return {name: [to_rule(part) for part in parts]}
         case AtLeast(count=count, parts=parts):
@@ -118,6 +120,10 @@ def to_rule(node: Node) -> Rule:
             return to_rule(leaf)
         case Public():
             return {"public": {}}
+
+
+def _is_shown(attribute: attrs.Attribute[Any], value: Any) -> bool:
+    return not attribute.metadata.get("brief") or value != attribute.default
 
 
 def _plain(_: Any, attribute: attrs.Attribute[Any] | None, value: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Literal
 
 import attrs
 
@@ -13,13 +12,11 @@ from streamgate.contracts.nft import ChainUnavailable, ContractInvalid
 from streamgate.errors import FieldError, Invalid
 from streamgate.sdk.clock import rfc3339
 from streamgate.sdk.evm import ZERO_ADDRESS, Address, parse_address, parse_chain
-from streamgate_auth.evm.balances import word
 from streamgate_auth.evm.chain import Chain, Read
 from streamgate_auth.evm.chains import Chains
-from streamgate_auth.evm.reads import ChainRead, EthCall, HasCode, Unread
+from streamgate_auth.evm.detect import Says, detect
+from streamgate_auth.evm.reads import ChainRead, Unread
 
-SUPPORTS_INTERFACE = "0x01ffc9a7"  # supportsInterface(bytes4), ERC-165
-ERC721, ERC721_ENUMERABLE, ERC1155, NO_INTERFACE = "80ac58cd", "780e9d63", "d9b67a26", "ffffffff"
 RETRY_AFTER_S = 2.0
 
 
@@ -29,14 +26,10 @@ class Contract:
 
     chain: Chain
     address: Address
-    says: Literal["erc721", "erc1155"] | None
+    says: Says | None
     is_enumerable: bool
     block_number: int
     read_at_s: float
-
-
-def supports(contract: str, interface: str) -> EthCall:
-    return EthCall(contract, SUPPORTS_INTERFACE + interface.ljust(64, "0"))
 
 
 async def open_chain(chains: Chains, chain: str) -> Chain:
@@ -78,26 +71,19 @@ async def open_contract(chains: Chains, chain: str, contract: str) -> Contract:
         raise AddressInvalid(fault.detail, errors=(FieldError("contract", fault.detail),)) from fault
     if address == ZERO_ADDRESS:
         raise ContractInvalid("the zero address is no contract")
-    interfaces = (ERC721, ERC1155, ERC721_ENUMERABLE, NO_INTERFACE)
-    code, *answers = await ask(opened, [HasCode(address), *(supports(address, interface) for interface in interfaces)])
-    if word_or_code(code) == b"":
+    found = await detect(opened, address)
+    if isinstance(found, Unread):
+        raise unavailable(found)
+    if not found.has_code:
         raise ContractInvalid(f"there is no contract at {address} on {opened.id}")
-    # ERC-165: whoever says yes to 0xffffffff says yes to anything, so that none of it counts.
-    is_721, is_1155, is_enumerable, is_anything = (word(answer.latest) == 1 for answer in answers)
-    is_honest = not is_anything and word(answers[-1].latest) is not None
     return Contract(
         chain=opened,
         address=address,
-        says=None if not is_honest else "erc721" if is_721 else "erc1155" if is_1155 else None,
-        is_enumerable=is_honest and is_enumerable,
-        block_number=code.block_number,
-        read_at_s=code.read_at_s,
+        says=found.says,
+        is_enumerable=found.is_enumerable,
+        block_number=found.block_number,
+        read_at_s=found.read_at_s,
     )
-
-
-def word_or_code(read: Read) -> bytes:
-    """The bytes that came back; none where it reverted."""
-    return getattr(read.latest, "data", b"")
 
 
 def checked_at(read_at_s: float) -> str:

@@ -22,9 +22,9 @@ from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate.sdk.evm import Address, to_checksum
 from streamgate_auth.accounts import seen_from
-from streamgate_auth.evm.balances import address_word, balance_of, number_word, owner_of, word
 from streamgate_auth.evm.chain import Read
 from streamgate_auth.evm.chains import Chains
+from streamgate_auth.evm.measure import address_word, balance_of, number_word, owner_of, word
 from streamgate_auth.evm.reads import WORD_BYTES, EthCall, Reverted
 from streamgate_auth.nft.asking import (
     Contract,

@@ -7,9 +7,9 @@ from typing import Literal
 from streamgate.contracts.auth import ChainUnknown
 from streamgate.contracts.nft import ContractInvalid, NftHolding, NftQuery
 from streamgate.sdk.evm import parse_account
-from streamgate_auth.evm.balances import balance_of, balance_of_id, owner_count, owner_of, word
 from streamgate_auth.evm.chain import Read
 from streamgate_auth.evm.chains import Chains
+from streamgate_auth.evm.measure import balance_of, balance_of_id, owner_of, word
 from streamgate_auth.evm.reads import ChainRead, NativeBalance, Returned, Reverted
 from streamgate_auth.nft.asking import Contract, ask, checked_at, invalid, open_chain, open_contract, require_number
 
@@ -92,4 +92,4 @@ def _held(result: Returned | Reverted, wallet: str, *, by_owner: bool) -> int | 
     if isinstance(result, Reverted):
         return 0  # a token that nobody owns
     owner = word(result)
-    return None if owner is None else owner_count(frozenset((wallet.lower(),)))(owner)
+    return None if owner is None or owner >= 1 << 160 else int(f"0x{owner:040x}" == wallet.lower())

@@ -10,8 +10,8 @@ import pytest
 from streamgate.testing.devchain import ChainClient, DevchainServer
 from streamgate.testing.nodes import FaultyNode
 from streamgate.testing.wallets import Wallet
-from streamgate_auth.evm.balances import balance_of, word
 from streamgate_auth.evm.chain import Read
+from streamgate_auth.evm.measure import balance_of, word
 from streamgate_auth.rpc.pool import NoAnswer
 from tests.plugins.auth.evm.conftest import Open
 

@@ -15,8 +15,8 @@ from streamgate.testing.clock import FakeClock
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.nodes import FaultyNode
 from streamgate.testing.wallets import Wallet
-from streamgate_auth.evm.balances import balance_of, owner_of, word
 from streamgate_auth.evm.chain import Read
+from streamgate_auth.evm.measure import balance_of, owner_of, word
 from streamgate_auth.evm.offenders import APART_S, MAX_KEPT, REFUSED_AFTER, REFUSED_S, Offenders
 from streamgate_auth.evm.reads import EthCall, Reverted, Unread
 from tests.plugins.auth.evm.conftest import CONTRACTS, Open

@@ -12,8 +12,8 @@ from loguru import logger
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.nodes import FaultyNode
 from streamgate.testing.wallets import Wallet
-from streamgate_auth.evm.balances import balance_of, owner_of, word
 from streamgate_auth.evm.chain import Chain, Read
+from streamgate_auth.evm.measure import balance_of, owner_of, word
 from streamgate_auth.evm.reads import ChainRead, HasCode, NativeBalance, Returned, Reverted, Unread
 from tests.plugins.auth.evm.conftest import Open
 

@@ -11,9 +11,9 @@ import pytest
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.nodes import FaultyNode
 from streamgate.testing.wallets import Wallet
-from streamgate_auth.evm.balances import balance_of, owner_of
 from streamgate_auth.evm.chain import Read
 from streamgate_auth.evm.gather import MAX_CODE_BYTES, Gathering
+from streamgate_auth.evm.measure import balance_of, owner_of
 from streamgate_auth.evm.multicall import Multicall
 from streamgate_auth.evm.reads import ChainRead, EthCall, HasCode, Returned, Unread
 from streamgate_auth.evm.together import Together

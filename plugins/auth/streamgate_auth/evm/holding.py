@@ -1,0 +1,103 @@
+"""A leaf that asks what wallets hold: each of the person's wallets, and with `delegated` the vaults behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import attrs
+
+from streamgate.contracts.gate import Reading
+from streamgate.contracts.hooks import Leaf
+from streamgate.sdk.evm import ChainId
+from streamgate_auth.evm.balances import Asked, Judging, Terms, merge
+from streamgate_auth.evm.chain import Chain
+from streamgate_auth.evm.chains import Chains
+from streamgate_auth.evm.delegate import About, Delegation, Kind, Vaults, vaults_of
+from streamgate_auth.evm.measure import Measure
+from streamgate_auth.evm.past import Past
+
+
+@attrs.frozen(kw_only=True)
+class Holder:
+    """A wallet whose holdings count. `tokens`, `amount`: these alone, as its owner delegated; None: all."""
+
+    wallet: str
+    tokens: tuple[int, ...] | None = None
+    amount: int | None = None
+
+
+MeasureOf = Callable[[Chain, Holder], Awaitable[Measure | None]]
+"""What is asked of a holder; None: nothing that was delegated can satisfy it."""
+
+
+async def read_holding(chains: Chains, leaf: Leaf, kind: Kind, measure_of: MeasureOf) -> Reading:
+    """`leaf.params`: of one of the kinds; `chain` is where."""
+    params = leaf.params
+    chain = await chains.get(ChainId(params.chain))
+    if chain is None:
+        return Reading(outcome="unknown", reason=f"{params.chain} is not configured")
+    judging = Judging(chain=chain, leaf=leaf, terms=terms_of(params), past=Past(chain, chains.clock))
+    own = [Holder(wallet=address.lower()) for address in leaf.addresses if address.startswith("0x")]
+    if not params.delegated:
+        return merge(await _read(judging, own, measure_of, frozenset(holder.wallet for holder in own)))
+    about = About(kind=kind, contract=getattr(params, "contract", ""))
+    min_block = leaf.min_block.get(params.chain, 0)
+    asked = (vaults_of(chain, each.wallet, about, finality=params.finality, min_block=min_block) for each in own)
+    found = await asyncio.gather(*asked)
+    holders = [*own, *_holders(found, {holder.wallet for holder in own})]
+    owners = frozenset(holder.wallet for holder in holders if holder.tokens is None and holder.amount is None)
+    readings = await _read(judging, holders, measure_of, owners)
+    unsure = [Reading(outcome="unknown", reason=each.missing) for each in found if each.missing]
+    merged = merge([*readings, *unsure])
+    times = [merged.read_at_s, *(each.read_at_s for each in found)]
+    return attrs.evolve(merged, read_at_s=min((each for each in times if each is not None), default=None))
+
+
+def terms_of(params: Any) -> Terms:  # Any: parameters of one of the kinds
+    return Terms(
+        least=int(params.min),
+        most=None if params.max is None else int(params.max),
+        finality=params.finality,
+        held_for_s=params.held_for_s,
+    )
+
+
+async def _read(
+    judging: Judging, holders: Sequence[Holder], measure_of: MeasureOf, owners: frozenset[str]
+) -> list[Reading]:
+    async def one(holder: Holder) -> Reading | None:
+        measure = await measure_of(judging.chain, holder)
+        if measure is None:
+            return None
+        return await judging.of(Asked(wallet=holder.wallet, measure=measure, owners=owners | {holder.wallet}))
+
+    readings = await asyncio.gather(*map(one, holders))
+    return [reading for reading in readings if reading is not None]
+
+
+def _holders(found: Sequence[Vaults], own: set[str]) -> list[Holder]:
+    """Each vault once, with the widest that it delegated."""
+    by_vault: dict[str, list[Delegation]] = {}
+    for vaults in found:
+        for each in vaults.delegations:
+            if each.vault not in own:
+                by_vault.setdefault(each.vault, []).append(each)
+    holders: list[Holder] = []
+    for vault, delegations in by_vault.items():
+        if any(each.token is None and each.amount is None for each in delegations):
+            holders.append(Holder(wallet=vault))
+            continue
+        without_token = [each.amount for each in delegations if each.token is None and each.amount is not None]
+        if without_token:
+            holders.append(Holder(wallet=vault, amount=max(without_token)))
+        whole = sorted({each.token for each in delegations if each.token is not None and each.amount is None})
+        if whole:
+            holders.append(Holder(wallet=vault, tokens=tuple(whole)))
+        holders += [
+            Holder(wallet=vault, tokens=(each.token,), amount=each.amount)
+            for each in delegations
+            if each.token is not None and each.amount is not None
+        ]
+    return holders
