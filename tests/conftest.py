@@ -1,4 +1,4 @@
-"""Fixtures of every test: the servers that come with the kernel's testing package."""
+"""Fixtures of every test: the servers that come with the kernel's testing package, and the StreamGates of a run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
-pytest_plugins = ["streamgate.testing.fixtures"]
+pytest_plugins = ["streamgate.testing.fixtures", "tests.e2e.running"]
 
 TOGETHER = {
-    "e2e over the shared split": r"tests/e2e/(test_story\.py|.*split)",
-    "e2e over the shared process": r"tests/e2e/",
+    "e2e over the shared split": r"tests/(e2e/test_story\.py|(e2e|security)/.*split)",
+    "e2e over the shared process": r"tests/(e2e|security)/",
     "browser over the split and an empty server": r"tests/browser/(test_sharing\.py|.*(many_processes|every_service))",
     "browser over one process": r"tests/browser/",
 }

@@ -28,10 +28,11 @@ NOT_FOUND = {"code": -32000, "message": "header not found"}
 
 
 class FaultyNode:
-    """A node of its own URL. Its faults are attributes, and may be changed at any time, by any thread."""
+    """A node of its own URL. Its faults are attributes, and may be changed at any time, by any thread; so may
+    `upstream_url`, where the node behind is not there yet."""
 
     def __init__(self, upstream_url: str) -> None:
-        self._upstream_url = upstream_url
+        self.upstream_url = upstream_url
         self._http = httpx.Client(
             trust_env=False, timeout=10.0, verify=False
         )  # plain loopback: no certificates to read
@@ -136,7 +137,7 @@ class FaultyNode:
             else:
                 answers.append({"jsonrpc": "2.0", "id": question["id"], **refused})
         if sent:
-            told = self._http.post(self._upstream_url, json=sent).json()
+            told = self._http.post(self.upstream_url, json=sent).json()
             methods = {question["id"]: question for question in sent}
             answers += [self._told(methods[answer["id"]], answer) for answer in told]
         answers.sort(key=lambda answer: int(answer["id"]))
@@ -173,13 +174,23 @@ class FaultyNode:
         if self.chain_number is not None and "result" in answer:
             if method == "eth_chainId":
                 return {**answer, "result": hex(self.chain_number)}
-            if method == "eth_call" and "to" not in question["params"][0]:  # it creates a contract that tells it
-                return {**answer, "result": f"{answer['result'][:4]}{self.chain_number:064x}{answer['result'][68:]}"}
+            result = answer["result"]
+            if method == "eth_call" and "to" not in question["params"][0] and result[4:68] == self._upstream_number:
+                # It creates a contract that tells it.
+                return {**answer, "result": f"{result[:4]}{self.chain_number:064x}{result[68:]}"}
         return answer
 
     def _head(self) -> int:
-        question = {"jsonrpc": "2.0", "id": 1, "method": "eth_blockNumber", "params": []}
-        return int(self._http.post(self._upstream_url, json=question).json()["result"], 16)
+        return self._ask("eth_blockNumber")
+
+    @property
+    def _upstream_number(self) -> str:
+        """The true chain's, as a word of 64 digits."""
+        return f"{self._ask('eth_chainId'):064x}"
+
+    def _ask(self, method: str) -> int:
+        question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": []}
+        return int(self._http.post(self.upstream_url, json=question).json()["result"], 16)
 
     @staticmethod
     def _block(question: dict[str, Any]) -> str:

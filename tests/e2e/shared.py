@@ -11,10 +11,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Self
 
 import attrs
+import httpx
 import pytest
 
+from streamgate.testing.nodes import FaultyNode
 from streamgate.testing.otlp import OtlpReceiver
 from streamgate.testing.processes import free_port
 from streamgate.testing.stacks import Stack
@@ -23,10 +26,52 @@ from tests.e2e.story import Roles
 from tests.e2e.wallet import Wallet
 
 LEASE_S = 3.0
+DOUBTFUL_NUMBER = 31_338
+DOUBTFUL_CONFIRMATIONS = 2
 SHARED_ROLES = Roles()
 WALK = {name: Wallet.new(name) for name in ("viewer", "creator", "other", "admin")}
 GUESTS = {name: Wallet.new(name) for name in ("guest", "stranger", "banned", "creator")}
 DISTRIBUTION = Path(__file__).parents[1] / "third_party_plugin"
+
+
+class DoubtfulChain:
+    """A second chain of the shared stacks, read by two nodes that must agree and that tests make misbehave.
+
+    Behind both is the local chain, so that its contracts are on this one, too. It is well unless a test says otherwise.
+    """
+
+    name = f"eip155:{DOUBTFUL_NUMBER}"
+
+    def __init__(self) -> None:
+        self.nodes = (FaultyNode(""), FaultyNode(""))
+
+    def __enter__(self) -> Self:
+        for node in self.nodes:
+            node.__enter__()
+        return self
+
+    def __exit__(self, *fault: Any) -> None:
+        for node in self.nodes:
+            node.__exit__(None, None, None)
+
+    def environment(self) -> dict[str, str]:
+        section = f"STREAMGATE_AUTH__CHAINS__EIP155_{DOUBTFUL_NUMBER}__"
+        return {
+            f"{section}RPC_URLS": ",".join(node.url for node in self.nodes),
+            f"{section}QUORUM": "2",
+            f"{section}CONFIRMATIONS": str(DOUBTFUL_CONFIRMATIONS),
+        }
+
+    def stand_before(self, rpc_url: str) -> None:
+        """Before this node, well."""
+        for node in self.nodes:
+            node.behave()
+            node.upstream_url, node.chain_number = rpc_url, DOUBTFUL_NUMBER
+
+    def stand_in(self, stack: Stack) -> None:
+        """Before the local chain of a stack that has just begun."""
+        found = httpx.get(f"{stack.url}/api/v1/devchain/info", trust_env=False).raise_for_status()
+        self.stand_before(found.json()["rpc_url"])
 
 
 @attrs.frozen

@@ -19,6 +19,7 @@ import attrs
 import pytest
 from yarl import URL
 
+from streamgate.testing.attacks import attack
 from streamgate.testing.docs.built import built
 from tests.e2e.cast import Cast, gather
 from tests.e2e.hostile import JSON, Case, Maker, Operation, operations_of
@@ -190,6 +191,7 @@ async def run(cast: Cast, cases: Sequence[tuple[Operation, Case, str]]) -> None:
     assert await state_of(cast) == before
 
 
+@attack("B12")
 async def test_every_road_is_described(cast: Cast, operations: list[Operation]) -> None:
     """Routes and mounts of all plugins as their code has them, beside what the server says of itself. What answers a
     described GET answers HEAD too, and a browser's OPTIONS; `test_methods_that_are_none` tries all others."""
@@ -221,6 +223,7 @@ async def test_wrong_bodies(cast: Cast, operations: list[Operation]) -> None:
     await run(cast, cases)
 
 
+@attack("B34")
 async def test_wrong_paths_and_queries(cast: Cast, operations: list[Operation]) -> None:
     cases = [
         (operation, case, role_for(operation))
@@ -240,6 +243,7 @@ async def test_wrong_heads(cast: Cast, operations: list[Operation]) -> None:
     await run(cast, cases)
 
 
+@attack("A3", "B26")
 async def test_credentials_that_are_no_good(cast: Cast, operations: list[Operation]) -> None:
     """On public operations too, where they read one: nobody becomes anonymous unawares."""
     refused = [(f"a token {said}", {"Authorization": f"Bearer {token}"}) for said, token in cast.bad_tokens.items()]
@@ -274,6 +278,7 @@ def other_credentials(cast: Cast) -> dict[str, dict[str, str]]:
     }
 
 
+@attack("A5")
 async def test_people_who_may_not(cast: Cast, operations: list[Operation]) -> None:
     """A viewer, another creator, a key that may only read; what is the creator's stays theirs."""
     cases = []

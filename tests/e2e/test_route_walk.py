@@ -15,6 +15,7 @@ import attrs
 import httpx
 import pytest
 
+from streamgate.testing.attacks import attack
 from streamgate.testing.stacks import Stack
 from tests.e2e.client import Api
 from tests.e2e.gateway import grpc_methods, outcome_of, say_hello_over_grpc, upload_and_look
@@ -142,6 +143,7 @@ async def test_every_route_carries_a_known_policy(people: People) -> None:
     assert unknown == []
 
 
+@attack("B12")
 async def test_nobody_gets_past_the_policy(people: People) -> None:
     for operation in people.operations:
         status = (await answer(people.nobody, people, operation)).status_code
@@ -188,6 +190,7 @@ async def test_a_broken_or_foreign_token_is_refused_everywhere(people: People) -
             assert response.status_code == 401, f"{operation} took {token!r}: {response.status_code}"
 
 
+@attack("B12")
 @pytest.mark.parametrize("token", ["garbage", "A" * 43, "%2e%2e", "a/b"])
 async def test_media_bytes_are_behind_their_path_token(people: People, token: str) -> None:
     """The raw mount: no file of any kind without a token of this server's, and nothing beside its files."""
@@ -202,6 +205,7 @@ async def test_media_bytes_are_behind_their_path_token(people: People, token: st
 # --- the gateway's other doors: gRPC, events, WebSocket -----------------------------------------------
 
 
+@attack("A10")
 async def test_grpc_is_the_same_door(people: People) -> None:
     """Every method as nobody and with tokens that are none, by reflection; then the creator's own work."""
     port = people.grpc_port

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from streamgate.testing.attacks import attack
 from streamgate.testing.clips import ClipSpec, make_clip, one_minute_clip
 from streamgate.testing.otlp import OtlpReceiver
 from streamgate.testing.stacks import all_in_one
@@ -31,6 +32,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@attack("A12", "B15")
 @pytest.mark.timeout(170, func_only=True)
 async def test_only_the_holder_watches(tmp_path: Path, clip: Path) -> None:
     """In one process, where each call goes through its wire form."""
@@ -49,6 +51,7 @@ async def test_only_the_holder_watches(tmp_path: Path, clip: Path) -> None:
     assert [step.name for step in story.steps][-1] == "a file that is no video ends in `failed`"
 
 
+@attack("A12", "B15")
 @pytest.mark.timeout(170, func_only=True)
 async def test_nothing_is_lost_when_each_kind_is_killed(shared_split: SharedSplit, clip: Path) -> None:
     """A process for each service over NATS, PostgreSQL, Redis and S3."""

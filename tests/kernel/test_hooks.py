@@ -19,6 +19,7 @@ from streamgate.hooks import (
     hookspec,
     refuse,
 )
+from streamgate.testing.attacks import attack
 
 
 @hookspec
@@ -89,6 +90,7 @@ def test_answers_come_in_the_order_of_registration_with_their_plugin() -> None:
     assert [(t.plugin, t.value.name) for t in hooks.collect(collect_checks)] == [("b", "b"), ("a", "a"), ("c", "c")]
 
 
+@attack("B46")
 def test_an_optional_plugin_that_fails_is_left_out_and_named() -> None:
     hooks = Hooks()
     hooks.register("broken", Broken(), required=False)
@@ -126,6 +128,7 @@ def test_an_implementation_with_other_arguments_is_refused() -> None:
         deciding(Greedy())
 
 
+@attack("B46")
 @pytest.mark.parametrize(
     ("plugins", "expected"),
     [

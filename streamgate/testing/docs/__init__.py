@@ -13,6 +13,7 @@ from streamgate.testing.docs.config import config_reference
 from streamgate.testing.docs.errors import errors_reference
 from streamgate.testing.docs.events import events_reference
 from streamgate.testing.docs.grpc import grpc_reference
+from streamgate.testing.docs.security import security_reference
 from streamgate.testing.metrics_docs import metrics_reference
 
 __all__ = ["GENERATED", "ROOT"]
@@ -25,4 +26,5 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/reference/events.md": events_reference,
     "docs/reference/grpc.md": grpc_reference,
     "docs/reference/metrics.md": metrics_reference,
+    "docs/reference/security.md": security_reference,
 }

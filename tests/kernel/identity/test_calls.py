@@ -15,6 +15,7 @@ from streamgate.identity.credentials import to_base64, unbase64
 from streamgate.identity.grants import Grants
 from streamgate.identity.signed import IdentityRefused, SignedBus
 from streamgate.identity.trust import WINDOW_S
+from streamgate.testing.attacks import attack
 
 GREET = "svc.greeter.v1.greet"
 OTHER = "svc.greeter.v1.insult"
@@ -50,6 +51,7 @@ async def test_who_is_granted_it_is_answered(world: Any) -> None:
     assert service.asked == [b"Ada"]
 
 
+@attack("A10", "B43")
 async def test_a_question_without_a_seal_is_refused_and_never_heard(world: Any) -> None:
     service = await serve(world)
     for payload in (b"", b"Ada", Envelope(id="1", body={}).to_bytes(), b"\x01q" + bytes(40), bytes(2000)):
@@ -73,6 +75,7 @@ async def test_a_seal_is_for_one_method(world: Any, tapped: Any) -> None:
     assert len(service.asked) == 1
 
 
+@attack("B43")
 async def test_the_same_question_counts_once(world: Any, tapped: Any) -> None:
     service = await serve(world)
     async with tapped(world, GREET) as seen:

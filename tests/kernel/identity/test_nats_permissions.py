@@ -33,6 +33,7 @@ from streamgate.identity.nkeys import decode_seed, encode_public
 from streamgate.identity.signed import IdentityRefused, SignedBus
 from streamgate.plugins import PluginInfo, discover
 from streamgate.settings import BusSettings, Secret
+from streamgate.testing.attacks import attack
 from streamgate.testing.servers import NatsServer
 from streamgate.testing.wait import eventually
 
@@ -273,6 +274,7 @@ async def test_every_needed_call_is_answered_and_no_other_is(installation: Insta
     assert refused
 
 
+@attack("B42", "B43")
 async def test_a_compromised_cache_gets_nowhere_and_is_told_at_once(installation: Installation) -> None:
     """Not a hang: the fault comes long before the time-out, and a connection survives it."""
     auth, cache = installation.bus("auth"), installation.unsigned("cache")
@@ -328,6 +330,7 @@ async def test_a_consumer_cannot_be_made_wider_than_its_name(installation: Insta
             assert "error" in json.loads(answer.data), config
 
 
+@attack("B43")
 async def test_without_credentials_nobody_gets_in(installation: Installation) -> None:
     bus = NatsBus(installation.url, name="nobody", start_timeout_s=1, reconnect_wait_s=0.05)
     with pytest.raises(BusUnavailable, match="Authorization Violation"):

@@ -13,6 +13,7 @@ from streamgate.sdk.outgoing import AddressRefused, OutgoingError, Unreachable, 
 from streamgate.sdk.outgoing.addresses import why_refused
 from streamgate.sdk.outgoing.guard import Guard
 from streamgate.settings import OutgoingSettings
+from streamgate.testing.attacks import attack
 
 PUBLIC_V4 = "93.184.216.34"
 PUBLIC_V6 = "2606:4700:4700::1111"
@@ -185,6 +186,7 @@ async def test_other_spellings_of_loopback_do_not_get_through(url: str) -> None:
         await guard.target(url)
 
 
+@attack("A9", "B29")
 @pytest.mark.parametrize(
     "addresses",
     [["127.0.0.1"], [PUBLIC_V4, "10.0.0.1"], ["10.0.0.1", PUBLIC_V4], [PUBLIC_V6, "::1"], ["fe80::1%2"]],
@@ -204,6 +206,7 @@ async def test_answers_of_a_resolver_that_cannot_be_used_deny(addresses: list[st
         await guard.target("https://example.org/")
 
 
+@attack("B29")
 async def test_a_resolver_that_fails_denies() -> None:
     async def resolve(host: str, port: int) -> Sequence[str]:
         raise OSError("no name server")

@@ -26,6 +26,7 @@ from streamgate.sdk.outgoing import (
     guarded_client,
 )
 from streamgate.settings import OutgoingSettings
+from streamgate.testing.attacks import attack
 
 
 @attrs.define
@@ -117,6 +118,7 @@ async def test_what_is_not_allowed_is_never_connected_to() -> None:
     assert served.connections == 0
 
 
+@attack("A9", "B29")
 @pytest.mark.parametrize("where", ["http://127.0.0.1:{port}/", "//localhost:{port}/", "http://other.example:{port}/"])
 async def test_a_redirect_is_checked_anew(where: str) -> None:
     async with (
@@ -136,6 +138,7 @@ async def test_a_redirect_to_another_scheme_is_refused() -> None:
             await get(http, f"http://files.example:{served.port}/")
 
 
+@attack("A9", "B29")
 async def test_a_name_that_moves_inside_between_two_hops_is_refused() -> None:
     answers = [["127.0.0.1"], ["127.0.0.1"]]
 
@@ -198,6 +201,7 @@ async def test_an_answer_without_a_length_is_cut_at_the_limit() -> None:
         assert await get(http, f"http://files.example:{served.port}/", limit_bytes=101) == b"x" * 101
 
 
+@attack("B33")
 async def test_compressed_bytes_are_refused() -> None:
     bomb = response(b"\x1f\x8b", "200 OK", "Content-Encoding: gzip")
     async with serving(lambda _: bomb) as served, client("files.example") as http:

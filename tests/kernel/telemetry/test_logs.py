@@ -16,6 +16,7 @@ from loguru import logger
 
 from streamgate.settings import LogSettings, Secret
 from streamgate.telemetry.logs import LogWriter, console_renderer, json_renderer, redact, setup_telemetry
+from streamgate.testing.attacks import attack
 
 JWT = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1MSJ9.c2lnbmF0dXJlLWJ5dGVz"
 
@@ -97,6 +98,7 @@ def test_a_value_without_json_form_is_shown_and_a_broken_one_does_not_end_the_lo
     assert json.loads(third)["event"] == "third"
 
 
+@attack("A13", "B45")
 @pytest.mark.parametrize(
     ("text", "secret"),
     [
@@ -124,6 +126,7 @@ def test_what_opens_nothing_stays(text: str) -> None:
     assert redact(text) == text
 
 
+@attack("A13", "B45")
 @given(token=st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~%", min_size=1))
 def test_no_playback_token_of_any_form_is_left(token: str) -> None:
     assert redact(f"x /api/v1/stream/s/{token}/master.m3u8 y") == "x /api/v1/stream/s/…/master.m3u8 y"
@@ -139,6 +142,7 @@ def test_fields_named_like_secrets_are_hidden_in_both_forms() -> None:
         assert "b1" in text
 
 
+@attack("B35")
 def test_nobody_can_forge_a_line() -> None:
     out = io.StringIO()
     setup_telemetry(LogSettings(format="console"), stream=out)

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
+from streamgate.testing.attacks import attack
 from streamgate.web.client import CLIENT_KEY
 from streamgate_api.headers import Origin, origin_of, to_service
 
@@ -23,6 +24,7 @@ def scope(**more: Any) -> dict[str, Any]:
     return {"type": "http", "scheme": "http", "client": ("10.0.0.2", 5), "headers": SENT, **more}
 
 
+@attack("B27")
 def test_a_stranger_is_not_believed() -> None:
     headers = to_service(SENT, origin_of(scope(), hop=""))
     assert headers["x-forwarded-for"] == "10.0.0.2"

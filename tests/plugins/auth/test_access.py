@@ -26,6 +26,7 @@ from streamgate.contracts.auth import (
 )
 from streamgate.errors import Unavailable
 from streamgate.sdk.bearer import ASK_AGAIN_S, KEYS_FRESH_S, BearerAuthenticator
+from streamgate.testing.attacks import attack
 from streamgate.testing.clock import START_S, FakeClock
 from streamgate_auth.keys import public_jwk
 
@@ -132,6 +133,7 @@ async def test_a_token_put_together_by_hand_is_good_when_its_header_is(setup: Se
     assert await setup.actor(raw_token()) == ACTOR
 
 
+@attack("B26")
 @pytest.mark.parametrize(
     "bad",
     [
@@ -207,6 +209,7 @@ async def test_a_new_key_is_found_by_asking_once_more(setup: Setup) -> None:
     assert setup.auth.asked == 2
 
 
+@attack("B26", "B41")
 async def test_invented_kids_do_not_make_us_ask_again_and_again(setup: Setup) -> None:
     await setup.actor(token())
     for n in range(50):

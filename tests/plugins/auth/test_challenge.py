@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from streamgate.contracts.auth import ChallengeExpired, ChallengeInvalid
 from streamgate.sdk.evm import Address, ChainId
+from streamgate.testing.attacks import attack
 from streamgate.testing.clock import FakeClock
 from streamgate_auth.challenge import MAX_ID_CHARS, TTL_S, ChallengeBook
 
@@ -34,6 +35,7 @@ def test_what_was_issued_comes_back_whole_and_fits_the_limit() -> None:
     assert len(challenge_id) <= MAX_ID_CHARS
 
 
+@attack("B1")
 async def test_it_expires_after_five_minutes() -> None:
     clock = FakeClock()
     challenge_id, _ = book(clock).issue("siwe", ADDRESS, CHAIN)
@@ -53,6 +55,7 @@ def test_another_servers_challenge_is_refused() -> None:
 ISSUED, _ = book().issue("siwe", ADDRESS, CHAIN)
 
 
+@attack("B1")
 @given(st.data())
 def test_no_changed_id_opens(data: st.DataObject) -> None:
     challenge_id = ISSUED

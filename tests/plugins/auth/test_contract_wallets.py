@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from streamgate.contracts.auth import ACCOUNTS
 from streamgate.contracts.hooks import ContractProof
 from streamgate.settings import Secret
+from streamgate.testing.attacks import attack
 from streamgate.testing.devchain import ChainClient, DevchainServer
 from streamgate.testing.house import House, house
 from streamgate.testing.wallets import Wallet, sign_in
@@ -51,7 +52,7 @@ async def wire(devchain: ChainClient) -> AsyncIterator[Wire]:
 async def home(tmp_path: Path, devchain: ChainClient, wire: Wire) -> AsyncIterator[House]:
     """Its chain is read over the wire."""
     settings = ChainSettings(rpc_urls=(Secret(wire.url),), timeout_s=1.0)
-    configs = {"auth": AuthConfig(chains={devchain.chain: settings})}
+    configs = {"auth": AuthConfig(chains={devchain.chain: settings}, cache_s=0.0)}
     async with house(tmp_path, NAMES, settings=kernel_settings(tmp_path), configs=configs) as home:
         yield home
 
@@ -117,6 +118,7 @@ async def test_a_wallet_that_is_not_made_yet_signs_in_and_stays_unmade(
         assert (await signed_in(http, known))["user_id"] == first["user_id"]
 
 
+@attack("B6")
 async def test_a_factory_makes_nobody_elses_wallet(http: httpx.AsyncClient, maker: WalletMaker) -> None:
     wallet, other = maker.undeployed([ADA]), maker.undeployed([EVE])
     loops = maker.deploy("Loops")
@@ -136,6 +138,7 @@ async def test_a_wallet_that_is_there_is_not_touched(http: httpx.AsyncClient, ma
     assert refusal(await answer(http, thief)) == (401, "auth.signature_invalid")
 
 
+@attack("B6", "B20")
 @pytest.mark.parametrize("name", ["Loops", "Floods", "Reverts", "AnswersShort", "Echoes"])
 async def test_a_hostile_contract_signs_nobody_in(http: httpx.AsyncClient, maker: WalletMaker, name: str) -> None:
     hostile = ContractWallet(maker.deploy(name), [EVE])
@@ -144,6 +147,7 @@ async def test_a_hostile_contract_signs_nobody_in(http: httpx.AsyncClient, maker
     assert "does not accept" in said.json()["detail"]
 
 
+@attack("B6")
 async def test_a_contract_that_accepts_everything_is_itself_and_nobody_else(
     http: httpx.AsyncClient, maker: WalletMaker
 ) -> None:
@@ -154,6 +158,7 @@ async def test_a_contract_that_accepts_everything_is_itself_and_nobody_else(
     assert (await signed_in(http, other))["user_id"] != found["user_id"] != (await signed_in(http, EVE))["user_id"]
 
 
+@attack("B4")
 async def test_the_same_address_on_another_chain_is_somebody_else(tmp_path: Path, own_devchain: DevchainServer) -> None:
     with own_devchain.client() as chain:
         maker = WalletMaker(chain)

@@ -10,6 +10,7 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from streamgate.testing.attacks import attack
 from streamgate.testing.clock import FakeClock
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.house import House, house
@@ -34,6 +35,7 @@ async def rows(home: House) -> dict[str, int]:
     return found
 
 
+@attack("B41")
 async def test_ten_thousand_challenges_leave_nothing(home: House) -> None:
     proofs = home.plugins["auth"].proofs
 
@@ -58,6 +60,7 @@ def client_from(home: House, address: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://house")
 
 
+@attack("B41")
 async def test_a_flood_for_one_wallet_from_everywhere_keeps_its_owner_out_of_nothing(tmp_path: Path) -> None:
     configs = {"auth": AuthConfig(wallet_requests_per_minute=5)}
     body = {"address": OWNER.address}
@@ -75,6 +78,7 @@ async def test_a_flood_for_one_wallet_from_everywhere_keeps_its_owner_out_of_not
             assert (await sign_in(http, STRANGER)).address == STRANGER.address
 
 
+@attack("B41")
 async def test_a_contract_is_not_asked_without_end(tmp_path: Path, devchain: ChainClient) -> None:
     hostile = ContractWallet(WalletMaker(devchain).deploy("Reverts"), [STRANGER])
     configs = {"auth": config_for(devchain, wallet_requests_per_minute=2)}

@@ -14,6 +14,7 @@ from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts.auth import AUTH, GateCheck
 from streamgate.contracts.metadata import METADATA, ContentQuery
 from streamgate.settings import Secret
+from streamgate.testing.attacks import attack
 from streamgate.testing.devchain import ChainClient, DevchainServer
 from streamgate.testing.house import House, house
 from streamgate.testing.wallets import Wallet
@@ -51,6 +52,7 @@ async def cut(request: pytest.FixtureRequest, tmp_path: Path, own_devchain: Devc
             yield Cut(home, own_devchain, chain)
 
 
+@attack("A4", "B22")
 @pytest.mark.parametrize("negated", [False, True])
 async def test_a_chain_that_cannot_be_read_is_unknown_and_opens_nothing(cut: Cut, negated: bool) -> None:
     owner, holder = await person(cut.home, "owner"), await person(cut.home, "holder")
@@ -64,6 +66,7 @@ async def test_a_chain_that_cannot_be_read_is_unknown_and_opens_nothing(cut: Cut
     assert (await decide(cut.home, owner.actor, content_id)).outcome == "holds"
 
 
+@attack("B22")
 @pytest.mark.parametrize("cut", [{"grace_s": 120.0}], indirect=True)
 async def test_grace_is_for_those_who_were_in_and_ends(cut: Cut) -> None:
     owner, holder = await person(cut.home, "owner"), await person(cut.home, "holder")
@@ -153,6 +156,7 @@ async def test_a_chain_taken_out_of_the_configuration_is_unknown(tmp_path: Path,
     assert (whole.outcome, whole.explanation.parts[0].reason) == ("unknown", "eip155:31337 is not configured")
 
 
+@attack("A4")
 async def test_without_metadata_nobody_is_let_in(tmp_path: Path) -> None:
     async with house(tmp_path, ["auth"], settings=kernel_settings(tmp_path)) as home:
         for actor in (ANONYMOUS, Actor(kind="user", user_id="p_1", roles=("admin",)), SERVICE):

@@ -15,6 +15,7 @@ from streamgate.contracts.auth import ACCOUNTS, AUTH, KeySet
 from streamgate.lifecycle import StartFailed
 from streamgate.sdk.bearer import ASK_AGAIN_S, BearerAuthenticator
 from streamgate.settings import Secret, SecretSettings
+from streamgate.testing.attacks import attack
 from streamgate.testing.clock import FakeClock
 from streamgate.testing.house import House, house
 from streamgate.testing.wallets import Wallet
@@ -42,6 +43,7 @@ async def test_another_master_key_is_a_start_fault_that_says_so(tmp_path: Path) 
             raise AssertionError
 
 
+@attack("A13")
 async def test_no_key_lies_open(tmp_path: Path) -> None:
     async with house(tmp_path, NAMES, settings=kernel_settings(tmp_path)) as home:
         keys = home.plugins["auth"].keys.keys
@@ -73,6 +75,7 @@ def kids(keys: KeySet) -> list[str]:
     return [key["kid"] for key in keys.keys]
 
 
+@attack("B26")
 async def test_a_new_signing_key_overlaps_with_the_old_one(home: House) -> None:
     clock = FakeClock()
     one, two = ring(home, clock), ring(home, clock)

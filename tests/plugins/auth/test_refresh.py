@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from streamgate.testing.attacks import attack
 from streamgate.testing.house import house
 from streamgate.testing.wallets import Wallet, sign_in
 from streamgate_auth.config import AuthConfig
@@ -46,6 +47,7 @@ async def test_reuse_ends_the_whole_sign_in_and_no_other(http: httpx.AsyncClient
     assert (await trade(http, elsewhere)).status_code == 200
 
 
+@attack("B10")
 async def test_of_many_trades_at_once_at_most_one_wins(http: httpx.AsyncClient) -> None:
     token = (await sign_in(http, ALICE)).refresh_token
     answers = await asyncio.gather(*(trade(http, token) for _ in range(5)))
@@ -119,6 +121,7 @@ async def test_a_page_gets_its_refresh_token_where_no_script_reads_it(http: http
     assert refused(await http.post(REFRESH, json={}, headers=headers)) == (401, "auth.refresh_reused")
 
 
+@attack("B9")
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://video.example", "https://video.example.evil"]
 )

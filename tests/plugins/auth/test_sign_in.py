@@ -9,6 +9,7 @@ import httpx
 import jwt
 import pytest
 
+from streamgate.testing.attacks import attack
 from streamgate.testing.house import house
 from streamgate.testing.wallets import Wallet, sign_in
 from streamgate_auth.config import AuthConfig
@@ -113,6 +114,7 @@ async def test_a_respelled_challenge_id_is_the_same_challenge(http: httpx.AsyncC
         assert again.json()["code"] in ("auth.challenge_used", "auth.challenge_invalid")
 
 
+@attack("B1")
 async def test_a_used_challenge_stays_used_after_a_restart(tmp_path: Path) -> None:
     settings = kernel_settings(tmp_path)
     async with house(tmp_path, ["metadata", "auth"], settings=settings) as home, home.client() as http:
@@ -167,6 +169,7 @@ async def test_open_creators_makes_everybody_one(tmp_path: Path) -> None:
         assert (await sign_in(http, ALICE)).roles == ("creator", "viewer")
 
 
+@attack("A11", "B41")
 async def test_a_flood_of_challenges_is_stopped_and_stores_nothing(tmp_path: Path) -> None:
     settings = kernel_settings(tmp_path)
     configs = {"auth": AuthConfig(requests_per_minute=5)}

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamgate.testing.attacks import attack
 from streamgate.testing.wallets import Wallet
 from streamgate_auth.signature import BadSignature, recover_signer
 
@@ -46,6 +47,7 @@ def test_what_eth_account_signs_is_recovered(message: str) -> None:
     assert recover_signer(text.encode(), ALICE.sign(text)) == ALICE.address
 
 
+@attack("B7")
 def test_v_may_be_0_1_27_28_and_nothing_else() -> None:
     r, s, v = parts(ALICE.sign(MESSAGE))
     assert recover_signer(MESSAGE.encode(), f"0x{r}{s:064x}{v - 27:02x}") == ALICE.address
@@ -54,6 +56,7 @@ def test_v_may_be_0_1_27_28_and_nothing_else() -> None:
             recover_signer(MESSAGE.encode(), f"0x{r}{s:064x}{other:02x}")
 
 
+@attack("B7")
 def test_the_malleable_twin_is_refused() -> None:
     r, s, v = parts(ALICE.sign(MESSAGE))
     twin = f"0x{r}{ORDER - s:064x}{55 - v:02x}"  # the same key recovers from it

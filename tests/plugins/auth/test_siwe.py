@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamgate.sdk.evm import to_checksum
+from streamgate.testing.attacks import attack
 from streamgate_auth.siwe import MAX_MESSAGE_CHARS, SiweInvalid, SiweMessage, format_time, parse_siwe, parse_time
 
 # The example messages of EIP-4361, "Examples": with and without the optional fields.
@@ -121,6 +122,7 @@ def test_any_rfc_3986_authority_is_a_domain(domain: str) -> None:
     assert parse_siwe(NO_STATEMENT.replace("service.org wants", f"{domain} wants")).domain == domain
 
 
+@attack("B3")
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -212,6 +214,7 @@ def test_what_is_written_is_read_back_the_same(message: SiweMessage) -> None:
     assert parse_siwe(message.to_text()) == message
 
 
+@attack("B3")
 @given(MESSAGES, st.data())
 def test_no_other_text_means_the_same(message: SiweMessage, data: st.DataObject) -> None:
     """One character changed, taken out or put in: refused, or read as another message, never as the same one."""

@@ -17,6 +17,7 @@ from solders.transaction import Transaction
 from streamgate.contracts.auth import AddressInvalid, ChainUnknown, MessageMismatch, SignatureInvalid
 from streamgate.contracts.hooks import SigningFacts
 from streamgate.sdk.solana import decode_base58, parse_solana_address, parse_solana_chain
+from streamgate.testing.attacks import attack
 from streamgate_auth.accounts import parse_any_account
 from streamgate_auth.schemes.siws import check_siws_text, siws_text
 from streamgate_auth.schemes.solana import Siws, SolanaMessage, parse_signature
@@ -72,6 +73,7 @@ def test_a_signature_is_64_bytes_of_base58_or_base64() -> None:
             parse_signature(text)
 
 
+@attack("B8")
 async def test_a_transaction_is_no_signature_although_its_memo_is_the_message(http: httpx.AsyncClient) -> None:
     """What wallets made for devices that sign transactions alone."""
     payer = Keypair()
@@ -129,6 +131,7 @@ async def test_a_wallets_own_spelling_is_accepted(old: str, new: str) -> None:
         await Siws().verify(FACTS, ALICE.sign(ISSUED), text)
 
 
+@attack("B2", "B3")
 @pytest.mark.parametrize(
     ("old", "new"),
     [

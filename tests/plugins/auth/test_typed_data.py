@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamgate.contracts.hooks import SigningFacts
+from streamgate.testing.attacks import attack
 from streamgate.testing.wallets import Wallet
 from streamgate_auth.schemes.typed_data import FIELDS, PRIMARY_TYPE, hash_typed_data, typed_data
 from streamgate_auth.signature import recover_from_hash
@@ -36,6 +37,7 @@ def test_the_hash_is_that_of_another_implementation(statement: str, origin: str,
     assert recover_from_hash(hash_typed_data(facts), signature) == ALICE.address
 
 
+@attack("B5")
 def test_the_type_names_nothing_that_moves_or_permits() -> None:
     assert PRIMARY_TYPE == "WalletProof"
     assert not {"spender", "value", "amount", "deadline", "to", "owner"} & set(FIELDS)

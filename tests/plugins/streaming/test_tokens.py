@@ -21,6 +21,7 @@ from streamgate.contracts.auth import Decision
 from streamgate.contracts.gate import Explanation
 from streamgate.contracts.streaming import TooManySessions
 from streamgate.settings import DatabaseSettings, KernelSettings, Secret, SecretSettings
+from streamgate.testing.attacks import attack
 from streamgate.testing.wait import eventually
 from streamgate_streaming.decider import Decider, blocks_of
 from streamgate_streaming.hearing import Hearing
@@ -87,6 +88,7 @@ async def test_one_persons_devices_count_once(film: Theatre) -> None:
     assert await taken(film) == [("ann", ONE)] * 2
 
 
+@attack("B16")
 async def test_who_has_got_the_token_takes_over_at_once(film: Theatre) -> None:
     hold(film, "ann", ONE)
     first = await film.watch("c_film", person("ann"))
@@ -236,6 +238,7 @@ async def open_at_once(theatre: Theatre, names: Sequence[str], replicas: Sequenc
     return await asyncio.gather(*(one(name, replicas[n % len(replicas)]) for n, name in enumerate(names)))
 
 
+@attack("B16")
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 async def test_there_are_never_more_than_the_limit(
     open_theatre: Open, tmp_path: Path, request: pytest.FixtureRequest, database: str

@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from streamgate.contracts.media import MediaChildFailed
+from streamgate.testing.attacks import attack
 from streamgate_transcoder.child_process import ChildProcess
 from streamgate_transcoder.media.channel import encode_frame
 from streamgate_transcoder.media.limits import MediaLimits
@@ -28,6 +29,7 @@ class Source:
         return b"x" * min(length, 10)
 
 
+@attack("B31")
 @pytest.mark.parametrize(
     ("has_descriptor", "offset", "length"),
     [(True, 0, 1), (False, -1, 10), (False, 0, 1 << 30), (False, 0, -1)],

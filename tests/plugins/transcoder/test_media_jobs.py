@@ -30,6 +30,7 @@ from streamgate.contracts.media import (
 )
 from streamgate.sdk.blobs import BlobMissing, BlobStore, open_blobs
 from streamgate.sdk.clock import SYSTEM_CLOCK
+from streamgate.testing.attacks import attack
 from streamgate.testing.clips import ClipSpec
 from streamgate.testing.context import bus_unit, plugin_context, running
 from streamgate.wire import to_plain
@@ -234,6 +235,7 @@ def collector(bench: Bench, clock: list[float]) -> tuple[Collector, Run]:
     return Collector(bench.blobs, run, ["v72", "v90"], grid, 4, 7, monotonic_s=lambda: clock[0]), run
 
 
+@attack("B42")
 @pytest.mark.parametrize(
     "frame",
     [

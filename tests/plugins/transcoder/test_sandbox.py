@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from streamgate.testing.attacks import attack
+
 ATTEMPTS = {
     "open a file": "open('/etc/hostname')",
     "open a file by the raw call": "os.open('/etc/hostname', os.O_RDONLY)",
@@ -36,6 +38,7 @@ except (OSError, ValueError) as error:
 """
 
 
+@attack("A9", "B31")
 @pytest.mark.parametrize("name", ATTEMPTS)
 def test_a_child_in_the_sandbox_cannot(name: str) -> None:
     done = subprocess.run(

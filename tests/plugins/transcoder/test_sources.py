@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamgate.contracts.media import MediaTooLarge, NoPlayableTrack, NotMedia
+from streamgate.testing.attacks import attack
 from streamgate.testing.clips import ClipSpec, big_buck_bunny
 from streamgate_transcoder.media import probe as probing
 from streamgate_transcoder.media.info import MediaInfo
@@ -106,6 +107,7 @@ def test_a_false_beginning_does_not_help(data: bytes, tmp_path: Path, probe_path
         probe_path(path)
 
 
+@attack("B31")
 def test_an_mp4_that_names_another_file_cannot_make_it_read(
     clips: Callable[..., Path], tmp_path: Path, probe_path: Callable[[Path], MediaInfo]
 ) -> None:
@@ -132,6 +134,7 @@ def test_a_header_cut_off_is_not_media(tmp_path: Path, probe_path: Callable[[Pat
         probe_path(path)
 
 
+@attack("B32")
 @pytest.mark.parametrize(
     ("limits", "expected"),
     [

@@ -15,6 +15,7 @@ from streamgate.context import Actor
 from streamgate.contracts.metadata import METADATA, NewContent
 from streamgate.sdk.blobs import BlobInfo
 from streamgate.settings import OutgoingSettings
+from streamgate.testing.attacks import attack
 from streamgate.testing.wait import eventually
 from streamgate_upload import importing
 
@@ -114,6 +115,7 @@ async def test_urls_that_may_not_be_are_refused_at_once(harbour: Harbour, alice:
     assert (await harbour.call(alice, "GET", "/list")).json()["items"] == []
 
 
+@attack("A9", "B29")
 async def test_a_name_that_leads_inside_fails(open_harbour: OpenHarbour, alice: Actor) -> None:
     async with open_harbour(outgoing=OutgoingSettings(allow_http=True, ports=(0,))) as harbour:
         made = await submit(harbour, alice, "http://localhost:9/x")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamgate.testing.attacks import attack
 from streamgate_upload.names import FILENAME_MAX_CHARS, is_content_type, tidy_filename, title_of
 
 
@@ -27,6 +28,7 @@ def test_file_names_are_tidied(sent: str, kept: str) -> None:
     assert tidy_filename(sent) == kept
 
 
+@attack("B34", "B35")
 @given(st.text(max_size=400))
 def test_a_tidied_name_is_harmless_and_stable(sent: str) -> None:
     name = tidy_filename(sent)

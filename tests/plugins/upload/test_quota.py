@@ -11,6 +11,7 @@ from streamgate.context import Actor
 from streamgate.contracts.metadata import METADATA, ContentDelete, NewContent
 from streamgate.contracts.uploads import QuotaExceeded
 from streamgate.settings import OutgoingSettings
+from streamgate.testing.attacks import attack
 from streamgate.testing.wait import eventually
 from streamgate_upload.config import UploadConfig
 from streamgate_upload.quota import Quota
@@ -83,6 +84,7 @@ async def test_a_file_that_grows_past_the_limit_is_cut_off(open_harbour: OpenHar
         assert (await send_form(harbour, alice, b"x" * SIZE)).status_code == 201
 
 
+@attack("A14", "B38")
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 async def test_forms_sent_at_once_do_not_pass_the_limit(
     open_harbour: OpenHarbour, alice: Actor, kind: str, request: pytest.FixtureRequest

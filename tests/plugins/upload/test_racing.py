@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streamgate.context import Actor
+from streamgate.testing.attacks import attack
 from streamgate_upload import receiving, repository
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ async def test_a_sender_that_fell_silent_loses_its_chunk(
     assert (await harbour.until_status(alice, upload, "complete"))["sha256"] == hashlib.sha256(clip).hexdigest()
 
 
+@attack("B38")
 async def test_a_chunk_that_another_process_writes_is_busy(
     harbour: Harbour, alice: Actor, clip: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +145,7 @@ async def test_aborting_ends_the_requests_that_send(harbour: Harbour, alice: Act
     assert (await harbour.status(alice, upload))["status"] == "aborted"
 
 
+@attack("B38")
 async def test_open_uploads_of_a_person_are_limited_also_when_they_come_at_once(
     open_harbour: OpenHarbour, alice: Actor, bob: Actor, clip: bytes
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from streamgate.context import ANONYMOUS, Actor
 from streamgate.health import Readiness
 from streamgate.settings import ServerSettings
+from streamgate.testing.attacks import attack
 from streamgate.web.app import build_app
 from streamgate_web.assets import CONTENT_SECURITY_POLICY, load_assets
 from streamgate_web.pages import Pages
@@ -51,6 +52,7 @@ async def test_the_page_and_all_it_names_are_there(client: httpx.AsyncClient) ->
     assert {"/assets/watching.js", "/assets/words.js", "/assets/ask.js"} <= set(named)
 
 
+@attack("B36")
 async def test_only_files_of_our_own_may_run(client: httpx.AsyncClient) -> None:
     page = await client.get("/")
     assert page.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
@@ -64,6 +66,7 @@ async def test_a_known_file_is_not_sent_twice(client: httpx.AsyncClient) -> None
     assert (again.status_code, again.content) == (304, b"")
 
 
+@attack("B34")
 @pytest.mark.parametrize("path", ["/assets/absent.js", "/assets/../plugin.py", "/assets/..%2fplugin.py", "/assets/"])
 async def test_nothing_but_the_page_is_served(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)

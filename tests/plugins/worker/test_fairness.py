@@ -12,6 +12,7 @@ from sqlalchemy.dialects import sqlite
 
 from streamgate.contracts.jobs import Complete, Enqueue, Lease, NewJob
 from streamgate.sdk.ids import uuid7
+from streamgate.testing.attacks import attack
 from streamgate_worker import picking, repository
 from streamgate_worker.tables import jobs
 from tests.plugins.worker.world import World
@@ -37,6 +38,7 @@ async def end(world: World, lease: Lease) -> None:
     await world.service.complete(Complete(lease_id=lease.lease_id, job_id=lease.job_id, result={}))
 
 
+@attack("B39")
 async def test_one_job_does_not_wait_for_ten_thousand(world: World) -> None:
     await fill(world, "u_many", 10_000)
     running = [await world.must_lease() for _ in range(3)]

@@ -19,6 +19,7 @@ import pytest
 from streamgate.context import ANONYMOUS, Actor
 from streamgate.sdk.secrets import MasterKey, MasterKeyFault
 from streamgate.settings import KernelSettings, OutgoingSettings
+from streamgate.testing.attacks import attack
 from streamgate.testing.house import House, house
 from streamgate.testing.wait import eventually
 from streamgate_worker.config import WorkerConfig
@@ -117,6 +118,7 @@ def verify(secret: str, sent: dict[str, str], body: bytes) -> int:
 # --- signatures ------------------------------------------------------------------------------------------
 
 
+@attack("B44")
 def test_signature_is_that_of_other_implementations() -> None:
     made = headers("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}', [read_secret(SECRET)])
     assert made == {
@@ -149,6 +151,7 @@ async def test_webhook_is_signed_and_delivered(home: House, receiver: Receiver) 
     assert verify(made["secret"], sent, body) == 1
 
 
+@attack("B44")
 async def test_attempts_go_on_until_it_is_taken_with_one_id(home: House, receiver: Receiver) -> None:
     receiver.answers = [500, 429, 408, 200]
     async with home.client(CREATOR) as client:
@@ -191,6 +194,7 @@ async def test_cancelling_reaches_the_running_handler(home: House, receiver: Rec
             await receiver.gone.wait()
 
 
+@attack("B29")
 async def test_only_to_public_addresses(tmp_path: Path, receiver: Receiver) -> None:
     async with worker(tmp_path, OutgoingSettings()) as home, home.client(CREATOR) as client:
         for url in (receiver.url, "http://169.254.169.254/latest", "https://127.0.0.1/", "ftp://example.org/", "x"):
@@ -225,6 +229,7 @@ async def test_what_does_not_fit_is_named(home: House, values: dict[str, Any], f
 # --- secrets -----------------------------------------------------------------------------------------------
 
 
+@attack("B44")
 async def test_rotated_secret_signs_beside_the_former(home: House, receiver: Receiver) -> None:
     async with home.client(CREATOR) as client:
         first = (await client.put(SECRETS, json={"name": "shop", "secret": SECRET})).json()

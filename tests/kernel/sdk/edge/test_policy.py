@@ -17,6 +17,7 @@ from streamgate.errors import TooMany
 from streamgate.health import CheckResult, Readiness
 from streamgate.sdk.edge.policy import Edge
 from streamgate.settings import LimitSettings, ServerSettings
+from streamgate.testing.attacks import attack
 from streamgate.web.access import AccessLog
 from streamgate.web.app import build_app
 from streamgate.web.client import client_address
@@ -83,6 +84,7 @@ async def opened(make_edge: MakeEdge) -> AsyncIterator[Open]:
 EVERYWHERE = ["/x", "/nothing", "/health", "/openapi.json", "/docs", "/mounted/a", "/api/v1/stream/s/t/a", "/mine"]
 
 
+@attack("B36")
 @pytest.mark.parametrize("path", EVERYWHERE)
 async def test_every_answer_has_the_security_headers_and_a_request_id(opened: Open, path: str) -> None:
     headers = (await opened().get(path)).headers
@@ -219,6 +221,7 @@ async def test_media_and_health_are_not_counted(opened: Open) -> None:
     assert (await client.get("/x")).headers["ratelimit-remaining"] == "2"
 
 
+@attack("A11")
 @pytest.mark.parametrize("name", ["x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip", "true-client-ip"])
 async def test_a_forged_address_is_no_way_around(opened: Open, name: str) -> None:
     client = opened(limits=FEW)

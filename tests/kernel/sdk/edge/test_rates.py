@@ -10,6 +10,7 @@ import pytest
 
 from streamgate.sdk.edge.rates import Limiter, MemoryRates, SharedRates, Spent
 from streamgate.sdk.redis import open_redis
+from streamgate.testing.attacks import attack
 from streamgate.testing.servers import RedisServer
 
 Spend = Callable[..., Awaitable[Spent]]
@@ -72,6 +73,7 @@ def test_the_bucket_refills_evenly() -> None:
     assert rates.spend("a", 60).remaining == 59
 
 
+@attack("B41")
 def test_a_flood_of_addresses_takes_bounded_memory_and_frees_nobody_who_keeps_asking() -> None:
     rates = MemoryRates(lambda: 1000.0, max_keys=100)
     for number in range(1000):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from streamgate.contracts.gate import Reading
 from streamgate.contracts.hooks import Leaf
+from streamgate.testing.attacks import attack
 from streamgate_auth.solana import layouts, metaplex
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.metaplex import Metaplex, MetaplexReader
@@ -61,6 +62,7 @@ async def test_a_member_counts_while_it_is_held(
         assert (await read(chains, address("bob"))).outcome == "holds"
 
 
+@attack("B18")
 @pytest.mark.parametrize("name", ["unverified", "other", "bare", "parent"])
 async def test_an_unverified_collection_is_none(cluster: Cluster, nodes: Nodes, open_chains: Open, name: str) -> None:
     """Same name, symbol, URI and creator; and the collection's own NFT is not of it."""
@@ -86,6 +88,7 @@ async def test_an_empty_account_of_a_member_is_nothing(cluster: Cluster, nodes: 
     assert (await read(open_chains(*nodes(1)), address("bob"))).outcome == "does_not_hold"
 
 
+@attack("B18")
 async def test_metadata_is_taken_from_its_program_and_of_its_mint_alone(
     cluster: Cluster, nodes: Nodes, open_chains: Open
 ) -> None:

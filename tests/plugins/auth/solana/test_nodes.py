@@ -12,6 +12,7 @@ from loguru import logger
 from solders.pubkey import Pubkey
 
 from streamgate.contracts.gate import Reading
+from streamgate.testing.attacks import attack
 from streamgate.testing.clock import FakeClock
 from streamgate_auth.rpc.pool import NodeHealth
 from streamgate_auth.solana.asking import STANDS_S
@@ -126,6 +127,7 @@ async def test_accounts_of_others_are_not_taken_for_the_wallets(
     assert isinstance(answer, Unread)
 
 
+@attack("B20")
 async def test_a_flood_is_cut_off(nodes: Nodes, open_chains: Open, mint: Pubkey) -> None:
     bad, good = nodes(2)
     bad.drip_bytes = 1 << 22
@@ -141,6 +143,7 @@ async def told(chains: SolanaChains, mint: Pubkey, wallet: str) -> Reading:
     return await read(chains, mint, wallet)
 
 
+@attack("B21")
 async def test_a_quorum_bears_one_that_lies_either_way(nodes: Nodes, open_chains: Open, mint: Pubkey) -> None:
     liar, *honest = nodes(3)
     chains = open_chains(liar, *honest, quorum=2)

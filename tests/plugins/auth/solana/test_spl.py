@@ -10,6 +10,7 @@ from solders.pubkey import Pubkey
 
 from streamgate.contracts.gate import Reading
 from streamgate.contracts.hooks import Leaf
+from streamgate.testing.attacks import attack
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.spl import Spl, SplReader
 from tests.plugins.auth.solana.cluster import SPL, SPL_2022, Cluster, address, associated, key
@@ -47,6 +48,7 @@ async def test_a_transfer_takes_it_and_gives_it(
     assert (await read(chains, mint, address("bob"))).outcome == "holds"
 
 
+@attack("A7")
 @BOTH
 async def test_an_empty_account_is_nothing(cluster: Cluster, nodes: Nodes, open_chains: Open, program: Pubkey) -> None:
     """Anybody can make one, for anybody."""
@@ -109,6 +111,7 @@ async def test_a_mint_that_is_none_is_unknown_and_its_owner_is_warned(
     assert (health.failures, health.breaker) == (0, "closed")
 
 
+@attack("B23")
 async def test_a_gain_may_have_to_be_final_and_a_loss_counts_at_once(
     cluster: Cluster, nodes: Nodes, open_chains: Open
 ) -> None:

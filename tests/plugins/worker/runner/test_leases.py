@@ -27,6 +27,7 @@ from streamgate.contracts.jobs import (
 from streamgate.errors import Unavailable
 from streamgate.events import Events
 from streamgate.services import Offer, Services
+from streamgate.testing.attacks import attack
 from streamgate.testing.clock import FakeClock
 from streamgate.testing.context import running
 from streamgate.testing.wait import eventually
@@ -166,6 +167,7 @@ async def test_cancelling_is_learnt_by_heartbeat_where_broadcasts_are_lost(world
         await stopped.wait()
 
 
+@attack("B42")
 async def test_frozen_process_wakes_up_to_a_lost_lease(world: World, tmp_path: Path) -> None:
     """SIGSTOP for longer than the lease, another runner finishes, SIGCONT: the work is cancelled, nothing counts."""
     started, stopped = asyncio.Event(), asyncio.Event()

@@ -1,41 +1,19 @@
-"""The holes that systems of this kind really had, tried on ours from outside, in both shapes.
-
-| Hole | Here | Proven closer to the code, and not repeated |
-|---|---|---|
-| a query parameter skips sign-in and gate | test_no_parameter_stands_in_for_sign_in_and_gate | |
-| the caller chooses the rule | test_nobody_brings_a_rule_along | |
-| playback tokens as sign-ins | test_a_playback_token_is_no_sign_in; test_every_endpoint.py | |
-| open where something is away | test_without_auth_nobody_is_let_in | auth/test_gate_unknown.py, test_sessions.py |
-| strangers edit gates | | test_every_endpoint.py (test_people_who_may_not) |
-| work on another's content | test_anothers_content_takes_no_work | upload/test_opening.py |
-| an amount of zero | test_zero_is_no_amount | auth/test_nft.py |
-| one answer kept for another question | test_an_answer_is_for_its_question | auth/test_nft.py |
-| requests to inside | test_nothing_inside_is_fetched | kernel/sdk/test_outgoing*.py |
-| services open beside the gateway | test_each_process_asks_for_itself | kernel/identity |
-| limits dodged by a header or path | test_no_header_makes_room | kernel/sdk/edge |
-| playback outlives the sign-in | test_logging_out_ends_playback | test_story.py (the token is sold) |
-| secrets are shown | test_no_secret_is_shown | kernel/test_config.py |
-| declared sizes are believed | test_sizes_are_counted | upload/test_quota.py, upload/test_chunks.py |
-
-Solana amounts come with Solana gates, and what a decoder may open is in transcoder/test_sandbox.py.
-"""
+"""Section A: the holes that a system of this kind really had, tried on ours."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from streamgate.testing.attacks import attack
 from streamgate.testing.stacks import all_in_one
 from streamgate.testing.wait import eventually
-from streamgate.testing.wallets import Wallet, sign_in
-from tests.e2e.cast import ENVIRONMENT, Cast, gather
-from tests.e2e.shared import shared_stack
+from tests.e2e.cast import ENVIRONMENT, Cast
+from tests.security.stage import SESSION, gated_video, minted, newcomer, opened
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -56,39 +34,22 @@ INSIDE = (
 )
 
 
+SHOWN = (
+    "/openapi.json",
+    "/metrics",
+    "/ready",
+    "/docs",
+    "/api/v1/monitor/health",
+    "/api/v1/monitor/logs",
+    "/api/v1/auth/chains",
+    "/api/v1/auth/chains/health",
+)
 INSIDE_BY_NAME = ("https://localhost/",)
 
 
-@pytest.fixture(scope="module", params=["all", "split"])
-def cast(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Cast:
-    return asyncio.run(gather(shared_stack(request), tmp_path_factory.mktemp("holes")))
-
-
-@pytest.fixture
-async def http(cast: Cast) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=cast.url, trust_env=False, timeout=30) as client:
-        yield client
-
-
-async def gated_video(cast: Cast, http: httpx.AsyncClient) -> str:
-    """The creator's video, for holders of the demo collection from now on."""
-    gate = {"erc721": {"chain": cast.ids["chain"], "contract": cast.ids["contract"]}}
-    path = f"/api/v1/content/{cast.ids['video_id']}/gate"
-    (await http.put(path, json=gate, headers=cast.headers("creator"))).raise_for_status()
-    return str(cast.ids["video_id"])
-
-
-def new_wallet() -> Wallet:
-    return Wallet(os.urandom(32))
-
-
-async def minted(http: httpx.AsyncClient, address: str) -> str:
-    made = await http.post("/api/v1/devchain/mint", json={"address": address})
-    made.raise_for_status()
-    return str(made.json()["token_id"])
-
-
-async def test_no_parameter_stands_in_for_sign_in_and_gate(cast: Cast, http: httpx.AsyncClient) -> None:
+@attack("A1")
+async def test_a01_a_query_parameter_instead_of_sign_in(cast: Cast, http: httpx.AsyncClient) -> None:
+    """Any value of a token parameter skips sign-in and gate → no such parameter is read."""
     video_id = await gated_video(cast, http)
     token, good = cast.ids["token"], cast.people["creator"].access_token
     for name in ("token", "session", "playback_token", "access_token", "t", "auth", "key", "sig", "authorization"):
@@ -98,24 +59,28 @@ async def test_no_parameter_stands_in_for_sign_in_and_gate(cast: Cast, http: htt
                 for role in ("", "viewer"):
                     seen = await http.get(f"/api/v1/stream/{form}", params=query, headers=cast.headers(role))
                     assert seen.status_code in (401, 403, 422), (query, role, seen.status_code, seen.text[:200])
-    stranger = await http.post("/api/v1/stream/session", json={"content_id": video_id}, headers=cast.headers("viewer"))
+    stranger = await http.post(SESSION, json={"content_id": video_id}, headers=cast.headers("viewer"))
     assert (stranger.status_code, stranger.json()["code"]) == (403, "gate.refused")
     other = {"content_id": cast.ids["content_id"], "rendition": cast.ids["rendition"], "number": 1, "session": token}
     assert (await http.get("/api/v1/stream/segment", params=other)).status_code in (404, 410)
 
 
-async def test_nobody_brings_a_rule_along(cast: Cast, http: httpx.AsyncClient) -> None:
+@attack("A2")
+async def test_a02_the_caller_brings_the_rule(cast: Cast, http: httpx.AsyncClient) -> None:
+    """A rule, contract or chain in the request → unknown fields are refused, the stored rule decides."""
     video_id = await gated_video(cast, http)
     for name in ("gate", "contract", "chain", "rule", "standard", "min", "public", "address", "wallet"):
         body = {"content_id": video_id, name: {"public": {}} if name in ("gate", "rule") else "0x" + "11" * 20}
-        seen = await http.post("/api/v1/stream/session", json=body, headers=cast.headers("viewer"))
+        seen = await http.post(SESSION, json=body, headers=cast.headers("viewer"))
         assert (seen.status_code, seen.json()["errors"][0]["field"]) == (422, name)
         query = {"content_id": video_id, name: "public"}
         seen = await http.get("/api/v1/stream/hls", params=query, headers=cast.headers("viewer"))
         assert (seen.status_code, seen.json()["errors"][0]["field"]) == (422, name)
 
 
-async def test_a_playback_token_is_no_sign_in(cast: Cast, http: httpx.AsyncClient) -> None:
+@attack("A3")
+async def test_a03_a_playback_token_as_sign_in(cast: Cast, http: httpx.AsyncClient) -> None:
+    """A token out of a shared playlist as credential → it opens bytes of its session, nothing else."""
     token = cast.ids["token"]
     told = await http.post("/api/v1/auth/verify-token", json={"token": token})
     assert (told.status_code, told.json()["valid"]) == (200, False)
@@ -126,8 +91,9 @@ async def test_a_playback_token_is_no_sign_in(cast: Cast, http: httpx.AsyncClien
         assert (await http.get("/api/v1/auth/sessions", headers=headers)).status_code == 401
 
 
-async def test_without_auth_nobody_is_let_in(cast: Cast, http: httpx.AsyncClient) -> None:
-    """A whole process that hangs is the worst way to be away: nothing refuses, nothing answers."""
+@attack("A4")
+async def test_a04_while_auth_hangs(cast: Cast, http: httpx.AsyncClient) -> None:
+    """Ask while nobody can decide → 503; a whole process that hangs is the worst way to be away."""
     if cast.stack.mode == "all":
         return  # there it cannot be away alone
     video_id = await gated_video(cast, http)
@@ -136,17 +102,35 @@ async def test_without_auth_nobody_is_let_in(cast: Cast, http: httpx.AsyncClient
     auth.pause()
     try:
         body = {"content_id": video_id, "client_id": "hung"}
-        asked = [
-            http.post("/api/v1/stream/session", json=body, headers=cast.headers(role)) for role in ("viewer", "other")
-        ]
+        asked = [http.post(SESSION, json=body, headers=cast.headers(role)) for role in ("viewer", "other")]
         assert [seen.status_code for seen in await asyncio.gather(*asked)] == [503, 503]
     finally:
         auth.resume()
     auth.wait_ready()
 
 
-async def test_anothers_content_takes_no_work(cast: Cast, http: httpx.AsyncClient) -> None:
-    """Not even by somebody who may do all of it to their own."""
+@attack("A5")
+async def test_a05_strangers_edit_gates(cast: Cast, http: httpx.AsyncClient) -> None:
+    """Change or take away the rule of what is somebody else's → refused to viewers, other creators and nobody."""
+    video_id = await gated_video(cast, http)
+    path = f"/api/v1/content/{video_id}/gate"
+    before = (await http.get(path, headers=cast.headers("creator"))).json()
+    yaml = {"Content-Type": "application/yaml"}
+    for role in ("", "viewer", "other"):
+        tried = [
+            await http.put(path, json={"public": {}}, headers=cast.headers(role)),
+            await http.delete(path, headers=cast.headers(role)),
+            await http.put(
+                f"/api/v1/gates/contents/{video_id}", content=b"public: {}", headers={**yaml, **cast.headers(role)}
+            ),
+        ]
+        assert {each.status_code for each in tried} <= {401, 403, 404}, (role, [each.text for each in tried])
+    assert (await http.get(path, headers=cast.headers("creator"))).json() == before
+
+
+@attack("A6")
+async def test_a06_work_on_anothers_content(cast: Cast, http: httpx.AsyncClient) -> None:
+    """Work on what is somebody else's → refused, also to who may do it to their own; nothing changes."""
     content_id, headers = cast.ids["video_id"], cast.headers("other")
     gate: dict[str, Any] = {"public": {}}
     tried: list[tuple[str, str, dict[str, Any]]] = [
@@ -170,7 +154,9 @@ async def test_anothers_content_takes_no_work(cast: Cast, http: httpx.AsyncClien
     assert (await http.get(f"/api/v1/content/{content_id}", headers=cast.headers("creator"))).json() == before
 
 
-async def test_zero_is_no_amount(cast: Cast, http: httpx.AsyncClient) -> None:
+@attack("A7")
+async def test_a07_an_amount_of_zero(cast: Cast, http: httpx.AsyncClient) -> None:
+    """A rule or question that zero tokens satisfy → at least one, as a whole decimal number."""
     chain, contract = cast.ids["chain"], cast.ids["contract"]
     for amount in ("0", "-1", "1.5", "", "0x1", "00", "9" * 79):
         for kind in ("erc721", "erc20"):
@@ -183,9 +169,10 @@ async def test_zero_is_no_amount(cast: Cast, http: httpx.AsyncClient) -> None:
         assert seen.status_code == 422, (amount, seen.text[:200])
 
 
-async def test_an_answer_is_for_its_question(cast: Cast, http: httpx.AsyncClient) -> None:
-    """Of one wallet, contract and moment: other amounts, tokens and standards are other questions."""
-    person = await sign_in(http, new_wallet())
+@attack("A8")
+async def test_a08_one_answer_for_another_question(cast: Cast, http: httpx.AsyncClient) -> None:
+    """An answer kept for another amount, token or standard → each is a question of its own."""
+    _, person = await newcomer(http)
     token_id = await minted(http, person.address)
     asked: list[tuple[dict[str, str], bool]] = [
         ({}, True),
@@ -201,8 +188,9 @@ async def test_an_answer_is_for_its_question(cast: Cast, http: httpx.AsyncClient
         assert (seen.status_code, seen.json()["holds"]) == (200, holds), (more, seen.text[:300])
 
 
-async def test_nothing_inside_is_fetched(cast: Cast, http: httpx.AsyncClient) -> None:
-    """What is plainly inside is refused at once; a name, when it is looked up (nothing can be said of it before)."""
+@attack("A9")
+async def test_a09_requests_to_inside(cast: Cast, http: httpx.AsyncClient) -> None:
+    """Import, webhook and alert URLs that lead inside → refused: literals at once, names when looked up."""
     for url in INSIDE:
         tried = [
             ("creator", "/api/v1/upload/import", {"url": url}, "url"),
@@ -237,8 +225,9 @@ def webhook(url: str) -> dict[str, Any]:
     return {"kind": "webhook.deliver", "payload": {"url": url, "event": "a", "body": {}}}
 
 
-async def test_each_process_asks_for_itself(cast: Cast, http: httpx.AsyncClient) -> None:
-    """Whoever gets past the gateway gets no further, whatever headers they bring; and through it, to nothing inside."""
+@attack("A10")
+async def test_a10_past_the_gateway(cast: Cast, http: httpx.AsyncClient) -> None:
+    """Go straight to a service, with headers of a gateway → each process checks credentials itself."""
     forged = {f"X-Streamgate-{name}": "admin" for name in ("User", "Actor", "Roles", "Hop", "Identity", "Service")}
     forged |= {"X-Wallet-Address": cast.ids["address"], "X-User-ID": cast.people["admin"].user_id}
     for name, process in cast.stack.processes.items():
@@ -253,8 +242,9 @@ async def test_each_process_asks_for_itself(cast: Cast, http: httpx.AsyncClient)
         assert (await http.get(path, headers=forged)).status_code == 404, path
 
 
-async def test_no_header_makes_room(tmp_path: Path) -> None:
-    """One server of its own, with low limits: neither headers that name other addresses nor other paths help."""
+@attack("A11")
+async def test_a11_limits_dodged_by_headers_and_paths(tmp_path: Path) -> None:
+    """Forged forwarding headers, varied paths → counted by the address that connected."""
     low = {
         **ENVIRONMENT,
         "STREAMGATE_LIMITS__ENABLED": "true",
@@ -280,13 +270,15 @@ def from_elsewhere(number: int) -> dict[str, str]:
     return dict.fromkeys(names, f"203.0.113.{number}")
 
 
-async def test_logging_out_ends_playback(cast: Cast, http: httpx.AsyncClient) -> None:
+@attack("A12")
+async def test_a12_playback_after_log_out(cast: Cast, http: httpx.AsyncClient) -> None:
+    """Go on with the playlist after log-out → the sessions of a sign-in end with it."""
     video_id = await gated_video(cast, http)
-    person = await sign_in(http, new_wallet())
+    _, person = await newcomer(http)
     await minted(http, person.address)
-    opened = await http.post("/api/v1/stream/session", json={"content_id": video_id}, headers=person.headers)
-    assert opened.status_code == 201, opened.text
-    url = opened.json()["hls_url"]
+    begun = await opened(http, video_id, person)
+    assert begun.status_code == 201, begun.text
+    url = begun.json()["hls_url"]
     assert (await http.get(url)).status_code == 200
     left = await http.post("/api/v1/auth/logout", json={"refresh_token": person.refresh_token}, headers=person.headers)
     assert left.status_code == 204
@@ -297,12 +289,13 @@ async def test_logging_out_ends_playback(cast: Cast, http: httpx.AsyncClient) ->
         return True if seen.status_code != 200 else None
 
     await eventually(is_over, timeout_s=20, what="the end of playback")
-    again = await http.post(f"/api/v1/stream/session/{opened.json()['session_id']}/renew", headers=person.headers)
+    again = await http.post(f"/api/v1/stream/session/{begun.json()['session_id']}/renew", headers=person.headers)
     assert again.status_code == 401
 
 
-async def test_sizes_are_counted(cast: Cast, http: httpx.AsyncClient) -> None:
-    """What is said of a size beforehand holds: nothing past it is kept."""
+@attack("A14")
+async def test_a14_declared_sizes(cast: Cast, http: httpx.AsyncClient) -> None:
+    """Send more than was declared → bytes are counted as they come, and nothing past them is kept."""
     headers = cast.headers("creator")
     begun = await http.post("/api/v1/upload/init", json={"filename": "a.bin", "size_bytes": 10}, headers=headers)
     upload = {"upload_id": begun.json()["upload_id"]}
@@ -318,8 +311,9 @@ async def test_sizes_are_counted(cast: Cast, http: httpx.AsyncClient) -> None:
     assert (sent.status_code, sent.json()["code"]) == (413, "upload.too_large")
 
 
-async def test_no_secret_is_shown(cast: Cast, http: httpx.AsyncClient) -> None:
-    """In no log, figure or description, after all that was sent."""
+@attack("A13")
+async def test_a13_secrets_that_are_shown(cast: Cast, http: httpx.AsyncClient) -> None:
+    """Read logs, figures, descriptions and health → no token or key, and no endpoint's key, in any."""
     key = await http.post("/api/v1/auth/api-keys", json={"name": "shown once"}, headers=cast.headers("creator"))
     secrets = [cast.ids["token"], key.json()["api_key"]]
     secrets += [text for person in cast.people.values() for text in (person.access_token, person.refresh_token)]
@@ -328,10 +322,11 @@ async def test_no_secret_is_shown(cast: Cast, http: httpx.AsyncClient) -> None:
         secrets += [master] if master else []
     path = cast.stack.data_dir / "master.key"
     secrets += [path.read_text().strip()] if path.exists() else []
+    secrets.append("/v3/secret-key")  # of the endpoints of the second chain
     await http.get("/api/v1/auth/sessions", params={"q": secrets[0]}, headers={"Authorization": f"Bearer {secrets[0]}"})
     await http.get(f"/api/v1/stream/s/{cast.ids['token']}/master.m3u8")
     shown = {name: process.log_path.read_text(errors="replace") for name, process in cast.stack.processes.items()}
-    for asked in ("/openapi.json", "/metrics", "/ready", "/api/v1/monitor/health", "/api/v1/monitor/logs", "/docs"):
+    for asked in SHOWN:
         shown[asked] = (await http.get(asked, headers=cast.headers("admin"))).text
     for where, text in shown.items():
         for secret in secrets:

@@ -1,0 +1,109 @@
+"""What an attacker and the honest person beside them do at a running server."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import attrs
+import httpx
+
+from streamgate.testing.devchain import ChainClient
+from streamgate.testing.wallets import SignedIn, Wallet, sign_in
+from tests.e2e.cast import Cast
+from tests.e2e.shared import DoubtfulChain
+
+CHALLENGE = "/api/v1/auth/challenge"
+VERIFY = "/api/v1/auth/verify-signature"
+REFRESH = "/api/v1/auth/refresh"
+SESSION = "/api/v1/stream/session"
+
+
+def new_wallet() -> Wallet:
+    return Wallet(os.urandom(32))
+
+
+async def newcomer(http: httpx.AsyncClient) -> tuple[Wallet, SignedIn]:
+    """Somebody nobody knows yet, signed in."""
+    wallet = new_wallet()
+    return wallet, await sign_in(http, wallet)
+
+
+async def asked(http: httpx.AsyncClient, wallet: Any, **more: Any) -> dict[str, Any]:
+    """A challenge for this wallet. `more`: `scheme`, `chain`."""
+    answer = await http.post(CHALLENGE, json={"address": wallet.address, **more})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def answered(http: httpx.AsyncClient, challenge: dict[str, Any], signature: str, **more: Any) -> httpx.Response:
+    body = {"challenge_id": challenge["challenge_id"], "signature": signature, **more}
+    return await http.post(VERIFY, json=body)
+
+
+def told(answer: httpx.Response) -> tuple[int, str]:
+    """Status and code."""
+    return answer.status_code, "" if answer.is_success else answer.json()["code"]
+
+
+# --- contents and chains --------------------------------------------------------------------------
+
+
+async def gate(cast: Cast, http: httpx.AsyncClient, rule: dict[str, Any]) -> str:
+    """The creator's video, for whom this rule lets in from now on; its id."""
+    video_id = str(cast.ids["video_id"])
+    set_ = await http.put(f"/api/v1/content/{video_id}/gate", json=rule, headers=cast.headers("creator"))
+    assert set_.status_code == 200, set_.text
+    return video_id
+
+
+def holders(cast: Cast, *, contract: str = "", chain: str = "") -> dict[str, Any]:
+    """The rule: holders of the demo collection, or of another."""
+    return {"erc721": {"chain": chain or cast.ids["chain"], "contract": contract or cast.ids["contract"]}}
+
+
+async def gated_video(cast: Cast, http: httpx.AsyncClient) -> str:
+    return await gate(cast, http, holders(cast))
+
+
+async def minted(http: httpx.AsyncClient, address: str) -> str:
+    made = await http.post("/api/v1/devchain/mint", json={"address": address})
+    made.raise_for_status()
+    return str(made.json()["token_id"])
+
+
+async def opened(http: httpx.AsyncClient, video_id: str, who: SignedIn | None, client_id: str = "a") -> httpx.Response:
+    body = {"content_id": video_id, "client_id": client_id}
+    return await http.post(SESSION, json=body, headers=who.headers if who else {})
+
+
+@attrs.frozen
+class TheChain:
+    """The local chain, as somebody with an account there has it; and the second one, whose nodes may be bent."""
+
+    client: ChainClient
+    doubtful: DoubtfulChain
+    rpc_url: str
+
+    def heal(self) -> None:
+        """Its nodes are well again."""
+        self.doubtful.stand_before(self.rpc_url)
+
+    def calls(self) -> int:
+        """Reads that its nodes were asked for so far."""
+        return sum(node.methods().count("eth_call") for node in self.doubtful.nodes)
+
+    def mine(self, blocks: int) -> None:
+        self.client.call("anvil_mine", hex(blocks))
+
+    def deployed(self, code: str) -> str:
+        """The address of a contract made with this code."""
+        receipt = self.client._sent({"from": self.client.call("eth_accounts")[3], "data": code})
+        return str(receipt["contractAddress"])
+
+    def returning(self, word: int) -> str:
+        """A contract that returns this word, whatever is called."""
+        body = f"7f{word:064x}60005260206000f3"
+        size = len(body) // 2
+        return self.deployed(f"0x60{size:02x}600c60003960{size:02x}6000f3{body}")
