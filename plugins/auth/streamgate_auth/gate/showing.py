@@ -20,11 +20,16 @@ SAMPLES: Mapping[str, Any] = {
     "token_id": "7",
 }
 """For kinds of tokens, whose parameters everybody calls so."""
+_COLLECTION = {"chain": "solana:mainnet", "collection": "J1S9H3QjnRtBbbuD4HjPV6RpRhwuk4zKbxsnCHuTgh9w"}
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "addresses": {"of": ["0x52908400098527886E0F7030069857D2E4169EE7"]},
     "time": {"from": "2026-12-24T20:00:00Z", "until": "2026-12-27T00:00:00Z"},
     "role": {"role": "creator"},
     "invitation": {"campaign": "friends"},
+    "spl": {"chain": "solana:mainnet", "mint": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v", "min": "1500000"},
+    "metaplex": _COLLECTION,
+    "core": _COLLECTION,
+    "compressed": _COLLECTION,
     SAME_AS: {"collection": "g_0123456789ABCDEFGHIJKL"},
 }
 

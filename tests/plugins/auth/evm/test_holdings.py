@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from streamgate.contracts.gate import Explanation, GateInvalid, Rule
-from streamgate.sdk.clock import SystemClock
+from streamgate.sdk.clock import SYSTEM_CLOCK, SystemClock
 from streamgate.settings import Secret
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.house import House, house
@@ -22,8 +22,9 @@ from streamgate.testing.wallets import Wallet
 from streamgate_auth.config import AuthConfig, ChainSettings
 from streamgate_auth.evm.delegate import MAX_VAULTS
 from streamgate_auth.evm.measure import address_word, number_word
+from streamgate_auth.evm.past import Past
 from streamgate_auth.gate.gates import Gates
-from tests.plugins.auth.evm.conftest import CONTRACTS
+from tests.plugins.auth.evm.conftest import CONTRACTS, Open
 from tests.plugins.auth.people import Person, content_of, decide, kernel_settings, person, set_gate
 
 WEEK_S, DAY_S = 604_800, 86_400
@@ -190,6 +191,29 @@ async def test_a_node_without_old_states_leaves_it_unknown(ground: Ground, viewe
     (warning,) = await ground.warnings(held_long)
     assert "archive nodes" in warning
     assert await ground.warnings(rule("native", ground.chain, None, held_for_s=60)) == ()
+
+
+class Dated(FaultyNode):
+    """Says that all its blocks are a year older than they are."""
+
+    def _told(self, question: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+        if question["method"] != "eth_getBlockByNumber":
+            return super()._told(question, answer)
+        early = hex(int(answer["result"]["timestamp"], 16) - 365 * DAY_S)
+        return {**answer, "result": {**answer["result"], "timestamp": early}}
+
+
+async def test_one_endpoint_that_lies_of_times_does_not_choose_the_block(
+    devchain: ChainClient, open_chain: Open
+) -> None:
+    devchain.mint(Wallet.named("borrower").address)
+    with Dated(devchain.rpc_url) as liar, FaultyNode(devchain.rpc_url) as honest:
+        alone = await Past(await open_chain(liar), SYSTEM_CLOCK).block(WEEK_S)
+        both = await Past(await open_chain(liar, honest, quorum=2), SYSTEM_CLOCK).block(WEEK_S)
+    assert isinstance(alone, int)  # one endpoint is believed, whatever it says
+    assert alone > 0
+    assert isinstance(both, str)
+    assert "is not sure" in both
 
 
 async def test_a_gain_is_judged_at_the_rules_own_tag_and_a_loss_at_once(ground: Ground, viewer: Person) -> None:
