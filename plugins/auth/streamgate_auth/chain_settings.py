@@ -49,6 +49,9 @@ class ChainSettings:
         help="How reads go together. auto: in one call that creates a contract and keeps nothing; where a node cannot, "
         "by Multicall3, else singly. multicall3, single: the others alone. On Solana auto is a JSON-RPC batch.",
     )
+    watch: bool = config_field(
+        True, help="Follow the transfers of the tokens that gates name, so that playback ends within 2 s of one."
+    )
     name: str | None = config_field(None, help="For people.")
     coin_symbol: str | None = config_field(None, help="Of the chain's own coin.")
     coin_decimals: int | None = config_field(

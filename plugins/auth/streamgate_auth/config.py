@@ -91,6 +91,16 @@ class AuthConfig:
         help="How long a running session goes on while its chain cannot be read, after the last time it could.",
         validator=attrs.validators.ge(0),
     )
+    cache_s: float = config_field(
+        3.0,
+        help="How long a read of the chain is kept where no watcher vouches for it; 0: nothing is kept.",
+        validator=attrs.validators.and_(attrs.validators.ge(0), attrs.validators.le(60)),
+    )
+    watch_interval_s: float = config_field(
+        1.0,
+        help="Time between two looks at the head of a chain whose transfers are followed.",
+        validator=attrs.validators.and_(attrs.validators.ge(0.05), attrs.validators.le(60)),
+    )
     decisions_keep_days: int = config_field(
         30,
         help="How long the log of gate decisions is kept; 0: none is kept.",

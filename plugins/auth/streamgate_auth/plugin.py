@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from streamgate.contracts.auth import ACCOUNTS, AUTH, AUTH_REVOKED
+from streamgate.contracts.auth import ACCOUNTS, AUTH, AUTH_REVOKED, AUTH_WATCHED
 from streamgate.contracts.devchain import DEVCHAIN
-from streamgate.contracts.events import AUTH_SESSION_ENDED, GATE_CHANGED
+from streamgate.contracts.events import AUTH_SESSION_ENDED, GATE_CHANGED, TOKEN_TRANSFERRED
 from streamgate.contracts.hooks import PlaybackQuestion, RequirementKind, SignatureScheme
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.nft import NFT
 from streamgate.contracts.prefixes import SERVICES
+from streamgate.events import EventSubscription
 from streamgate.health import Check
 from streamgate.hooks import Verdict, hookimpl
 from streamgate.lifecycle import SimpleUnit, Unit
@@ -39,6 +41,8 @@ class AuthPlugin:
         from streamgate_auth.evm.chains import Chains
         from streamgate_auth.evm.erc721 import Erc721Reader
         from streamgate_auth.evm.fungible import FungibleReader
+        from streamgate_auth.evm.watch.ownership import Ownership
+        from streamgate_auth.evm.watch.watcher import Watcher, load_watched
         from streamgate_auth.gate.parts import GateParts
         from streamgate_auth.identity import Identity
         from streamgate_auth.keys import KeyRing
@@ -74,7 +78,16 @@ class AuthPlugin:
         local = ctx.services.get(DEVCHAIN) if ctx.settings.profile in DEVELOPMENT_PROFILES else None
         self.db = Database.for_plugin(ctx, TABLES, migrations="streamgate_auth.migrations")
         self.keys = KeyRing(self.db, lambda: master_key(ctx), clock, token_ttl_s=config.access_ttl_s)
-        self.chains = Chains(config.evm_chains, local, clock)
+        ownership = Ownership(partial(load_watched, self.db), clock, cache_s=config.cache_s)
+        self.chains = Chains(config.evm_chains, local, clock, ownership.of)
+        self.watcher = Watcher(
+            db=self.db,
+            chains=self.chains,
+            ownership=ownership,
+            events=ctx.events,
+            clock=clock,
+            interval_s=config.watch_interval_s,
+        )
         self.solana = SolanaChains(config.solana_chains, clock)
         self.revocations = revocations_of(ctx)
         ending = Ending(self.db, ctx.events, self.revocations, clock, token_ttl_s=config.access_ttl_s)
@@ -144,12 +157,17 @@ class AuthPlugin:
         return self._routes
 
     @hookimpl
+    def collect_subscriptions(self) -> Sequence[EventSubscription]:
+        return self.watcher.subscriptions
+
+    @hookimpl
     def collect_units(self) -> Sequence[Unit]:
         return [
             *self.db.units(),
             SimpleUnit("auth.keys", self.keys.start, self.keys.stop, needs=("auth.db",)),
             SimpleUnit("auth.chains", on_stop=self.chains.close),
             SimpleUnit("auth.solana", on_stop=self.solana.close),
+            *self.watcher.units,
             *self.gate.units,
             SimpleUnit("auth.roles", self.roles.start, self.roles.stop, needs=("auth.db", "bus")),
             *(SimpleUnit("auth.local-admin", admin.start, needs=("auth.db",)) for admin in self._local_admin),
@@ -188,7 +206,8 @@ PLUGIN = PluginInfo(
     offers=(AUTH, ACCOUNTS, NFT),
     needs=(METADATA,),
     may_need=(DEVCHAIN,),
-    tells=(GATE_CHANGED, AUTH_SESSION_ENDED, AUTH_REVOKED),
+    tells=(GATE_CHANGED, AUTH_SESSION_ENDED, AUTH_REVOKED, TOKEN_TRANSFERRED, AUTH_WATCHED),
+    hears=(GATE_CHANGED, AUTH_WATCHED),
     config=AuthConfig,
     port=SERVICES["auth"].port,
     prefixes=SERVICES["auth"].prefixes,

@@ -161,4 +161,5 @@ class GateRow(Base):
     warnings: Mapped[list[str] | None] = mapped_column(Json)
 
 
-from streamgate_auth.gate import tables as _gate_tables  # noqa: E402, F401 - they belong to TABLES, and need Base
+from streamgate_auth.evm.watch import tables as _watch_tables  # noqa: E402, F401 - they belong to TABLES, need Base
+from streamgate_auth.gate import tables as _gate_tables  # noqa: E402, F401 - they, too

@@ -36,8 +36,9 @@ def kernel_settings(folder: Path, *, profile: str = "test") -> KernelSettings:
 
 
 def config_for(chain: ChainClient, **more: Any) -> AuthConfig:
-    """The chain is configured, so no devchain service is asked."""
-    return AuthConfig(chains={chain.chain: ChainSettings(rpc_urls=(Secret(chain.rpc_url),))}, **more)
+    """The chain is configured, so no devchain service is asked. Nobody follows it, and nothing is kept of it."""
+    how = ChainSettings(rpc_urls=(Secret(chain.rpc_url),), watch=False)
+    return AuthConfig(**{"chains": {chain.chain: how}, "cache_s": 0.0, **more})
 
 
 @attrs.frozen

@@ -52,7 +52,7 @@ async def wire(devchain: ChainClient) -> AsyncIterator[Wire]:
 async def home(tmp_path: Path, devchain: ChainClient, wire: Wire) -> AsyncIterator[House]:
     """Its chain is read over the wire."""
     settings = ChainSettings(rpc_urls=(Secret(wire.url),), timeout_s=1.0)
-    configs = {"auth": AuthConfig(chains={devchain.chain: settings})}
+    configs = {"auth": AuthConfig(chains={devchain.chain: settings}, cache_s=0.0)}
     async with house(tmp_path, NAMES, settings=kernel_settings(tmp_path), configs=configs) as home:
         yield home
 

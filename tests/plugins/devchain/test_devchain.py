@@ -42,7 +42,9 @@ def settings(folder: Path, profile: str = "dev") -> KernelSettings:
 
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path, NAMES, settings=settings(tmp_path)) as home:
+    """Answers of the chain are not kept."""
+    configs = {"auth": AuthConfig(cache_s=0.0)}
+    async with house(tmp_path, NAMES, settings=settings(tmp_path), configs=configs) as home:
         yield home
 
 

@@ -51,10 +51,12 @@ class Log:
 
 @attrs.frozen(kw_only=True)
 class Logs:
-    """Those of a range in the order of the chain, and its last block as the node that told them knows it."""
+    """Those of a range in the order of the chain, with its last block and the one before it (None before the chain's
+    first) as the node that told them knows them."""
 
     logs: tuple[Log, ...]
     last: Block
+    before: Block | None
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -169,7 +171,8 @@ class Blocks:
 
     async def _logs_of(self, node: Node, first: int, last: int, search: dict[str, Any]) -> Logs:
         ranges, found, requests = [(first, last)], list[Log](), 0
-        end: Block | None = None
+        ends = [_block_question(last), *([_block_question(first - 1)] if first else [])]
+        bounds: tuple[Block, Block | None] | None = None
         while ranges:
             low, high = ranges.pop()
             requests += 1
@@ -177,30 +180,31 @@ class Blocks:
                 raise EndpointFault("too many logs for it", "refused")
             wanted = Question("eth_getLogs", ({**search, "fromBlock": hex(low), "toBlock": hex(high)},))
             try:
-                answer, told = await self.lens.verified(node, [wanted, _block_question(last)])
+                answer, *told = await self.lens.verified(node, [wanted, *ends])
             except EndpointFault as fault:
                 if fault.kind != "too_large" or low == high:
                     raise
-                answer = RpcError(0, "too large")
-                told = None
+                answer, told = RpcError(0, "too large"), []
             if isinstance(answer, RpcError):
                 if low == high:
                     raise EndpointFault(f"error {answer.code}", "refused")
                 middle = (low + high) // 2
                 ranges += [(middle + 1, high), (low, middle)]
                 continue
-            block = _block(told)
-            if block is None:
-                raise EndpointFault(f"it does not have block {last}", "behind")
-            if end is not None and end.hash != block.hash:
+            end, before = _block(told[0]), _block(told[1]) if first else None
+            if end is None or (first and before is None):
+                raise EndpointFault(f"it does not have block {last if end is None else first - 1}", "behind")
+            if bounds is not None and bounds != (end, before):
                 raise EndpointFault("its chain changed while it was read", "behind")
-            end = block
+            bounds = end, before
             found += _logs(answer, low, high)
-        if end is None:
+        if bounds is None:
             raise EndpointFault("it told no block")
-        if any(log.block_number == end.number and log.block_hash != end.hash for log in found):
+        last_block, before = bounds
+        if any(log.block_number == last_block.number and log.block_hash != last_block.hash for log in found):
             raise EndpointFault("its logs are of another fork than its blocks", "behind")
-        return Logs(logs=tuple(sorted(found, key=lambda log: (log.block_number, log.index))), last=end)
+        found.sort(key=lambda log: (log.block_number, log.index))
+        return Logs(logs=tuple(found), last=last_block, before=before)
 
 
 def _number(block: Block) -> int:

@@ -5,14 +5,14 @@ agree.
     answer = await chain.call(call, finality="finalized")                                      # and at that tag
     answer = await chain.call(call, at_block=(await chain.block_at(a_week_ago_s)).number)
 
-What could not be read is `Unread`, never a value. Nothing is kept: two decisions read twice.
+What could not be read is `Unread`, never a value. What was read is kept only where the chain is given a `Memory`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 from loguru import logger
@@ -30,7 +30,7 @@ from streamgate_auth.rpc.node import Node
 from streamgate_auth.rpc.pool import NodeHealth, Pool
 from streamgate_auth.rpc.wire import EndpointFault, Question, RpcError, parse_quantity
 
-__all__ = ["Chain", "ChainOptions", "Read"]
+__all__ = ["Chain", "ChainOptions", "Memory", "Read"]
 
 GATHER_S = 0.0005
 
@@ -48,6 +48,15 @@ class ChainOptions:
     batching: Batching = "auto"
 
 
+class Memory(Protocol):
+    """What was read before (`evm/watch/ownership.py`)."""
+
+    def find(self, read: ChainRead, at: At, min_block: int) -> Read | None:
+        """One that is still good, and has seen that block."""
+
+    def keep(self, read: ChainRead, at: At, answer: Read) -> None: ...
+
+
 @attrs.define(eq=False)
 class _Wanted:
     future: asyncio.Future[Read | Unread]
@@ -57,8 +66,16 @@ class _Wanted:
 class Chain:
     """See above."""
 
-    def __init__(self, facts: ChainFacts, nodes: Sequence[Node], clock: Clock, options: ChainOptions) -> None:
+    def __init__(
+        self,
+        facts: ChainFacts,
+        nodes: Sequence[Node],
+        clock: Clock,
+        options: ChainOptions,
+        memory: Memory | None = None,
+    ) -> None:
         self.facts = facts
+        self._memory = memory
         self._options = options
         self._lens = Lens(facts.id, clock, options.batching, facts.multicall, facts.number_from)
         self._pool = Pool(
@@ -103,6 +120,10 @@ class Chain:
         if self._offenders.is_refused(read):
             return Unread(f"{self.id}: the contract used up its gas every time; it is not asked for a while")
         at: At = at_block if at_block is not None else finality or self._options.finality
+        if self._memory is not None:
+            kept = self._memory.find(read, at, min_block)
+            if kept is not None:
+                return kept
         key = Want(read, at)
         loop = asyncio.get_running_loop()
         wanted = self._wanted.get(key)
@@ -174,6 +195,8 @@ class Chain:
                 answer = attrs.evolve(answer, reason=f"{self.id}: {answer.reason}")
             else:
                 self._offenders.note(want.read, is_offence=False)
+                if self._memory is not None:
+                    self._memory.keep(want.read, want.at, answer)
             _resolve(gathered[want], answer)
 
         return settle

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import attrs
@@ -14,7 +14,7 @@ from streamgate.sdk.evm import ChainId, parse_chain
 from streamgate.sdk.http import outgoing_client
 from streamgate.settings import Secret
 from streamgate_auth.chain_settings import ChainSettings
-from streamgate_auth.evm.chain import Chain, ChainOptions
+from streamgate_auth.evm.chain import Chain, ChainOptions, Memory
 from streamgate_auth.evm.facts import ChainFacts, facts_of
 from streamgate_auth.rpc.node import Node
 
@@ -28,9 +28,17 @@ LOCAL = ChainSettings(name="Local chain", block_time_s=1.0)  # of the developmen
 class Chains:
     """Args:
     devchain: the local chain's service, or None outside development. A configured chain of the same id wins.
+    memory_of: what keeps the answers of a chain.
     """
 
-    def __init__(self, settings: Mapping[str, ChainSettings], devchain: Devchain | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, ChainSettings],
+        devchain: Devchain | None,
+        clock: Clock,
+        memory_of: Callable[[ChainId, ChainSettings], Memory] | None = None,
+    ) -> None:
+        self._memory_of = memory_of
         self._settings = {parse_chain(chain): each for chain, each in settings.items()}
         self._devchain = devchain
         self._clock = clock
@@ -51,6 +59,10 @@ class Chains:
         local = await self._local_info()
         names = (*self._settings, *([ChainId(local.chain)] if local is not None else []))
         return tuple(dict.fromkeys(names))
+
+    async def watched(self) -> tuple[ChainId, ...]:
+        """Those whose logs are to be followed."""
+        return tuple(chain for chain in await self.readable() if self._settings.get(chain, LOCAL).watch)
 
     async def facts(self) -> tuple[ChainFacts, ...]:
         """What is known of each chain that can be read."""
@@ -122,7 +134,8 @@ class Chains:
             max_lag_blocks=settings.max_lag_blocks,
             batching=settings.batching,
         )
-        return Chain(facts, nodes, self._clock, options)
+        memory = None if self._memory_of is None else self._memory_of(chain, settings)
+        return Chain(facts, nodes, self._clock, options, memory)
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:

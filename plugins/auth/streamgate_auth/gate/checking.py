@@ -18,6 +18,7 @@ from streamgate_auth.gate.leaves.addresses import ADDRESSES
 from streamgate_auth.gate.nodes import SAME_AS, Node, Public, Requirement, negated, requirements
 from streamgate_auth.gate.parse import parse_rule
 from streamgate_auth.gate.policy import Policy, parse_policy, to_document
+from streamgate_auth.gate.repository import MAX_REF_CHARS, TOKEN_REF
 from streamgate_auth.gate.repository_collections import collection_ref, hold_collections
 from streamgate_auth.gate.repository_lists import is_known_root, root_ref
 
@@ -41,7 +42,12 @@ class Checked:
 
     @property
     def refs(self) -> tuple[str, ...]:
-        return (*map(collection_ref, self.collections), *(root_ref(root) for _, root, _ in self.roots))
+        tokens = (f"{TOKEN_REF}{key}" for key in self.policy.leaf_keys)
+        return (
+            *map(collection_ref, self.collections),
+            *(root_ref(root) for _, root, _ in self.roots),
+            *(ref for ref in tokens if len(ref) <= MAX_REF_CHARS),
+        )
 
 
 class Checking:

@@ -17,6 +17,9 @@ from streamgate_auth.gate.tables import GateRefRow, GateRevisionRow
 from streamgate_auth.tables import GateRow
 
 REVISIONS_KEPT = 500
+TOKEN_REF = "token:"  # noqa: S105 - no secret
+"""Before the leaf key of a token: how a gate's naming of it is kept, for those who follow the chains."""
+MAX_REF_CHARS = 100
 
 
 @attrs.frozen(kw_only=True)

@@ -26,7 +26,8 @@ class GateRevisionRow(Base):
 
 
 class GateRefRow(Base):
-    """What a gate names: `collection:g_…`, `root:0x…`. `holder`: the content or the collection whose gate it is."""
+    """What a gate names: `collection:g_…`, `root:0x…`, `token:<caip2>/<contract>`. `holder`: the content or the
+    collection whose gate it is."""
 
     __tablename__ = "auth_gate_refs"
 
