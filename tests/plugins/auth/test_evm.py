@@ -55,7 +55,12 @@ class FakeNode:
         return httpx.Response(200, json=answers if asked is batch else answers[0])
 
     def answer(self, question: dict[str, Any]) -> dict[str, Any]:
-        usual: dict[str, Any] = {"eth_chainId": "0x1", "eth_blockNumber": "0x10", "eth_call": ONE}
+        usual: dict[str, Any] = {
+            "eth_chainId": "0x1",
+            "eth_blockNumber": "0x10",
+            "eth_call": ONE,
+            "eth_getCode": "0x60",
+        }
         found = {**usual, **self.results}[question["method"]]
         if callable(found):
             found = found(question["params"])
@@ -285,13 +290,14 @@ def by_wallet(**balances: Any) -> Any:
     by_address = {Wallet.named(name).address[2:].lower(): value for name, value in balances.items()}
 
     def answer(params: list[Any]) -> Any:
-        value = by_address[params[0]["data"][-40:]]
+        value = by_address.get(params[0]["data"][-40:], REVERTED)  # what the collection is, is no wallet's
         return value if isinstance(value, dict) else f"0x{value:064x}"
 
     return answer
 
 
 BUSY = {"code": -32000, "message": "busy"}
+REVERTED = {"code": 3, "message": "execution reverted"}
 
 
 @pytest.mark.parametrize(

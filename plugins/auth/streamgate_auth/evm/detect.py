@@ -67,14 +67,19 @@ class Detected:
     clock: Clock
     _kept: OrderedDict[tuple[str, str], tuple[float, Standard]] = attrs.field(factory=OrderedDict)
 
+    def known(self, chain: Chain, contract: str) -> Standard | None:
+        """Without asking anybody."""
+        kept = self._kept.get((str(chain.id), contract.lower()))
+        return kept[1] if kept is not None and self.clock.monotonic_s() < kept[0] else None
+
     async def of(self, chain: Chain, contract: str) -> Standard | Unread:
         """An address without code is asked again each time: a contract may come."""
-        key = (str(chain.id), contract.lower())
-        kept = self._kept.get(key)
-        if kept is not None and self.clock.monotonic_s() < kept[0]:
-            return kept[1]
+        known = self.known(chain, contract)
+        if known is not None:
+            return known
         found = await detect(chain, contract)
         if isinstance(found, Standard) and found.has_code:
+            key = (str(chain.id), contract.lower())
             self._kept.pop(key, None)
             self._kept[key] = (self.clock.monotonic_s() + KEPT_S, found)
             if len(self._kept) > MAX_KEPT:

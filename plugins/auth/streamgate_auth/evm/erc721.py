@@ -15,7 +15,7 @@ from streamgate_auth.evm import words
 from streamgate_auth.evm.chain import Chain, Read
 from streamgate_auth.evm.chains import Chains
 from streamgate_auth.evm.detect import Detected, Standard, asked_soon
-from streamgate_auth.evm.holding import Holder, read_holding
+from streamgate_auth.evm.holding import Holder, read_holding, wallets_of
 from streamgate_auth.evm.measure import Listed, Measure, Owned, balance_of, owned_by_index, word
 from streamgate_auth.evm.params import (
     Finality,
@@ -99,7 +99,17 @@ class Erc721Reader:
         async def measure(chain: Chain, holder: Holder) -> Measure | None:
             return await self._measure(chain, params, holder, leaf.min_block.get(params.chain, 0))
 
-        return await read_holding(self.chains, leaf, "erc721", measure)
+        reading = read_holding(self.chains, leaf, "erc721", measure)
+        chain = await self.chains.get(ChainId(params.chain))
+        if (
+            chain is None
+            or not _is_listed(params)
+            or not wallets_of(leaf)
+            or self._detected.known(chain, params.contract)
+        ):
+            return await reading
+        found, _ = await asyncio.gather(reading, self._detected.of(chain, params.contract))  # in one batch
+        return found
 
     async def check(self, params: Erc721) -> None:
         await require_chain(self.chains, params.chain)
@@ -122,7 +132,7 @@ class Erc721Reader:
         if params.token_ids is None:
             if holder.tokens is not None:
                 return _owned(contract, holder.tokens[:MAX_ASKED], holder)
-            return Listed(contract, holder.wallet, WHAT, await self._to_list(chain, params))
+            return Listed(contract, holder.wallet, WHAT, self._to_list(chain, params))
         wanted = range_of(params.token_ids)
         if holder.tokens is not None:
             return _owned(contract, tuple(token for token in holder.tokens if token in wanted)[:MAX_ASKED], holder)
@@ -130,13 +140,11 @@ class Erc721Reader:
             return _owned(contract, tuple(wanted), holder)
         return await _looked_through(chain, contract, holder.wallet, wanted, min_block)
 
-    async def _to_list(self, chain: Chain, params: Erc721) -> int:
-        least = int(params.min)
-        if least > MAX_ASKED:
-            return 0
-        found = await self._detected.of(chain, params.contract)
-        is_listed = isinstance(found, Standard) and found.is_enumerable
-        return max(LISTED, least) if is_listed else 0
+    def _to_list(self, chain: Chain, params: Erc721) -> int:
+        """A collection that nobody knows yet is asked: what cannot list refuses, and is known then."""
+        known = self._detected.known(chain, params.contract)
+        is_refused = known is not None and not known.is_enumerable
+        return 0 if is_refused or not _is_listed(params) else max(LISTED, int(params.min))
 
     async def _require_list(self, params: Erc721) -> None:
         """Raises ValueError: a range so wide cannot be read from this collection."""
@@ -152,6 +160,11 @@ class Erc721Reader:
 def _owned(contract: str, tokens: tuple[int, ...], holder: Holder) -> Owned | None:
     left = tokens if holder.tokens is None else tuple(token for token in tokens if token in holder.tokens)
     return Owned(contract, left, WHAT) if left else None
+
+
+def _is_listed(params: Erc721) -> bool:
+    """Whether it is about any tokens, and no more than can be told."""
+    return params.token_id is None and params.token_ids is None and int(params.min) <= MAX_ASKED
 
 
 def _is_small(wanted: range) -> bool:

@@ -20,7 +20,7 @@ from streamgate_auth.evm.chain import Chain
 from streamgate_auth.evm.chains import Chains
 from streamgate_auth.evm.detect import Detected
 from streamgate_auth.evm.facts import ChainFacts
-from streamgate_auth.evm.holding import Holder, read_holding
+from streamgate_auth.evm.holding import Holder, read_holding, wallets_of
 from streamgate_auth.evm.measure import Balance, Measure, balance_of, balance_of_id
 from streamgate_auth.evm.params import (
     Finality,
@@ -157,11 +157,12 @@ class FungibleReader:
             return Balance(balance_of(params.contract, holder.wallet), "an ERC-20", holder.amount)
 
         chain = await self.chains.get(ChainId(params.chain))
-        if chain is None:
-            return await read_holding(self.chains, leaf, "erc20", measure)
-        reading, unit = await asyncio.gather(
-            read_holding(self.chains, leaf, "erc20", measure), self._units.of(chain, params.contract)
-        )
+        if chain is None or not wallets_of(leaf):
+            reading, unit = await read_holding(self.chains, leaf, "erc20", measure), self._known(params)
+        else:
+            reading, unit = await asyncio.gather(
+                read_holding(self.chains, leaf, "erc20", measure), self._units.of(chain, params.contract)
+            )
         return reading if unit is None else _with_units(reading, params, unit)
 
     async def read_native(self, leaf: Leaf) -> Reading:
@@ -180,7 +181,7 @@ class FungibleReader:
         return archive_warning(self._facts(params), params.held_for_s)
 
     def _satisfy_erc20(self, params: Erc20) -> str:
-        unit = self._units.known(params.chain, params.contract)
+        unit = self._known(params)
         address = words.address(params)
         what = f"{words.amount(params)} base units of {address}"
         if unit is not None:
@@ -188,6 +189,9 @@ class FungibleReader:
                 f"{_in_units(params, unit)} ({address})" if unit.symbol else f"{_in_units(params, unit)} of {address}"
             )
         return f"hold {what} on {self._name(params)}{words.conditions(params)}"
+
+    def _known(self, params: Erc20) -> Unit | None:
+        return self._units.known(params.chain, params.contract)
 
     def _facts(self, params: Any) -> ChainFacts:
         return self.chains.facts_of(ChainId(params.chain))

@@ -39,7 +39,7 @@ async def read_holding(chains: Chains, leaf: Leaf, kind: Kind, measure_of: Measu
     if chain is None:
         return Reading(outcome="unknown", reason=f"{params.chain} is not configured")
     judging = Judging(chain=chain, leaf=leaf, terms=terms_of(params), past=Past(chain, chains.clock))
-    own = [Holder(wallet=address.lower()) for address in leaf.addresses if address.startswith("0x")]
+    own = [Holder(wallet=address.lower()) for address in wallets_of(leaf)]
     if not params.delegated:
         return merge(await _read(judging, own, measure_of, frozenset(holder.wallet for holder in own)))
     about = About(kind=kind, contract=getattr(params, "contract", ""))
@@ -62,6 +62,11 @@ def terms_of(params: Any) -> Terms:  # Any: parameters of one of the kinds
         finality=params.finality,
         held_for_s=params.held_for_s,
     )
+
+
+def wallets_of(leaf: Leaf) -> tuple[str, ...]:
+    """Those that EVM chains know."""
+    return tuple(address for address in leaf.addresses if address.startswith("0x"))
 
 
 async def _read(

@@ -15,6 +15,7 @@ import pytest
 from streamgate.contracts.gate import Explanation, GateInvalid, Rule
 from streamgate.sdk.clock import SYSTEM_CLOCK, SystemClock
 from streamgate.settings import Secret
+from streamgate.testing.attacks import attack
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.house import House, house
 from streamgate.testing.nodes import FaultyNode
@@ -116,12 +117,13 @@ async def ground(tmp_path: Path, devchain: ChainClient, registry: str) -> AsyncI
     with Forgetful(devchain.rpc_url) as node:
         how = ChainSettings(
             rpc_urls=(Secret(node.url),),
+            watch=False,
             name="Local",
             delegate_registry=registry,
             explorer="https://scan.example",
             marketplace="https://shop.example/{contract}",
         )
-        config = AuthConfig(chains={devchain.chain: how})
+        config = AuthConfig(chains={devchain.chain: how}, cache_s=0.0)
         settings = kernel_settings(tmp_path)
         async with house(tmp_path, ["metadata", "auth"], settings=settings, configs={"auth": config}) as home:
             yield Ground(home, await person(home, "owner of holdings"), devchain, node, registry)
@@ -145,6 +147,7 @@ def rule(kind: str, chain: ChainClient, contract: str | None, **more: Any) -> Ru
 # --- since when -------------------------------------------------------------------------------------
 
 
+@attack("B17")
 async def test_what_was_got_in_this_block_never_opens_where_it_must_have_been_held(
     ground: Ground, viewer: Person
 ) -> None:
@@ -203,6 +206,7 @@ class Dated(FaultyNode):
         return {**answer, "result": {**answer["result"], "timestamp": early}}
 
 
+@attack("B17", "B21")
 async def test_one_endpoint_that_lies_of_times_does_not_choose_the_block(
     devchain: ChainClient, open_chain: Open
 ) -> None:
@@ -216,6 +220,7 @@ async def test_one_endpoint_that_lies_of_times_does_not_choose_the_block(
     assert "is not sure" in both
 
 
+@attack("B23")
 async def test_a_gain_is_judged_at_the_rules_own_tag_and_a_loss_at_once(ground: Ground, viewer: Person) -> None:
     head, safe, final = (
         int(ground.chain.call("eth_getBlockByNumber", tag, False)["number"], 16)
@@ -328,6 +333,7 @@ ODD_COINS = [
 ]
 
 
+@attack("B18")
 async def test_a_contract_may_say_of_itself_what_it_likes(
     ground: Ground, viewer: Person, hostile: Callable[[int], str]
 ) -> None:
@@ -390,6 +396,7 @@ def vault(ground: Ground, request: pytest.FixtureRequest) -> Vault:
     return Vault(ground, Wallet.named(f"vault of {request.node.name}").address)
 
 
+@attack("B25")
 async def test_a_vault_that_delegated_counts_until_it_revokes(ground: Ground, viewer: Person, vault: Vault) -> None:
     mine, to = ground.chain.mint(vault.address), viewer.wallet.address
     demo = ground.chain.contract
@@ -423,6 +430,7 @@ async def test_a_vault_that_delegated_counts_until_it_revokes(ground: Ground, vi
     assert (await ground.explain(certain, viewer)).outcome == "does_not_hold"
 
 
+@attack("B25")
 async def test_what_was_delegated_for_a_token_or_an_amount_counts_for_that_alone(
     ground: Ground, viewer: Person, vault: Vault, gallery: str
 ) -> None:
@@ -454,6 +462,7 @@ async def test_what_was_delegated_for_a_token_or_an_amount_counts_for_that_alone
         assert told.outcome == outcome, (kind, more)
 
 
+@attack("B25")
 async def test_a_registry_that_cannot_say_leaves_what_one_holds_oneself(
     ground: Ground, viewer: Person, vault: Vault
 ) -> None:
