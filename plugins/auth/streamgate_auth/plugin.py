@@ -67,6 +67,7 @@ class AuthPlugin:
         from streamgate_auth.service_accounts import AccountsService
         from streamgate_auth.solana.chains import SolanaChains
         from streamgate_auth.solana.kinds import solana_kinds
+        from streamgate_auth.solana.watcher import SolanaWatcher
         from streamgate_auth.tables import TABLES
         from streamgate_auth.tokens import TokenMint
         from streamgate_auth.veto import BlockedWallets
@@ -89,6 +90,9 @@ class AuthPlugin:
             interval_s=config.watch_interval_s,
         )
         self.solana = SolanaChains(config.solana_chains, clock)
+        self.solana_watcher = SolanaWatcher(
+            db=self.db, chains=self.solana, clock=clock, interval_s=config.watch_interval_s
+        )
         self.revocations = revocations_of(ctx)
         ending = Ending(self.db, ctx.events, self.revocations, clock, token_ttl_s=config.access_ttl_s)
         roles = self.roles = Roles(config, db=self.db, ending=ending, clock=clock)
@@ -167,6 +171,12 @@ class AuthPlugin:
             SimpleUnit("auth.keys", self.keys.start, self.keys.stop, needs=("auth.db",)),
             SimpleUnit("auth.chains", on_stop=self.chains.close),
             SimpleUnit("auth.solana", on_stop=self.solana.close),
+            SimpleUnit(
+                "auth.solana-watcher",
+                self.solana_watcher.start,
+                self.solana_watcher.stop,
+                needs=("auth.db", "auth.solana"),
+            ),
             *self.watcher.units,
             *self.gate.units,
             SimpleUnit("auth.roles", self.roles.start, self.roles.stop, needs=("auth.db", "bus")),

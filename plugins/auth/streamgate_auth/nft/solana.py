@@ -15,7 +15,7 @@ from streamgate_auth.solana.chain import SolanaChain
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.core import count as count_core
 from streamgate_auth.solana.core import is_collection
-from streamgate_auth.solana.counting import Count, Question
+from streamgate_auth.solana.counting import Count, Question, Range
 from streamgate_auth.solana.metaplex import MAX_MINTS, MetaplexReader
 from streamgate_auth.solana.reads import Account, Accounts, Unread
 from streamgate_auth.solana.spl import SplReader, mint_of
@@ -45,7 +45,7 @@ async def verify(chains: SolanaChains, query: NftQuery) -> NftHolding:
             case "spl":
                 return await SplReader(chains).count(question, contract)
             case "metaplex":
-                return await MetaplexReader(chains).count(question, contract, MAX_MINTS)
+                return await MetaplexReader(chains).count(question, contract, Range(MAX_MINTS))
             case "core":
                 return await count_core(question, contract, 0)
 

@@ -23,6 +23,7 @@ from streamgate_auth.rpc.pool import POLL_S, NodeHealth, Pool
 from streamgate_auth.solana.asking import SLOT_S, Asking, Want
 from streamgate_auth.solana.reads import Commitment, Lane, SolanaRead, Told, Unread
 from streamgate_auth.solana.voting import by_one, by_quorum
+from streamgate_auth.solana.watch import HoldingsWatch
 
 GATHER_S = 0.0005
 _POLLED_SLOTS = int(2 * POLL_S / SLOT_S)
@@ -53,6 +54,7 @@ class SolanaChain:
     def __init__(self, facts: ChainFacts, nodes: Sequence[Node], clock: Clock, options: SolanaOptions) -> None:
         self.facts = facts
         self.finality = options.finality
+        self.watch = HoldingsWatch(clock)
         self._options = options
         self._asking = Asking(
             chain=facts.id, clock=clock, max_lag_slots=options.max_lag_blocks, is_batching=options.is_batching

@@ -38,6 +38,10 @@ class SolanaChains:
         opened = (self.get(chain) for chain in self._settings)
         return tuple(chain for chain in opened if chain is not None)
 
+    def watched(self) -> tuple[SolanaChain, ...]:
+        """Those that are to be followed, opened."""
+        return tuple(chain for chain in self.all() if self._settings[chain.id].watch)
+
     def get(self, chain: str) -> SolanaChain | None:
         """None: it is not configured."""
         if chain not in self._open and chain in self._settings:

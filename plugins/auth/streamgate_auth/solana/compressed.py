@@ -13,10 +13,20 @@ import attrs
 from streamgate.contracts.gate import Reading
 from streamgate.contracts.hooks import Leaf, RequirementKind
 from streamgate.sdk.solana import parse_solana_chain
+from streamgate_auth.gate.nodes import BRIEF
 from streamgate_auth.solana.assets import PAGE_ASSETS, Asset, CompressedAssets
 from streamgate_auth.solana.chains import SolanaChains
-from streamgate_auth.solana.counting import Count, Question, read_each_wallet, resting_on
-from streamgate_auth.solana.params import amount_field, chain_field, is_account, require_cluster
+from streamgate_auth.solana.counting import Count, Question, Range, read_each_wallet, resting_on
+from streamgate_auth.solana.params import (
+    Finality,
+    amount_field,
+    chain_field,
+    is_account,
+    max_field,
+    require_cluster,
+    require_order,
+    so_many,
+)
 from streamgate_auth.solana.programs import TREES
 from streamgate_auth.solana.reads import Accounts, Told, Unread
 
@@ -27,20 +37,27 @@ NO_FINALITY = "an index of assets knows no finality"
 
 @attrs.frozen(kw_only=True)
 class Compressed:
-    """Parameters. At least `min` of a verified `collection`, or of a `tree`, in one wallet."""
+    """Parameters. From `min` to `max` of a verified `collection`, or of a `tree`, in one wallet."""
 
     chain: str = chain_field()
-    collection: str | None = attrs.field(default=None, validator=is_account)
-    tree: str | None = attrs.field(default=None, validator=is_account)
+    collection: str | None = attrs.field(default=None, validator=is_account, metadata=BRIEF)
+    tree: str | None = attrs.field(default=None, validator=is_account, metadata=BRIEF)
     min: str = amount_field(MAX_ASSETS)
+    max: str | None = max_field(MAX_ASSETS)
 
     def __attrs_post_init__(self) -> None:
+        require_order(self)
         if (self.collection is None) == (self.tree is None):
             raise ValueError("must have either collection or tree")
 
     @property
     def contract(self) -> str:
         return self.collection or self.tree or ""
+
+    @property
+    def finality(self) -> Finality | None:
+        """An index knows none; as the chain is configured."""
+        return None
 
 
 @attrs.frozen(eq=False)
@@ -61,15 +78,13 @@ class CompressedReader:
             canonical=lambda params: attrs.evolve(params, chain=parse_solana_chain(params.chain)),
             check=self._check,
             warn=self.warn,
-            satisfy=lambda params: f"get {params.min} of the compressed NFTs of {params.contract}",
+            satisfy=lambda params: f"have {_so_many(params)} of {params.contract}",
             link=self._link,
         )
 
     async def read(self, leaf: Leaf) -> Reading:
         params: Compressed = leaf.params
-        return await read_each_wallet(
-            self.chains, leaf, lambda question: count(question, params), least=int(params.min), finality=None
-        )
+        return await read_each_wallet(self.chains, leaf, lambda question: count(question, params))
 
     async def warn(self, params: Compressed) -> Sequence[str]:
         """Of a tree alone: what is a collection here depends on how its NFTs were made."""
@@ -93,16 +108,19 @@ class CompressedReader:
 
 
 def describe(params: Compressed) -> str:
-    so_many = "a compressed NFT" if params.min == "1" else f"at least {params.min} compressed NFTs"
     what = f"the tree {params.tree}" if params.tree is not None else f"the verified collection {params.collection}"
-    return f"holds {so_many} of {what} on {params.chain}"
+    return f"holds {_so_many(params)} of {what} on {params.chain}"
+
+
+def _so_many(params: Compressed) -> str:
+    return so_many(params, "a compressed NFT", "compressed NFTs")
 
 
 async def count(question: Question, params: Compressed) -> Count:
     """Page by page, until it is enough."""
     if question.commitment == "finalized":
         return Count(held=0, missing=NO_FINALITY, nodes=0)
-    least, rests_on, found, missing = int(params.min), list[Told | Unread](), dict[str, None](), ""
+    wanted, rests_on, found, missing = Range.of(params), list[Told | Unread](), dict[str, None](), ""
     for page in range(1, MAX_PAGES + 1):
         read = CompressedAssets(question.wallet, params.collection, page)
         (told,) = await question.chain.read([read], min_slot=question.min_slot)
@@ -115,12 +133,12 @@ async def count(question: Question, params: Compressed) -> Count:
                     found[asset.id] = None
                 case None:
                     missing = "the index does not say whether the collection is verified"
-        if told.value.is_last or len(found) >= least:
+        if told.value.is_last or len(found) >= wanted.enough:
             break
     else:
         missing = f"the index lists more than {MAX_ASSETS} assets of the wallet"
-    tokens = tuple(f"{question.chain.id}/{params.contract}/{asset}" for asset in list(found)[:least])
-    return resting_on(rests_on, len(found), tokens, missing)
+    tokens = tuple(f"{question.chain.id}/{params.contract}/{asset}" for asset in list(found)[: wanted.least])
+    return resting_on(rests_on, len(found), tokens=tokens, missing=missing)
 
 
 def _is_member(asset: Asset, params: Compressed) -> bool | None:

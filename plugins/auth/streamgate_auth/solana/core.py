@@ -13,23 +13,37 @@ import attrs
 from streamgate.contracts.gate import Reading
 from streamgate.contracts.hooks import Leaf, RequirementKind
 from streamgate.sdk.solana import parse_solana_chain
+from streamgate_auth.gate.nodes import BRIEF
 from streamgate_auth.solana import layouts
 from streamgate_auth.solana.assets import CoreAssets
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.counting import Count, Question, read_each_wallet, resting_on
-from streamgate_auth.solana.params import Finality, account_field, amount_field, chain_field, require_cluster
+from streamgate_auth.solana.params import (
+    Finality,
+    account_field,
+    amount_field,
+    chain_field,
+    max_field,
+    require_cluster,
+    require_order,
+    so_many,
+)
 from streamgate_auth.solana.programs import CORE
-from streamgate_auth.solana.reads import Account, Accounts, Told, Unread
+from streamgate_auth.solana.reads import Account, Accounts, Held, Told, Unread
 
 
 @attrs.frozen(kw_only=True)
 class Core:
-    """Parameters. At least `min` assets of `collection`, in one wallet."""
+    """Parameters. From `min` to `max` assets of `collection`, in one wallet."""
 
     chain: str = chain_field()
     collection: str = account_field()
     min: str = amount_field()
-    finality: Finality | None = None
+    max: str | None = max_field()
+    finality: Finality | None = attrs.field(default=None, metadata=BRIEF)
+
+    def __attrs_post_init__(self) -> None:
+        require_order(self)
 
     @property
     def contract(self) -> str:
@@ -54,20 +68,14 @@ class CoreReader:
             canonical=lambda params: attrs.evolve(params, chain=parse_solana_chain(params.chain)),
             check=lambda params: require_cluster(self.chains, params.chain),
             warn=self.warn,
-            satisfy=lambda params: f"get {params.min} of the Core assets of collection {params.collection}",
+            satisfy=lambda params: f"have {_so_many(params)} of the collection {params.collection}",
             link=self._link,
         )
 
     async def read(self, leaf: Leaf) -> Reading:
         params: Core = leaf.params
         least = int(params.min)
-        return await read_each_wallet(
-            self.chains,
-            leaf,
-            lambda question: count(question, params.collection, least),
-            least=least,
-            finality=params.finality,
-        )
+        return await read_each_wallet(self.chains, leaf, lambda question: count(question, params.collection, least))
 
     async def warn(self, params: Core) -> Sequence[str]:
         chain = self.chains.get(parse_solana_chain(params.chain))
@@ -84,16 +92,21 @@ class CoreReader:
 
 
 async def count(question: Question, collection: str, least: int) -> Count:
+    """`least`: so many of them are named."""
     reads = [CoreAssets(question.wallet, collection)]
     (told,) = await question.chain.read(reads, commitment=question.commitment, min_slot=question.min_slot)
     found: tuple[str, ...] = () if isinstance(told, Unread) else told.value
     tokens = tuple(f"{question.chain.id}/{collection}/{asset}" for asset in found[:least])
-    return resting_on([told], len(found), tokens)
+    accounts = (Held(asset, collection, 1) for asset in found[:least])
+    return resting_on([told], len(found), tokens=tokens, accounts=accounts)
 
 
 def describe(params: Core) -> str:
-    so_many = "a Core asset" if params.min == "1" else f"at least {params.min} Core assets"
-    return f"holds {so_many} of the collection {params.collection} on {params.chain}"
+    return f"holds {_so_many(params)} of the collection {params.collection} on {params.chain}"
+
+
+def _so_many(params: Core) -> str:
+    return so_many(params, "a Core asset", "Core assets")
 
 
 def is_collection(account: Account | None) -> bool:

@@ -17,8 +17,8 @@ from streamgate.contracts.hooks import Leaf
 from streamgate.sdk.solana import parse_solana_chain
 from streamgate_auth.solana.chain import SolanaChain
 from streamgate_auth.solana.chains import SolanaChains
-from streamgate_auth.solana.params import Finality
-from streamgate_auth.solana.reads import Commitment, Told, Unread
+from streamgate_auth.solana.params import Amounts
+from streamgate_auth.solana.reads import Commitment, Held, Told, Unread
 
 NOT_FINAL = "held, but not final yet"
 NO_WALLET = "no wallet of this kind of chain is linked"
@@ -32,11 +32,13 @@ class Count:
         held: so many at least.
         missing: why there may be more; "" where this is all.
         tokens: mints or assets, where they can be told apart.
+        accounts: by which it is held.
     """
 
     held: int
     missing: str = ""
     tokens: tuple[str, ...] = ()
+    accounts: tuple[Held, ...] = ()
     slot: int | None = None
     nodes: int = 1
     read_at_s: float | None = None
@@ -55,7 +57,14 @@ class Question:
 Ask = Callable[[Question], Awaitable[Count]]
 
 
-def resting_on(answers: Iterable[Told | Unread], held: int, tokens: tuple[str, ...] = (), missing: str = "") -> Count:
+def resting_on(
+    answers: Iterable[Told | Unread],
+    held: int,
+    *,
+    tokens: tuple[str, ...] = (),
+    accounts: Iterable[Held] = (),
+    missing: str = "",
+) -> Count:
     """A count that follows from these answers: as old as the oldest, and as sure as the least sure of them."""
     told, reasons = list[Told](), [missing] if missing else []
     for answer in answers:
@@ -68,13 +77,39 @@ def resting_on(answers: Iterable[Told | Unread], held: int, tokens: tuple[str, .
         held=held,
         missing=reasons[0] if reasons else "",
         tokens=tokens,
+        accounts=tuple(accounts),
         slot=min(slots, default=None),
         nodes=min((each.nodes for each in told), default=0),
         read_at_s=min((each.read_at_s for each in told), default=None),
     )
 
 
-def judge(now: Count, before: Count, least: int, wallet: str) -> Reading:
+@attrs.frozen
+class Range:
+    """How many are wanted; `most` None: any number from `least` on."""
+
+    least: int
+    most: int | None = None
+
+    @classmethod
+    def of(cls, params: Amounts) -> Range:
+        return cls(int(params.min), None if params.max is None else int(params.max))
+
+    @property
+    def enough(self) -> int:
+        """Nothing is decided otherwise by counting on."""
+        return self.least if self.most is None else self.most + 1
+
+    def holds(self, count: Count) -> bool | None:
+        """None: what is missing decides."""
+        if self.most is not None and count.held > self.most:
+            return False
+        if count.missing and (count.held < self.least or self.most is not None):
+            return None
+        return count.held >= self.least
+
+
+def judge(now: Count, before: Count, wanted: Range, wallet: str) -> Reading:
     """`before`: where a gain must be seen, too; the same object where that is no other commitment."""
     times = [each.read_at_s for each in (now, before) if each.read_at_s is not None]
     seen = Reading(
@@ -85,10 +120,16 @@ def judge(now: Count, before: Count, least: int, wallet: str) -> Reading:
         nodes=min(now.nodes, before.nodes),
         read_at_s=min(times, default=None),
     )
-    if now.held < least:
-        return attrs.evolve(seen, reason=now.missing) if now.missing else attrs.evolve(seen, outcome="does_not_hold")
-    if before.held < least:
-        return attrs.evolve(seen, reason=before.missing or NOT_FINAL)
+    match wanted.holds(now):
+        case None:
+            return attrs.evolve(seen, reason=now.missing)
+        case False:
+            return attrs.evolve(seen, outcome="does_not_hold")
+    match wanted.holds(before):
+        case None:
+            return attrs.evolve(seen, reason=before.missing)
+        case False:
+            return attrs.evolve(seen, reason=NOT_FINAL)
     return attrs.evolve(seen, outcome="holds", tokens=now.tokens)
 
 
@@ -102,26 +143,29 @@ def merge(readings: Sequence[Reading]) -> Reading:
     return attrs.evolve(best, read_at_s=min(times, default=None))
 
 
-async def read_each_wallet(
-    chains: SolanaChains, leaf: Leaf, ask: Ask, *, least: int, finality: Finality | None
-) -> Reading:
-    """`leaf.params.chain` is where; `finality` None: as the chain is configured."""
-    name = parse_solana_chain(leaf.params.chain)
+async def read_each_wallet(chains: SolanaChains, leaf: Leaf, ask: Ask) -> Reading:
+    """`finality` None: as the chain is configured."""
+    params: Amounts = leaf.params
+    wanted, name = Range.of(params), parse_solana_chain(params.chain)
     chain = chains.get(name)
     if chain is None:
         return Reading(outcome="unknown", reason=f"{name} is not configured")
     wallets = wallets_of(leaf.addresses)
     min_slot = leaf.min_block.get(name, 0)
-    is_final = (finality or chain.finality) == "finalized"
+    is_final = (params.finality or chain.finality) == "finalized"
 
     async def of_wallet(wallet: str) -> Reading:
-        now = ask(Question(chain=chain, wallet=wallet, commitment="confirmed", min_slot=min_slot))
-        if not is_final:
-            count = await now
-            return judge(count, count, least, wallet)
-        # A transfer that ends somebody's access was seen at `min_slot`; whether it is final does not matter for that.
-        then = ask(Question(chain=chain, wallet=wallet, commitment="finalized", min_slot=0))
-        return judge(*await asyncio.gather(now, then), least, wallet)
+        asked = [Question(chain=chain, wallet=wallet, commitment="confirmed", min_slot=min_slot)]
+        if is_final:
+            # A transfer that ends access was seen at `min_slot`; whether it is final does not matter for that.
+            asked.append(Question(chain=chain, wallet=wallet, commitment="finalized", min_slot=0))
+        counts = await asyncio.gather(*map(ask, asked))
+        reading = judge(counts[0], counts[-1], wanted, wallet)
+        if reading.outcome == "holds" and leaf.actor.kind == "user" and leaf.content_id:
+            # Playback may rest on it from now on; a rule that is only tried for somebody opens nothing.
+            now = counts[0]
+            chain.watch.note(leaf.params, params.contract, wallet, leaf.actor.user_id, now.accounts, now.slot or 0)
+        return reading
 
     return merge(await asyncio.gather(*map(of_wallet, wallets)))
 

@@ -17,10 +17,20 @@ import attrs
 from streamgate.contracts.gate import Reading
 from streamgate.contracts.hooks import Leaf, RequirementKind
 from streamgate.sdk.solana import parse_solana_chain
+from streamgate_auth.gate.nodes import BRIEF
 from streamgate_auth.solana import layouts
 from streamgate_auth.solana.chains import SolanaChains
-from streamgate_auth.solana.counting import Count, Question, read_each_wallet, resting_on
-from streamgate_auth.solana.params import Finality, account_field, amount_field, chain_field, require_cluster
+from streamgate_auth.solana.counting import Count, Question, Range, read_each_wallet, resting_on
+from streamgate_auth.solana.params import (
+    Finality,
+    account_field,
+    amount_field,
+    chain_field,
+    max_field,
+    require_cluster,
+    require_order,
+    so_many,
+)
 from streamgate_auth.solana.programs import METADATA, TOKEN_PROGRAMS, metadata_of, to_bytes
 from streamgate_auth.solana.reads import MAX_ACCOUNTS, Account, Accounts, OwnedTokens, Told, Unread
 from streamgate_auth.solana.spl import mint_of
@@ -34,12 +44,16 @@ then the mint itself has to be of one token that cannot be divided."""
 
 @attrs.frozen(kw_only=True)
 class Metaplex:
-    """Parameters. At least `min` NFTs whose verified `collection` is this one, in one wallet."""
+    """Parameters. From `min` to `max` NFTs whose verified `collection` is this one, in one wallet."""
 
     chain: str = chain_field()
     collection: str = account_field()
     min: str = amount_field(MAX_MINTS)
-    finality: Finality | None = None
+    max: str | None = max_field(MAX_MINTS)
+    finality: Finality | None = attrs.field(default=None, metadata=BRIEF)
+
+    def __attrs_post_init__(self) -> None:
+        require_order(self)
 
     @property
     def contract(self) -> str:
@@ -64,23 +78,19 @@ class MetaplexReader:
             canonical=lambda params: attrs.evolve(params, chain=parse_solana_chain(params.chain)),
             check=lambda params: require_cluster(self.chains, params.chain),
             warn=self.warn,
-            satisfy=lambda params: f"get {params.min} of the verified NFTs of collection {params.collection}",
+            satisfy=lambda params: f"have {_so_many(params)} of the verified collection {params.collection}",
             link=self._link,
         )
 
     async def read(self, leaf: Leaf) -> Reading:
         params: Metaplex = leaf.params
-        least = int(params.min)
+        wanted = Range.of(params)
         return await read_each_wallet(
-            self.chains,
-            leaf,
-            lambda question: self.count(question, params.collection, least),
-            least=least,
-            finality=params.finality,
+            self.chains, leaf, lambda question: self.count(question, params.collection, wanted)
         )
 
-    async def count(self, question: Question, collection: str, least: int) -> Count:
-        """How many the wallet holds; no further than `least`."""
+    async def count(self, question: Question, collection: str, wanted: Range) -> Count:
+        """How many the wallet holds; no further than what is enough to know."""
         owned = await _read(question, [OwnedTokens(question.wallet, program) for program in TOKEN_PROGRAMS])
         rests_on = list(owned)
         held = [each for told in owned if isinstance(told, Told) for each in told.value]
@@ -88,11 +98,13 @@ class MetaplexReader:
         found: list[str] = []
         for start in range(0, min(len(mints), MAX_MINTS), AT_ONCE):
             found += await _members(question, collection, mints[start : start + AT_ONCE], rests_on)
-            if len(found) >= least:
+            if len(found) >= wanted.enough:
                 break
-        tokens = tuple(f"{question.chain.id}/{collection}/{mint}" for mint in found[:least])
+        tokens = tuple(f"{question.chain.id}/{collection}/{mint}" for mint in found[: wanted.least])
         missing = f"the wallet holds more than {MAX_MINTS} NFTs" if len(mints) > MAX_MINTS else ""
-        return resting_on(rests_on, len(found), tokens, missing)
+        members = set(found[: wanted.least])
+        accounts = (each for each in held if each.mint in members)
+        return resting_on(rests_on, len(found), tokens=tokens, accounts=accounts, missing=missing)
 
     async def warn(self, params: Metaplex) -> Sequence[str]:
         chain = self.chains.get(parse_solana_chain(params.chain))
@@ -112,8 +124,11 @@ class MetaplexReader:
 
 
 def describe(params: Metaplex) -> str:
-    so_many = "an NFT" if params.min == "1" else f"at least {params.min} NFTs"
-    return f"holds {so_many} of the verified collection {params.collection} on {params.chain}"
+    return f"holds {_so_many(params)} of the verified collection {params.collection} on {params.chain}"
+
+
+def _so_many(params: Metaplex) -> str:
+    return so_many(params, "an NFT", "NFTs")
 
 
 async def _read(question: Question, reads: Sequence[OwnedTokens | Accounts]) -> list[Told | Unread]:

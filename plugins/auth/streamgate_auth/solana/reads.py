@@ -63,7 +63,7 @@ class Unread:
 
 @attrs.frozen
 class Held:
-    """A token account with something in it."""
+    """A token account with something in it; or a Core asset, its collection and 1."""
 
     account: str
     mint: str

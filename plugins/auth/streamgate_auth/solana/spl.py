@@ -14,6 +14,7 @@ import attrs
 from streamgate.contracts.gate import Reading
 from streamgate.contracts.hooks import Leaf, RequirementKind
 from streamgate.sdk.solana import parse_solana_chain
+from streamgate_auth.gate.nodes import BRIEF
 from streamgate_auth.solana import layouts
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.counting import Count, Question, read_each_wallet, resting_on, to_units
@@ -22,10 +23,13 @@ from streamgate_auth.solana.params import (
     account_field,
     amount_field,
     chain_field,
+    max_field,
     require_cluster,
+    require_order,
+    so_many,
 )
 from streamgate_auth.solana.programs import TOKEN_PROGRAMS
-from streamgate_auth.solana.reads import Account, Accounts, MintAccounts, Told, Unread
+from streamgate_auth.solana.reads import Account, Accounts, Held, MintAccounts, Told, Unread
 
 MAX_KEPT = 4_096
 NO_MINT = "there is no such mint"
@@ -33,12 +37,16 @@ NO_MINT = "there is no such mint"
 
 @attrs.frozen(kw_only=True)
 class Spl:
-    """Parameters. At least `min` base units of `mint`, in one wallet."""
+    """Parameters. From `min` to `max` base units of `mint`, in one wallet."""
 
     chain: str = chain_field()
     mint: str = account_field()
     min: str = amount_field()
-    finality: Finality | None = None
+    max: str | None = max_field()
+    finality: Finality | None = attrs.field(default=None, metadata=BRIEF)
+
+    def __attrs_post_init__(self) -> None:
+        require_order(self)
 
     @property
     def contract(self) -> str:
@@ -57,26 +65,20 @@ class SplReader:
             name="spl",
             summary="Holds so many base units of a Solana token (SPL Token or Token-2022).",
             params=Spl,
-            describe=lambda params: f"holds at least {params.min} base units of {params.mint} on {params.chain}",
+            describe=describe,
             read=self.read,
             leaf_key=lambda params: f"{parse_solana_chain(params.chain)}/{params.mint}",
             needed=lambda params: params.min,
             canonical=lambda params: attrs.evolve(params, chain=parse_solana_chain(params.chain)),
             check=lambda params: require_cluster(self._chains, params.chain),
             warn=self.warn,
-            satisfy=lambda params: f"get at least {params.min} base units of {params.mint}",
+            satisfy=lambda params: f"have {_so_many(params)} of {params.mint} in one wallet",
             link=self._link,
         )
 
     async def read(self, leaf: Leaf) -> Reading:
         params: Spl = leaf.params
-        found = await read_each_wallet(
-            self._chains,
-            leaf,
-            lambda question: self.count(question, params.mint),
-            least=int(params.min),
-            finality=params.finality,
-        )
+        found = await read_each_wallet(self._chains, leaf, lambda question: self.count(question, params.mint))
         decimals = self._decimals.get((parse_solana_chain(params.chain), params.mint))
         if decimals is None:
             return found
@@ -91,8 +93,9 @@ class SplReader:
             min_slot=question.min_slot,
         )
         is_mint = self._note(question.chain.id, mint, about)
-        held = sum(held.amount for held in told.value) if isinstance(told, Told) else 0
-        return resting_on([told], held, missing=NO_MINT if is_mint is False else "")
+        held: tuple[Held, ...] = told.value if isinstance(told, Told) else ()
+        amount = sum(each.amount for each in held)
+        return resting_on([told], amount, accounts=held, missing=NO_MINT if is_mint is False else "")
 
     async def warn(self, params: Spl) -> Sequence[str]:
         chain = self._chains.get(parse_solana_chain(params.chain))
@@ -119,6 +122,14 @@ class SplReader:
     def _link(self, params: Spl) -> str:
         chain = self._chains.get(parse_solana_chain(params.chain))
         return "" if chain is None else chain.facts.marketplace_url(params.mint)
+
+
+def describe(params: Spl) -> str:
+    return f"holds {_so_many(params)} of {params.mint} on {params.chain}"
+
+
+def _so_many(params: Spl) -> str:
+    return so_many(params, "at least 1 base unit", "base units")
 
 
 def mint_of(account: Account | None) -> layouts.Mint | None:

@@ -145,6 +145,19 @@ async def test_many_are_read_in_pieces_and_no_further_than_needed(
     assert (too_many.outcome, too_many.reason) == ("unknown", "the wallet holds more than 3 NFTs")
 
 
+async def test_with_a_most_what_is_told_in_part_is_unknown(cluster: Cluster, nodes: Nodes, open_chains: Open) -> None:
+    (node,) = nodes(1)
+    chains = open_chains(node)
+    for name in ("plain", "edition"):
+        nft(cluster, name, ALICE)
+    assert (await read(chains, max="2")).outcome == "holds"
+    assert (await read(chains, max="1")).outcome == "does_not_hold"
+    node.errors[str(SPL_2022)] = -32010
+    assert (await read(chains)).outcome == "holds"
+    assert (await read(chains, max="2")).outcome == "unknown"
+    assert (await read(chains, max="1")).outcome == "does_not_hold"
+
+
 async def test_a_gain_may_have_to_be_final(cluster: Cluster, nodes: Nodes, open_chains: Open) -> None:
     chains = open_chains(*nodes(1))
     cluster.finalise()

@@ -11,6 +11,7 @@ from solders.pubkey import Pubkey
 from streamgate.contracts.gate import Reading
 from streamgate.contracts.hooks import Leaf
 from streamgate.testing.attacks import attack
+from streamgate.web.structure import FieldFaults
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.spl import Spl, SplReader
 from tests.plugins.auth.solana.cluster import SPL, SPL_2022, Cluster, address, associated, key
@@ -146,3 +147,18 @@ async def test_nobody_without_a_wallet_of_solana_holds(cluster: Cluster, nodes: 
     mint = cluster.mint()
     answer = await read(open_chains(node), mint, "0x52908400098527886E0F7030069857D2E4169EE7")
     assert (answer.outcome, answer.held, node.requests) == ("does_not_hold", "0", [])
+
+
+async def test_there_may_be_a_most(cluster: Cluster, nodes: Nodes, open_chains: Open) -> None:
+    (node,) = nodes(1)
+    chains, mint = open_chains(node), cluster.mint()
+    cluster.finalise()
+    for amount, outcome in ((1, "does_not_hold"), (1, "holds"), (1, "holds"), (1, "does_not_hold")):
+        cluster.mint_to(ALICE.pubkey(), mint, amount)
+        assert (await read(chains, mint, least="2", max="3")).outcome == outcome
+    cluster.transfer(ALICE, BOB.pubkey(), mint)
+    assert (await read(chains, mint, least="2", max="3", finality="finalized")).outcome == "unknown"
+    cluster.finalise()
+    assert (await read(chains, mint, least="2", max="3", finality="finalized")).outcome == "holds"
+    with pytest.raises(FieldFaults):
+        Spl(chain=DEVNET, mint=str(mint), min="3", max="2")
