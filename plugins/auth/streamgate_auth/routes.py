@@ -207,7 +207,7 @@ class AuthRoutes:
         return response
 
     async def jwks(self, call: Call[None, None]) -> Response:
-        body = orjson.dumps(to_plain(await self._keys.key_set()))
+        body = orjson.dumps({"keys": (await self._keys.key_set()).keys})
         headers = {"Cache-Control": f"public, max-age={JWKS_MAX_AGE_S}"}
         return Response(body, media_type="application/json", headers=headers)
 
