@@ -60,6 +60,7 @@ class DoubtfulChain:
             f"{section}RPC_URLS": ",".join(node.url for node in self.nodes),
             f"{section}QUORUM": "2",
             f"{section}CONFIRMATIONS": str(DOUBTFUL_CONFIRMATIONS),
+            "STREAMGATE_AUTH__WATCH_INTERVAL_S": "0.25",  # tests wait for what it tells
         }
 
     def stand_before(self, rpc_url: str) -> None:

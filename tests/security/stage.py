@@ -9,6 +9,7 @@ import attrs
 import httpx
 
 from streamgate.testing.devchain import ChainClient
+from streamgate.testing.wait import eventually
 from streamgate.testing.wallets import SignedIn, Wallet, sign_in
 from tests.e2e.cast import Cast
 from tests.e2e.shared import DoubtfulChain
@@ -58,9 +59,9 @@ async def gate(cast: Cast, http: httpx.AsyncClient, rule: dict[str, Any]) -> str
     return video_id
 
 
-def holders(cast: Cast, *, contract: str = "", chain: str = "") -> dict[str, Any]:
-    """The rule: holders of the demo collection, or of another."""
-    return {"erc721": {"chain": chain or cast.ids["chain"], "contract": contract or cast.ids["contract"]}}
+def holders(cast: Cast, **more: Any) -> dict[str, Any]:
+    """The rule: holders of the demo collection, or as `more` says."""
+    return {"erc721": {"chain": cast.ids["chain"], "contract": cast.ids["contract"], **more}}
 
 
 async def gated_video(cast: Cast, http: httpx.AsyncClient) -> str:
@@ -76,6 +77,17 @@ async def minted(http: httpx.AsyncClient, address: str) -> str:
 async def opened(http: httpx.AsyncClient, video_id: str, who: SignedIn | None, client_id: str = "a") -> httpx.Response:
     body = {"content_id": video_id, "client_id": client_id}
     return await http.post(SESSION, json=body, headers=who.headers if who else {})
+
+
+async def becomes(http: httpx.AsyncClient, video_id: str, who: SignedIn, *wanted: tuple[int, str]) -> httpx.Response:
+    """Opens until it is answered so: what was read of a chain is kept until its watcher tells of a change, or for some
+    seconds."""
+
+    async def ask() -> httpx.Response | None:
+        answer = await opened(http, video_id, who)
+        return answer if told(answer) in wanted else None
+
+    return await eventually(ask, timeout_s=15, every_s=0.05, what=f"one of {wanted}")
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from streamgate.testing.wait import eventually
 from streamgate_streaming.config import StreamingConfig
 from tests.e2e.cast import Cast
 from tests.e2e.shared import LEASE_S
-from tests.security.stage import SESSION, TheChain, gate, gated_video, holders, minted, newcomer, opened, told
+from tests.security.stage import SESSION, TheChain, becomes, gate, gated_video, holders, minted, newcomer, opened, told
 
 pytestmark = pytest.mark.timeout(180)  # the first one may start the servers
 
@@ -119,6 +120,28 @@ async def test_b14_past_the_server_to_the_store(cast: Cast, http: httpx.AsyncCli
         for path in (f"/{bucket.name}/{key}", f"/{bucket.name}"):
             assert (await store.get(path)).status_code == 403, path
         assert (await store.put(f"/{bucket.name}/planted", content=b"x")).status_code == 403
+
+
+@attack("B16")
+async def test_b16_one_token_goes_round_among_friends(cast: Cast, http: httpx.AsyncClient, chain: TheChain) -> None:
+    """One watches, gives the token on, the next watches, and so on → who has it takes over, who gave it is out."""
+    friends = [await newcomer(http) for _ in range(2)]
+    token_id = int(await minted(http, friends[0][1].address))
+    video_id = await gate(cast, http, holders(cast))
+    first = await opened(http, video_id, friends[0][1])
+    assert told(first) == (201, "")
+    assert told(await opened(http, video_id, friends[1][1])) == (403, "gate.refused")
+    await asyncio.to_thread(chain.client.transfer, friends[0][0], friends[1][1].address, token_id)
+    second = await becomes(http, video_id, friends[1][1], (201, ""))
+
+    async def is_out() -> bool | None:
+        seen = await http.get(first.json()["hls_url"])
+        assert seen.status_code in (200, 403, 410)
+        return True if seen.status_code != 200 else None
+
+    await eventually(is_out, timeout_s=20, what="the end of who gave the token away")
+    assert (await http.get(second.json()["hls_url"])).status_code == 200
+    await becomes(http, video_id, friends[0][1], (403, "gate.refused"))
 
 
 @attack("B24")

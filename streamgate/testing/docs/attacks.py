@@ -116,10 +116,12 @@ ATTACKS = (
     ),
     Attack("B14", "Past the server to the store", "The bucket answers signed requests alone"),
     Attack("B15", "The token is sold after sign-in", "Transfers end sessions at once; else the lease does"),
+    Attack("B16", "One token, many wallets in turn", "One stream a token: who has it takes over"),
     Attack(
-        "B16", "One token, many wallets in turn", "One stream a token: who has it takes over", "not at a running server"
+        "B17",
+        "A token borrowed for a block",
+        "Confirmations, finality, or held for so long",
     ),
-    Attack("B17", "A token borrowed for a block", "Confirmations or finality, per chain"),
     Attack("B18", "A collection of the same name", "Exact contracts and mints"),
     Attack(
         "B19",
@@ -145,8 +147,7 @@ ATTACKS = (
     Attack(
         "B25",
         "Confused delegation",
-        "Only wallets that a person has proven count",
-        "gates read no registry of delegations",
+        "Asked of the registry for the contract itself, with each reading",
     ),
     Attack(
         "B26", "Forged tokens", "One algorithm, keys from our table by kid, audience and type, rotation with overlap"

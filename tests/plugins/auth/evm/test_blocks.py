@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from streamgate.testing.attacks import attack
 from streamgate.testing.devchain import ChainClient, DevchainServer
 from streamgate.testing.nodes import FaultyNode
 from streamgate.testing.wallets import Wallet
@@ -114,6 +115,7 @@ async def test_the_block_of_a_moment(own_devchain: DevchainServer, open_chain: O
         assert (await chain.block_at(0)).number == 0
 
 
+@attack("B23")
 async def test_a_reorganisation(own_devchain: DevchainServer, open_chain: Open) -> None:
     """What a lost block gave is not held, and opened nothing before: it was not confirmed."""
     wallet = Wallet.named("reorganised")

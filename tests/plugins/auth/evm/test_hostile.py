@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import streamgate_auth.evm
+from streamgate.testing.attacks import attack
 from streamgate.testing.clock import FakeClock
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.nodes import FaultyNode
@@ -35,6 +36,7 @@ def holder(devchain: ChainClient, request: pytest.FixtureRequest) -> Wallet:
     return wallet
 
 
+@attack("B20")
 @pytest.mark.parametrize("batching", WAYS)
 @pytest.mark.parametrize("mode", range(7))
 async def test_a_hostile_contract_spoils_no_neighbour(
@@ -85,6 +87,7 @@ async def test_where_the_gas_is_not_enough_for_all_the_rest_is_asked_again(
     assert node.requests == [("eth_call",), ("eth_call",)]
 
 
+@attack("B20")
 async def test_one_that_burns_its_gas_each_time_is_not_asked_for_a_while(
     nodes: Nodes, open_chain: Open, hostile: Hostile
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from loguru import logger
 
+from streamgate.testing.attacks import attack
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.nodes import FaultyNode
 from streamgate.testing.wallets import Wallet
@@ -135,6 +136,7 @@ async def test_a_bad_node_is_unknown_alone_and_replaced_where_there_is_another(
     assert await balance(chain, devchain.contract, holder) == (1, 1)
 
 
+@attack("B21")
 async def test_a_node_of_another_chain_is_left_out_from_the_first_look_at_its_head(
     devchain: ChainClient, nodes: Nodes, open_chain: Open, holder: Wallet
 ) -> None:
@@ -219,6 +221,7 @@ async def test_a_lagging_node_is_not_believed_and_one_alone_is_not_lagging(
     assert alone.block_number == devchain.block_number - 12
 
 
+@attack("B21")
 async def test_a_laggard_cannot_pull_a_quorum_back_to_where_a_token_still_was(
     devchain: ChainClient, nodes: Nodes, open_chain: Open
 ) -> None:
@@ -245,6 +248,7 @@ async def test_a_node_that_boasts_of_its_head_shuts_nobody_out(
 # --- lies -------------------------------------------------------------------------------------------
 
 
+@attack("B21")
 @pytest.mark.parametrize("lie", [0, 7])
 @pytest.mark.parametrize("place", [0, 1])
 async def test_with_a_quorum_one_liar_neither_opens_nor_ends(
