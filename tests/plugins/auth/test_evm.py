@@ -280,7 +280,7 @@ class OneChain(Chains):
         return self._chain
 
 
-async def read(chain: Chain, *addresses: str, **params: str) -> Reading:
+async def read(chain: Chain, *addresses: str, **params: Any) -> Reading:
     wanted = Erc721(chain="eip155:1", contract=CONTRACT, **params)
     return await Erc721Reader(OneChain(chain)).read(Leaf(params=wanted, addresses=addresses, min_block={}))
 
