@@ -95,7 +95,7 @@ def all_in_one(folder: Path, *, environment: Mapping[str, str] | None = None, pr
     )
     process.spawn()
     try:
-        ready_s = process.wait_ready()
+        ready_s = process.wait_ready(READY_TIMEOUT_S)
         yield Stack("all", process.base_url, folder / "data", {"all": process}, ready_s)
     finally:
         process.stop()
