@@ -98,6 +98,7 @@ class Route:
             Elsewhere a bad credential is 401 on a public route too: nobody becomes anonymous unawares.
         only_reads: a POST that changes nothing: API keys that may only read may call it.
         accepts: media types of a raw body, for the documentation.
+        raw_schema: what a raw body holds where that can be said: a class as for `body`, for the documentation.
         headers_doc: request header names the handler reads, with a sentence each.
         also: further statuses of good answers (206, 304), with a sentence each, for the documentation.
         audited: False where a request that changes state is too frequent and too harmless for the audit trail
@@ -122,6 +123,7 @@ class Route:
     reads_bearer: bool = attrs.field(default=True, kw_only=True)
     only_reads: bool = attrs.field(default=False, kw_only=True)
     accepts: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    raw_schema: type | None = attrs.field(default=None, kw_only=True)
     produces: tuple[str, ...] = attrs.field(default=("application/json",), kw_only=True)
     headers_doc: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
     also: Mapping[int, str] = attrs.field(factory=dict, kw_only=True)

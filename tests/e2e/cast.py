@@ -70,6 +70,9 @@ async def _belongings(creator: Api, address: str) -> dict[str, Any]:
     gate = {"erc721": {"chain": chain["chain"], "contract": chain["contract"]}}
     await creator.call("PUT", f"/api/v1/content/{made['content_id']}/gate", json=gate)
     wanted = {"filename": "file.bin", "size_bytes": 1000}
+    shared = await creator.call("POST", "/api/v1/gates/collections", json={"name": "a collection", "gate": gate})
+    addresses = {"name": "a list", "addresses": [address]}
+    listed = await creator.call("POST", "/api/v1/gates/lists", json=addresses)
     upload = await creator.call("POST", "/api/v1/upload/init", json=wanted)
     key = await creator.call("POST", "/api/v1/auth/api-keys", json={"name": "a key", "scopes": ["read"]})
     late = {
@@ -83,6 +86,8 @@ async def _belongings(creator: Api, address: str) -> dict[str, Any]:
         "upload_id": upload["upload_id"],
         "key_id": key["key_id"],
         "job_id": job["job_id"],
+        "collection_id": shared["collection_id"],
+        "list_id": listed["list_id"],
         "address": address,
         "chain": chain["chain"],
         "contract": chain["contract"],

@@ -45,8 +45,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 HEAD_ANSWERS = frozenset({200, 403, 404, 409, 410, 412, 422, 426})
 GLOBAL_CODES = {404: "request.unknown_path", 405: "request.method_not_allowed"}
 
-LARGER_BODIES = {"POST /api/v1/cache/set": 2 * MAX_BODY_BYTES}
-"""Operations that read larger JSON than others: a value of the cache may have a megabyte."""
+LARGER_BODIES = {"POST /api/v1/cache/set": 2 * MAX_BODY_BYTES, "POST /api/v1/gates/lists": 8 * MAX_BODY_BYTES}
+"""Operations that read larger JSON than others: a value of the cache may have a megabyte, a list 100,000 addresses."""
 
 UNCHANGING = (
     "/api/v1/content",
@@ -56,6 +56,8 @@ UNCHANGING = (
     "/api/v1/jobs/webhook-secrets",
     "/api/v1/auth/api-keys",
     "/api/v1/auth/wallets",
+    "/api/v1/gates/collections",
+    "/api/v1/gates/lists",
 )
 OF_ADMINS = ("/api/v1/monitor/alerts", "/api/v1/auth/keys")
 

@@ -83,12 +83,14 @@ def find_against(session: Session, content_id: str, viewer: Viewer, now_ms: int)
 
 
 def in_force(
-    session: Session, content_id: str | None, *, now_ms: int, after_id: str, limit: int
+    session: Session, content_id: str | None, made_by: str | None, *, now_ms: int, after_id: str, limit: int
 ) -> list[RevocationRow]:
-    """By id; of one content, or (None) of all and of the whole server."""
+    """By id; of one content, or (None) of all and of the whole server; by one person, or (None) by anybody."""
     which = [RevocationRow.until_ms > now_ms, RevocationRow.revocation_id > after_id]
     if content_id is not None:
         which.append(RevocationRow.content_id == content_id)
+    if made_by is not None:
+        which.append(RevocationRow.made_by == made_by)
     return list(session.scalars(select(RevocationRow).where(*which).order_by(RevocationRow.revocation_id).limit(limit)))
 
 

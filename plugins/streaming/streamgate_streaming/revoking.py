@@ -89,15 +89,16 @@ class Revoking:
         return Revoked(sessions_ended=count, revocation_id=revocation_id, until_ms=until_ms)
 
     async def listed(self, actor: Actor, content_id: str, *, after_id: str, limit: int) -> list[RevocationRow]:
-        """What is in force. Raises ContentNotFound, Forbidden."""
+        """What is in force: of a content, or of the whole server; to whoever is no moderator what they made themselves.
+
+        Raises:
+            ContentNotFound, Forbidden.
+        """
         if content_id:
             await self._metadata.get(AccessQuery(content_id=content_id, actor=actor, want="change"))
-        elif not actor.is_moderator:
-            raise Forbidden("say which content: only moderators see what is revoked on the whole server")
-        now_ms = self._clock.now_ms()
-        return await self._db.read(
-            partial(repository.in_force, content_id=content_id or None, now_ms=now_ms, after_id=after_id, limit=limit)
-        )
+        made_by = None if content_id or actor.is_moderator else actor.user_id
+        find = partial(repository.in_force, content_id=content_id or None, made_by=made_by, after_id=after_id)
+        return await self._db.read(partial(find, now_ms=self._clock.now_ms(), limit=limit))
 
     async def lift(self, actor: Actor, revocation_id: str) -> None:
         """From now on sessions may be opened again; those that ended stay so.

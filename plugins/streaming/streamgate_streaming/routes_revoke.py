@@ -106,7 +106,7 @@ class RevokeRoutes:
                 query=RevocationsQuery,
                 answer=RevocationsListed,
                 summary="Who is kept from playback",
-                description="Of a content: its owner and moderators. Of the whole server: moderators.",
+                description="Of a content: to its owner and moderators. Else to moderators all, to others their own.",
                 errors=(ContentNotFound, Forbidden),
             ),
             Route(

@@ -102,7 +102,9 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
         operation["requestBody"] = {"required": is_required, "content": content}
     elif route.raw_body:
         media_types = route.accepts or ("application/octet-stream",)
-        operation["requestBody"] = {"content": {media_type: {} for media_type in media_types}}
+        schema = {} if route.raw_schema is None else {"schema": schemas.of(route.raw_schema)}
+        required = {"required": True} if schema else {}
+        operation["requestBody"] = {**required, "content": dict.fromkeys(media_types, schema)}
     return operation
 
 

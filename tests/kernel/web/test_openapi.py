@@ -174,6 +174,16 @@ def test_a_raw_body_and_a_raw_answer_name_their_media_types() -> None:
     assert operation["responses"]["200"]["content"] == {"image/jpeg": {}}
 
 
+def test_what_a_raw_body_holds_is_described_in_each_media_type() -> None:
+    taken = ("application/json", "application/yaml")
+    route = Route(
+        "PUT", "/raw", handle, policy=PUBLIC, summary="R", raw_body=True, accepts=taken, raw_schema=Thing, answer=Thing
+    )
+    described = {"schema": {"$ref": "#/components/schemas/Thing"}}
+    body = document(route)["paths"]["/raw"]["put"]["requestBody"]
+    assert body == {"required": True, "content": dict.fromkeys(taken, described)}
+
+
 def test_a_type_that_cannot_be_validated_is_refused_at_start() -> None:
     odd = attrs.make_class("Odd", {"x": attrs.field(type=complex)}, frozen=True)
     with pytest.raises(TypeError, match="complex"):

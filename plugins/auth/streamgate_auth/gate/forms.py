@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from streamgate.contracts.gate import Rule
+from streamgate.errors import FieldError, Invalid
 from streamgate.sdk.clock import rfc3339
 from streamgate_auth.gate.repository_collections import CollectionRecord
 from streamgate_auth.gate.repository_lists import ListRecord
@@ -62,9 +63,11 @@ class TryBody:
     content_id: str | None = attrs.field(default=None, validator=_optional(_at_most(40)))
     address: str | None = attrs.field(default=None, validator=_optional(_at_most(128)))
 
-    def __attrs_post_init__(self) -> None:
+    def raise_unless_one(self) -> None:
+        """Raises Invalid: 422."""
         if (self.gate is None) == (self.content_id is None):
-            raise ValueError("must have either gate or content_id")
+            fault = FieldError("gate", "must be given, or else content_id, and not both")
+            raise Invalid(f"{fault.field} {fault.message}", errors=(fault,))
 
 
 # --- collections ------------------------------------------------------------------------------------

@@ -144,7 +144,7 @@ class RedeemAnswer:
 class DecisionsQuery:
     """`user`: a user id. `limit` 1 to 200."""
 
-    content_id: str = attrs.field(validator=_at_most(40))
+    content_id: str
     user: str = attrs.field(default="", validator=_at_most(40))
     outcome: Literal["", "holds", "does_not_hold", "unknown"] = ""
     limit: int = attrs.field(default=50, validator=[attrs.validators.ge(1), attrs.validators.le(200)])

@@ -12,7 +12,7 @@ from streamgate.context import Actor
 from streamgate.contracts.auth import GateCheck, GateCheckAnswer, GateDraft, GateQuery, SetGate, StoredGate
 from streamgate.contracts.gate import Explanation, GateInvalid, Rule
 from streamgate.contracts.metadata import ContentNotFound, ContentQuery, Facts, Metadata, Publish
-from streamgate.errors import Forbidden, Unavailable
+from streamgate.errors import FieldError, Forbidden, Unavailable
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
@@ -135,7 +135,7 @@ class Gates:
 
         policy = self._compiled.compile(checked.document, await self._db.read(collections))
         if isinstance(policy, Explanation):
-            raise GateInvalid(policy.reason)
+            raise GateInvalid(policy.reason, errors=(FieldError("gate", policy.reason),))
         return answer(await self._decider.explain_for(policy, await self.who(actor, address, "")))
 
     async def who(self, actor: Actor, address: str | None, content_id: str) -> Who:

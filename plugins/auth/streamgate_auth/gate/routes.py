@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from streamgate.context import Actor
 from streamgate.contracts.auth import AddressInvalid, GateCheck, GateCheckAnswer, GateQuery, SetGate, StoredGate
-from streamgate.contracts.gate import GateInvalid
+from streamgate.contracts.gate import GateInvalid, Rule
 from streamgate.contracts.metadata import AccessQuery, ContentNotFound, Metadata
-from streamgate.errors import BadRequest, Forbidden, TooLarge, TooMany, UnsupportedMediaType
+from streamgate.errors import BadRequest, FieldError, Forbidden, TooLarge, TooMany, UnsupportedMediaType
 from streamgate.web.routes import CREATOR, PUBLIC, SIGNED_IN, Call, Route, owner
 from streamgate.web.typed import check_policy
 from streamgate_auth.gate.checking import Checking
@@ -57,6 +57,7 @@ class GateRoutes:
                 only_reads=True,
                 raw_body=True,
                 accepts=LANGUAGES,
+                raw_schema=Rule,
                 answer=ValidatedGate,
                 summary="Whether a gate could be set, in JSON or YAML",
                 description="Answers it as it would be stored, in words, and what to be warned of. Stores nothing.",
@@ -100,6 +101,7 @@ class GateRoutes:
                 query=ContentPath,
                 raw_body=True,
                 accepts=LANGUAGES,
+                raw_schema=Rule,
                 answer=StoredGate,
                 summary="Set the gate in JSON or YAML, and publish",
                 errors=(*hidden, GateInvalid, *UNREADABLE),
@@ -117,6 +119,7 @@ class GateRoutes:
     async def check(self, call: Call[TryBody, None]) -> GateCheckAnswer:
         self._limit.spend(call.request)
         body, actor = call.body, call.actor
+        body.raise_unless_one()
         if body.gate is not None:
             check_policy(CREATOR, actor)
             return await self._gates.try_rule(body.gate, actor, body.address)
@@ -135,7 +138,8 @@ class GateRoutes:
     async def set(self, call: Call[None, ContentPath]) -> StoredGate:
         rule = await read_document(call.request)
         if not isinstance(rule, dict):
-            raise GateInvalid("a gate is an object: a rule, or a document with one")
+            fault = FieldError("gate", "must be an object: a rule, or a document with one")
+            raise GateInvalid(f"{fault.field} {fault.message}", errors=(fault,))
         return await self._gates.set(SetGate(content_id=call.query.content_id, actor=call.actor, gate=rule))
 
     async def may_change(self, actor: Actor, texts: Mapping[str, str]) -> None:

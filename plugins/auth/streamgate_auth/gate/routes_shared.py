@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from streamgate.context import Actor
 from streamgate.contracts.auth import AddressInvalid
 from streamgate.contracts.gate import (
     CollectionInUse,
@@ -83,6 +84,7 @@ class SharedRoutes:
                 one,
                 self.change,
                 policy=owned,
+                guard=self._may_change,
                 query=CollectionPath,
                 body=ChangeCollectionBody,
                 answer=CollectionItem,
@@ -110,6 +112,7 @@ class SharedRoutes:
                 policy=CREATOR,
                 raw_body=True,
                 accepts=(JSON,),
+                raw_schema=NewListBody,
                 answer=ListItem,
                 status=201,
                 timeout_s=120.0,
@@ -118,7 +121,7 @@ class SharedRoutes:
                     '`{"name": …, "addresses": […]}`. Answers the root of its Merkle tree (OpenZeppelin\'s '
                     'StandardMerkleTree of `["address"]`), which rules name it by. The same list again is the same.'
                 ),
-                errors=(*UNREADABLE, TooManyHere),
+                errors=(*UNREADABLE, Invalid, TooManyHere),
             ),
             Route("GET", many, self.lists, policy=CREATOR, answer=ListsListed, summary="Your lists of addresses"),
             Route(
@@ -161,6 +164,9 @@ class SharedRoutes:
 
     async def delete(self, call: Call[None, CollectionPath]) -> None:
         await self._collections.delete(call.actor, call.query.collection_id)
+
+    async def _may_change(self, actor: Actor, texts: Mapping[str, str]) -> None:
+        await self._collections.get(actor, texts["collection_id"])
 
     # --- lists ----------------------------------------------------------------------------------
 
