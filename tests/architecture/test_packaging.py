@@ -72,7 +72,10 @@ def imported(package: Path) -> dict[str, str]:
 def test_a_plugin_is_called_after_its_folder_everywhere(folder: Path) -> None:
     name, described = folder.name, project(folder)["project"]
     assert described["name"] == f"streamgate-{name}"
-    assert described["entry-points"] == {"streamgate.plugins": {name: f"streamgate_{name}.plugin:PLUGIN"}}
+    found = dict(described["entry-points"])
+    assert found.pop("streamgate.plugins") == {name: f"streamgate_{name}.plugin:PLUGIN"}
+    assert all(place.startswith(f"streamgate_{name}.") for place in found.pop("streamgate.commands", {}).values())
+    assert found == {}
     assert described["requires-python"] == KERNEL["project"]["requires-python"]
     assert described["version"] == KERNEL["project"]["version"]
 

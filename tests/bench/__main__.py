@@ -26,7 +26,7 @@ GROUPS = {
     "calls": ("calls",),
     "gateway": ("edge", "forwarding", "grpc_unary"),
     "upload": ("upload",),
-    "streaming": ("streaming",),
+    "streaming": ("streaming", "sessions"),
     "metadata": ("metadata",),
     "cache": ("cache",),
     "auth": ("auth",),

@@ -1,12 +1,13 @@
 """Decides running sessions again: one question at a time for each, many sessions in one call.
 
-10,000 sessions cost a few calls a lease, not one each: what falls due together is asked together (200 at most), and
-at most four calls run side by side, so that one slow chain does not hold up the others.
+10,000 sessions cost a few calls a second, not one each: what falls due within a moment is asked together (200 at most),
+unless a request waits for it; at most four calls run side by side, so that one slow chain does not hold up the others.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -22,6 +23,9 @@ from .live import LiveSession
 from .transfers import Transfers
 
 BATCH = 200
+GATHER_S = 0.25
+_GATHER_SHARE = 240
+"""What is due in the background has half a lease of time; it is gathered for this share of one, at most `GATHER_S`."""
 CALLS_AT_ONCE = 4
 MAX_WAITING = 256
 
@@ -56,11 +60,13 @@ class Decider:
         self._clock = clock
         self._transfers = transfers
         self._lease_s = lease_s
+        self._gather_s = min(GATHER_S, lease_s / _GATHER_SHARE)
         self._wait_s = wait_s
         self._on_refused = on_refused
         self._on_gate = on_gate
         self._due: deque[LiveSession] = deque()
         self._wake = asyncio.Event()
+        self._at_once = asyncio.Event()
         self._calls: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
         self._waiting = 0
@@ -80,12 +86,18 @@ class Decider:
 
     # --- asking -------------------------------------------------------------------------------------
 
-    def want(self, live: LiveSession) -> asyncio.Future[None]:
-        """Asks for a decision, unless one is under way; the future ends when it is applied."""
+    def want(self, live: LiveSession, *, at_once: bool = False) -> asyncio.Future[None]:
+        """Asks for a decision, unless one is under way; the future ends when it is applied.
+
+        Args:
+            at_once: somebody waits; otherwise it is gathered with others for a moment.
+        """
         if live.deciding is None:
             live.deciding = asyncio.get_running_loop().create_future()
             self._due.append(live)
             self._wake.set()
+        if at_once or len(self._due) >= BATCH:
+            self._at_once.set()
         return live.deciding
 
     async def decide(self, live: LiveSession) -> None:
@@ -99,7 +111,7 @@ class Decider:
         self._waiting += 1
         try:
             async with asyncio.timeout(self._wait_s):
-                await asyncio.shield(self.want(live))
+                await asyncio.shield(self.want(live, at_once=True))
         except TimeoutError as fault:
             raise GateUnknown("the gate was not decided in time", retry_after_s=1) from fault
         finally:
@@ -127,6 +139,10 @@ class Decider:
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._gather_s):
+                    await self._at_once.wait()
+            self._at_once.clear()
             self._wake.clear()
             while self._due:
                 while len(self._calls) >= CALLS_AT_ONCE:

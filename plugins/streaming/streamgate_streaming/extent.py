@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from streamgate.contracts.auth import Decision
@@ -63,15 +65,17 @@ def cut(presentation: Presentation, extent: Extent) -> Presentation | None:
 
 def shut(content_id: str, extent: Extent, decision: Decision | None) -> GateRefused:
     """The answer to who asks for what is beyond the extent."""
-    extra = {} if decision is None else {"explanation": to_plain(decision.explanation)}
+    extra: dict[str, Any] = {} if decision is None else {"explanation": to_plain(decision.explanation)}
+    if extent.max_height_px is not None:
+        extra["max_height_px"] = extent.max_height_px
     if extent.preview_s:
         extra["preview_s"] = extent.preview_s
+        height = "" if extent.max_height_px is None else f", up to {extent.max_height_px} lines"
         return GateRefused(
-            f"the gate of content {content_id} does not open for you: its first {extent.preview_s:g} s are free, and "
-            "nothing else is",
+            f"the gate of content {content_id} does not open for you: its first {extent.preview_s:g} s are free"
+            f"{height}, and nothing else is",
             extra=extra,
         )
-    extra["max_height_px"] = extent.max_height_px
     return GateRefused(
         f"of content {content_id} no rendition above {extent.max_height_px} lines is open to you; POST "
         f"/api/v1/content/{content_id}/gate/check says what would open it",

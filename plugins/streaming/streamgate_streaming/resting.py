@@ -23,15 +23,15 @@ _PAGE = 200
 
 @attrs.frozen
 class _Saved:
-    """`ended`: gave way to others; `crowded`: found no token that others have not."""
+    """`ended`: gave way to others; `crowded`: wants a token that others have."""
 
     ended: tuple[str, ...]
     crowded: tuple[str, ...]
 
 
 class Resting:
-    """A session that plays by a token it has no more takes another. Where others have all that would do it is given
-    until the next flush, for two who change tokens are decided one after the other; then it ends."""
+    """A session that plays by a token it has no more takes another. Where others have that one it is given until the
+    next flush, for two who change tokens are decided one after the other; then it ends."""
 
     def __init__(self, db: Database, clock: Clock, config: StreamingConfig, live: LiveSessions) -> None:
         self._db = db
@@ -55,7 +55,7 @@ class Resting:
     async def save(self, decisions: Mapping[str, Decision], waited: Mapping[str, Decision] | None = None) -> None:
         """Args:
         decisions: by session id.
-        waited: those of them that found no token the last time, either.
+        waited: those of them that wanted a token of others the last time, too.
         """
         ids = sorted(decisions)
         for at in range(0, len(ids), _PAGE):

@@ -170,9 +170,9 @@ def raise_if_revoked(session: Session, content_id: str, viewer: Viewer, now_ms: 
     row = repository.find_against(session, content_id, viewer, now_ms)
     if row is not None:
         until = rfc3339(row.until_ms)
-        whose = "yours" if row.user_id or row.address else "everybody's"
+        whom = "you" if row.user_id or row.address else "everybody"
         raise PlaybackRevoked(
-            f"playback, {whose}, was taken back until {until}" + (f": {row.reason}" if row.reason else ""),
+            f"playback was taken back from {whom} until {until}" + (f": {row.reason}" if row.reason else ""),
             extra={"until": until, "reason": row.reason},
         )
 

@@ -46,7 +46,7 @@ class Limits:
 
 
 class TokenInUse(Exception):
-    """Every token that would do is taken by others who watch."""
+    """Others watch by a token that opens it."""
 
     def __init__(self, taken: Taken) -> None:
         super().__init__(taken.token)

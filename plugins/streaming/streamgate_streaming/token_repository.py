@@ -1,15 +1,15 @@
-"""Which token a session plays by: one that goes round among friends gives one stream.
+"""Which tokens a session plays by: one that goes round among friends gives one stream.
 
-A session takes one token of each contract that its decision names, and keeps it while the decision does. Others have
-room with the same token while fewer people than the limit have taken it; one person's sessions count once, for they
-have a limit of their own. Functions never commit.
+A session takes every token that its decision names, for as long as the decision does. Others have room with the same
+one while fewer people than the limit have taken it; one person's sessions count once, for they have a limit of their
+own. Functions never commit.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from typing import Any
 
 import attrs
 from sqlalchemy import delete, select
@@ -36,7 +36,7 @@ class TokenLimit:
 
 @attrs.frozen(kw_only=True)
 class Taken:
-    """Nothing is free of this token's contract; `by`: the running sessions of others who took what would do."""
+    """A token that is not free; `by`: the running sessions of those who have taken it."""
 
     token: str
     by: tuple[str, ...]
@@ -54,19 +54,22 @@ def take(
     """Takes what the session needs, instead of what it had, or nothing. Needs `lock_tokens`.
 
     Returns:
-        What nothing is free of, if so; and the idle sessions of others that must end for it.
+        What is not free, if so; and the idle sessions of others that must end for it.
     """
-    chosen, replaced = [], []
-    for _, group in groupby(sorted(tokens[:MAX_TOKENS]), key=_contract_of):
-        candidates = list(group)
-        token, idle, taken = _choose(session, session_id, user_id, candidates, limit)
-        if taken is not None:
-            return taken, ()
-        chosen.append(token)
-        replaced.extend(idle)
+    wanted = list(dict.fromkeys(tokens[:MAX_TOKENS]))
+    others = _of_others(session, user_id, wanted) if wanted else {}
+    replaced: list[str] = []
+    for token in wanted:
+        taken = others[token]
+        if len({row.user_id for row in taken}) < limit.people:
+            continue
+        busy = {row.user_id for row in taken if row.seen_at_ms >= limit.idle_before_ms}
+        if len(busy) >= limit.people:
+            return Taken(token=token, by=tuple(row.session_id for row in taken)), ()
+        replaced += [row.session_id for row in taken if row.user_id not in busy]
     session.execute(delete(TokenRow).where(TokenRow.session_id == session_id))
-    if chosen:
-        values = [{"token": token, "session_id": session_id, "user_id": user_id} for token in chosen]
+    if wanted:
+        values = [{"token": token, "session_id": session_id, "user_id": user_id} for token in wanted]
         session.execute(insert_into(session, TokenRow), values)
     return None, tuple(dict.fromkeys(replaced))
 
@@ -77,31 +80,12 @@ def leave(session: Session, session_id: str, *, but: Sequence[str]) -> None:
     session.execute(held)
 
 
-def _choose(
-    session: Session, session_id: str, user_id: str, candidates: Sequence[str], limit: TokenLimit
-) -> tuple[str, list[str], Taken | None]:
-    """The token this session has already, or this person in another one, or the first that has room; with those idle
-    that must give way for it."""
+def _of_others(session: Session, user_id: str, tokens: Sequence[str]) -> dict[str, list[Any]]:
+    """By token: who else has running sessions that have taken it, which, and when these were last used."""
     rows = session.execute(
         select(TokenRow.token, TokenRow.user_id, TokenRow.session_id, SessionRow.seen_at_ms)
         .join(SessionRow, SessionRow.session_id == TokenRow.session_id)
-        .where(TokenRow.token.in_(candidates), SessionRow.state != "ended")
+        .where(TokenRow.token.in_(tokens), TokenRow.user_id != user_id, SessionRow.state != "ended")
         .order_by(TokenRow.token, TokenRow.session_id)
     ).all()
-    own = {row.token: row.session_id == session_id for row in rows if row.user_id == user_id}
-    others = {token: [row for row in rows if row.token == token and row.user_id != user_id] for token in candidates}
-    preferred = sorted(candidates, key=lambda token: (token not in own, not own.get(token, False)))
-    for token in preferred:
-        if len({row.user_id for row in others[token]}) < limit.people:
-            return token, [], None
-    for token in preferred:
-        busy = {row.user_id for row in others[token] if row.seen_at_ms >= limit.idle_before_ms}
-        if len(busy) < limit.people:
-            return token, [row.session_id for row in others[token] if row.user_id not in busy], None
-    token = preferred[0]
-    every = [row.session_id for each in preferred for row in others[each]]
-    return token, [], Taken(token=token, by=tuple(dict.fromkeys(every)))
-
-
-def _contract_of(token: str) -> str:
-    return token.rpartition("/")[0]
+    return {token: [row for row in rows if row.token == token] for token in tokens}

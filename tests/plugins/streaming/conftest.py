@@ -6,7 +6,6 @@ store), and hears every event.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import subprocess
@@ -28,16 +27,8 @@ from streamgate.contracts.auth import (
     AUTH,
     Accounts,
     Auth,
-    DecideMany,
-    DecideQuery,
-    Decision,
-    Decisions,
-    LinkedWallets,
-    WalletsAnswer,
-    WalletsQuery,
 )
-from streamgate.contracts.gate import Explanation, Outcome
-from streamgate.contracts.jobs import JOBS, Cancel, Job, JobNotFound, JobQuery, Jobs, JobState, NewJob, Task
+from streamgate.contracts.jobs import JOBS, Jobs, NewJob
 from streamgate.contracts.media import (
     AUDIO_KIND,
     CHUNK_KIND,
@@ -50,196 +41,35 @@ from streamgate.contracts.media import (
     PlannedRendition,
     ProbeResult,
 )
-from streamgate.contracts.metadata import METADATA, AccessQuery, Content, ContentNotFound, Metadata
+from streamgate.contracts.metadata import METADATA, Metadata
 from streamgate.events import EventType, Received, on_group
 from streamgate.plugins import PluginContext
 from streamgate.sdk.blobs import BlobStore
 from streamgate.sdk.ids import uuid7
 from streamgate.services import Offer
 from streamgate.settings import KernelSettings
-from streamgate.testing.clock import FakeClock
 from streamgate.testing.house import House, house
 from streamgate.testing.wait import eventually
 from streamgate.wire import from_plain, to_plain
 from streamgate_streaming.config import StreamingConfig
 from streamgate_streaming.plugin import PLUGIN, StreamingPlugin
 from streamgate_streaming.presentation import Presentation, Segment, Track
+from tests.plugins.streaming.others import (
+    CREATOR,
+    HOLDER,
+    FakeAccounts,
+    FakeAuth,
+    FakeJobs,
+    FakeMetadata,
+    SteppedClock,
+)
 
 JS = Path(__file__).parents[2] / "js"
-CREATOR = Actor(kind="user", user_id="creator", roles=("creator",))
-HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))
 STRANGER = Actor(kind="user", user_id="stranger", roles=("viewer",))
 LEASE_S = 60.0
 
 Parse = Callable[[Sequence[tuple[str, str]]], list[Any]]
 MakeTrack = Callable[..., Track]
-
-
-# --- the others -------------------------------------------------------------------------------------
-
-
-class Partial:
-    """A stand-in for a service: what it does not define fails the test that calls it."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-
-        async def never(*_: Any) -> Any:
-            raise AssertionError(f"{type(self).__name__}.{name} was called")
-
-        return never
-
-
-class SteppedClock(FakeClock):
-    """One whose wall can be set, as an operator or NTP does; what is measured goes on."""
-
-    _stepped_s = 0.0
-
-    def step(self, by_s: float) -> None:
-        self._stepped_s += by_s
-
-    def now_ms(self) -> int:
-        return super().now_ms() + round(self._stepped_s * 1000)
-
-    def now_s(self) -> float:
-        return super().now_s() + self._stepped_s
-
-
-class FakeAuth(Partial):
-    """Decides by lists. `read_age_s`: how old the chain reading of each answer is. `preview_s`, `max_height_px`: what
-    the policy says besides; `full` are those to whom every rendition is open."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self._clock = clock
-        self.holders: set[str] = {CREATOR.user_id, HOLDER.user_id}
-        self.public: set[str] = set()
-        self.unknown = False
-        self.grace_until_s = 0.0
-        self.read_age_s = 0.0
-        self.revision = 1
-        self.preview_s = 0.0
-        self.max_height_px: int | None = None
-        self.full: set[str] = set()
-        self.block_number: int | None = None
-        self.tokens: dict[str, tuple[str, ...]] = {}  # by person
-        self.fault: Exception | None = None
-        self.calls: list[int] = []  # how many questions each call had
-        self.asked: list[DecideQuery] = []
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-
-    async def decide(self, query: DecideQuery) -> Decision:
-        return (await self.decide_many(DecideMany(queries=(query,)))).decisions[0]
-
-    async def decide_many(self, query: DecideMany) -> Decisions:
-        self.calls.append(len(query.queries))
-        self.asked.extend(query.queries)
-        read_at_s = self._clock.now_s() - self.read_age_s
-        decisions = tuple(self._decide(each, read_at_s) for each in query.queries)
-        await self.may_answer.wait()
-        if self.fault is not None:
-            raise self.fault
-        return Decisions(decisions=decisions)
-
-    def _decide(self, query: DecideQuery, read_at_s: float) -> Decision:
-        is_public = query.content_id in self.public
-        outcome: Outcome = "does_not_hold"
-        if is_public or query.actor.user_id in self.holders:
-            outcome = "holds"
-        if self.unknown:
-            outcome = "unknown"
-        return Decision(
-            outcome=outcome,
-            is_public=is_public,
-            explanation=Explanation(
-                kind="erc721",
-                outcome=outcome,
-                text="holds a token",
-                needed="1",
-                held="0",
-                chain="eip155:1",
-                block_number=self.block_number,
-                reason="cannot be read now" if outcome == "unknown" else "",
-            ),
-            read_at_s=read_at_s,
-            grace_until_s=self.grace_until_s if outcome == "unknown" else 0.0,
-            gate_revision=self.revision,
-            leaf_keys=("eip155:1/0xabc",),
-            tokens=self.tokens.get(query.actor.user_id, ()) if outcome == "holds" else (),
-            preview_s=self.preview_s if outcome == "does_not_hold" else 0.0,
-            max_height_px=None if query.actor.user_id in self.full else self.max_height_px,
-        )
-
-
-class FakeAccounts(Partial):
-    """`wallets` by person. `fault`: what every question meets."""
-
-    def __init__(self) -> None:
-        self.wallets: dict[str, tuple[str, ...]] = {}
-        self.fault: Exception | None = None
-
-    async def wallets_of(self, query: WalletsQuery) -> WalletsAnswer:
-        if self.fault is not None:
-            raise self.fault
-        people = [LinkedWallets(user_id=each, addresses=self.wallets.get(each, ())) for each in query.user_ids]
-        return WalletsAnswer(people=tuple(people))
-
-
-class FakeMetadata(Partial):
-    """Contents that are there; those in `private` only for the creator."""
-
-    def __init__(self) -> None:
-        self.contents: set[str] = set()
-        self.private: set[str] = set()
-
-    async def get(self, query: AccessQuery) -> Content:
-        is_owner = query.actor.user_id == CREATOR.user_id or query.actor.is_moderator
-        is_hidden = (query.content_id in self.private or query.want == "change") and not is_owner
-        if query.content_id not in self.contents or is_hidden:
-            raise ContentNotFound(f"no content {query.content_id}")
-        return Content(content_id=query.content_id, owner=CREATOR.user_id, title="A film")
-
-
-class FakeJobs(Partial):
-    """Remembers what was cancelled; `known` root jobs can be. `fault`: what every question meets."""
-
-    def __init__(self) -> None:
-        self.fault: Exception | None = None
-        self.known: set[str] = set()
-        self.cancelled: list[str] = []
-        self.tasks: dict[str, tuple[Job, ...]] = {}  # by root
-
-    async def cancel(self, wanted: Cancel) -> Job:
-        if self.fault is not None:
-            raise self.fault
-        if wanted.job_id not in self.known:
-            raise JobNotFound(f"no job {wanted.job_id}")
-        self.cancelled.append(wanted.job_id)
-        return job_of(wanted.job_id, wanted.job_id, "cancelled")
-
-    async def task(self, query: JobQuery) -> Task:
-        if self.fault is not None:
-            raise self.fault
-        if query.job_id not in self.tasks:
-            raise JobNotFound(f"no job {query.job_id}")
-        jobs = self.tasks[query.job_id]
-        status: JobState = "cancelled" if query.job_id in self.cancelled else "running"
-        return Task(root=jobs[0], jobs=jobs, status=status, progress=0.0)
-
-    def queued(self, *jobs: NewJob, **states: JobState) -> None:
-        """What the queue tells of a task, root first; `states` by kind without its prefix, else running."""
-        root_id = jobs[0].job_id
-        told = (job_of(job.job_id, root_id, states.get(job.kind.removeprefix("media."), "running")) for job in jobs)
-        self.tasks[root_id] = tuple(told)
-
-
-def job_of(job_id: str, root_id: str, status: JobState) -> Job:
-    dull: dict[str, Any] = {"owner": "", "subject_id": "", "progress": 0.0, "stage": "", "attempts": 1}
-    code = "media.corrupt" if status in ("failed", "dead") else ""
-    return Job(
-        job_id=job_id, root_id=root_id, kind="media.probe", status=status, max_attempts=3, error_code=code, **dull
-    )
 
 
 # --- plans and what is made of them -----------------------------------------------------------------

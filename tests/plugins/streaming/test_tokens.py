@@ -62,7 +62,10 @@ async def ask(theatre: Theatre, name: str, client_id: str = "") -> httpx.Respons
 
 async def taken(theatre: Theatre) -> list[tuple[str, str]]:
     def read(session: Session) -> list[tuple[str, str]]:
-        return [(row.user_id, row.token) for row in session.scalars(select(TokenRow).order_by(TokenRow.user_id))]
+        return [
+            (row.user_id, row.token)
+            for row in session.scalars(select(TokenRow).order_by(TokenRow.user_id, TokenRow.token))
+        ]
 
     found: list[tuple[str, str]] = await theatre.db.read(read)
     return found
@@ -104,16 +107,13 @@ async def test_who_has_got_the_token_takes_over_at_once(film: Theatre) -> None:
 
 
 async def test_who_holds_another_one_plays_on_by_that(film: Theatre) -> None:
-    hold(film, "ann", ONE, TWO)
+    hold(film, "ann", ONE)
     first = await film.watch("c_film", person("ann"))
-    assert await taken(film) == [("ann", ONE)]
     hold(film, "ann", TWO)
     hold(film, "ben", ONE)
     await film.watch("c_film", person("ben"))
     assert await taken(film) == [("ann", TWO), ("ben", ONE)]
     assert (await film.fetch(first, SEGMENT)).status_code == 200
-    hold(film, "cat", TWO, ONE)
-    assert (await ask(film, "cat")).status_code == 409
 
 
 async def test_a_person_who_paused_gives_way(film: Theatre) -> None:
@@ -126,13 +126,14 @@ async def test_a_person_who_paused_gives_way(film: Theatre) -> None:
     assert (ended.subject_id, ended.reason) == (first["session_id"], "replaced")
 
 
-async def test_of_each_contract_one_token_is_needed(film: Theatre) -> None:
-    hold(film, "ann", ONE, OTHER)
-    hold(film, "ben", TWO, OTHER)
+@pytest.mark.parametrize("theirs", [(ONE,), (TWO, ONE), (OTHER,)])
+async def test_every_token_that_opens_it_is_taken(film: Theatre, theirs: tuple[str, ...]) -> None:
+    hold(film, "ann", ONE, TWO, OTHER)
+    hold(film, "ben", *theirs)
     await film.watch("c_film", person("ann"))
     answer = await ask(film, "ben")
-    assert (answer.status_code, answer.json()["token"]) == (409, OTHER)
-    assert await taken(film) == [("ann", ONE), ("ann", OTHER)]
+    assert (answer.status_code, answer.json()["token"]) == (409, theirs[0])
+    assert [token for _, token in await taken(film)] == [ONE, TWO, OTHER]
 
 
 async def test_who_does_not_rest_on_a_token_takes_none(film: Theatre) -> None:
@@ -260,9 +261,9 @@ async def test_there_are_never_more_than_the_limit(
         for limit in (1, 2):
             for replica in replicas:
                 replica._config = attrs.evolve(replica._config, max_sessions_per_token=limit, max_sessions=50)
-            for _ in range(3):
+            for _ in range(2):
                 for name in names:
                     hold(theatre, name, *chance.sample(tokens, chance.randint(1, 2)))
-                opened = await open_at_once(theatre, chance.choices(names, k=12), replicas)
+                opened = await open_at_once(theatre, chance.choices(names, k=10), replicas)
                 assert any(opened)
                 assert await most_people(theatre) <= limit

@@ -15,11 +15,12 @@ from streamgate.events import Received
 from streamgate.testing.attacks import attack
 from streamgate.testing.wait import eventually
 from streamgate_streaming.transfers import KEPT_S, MAX_PEOPLE, Transfers
+from tests.plugins.streaming.others import SteppedClock
 
 if TYPE_CHECKING:
-    from .conftest import SteppedClock, Theatre
+    from .conftest import Theatre
 else:
-    SteppedClock = Theatre = Any
+    Theatre = Any
 
 CREATOR = Actor(kind="user", user_id="creator", roles=("creator",))
 HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))
