@@ -7,7 +7,7 @@ signs with it anew. While its chain cannot be read, a sign-in with it is not ren
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 from loguru import logger
@@ -49,7 +49,20 @@ def to_bytes(proof: ContractProof | None) -> bytes | None:
 
 
 class ContractWords:
-    def __init__(self, *, db: Database, contracts: ContractWallets, ending: Ending, clock: Clock) -> None:
+    """Args:
+    changed: told whose wallets are others from now on.
+    """
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        contracts: ContractWallets,
+        ending: Ending,
+        changed: Callable[[str], None],
+        clock: Clock,
+    ) -> None:
+        self._changed = changed
         self._db = db
         self._contracts = contracts
         self._ending = ending
@@ -133,4 +146,6 @@ class ContractWords:
             note_ended(session, ended, user_id, "revoked")
             return ended
 
-        await self._ending.tell(await self._db.write(write))
+        ended = await self._db.write(write)
+        self._changed(user_id)
+        await self._ending.tell(ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import attrs
@@ -66,6 +67,7 @@ class Identity:
         roles: Roles,
         proofs: Proofs,
         words: ContractWords,
+        changed: Callable[[str], None],
         ending: Ending,
         clock: Clock,
         refresh_ttl_s: int,
@@ -76,6 +78,7 @@ class Identity:
         self._roles = roles
         self._proofs = proofs
         self._words = words
+        self._changed = changed
         self._ending = ending
         self._clock = clock
         self._forget_at_s = clock.monotonic_s()
@@ -126,6 +129,7 @@ class Identity:
         if begun is None:
             raise ChallengeUsed("the challenge was used already; ask for a new one and sign that")
         sign_in, roles = begun
+        self._changed(sign_in.user_id)
         return proven, await self._issue(sign_in, roles)
 
     async def refresh(self, refresh_token: str) -> Tokens:

@@ -112,18 +112,20 @@ class AuthPlugin:
         proofs = self.proofs = Proofs(
             keys=self.keys, schemes=Schemes(ctx.hooks), origin=origin, chains=self.chains.readable, clock=clock
         )
+        changed = self.gate.known.forget_person
         identity = Identity(
             db=self.db,
             keys=self.keys,
             tokens=TokenMint(self.keys, clock, access_ttl_s=config.access_ttl_s),
             roles=roles,
             proofs=proofs,
-            words=ContractWords(db=self.db, contracts=contracts, ending=ending, clock=clock),
+            words=ContractWords(db=self.db, contracts=contracts, ending=ending, changed=changed, clock=clock),
+            changed=changed,
             ending=ending,
             clock=clock,
             refresh_ttl_s=config.refresh_ttl_s,
         )
-        wallets = Wallets(db=self.db, proofs=proofs, ending=ending, clock=clock)
+        wallets = Wallets(db=self.db, proofs=proofs, ending=ending, changed=changed, clock=clock)
         api_keys = ApiKeys(db=self.db, roles=roles, ending=ending, clock=clock)
         limit, cookies = RequestLimit(config.requests_per_minute, clock), Cookies(origin)
         wallet_limit = WalletLimit(config.wallet_requests_per_minute, clock)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import and_
 from sqlalchemy.orm import Session
 
@@ -39,9 +41,16 @@ MAX_WALLETS = 32
 
 
 class Wallets:
-    """What a signed-in person does with their own wallets."""
+    """What a signed-in person does with their own wallets.
 
-    def __init__(self, *, db: Database, proofs: Proofs, ending: Ending, clock: Clock) -> None:
+    Args:
+        changed: told whose wallets are others from now on.
+    """
+
+    def __init__(
+        self, *, db: Database, proofs: Proofs, ending: Ending, changed: Callable[[str], None], clock: Clock
+    ) -> None:
+        self._changed = changed
         self._db = db
         self._proofs = proofs
         self._ending = ending
@@ -91,7 +100,9 @@ class Wallets:
             assert linked is not None  # it was there a line ago, in this transaction
             return linked
 
-        return await self._db.write(link)
+        linked = await self._db.write(link)
+        self._changed(actor.user_id)
+        return linked
 
     async def listed(self, actor: Actor) -> tuple[LinkedWallet, ...]:
         """The primary one first, then the oldest."""
@@ -121,7 +132,9 @@ class Wallets:
             note_ended(session, ended, actor.user_id, "revoked")
             return ended
 
-        await self._ending.tell(await self._db.write(unlink))
+        ended = await self._db.write(unlink)
+        self._changed(actor.user_id)
+        await self._ending.tell(ended)
 
     async def make_primary(self, actor: Actor, account: str) -> None:
         """Raises AddressInvalid: 422. WalletNotFound: 404."""

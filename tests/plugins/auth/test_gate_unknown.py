@@ -117,6 +117,7 @@ async def test_a_stored_rule_of_a_kind_that_went_away_opens_to_nobody(
     content_id = await content_of(chained, owner.actor, {"not": holds_one(devchain)})
     assert (await decide(chained, viewer.actor, content_id)).outcome == "holds"
     chained.plugins["auth"].gate.kinds._by_name = {}
+    chained.plugins["auth"].gate.known.forget_gates()
     decision = await decide(chained, viewer.actor, content_id)
     assert (decision.outcome, decision.explanation.text) == ("unknown", "the stored rule cannot be read here")
 

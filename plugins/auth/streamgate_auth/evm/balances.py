@@ -15,6 +15,7 @@ import attrs
 from streamgate.contracts.gate import Outcome, Reading
 from streamgate.contracts.hooks import Leaf
 from streamgate.sdk.evm import to_checksum
+from streamgate_auth.at_once import at_once
 from streamgate_auth.evm.chain import Chain, Read
 from streamgate_auth.evm.measure import Held, Listed, Measure, Result
 from streamgate_auth.evm.params import Finality
@@ -64,10 +65,9 @@ class Judging:
     async def of(self, asked: Asked) -> Reading:
         """What this holder's part comes to."""
         min_block = self.leaf.min_block.get(self.leaf.params.chain, 0)
-        calls = (
-            self.chain.call(read, min_block=min_block, finality=self.terms.finality) for read in asked.measure.reads
+        answers = await at_once(
+            [self.chain.call(read, min_block=min_block, finality=self.terms.finality) for read in asked.measure.reads]
         )
-        answers = await asyncio.gather(*calls)
         now = asked.measure.held([_latest(answer) for answer in answers], asked.owners & {asked.wallet.lower()})
         seen = _seen(answers, now, asked.wallet)
         match self.terms.judge(now):

@@ -11,6 +11,7 @@ import attrs
 from streamgate.contracts.gate import Reading
 from streamgate.contracts.hooks import Leaf
 from streamgate.sdk.evm import ChainId
+from streamgate_auth.at_once import at_once
 from streamgate_auth.evm.balances import Asked, Judging, Terms, merge
 from streamgate_auth.evm.chain import Chain
 from streamgate_auth.evm.chains import Chains
@@ -78,7 +79,7 @@ async def _read(
             return None
         return await judging.of(Asked(wallet=holder.wallet, measure=measure, owners=owners | {holder.wallet}))
 
-    readings = await asyncio.gather(*map(one, holders))
+    readings = await at_once([one(holder) for holder in holders])
     return [reading for reading in readings if reading is not None]
 
 

@@ -14,6 +14,7 @@ from streamgate.sdk.db import Database
 from streamgate.sdk.ids import new_id
 from streamgate_auth.gate import repository_collections as repository
 from streamgate_auth.gate.checking import Checking
+from streamgate_auth.gate.known import Known
 from streamgate_auth.gate.repository import save_refs, touch_gates
 from streamgate_auth.gate.repository_collections import CollectionRecord
 
@@ -24,7 +25,8 @@ MAX_USERS_SHOWN = 100
 class Collections:
     """Everything but reading their gates, which the decisions do themselves."""
 
-    def __init__(self, *, db: Database, metadata: Metadata, checking: Checking, clock: Clock) -> None:
+    def __init__(self, *, db: Database, metadata: Metadata, checking: Checking, known: Known, clock: Clock) -> None:
+        self._known = known
         self._db = db
         self._metadata = metadata
         self._checking = checking
@@ -100,7 +102,9 @@ class Collections:
             audit(session, "gate.collection_set", on=f"collection:{collection_id}", actor=actor, detail=detail)
             return after
 
-        return await self._db.write(save)
+        changed = await self._db.write(save)
+        self._known.forget_gates()
+        return changed
 
     async def delete(self, actor: Actor, collection_id: str) -> None:
         """Raises CollectionNotFound: 404. CollectionInUse: 409."""

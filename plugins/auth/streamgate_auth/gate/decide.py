@@ -7,31 +7,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
 from streamgate.contracts.auth import DecideQuery, Decision
-from streamgate.contracts.gate import Explanation, Reading, Rule
+from streamgate.contracts.gate import Explanation, Reading
 from streamgate.contracts.hooks import PlaybackQuestion, decide_playback
 from streamgate.contracts.metadata import ContentNotFound, ContentQuery, Facts, Metadata
 from streamgate.errors import DeadlineExceeded, StreamgateError
 from streamgate.hooks import Hooks
 from streamgate.sdk.clock import Clock
-from streamgate.sdk.db import Database
 from streamgate.sdk.evm import Address
-from streamgate_auth.gate.compiled import Compiled, Judged
+from streamgate_auth.at_once import at_once
+from streamgate_auth.gate.compiled import Judged
 from streamgate_auth.gate.grace import Grace
 from streamgate_auth.gate.kinds import Kinds
+from streamgate_auth.gate.known import Gate, Known
 from streamgate_auth.gate.log import DecisionLog
 from streamgate_auth.gate.policy import Policy, describe_policy
 from streamgate_auth.gate.read import Who, read_policy
 from streamgate_auth.gate.redact import redacted
-from streamgate_auth.gate.repository import GateRecord, load_gates
-from streamgate_auth.gate.repository_collections import load_collections
 from streamgate_auth.gate.said import said
 from streamgate_auth.gate.verdict import RuleVerdict, judge
 from streamgate_auth.metrics import DECISIONS
-from streamgate_auth.repository_wallets import load_wallets
 
 FACTS_TIMEOUT_S = 2.0
 VETO_TIMEOUT_S = 2.0
@@ -42,8 +39,7 @@ VETO_TIMEOUT_S = 2.0
 class _Known:
     """What is known of all queries of one call."""
 
-    gates: Mapping[str, GateRecord]
-    collections: Mapping[str, Rule]
+    gates: Mapping[str, Gate]
     wallets: Mapping[str, tuple[Address, ...]]
     facts: Mapping[str, Facts | Explanation]  # an explanation where there are no facts
 
@@ -65,19 +61,17 @@ class Decider:
     def __init__(
         self,
         *,
-        db: Database,
+        known: Known,
         metadata: Metadata,
         kinds: Kinds,
-        compiled: Compiled,
         hooks: Hooks,
         grace: Grace,
         log: DecisionLog,
         clock: Clock,
     ) -> None:
-        self._db = db
+        self._known = known
         self._metadata = metadata
         self._kinds = kinds
-        self._compiled = compiled
         self._hooks = hooks
         self._grace = grace
         self._log = log
@@ -90,7 +84,7 @@ class Decider:
             DatabaseUnavailable: 503. Nothing else: what is not known is an outcome.
         """
         known = await self._look_up(queries)
-        return tuple(await asyncio.gather(*(self._decide(query, known) for query in queries)))
+        return tuple(await at_once([self._decide(query, known) for query in queries]))
 
     async def explain_for(self, policy: Policy, who: Who) -> RuleVerdict:
         """What the rules alone say of somebody with these wallets: all of them, whether they matter or not."""
@@ -101,20 +95,9 @@ class Decider:
     async def _look_up(self, queries: Sequence[DecideQuery]) -> _Known:
         content_ids = list(dict.fromkeys(query.content_id for query in queries))
         user_ids = list(dict.fromkeys(query.actor.user_id for query in queries if query.actor.kind == "user"))
-
-        def load(session: Session) -> _Known:
-            gates = load_gates(session, content_ids)
-            collections = load_collections(session, self._compiled.lacking(gates.values()))
-            return _Known(
-                gates=gates,
-                collections={name: each.rule for name, each in collections.items()},
-                wallets=load_wallets(session, user_ids),
-                facts={},
-            )
-
-        known = await self._db.read(load)
-        facts = await asyncio.gather(*(self._facts(content_id) for content_id in content_ids))
-        return attrs.evolve(known, facts=dict(zip(content_ids, facts, strict=True)))
+        known = await self._known.of(content_ids, user_ids)
+        facts = await at_once([self._facts(content_id) for content_id in content_ids])
+        return _Known(gates=known.gates, wallets=known.wallets, facts=dict(zip(content_ids, facts, strict=True)))
 
     async def _facts(self, content_id: str) -> Facts | Explanation:
         try:
@@ -129,11 +112,9 @@ class Decider:
     # --- one query ------------------------------------------------------------------------------
 
     async def _decide(self, query: DecideQuery, known: _Known) -> Decision:
-        gate = known.gates.get(query.content_id)
-        wallets = known.wallets.get(query.actor.user_id, ()) if query.actor.kind == "user" else ()
-        policy = self._compiled.of(gate, known.collections)
-        revision = gate.revision if gate is not None else 0
-        made = await self._by_rule(query, known.facts[query.content_id], policy, revision, wallets)
+        gate = known.gates[query.content_id]
+        wallets = known.wallets[query.actor.user_id] if query.actor.kind == "user" else ()
+        made = await self._by_rule(query, known.facts[query.content_id], gate.policy, gate.revision, wallets)
         made = self._with_grace(query, made)
         if made.decision.outcome == "holds" or made.decision.grace_until_s or made.decision.preview_s:
             made = await self._with_veto(query, made)

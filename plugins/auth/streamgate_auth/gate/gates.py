@@ -21,6 +21,7 @@ from streamgate_auth.accounts import parse_any_address
 from streamgate_auth.gate.checking import Checking
 from streamgate_auth.gate.compiled import Compiled, Judged
 from streamgate_auth.gate.decide import Decider, owns
+from streamgate_auth.gate.known import Known
 from streamgate_auth.gate.policy import Policy, describe_policy
 from streamgate_auth.gate.read import Who
 from streamgate_auth.gate.redact import redacted
@@ -43,6 +44,7 @@ class Gates:
         compiled: Compiled,
         checking: Checking,
         decider: Decider,
+        known: Known,
         clock: Clock,
     ) -> None:
         self._db = db
@@ -50,6 +52,7 @@ class Gates:
         self._compiled = compiled
         self._checking = checking
         self._decider = decider
+        self._known = known
         self._clock = clock
 
     async def get(self, query: GateQuery) -> StoredGate:
@@ -96,6 +99,7 @@ class Gates:
             return record
 
         record = await self._db.write(save)
+        self._known.forget_gates()
         await self._publish(record)
         _, policy = await self.load(wanted.content_id)
         return _show(record, policy)

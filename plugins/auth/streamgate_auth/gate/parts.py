@@ -20,6 +20,7 @@ from streamgate_auth.gate.gates import Gates
 from streamgate_auth.gate.grace import Grace
 from streamgate_auth.gate.invitations import InvitationCodes
 from streamgate_auth.gate.kinds import Kinds
+from streamgate_auth.gate.known import Known
 from streamgate_auth.gate.leaves.addresses import AddressLists
 from streamgate_auth.gate.leaves.invitation import Invitations
 from streamgate_auth.gate.leaves.role import RoleReader, RolesOf
@@ -53,19 +54,25 @@ class GateParts:
         kinds = self.kinds = Kinds(hooks)
         compiled = self.compiled = Compiled(kinds)
         checking = Checking(kinds)
+        known = self.known = Known(db, compiled, clock)
         self.log = DecisionLog(db, clock, keep_days=config.decisions_keep_days)
         self.decider = Decider(
-            db=db,
+            known=known,
             metadata=metadata,
             kinds=kinds,
-            compiled=compiled,
             hooks=hooks,
             grace=Grace(config.grace_s),
             log=self.log,
             clock=clock,
         )
         self.gates = Gates(
-            db=db, metadata=metadata, compiled=compiled, checking=checking, decider=self.decider, clock=clock
+            db=db,
+            metadata=metadata,
+            compiled=compiled,
+            checking=checking,
+            decider=self.decider,
+            known=known,
+            clock=clock,
         )
         self.own_kinds: Sequence[RequirementKind] = (
             AddressLists(db).kind(),
@@ -75,7 +82,7 @@ class GateParts:
             same_as_kind(),
         )
         self.units: Sequence[Unit] = (self.log,)
-        collections = Collections(db=db, metadata=metadata, checking=checking, clock=clock)
+        collections = Collections(db=db, metadata=metadata, checking=checking, known=known, clock=clock)
         codes = InvitationCodes(db=db, metadata=metadata, collections=collections, clock=clock)
         past = PastDecisions(
             db=db, metadata=metadata, compiled=compiled, gates=self.gates, decider=self.decider, log=self.log

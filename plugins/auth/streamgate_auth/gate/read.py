@@ -15,6 +15,7 @@ from streamgate.contracts.gate import Outcome, Reading
 from streamgate.contracts.hooks import Leaf
 from streamgate.sdk.evm import Address
 from streamgate_auth.accounts import seen_from
+from streamgate_auth.at_once import at_once
 from streamgate_auth.gate.evaluate import Readings, bounds, open_leaves
 from streamgate_auth.gate.nodes import Requirement
 from streamgate_auth.gate.policy import Policy
@@ -47,7 +48,7 @@ async def read_policy(
     while wanted := list(_wanted(policy, readings, everything=everything)):
         cost = min(leaf.kind.cost for leaf in wanted)
         now = wanted if everything else [leaf for leaf in wanted if leaf.kind.cost == cost]
-        answers = await asyncio.gather(*(_read(leaf, who, ends_at_s) for leaf in now))
+        answers = await at_once([_read(leaf, who, ends_at_s) for leaf in now])
         readings.update(zip(now, answers, strict=True))
     return readings
 

@@ -23,6 +23,7 @@ from streamgate.events import Received
 from streamgate.sdk.clock import Clock
 from streamgate_auth.chain_settings import ChainSettings
 from streamgate_auth.evm.ask import At, Read
+from streamgate_auth.evm.measure import BALANCE_OF, BALANCE_OF_ID, OWNED_BY_INDEX, OWNER_OF
 from streamgate_auth.evm.reads import (
     MAX_RESULT_BYTES,
     WORD_BYTES,
@@ -38,8 +39,6 @@ from streamgate_auth.evm.watch.metrics import OWNERSHIP_READS
 WATCHED_S = 600.0
 NOTHING_S = 2.0
 MAX_KEPT = 20_000
-_BALANCES = ("0x70a08231", "0x00fdd58e")  # balanceOf(address), balanceOf(address,uint256)
-_OWNER_OF = "0x6352211e"  # ownerOf(uint256)
 _SELECTOR_CHARS = 10
 _ADDRESS_ENDS = _SELECTOR_CHARS + 2 * WORD_BYTES
 
@@ -85,7 +84,7 @@ class OwnershipOf:
             self.coverage.saw(answer.block_number)
         if not self.cache_s or not _is_kept(read) or answer.read_at_s <= self._forgotten_at_s:
             return
-        nothing = _is_nothing(answer)
+        nothing = _is_nothing(read, answer)
         contract, wallet = _whose(read, answer)
         self._kept[read, at] = _Entry(
             read=answer,
@@ -115,7 +114,14 @@ class OwnershipOf:
                 if number >= min_block:
                     _WATCHED.inc()
                     read_at_s = max(head.read_at_s, answer.read_at_s)
-                    return attrs.evolve(answer, block_number=number, read_at_s=read_at_s)
+                    return Read(  # what `attrs.evolve` makes, in a quarter of the time: each decision comes by here
+                        latest=answer.latest,
+                        confirmed=answer.confirmed,
+                        block_number=number,
+                        read_at_s=read_at_s,
+                        confirmed_number=answer.confirmed_number,
+                        nodes=answer.nodes,
+                    )
         if age_s > entry.lives_s or answer.block_number < min_block:
             return None
         _KEPT.inc()
@@ -179,20 +185,24 @@ def _is_kept(read: ChainRead) -> bool:
     return isinstance(read, NativeBalance) or (isinstance(read, EthCall) and read.max_bytes <= MAX_RESULT_BYTES)
 
 
-def _is_nothing(answer: Read) -> bool:
+def _is_nothing(read: ChainRead, answer: Read) -> bool:
+    """Whether nobody holds any, which somebody may change at any moment. That a wallet has no further token is no
+    such thing: it shuts nobody out."""
     latest = answer.latest
+    if isinstance(read, EthCall) and read.data.startswith(OWNED_BY_INDEX):
+        return False
     return isinstance(latest, Reverted) or not latest.data.strip(b"\0")
 
 
 def _whose(read: ChainRead, answer: Read) -> tuple[str, str]:
     """The contract and the wallet, in lower case, whose logs tell of every change of this answer; empty where none
     do."""
-    if not isinstance(read, EthCall) or not isinstance(answer.latest, Returned):
+    if not isinstance(read, EthCall):
         return "", ""
     selector = read.data[:_SELECTOR_CHARS]
-    if selector in _BALANCES:
+    if selector in (BALANCE_OF, BALANCE_OF_ID, OWNED_BY_INDEX):
         wallet = read.data[_ADDRESS_ENDS - 40 : _ADDRESS_ENDS]
-    elif selector == _OWNER_OF and len(answer.latest.data) == WORD_BYTES:
+    elif selector == OWNER_OF and isinstance(answer.latest, Returned) and len(answer.latest.data) == WORD_BYTES:
         wallet = answer.latest.data.hex()[-40:]
     else:
         return "", ""

@@ -291,3 +291,15 @@ async def test_what_moved_longest_ago_is_forgotten_on_the_safe_side(
     await kept.hear(MovedTokens(contract=CONTRACT.lower(), wallets=strangers))
     await kept.wait(CACHE_S + 1)
     assert kept.find() is None
+
+
+@pytest.mark.parametrize("value", [7, Reverted()])
+async def test_the_tokens_of_a_wallet_are_true_until_it_gives_or_gets(kept: Kept, value: Any) -> None:
+    """That there is no further one, too."""
+    third = EthCall(CONTRACT, "0x2f745c59" + ALICE[2:].rjust(64, "0") + f"{2:064x}")
+    await kept.hear()
+    kept.keep(third, value, block=kept.block)
+    await kept.wait(30)
+    assert kept.find(third) is not None
+    await kept.hear(MovedTokens(contract=CONTRACT.lower(), wallets=(ALICE.lower(),)))
+    assert kept.find(third) is None
