@@ -86,7 +86,11 @@ class Rows:
         return {}, {}, {}
 
 
-@pytest.mark.parametrize("change", [Known.forget_gates, lambda known: known.forget_person("p_1")])
+def forget_person(known: Known) -> None:
+    known.forget_person("p_1")
+
+
+@pytest.mark.parametrize("change", [Known.forget_gates, forget_person])
 async def test_what_was_read_while_it_changed_is_not_kept(change: Callable[[Known], None]) -> None:
     rows = Rows()
     known = Known(cast(Database, rows), Compiled(cast(Kinds, None)), FakeClock())
@@ -104,8 +108,9 @@ async def test_what_is_kept_is_forgotten_by_time_and_by_change() -> None:
     known = Known(cast(Database, rows), Compiled(cast(Kinds, None)), clock)
     await known.of(["c_1"], ["p_1"])
     await clock.advance(KEPT_S)
-    for reads, forget in ((2, lambda: None), (3, known.forget_gates), (4, lambda: known.forget_person("p_1"))):
-        forget()
+    changes: tuple[Callable[[Known], object], ...] = (bool, Known.forget_gates, forget_person)
+    for reads, change in enumerate(changes, start=2):
+        change(known)
         for _ in range(2):
             await known.of(["c_1"], ["p_1"])
         assert rows.reads == reads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -54,7 +55,7 @@ def upgrade() -> None:
     _note_named_tokens()
 
 
-def _json() -> sa.types.TypeEngine[object]:
+def _json() -> sa.JSON[Any]:
     return sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql")
 
 
