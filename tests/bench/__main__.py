@@ -30,6 +30,7 @@ GROUPS = {
     "metadata": ("metadata",),
     "cache": ("cache",),
     "auth": ("auth",),
+    "ending": ("ending",),
     "worker": ("worker",),
     "monitor": ("monitor",),
     "transcoder": ("transcoder",),

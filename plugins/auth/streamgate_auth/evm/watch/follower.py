@@ -7,7 +7,9 @@ harmless; one that is left out would not be, so that each checkpoint follows on 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Literal
 
 import attrs
 from loguru import logger
@@ -30,9 +32,13 @@ from streamgate_auth.rpc.pool import NoAnswer
 MAX_BLOCKS = 1000
 """Of one step; nodes that cannot give so many are asked for fewer, until they can."""
 CONTRACTS_PER_QUERY = 200
+LOOK_BACK_S, MAX_BLOCKS_BACK = 60.0, 100
+"""What happened so long before a contract was watched is told, too."""
 MAX_WALLETS_TOLD = 5000
 """Of one step to all processes, so that the message stays small; contracts with more are told as a whole."""
 
+Where = Literal["at_head", "on_the_way", "behind"]
+"""`behind`: the node is, and there is nothing to do but to wait."""
 Tell = Callable[[Watched], Awaitable[None]]
 
 
@@ -69,64 +75,90 @@ class Follower:
         asked_at_ms = self._clock.now_ms()
         head = await chain.head()
         if following is None or not following.contracts:  # what nobody watched is nobody's to catch up on
-            await self._begin(head, contracts)
+            await self._watch(chain, self._beginning(head), contracts, is_new=True)
             return True
         if head.number <= following.place.number:
-            return await self._stand(chain, following, head, contracts, asked_at_ms)
+            place = await self._stand(chain, following, head, asked_at_ms)
+        else:
+            place = await self._advance(chain, following, head, asked_at_ms)
+        if place == "at_head" and contracts != following.contracts.keys():
+            assert self._following is not None  # it has just been followed
+            await self._watch(chain, self._following, contracts)
+            return True
+        return place == "on_the_way"
+
+    async def _advance(self, chain: Chain, following: Following, head: Block, asked_at_ms: int) -> Where:
         last = min(head.number, following.place.number + self._max_blocks)
         try:
-            found = await self._logs(chain, following.place.number + 1, last, contracts)
+            found = await self._logs(chain, following.place.number + 1, last, following.contracts)
         except NoAnswer:
             self._max_blocks = max(1, (last - following.place.number) // 2)
             raise
         self._max_blocks = min(MAX_BLOCKS, 2 * self._max_blocks)
         if found.before is not None and found.before.hash != following.place.hash:
             await self._go_back(chain, following, head, asked_at_ms)
-            return True
-        await self._go_on(following, found, contracts, asked_at_ms, is_at_head=last == head.number)
+            return "on_the_way"
+        await self._go_on(following, found, asked_at_ms, is_at_head=last == head.number)
         WATCH_BEHIND.labels(chain=self._chain).set(head.number - last)
-        return last < head.number
+        return "at_head" if last == head.number else "on_the_way"
 
     # --- nothing new, or another branch ---------------------------------------------------------
 
-    async def _begin(self, head: Block, contracts: frozenset[str]) -> None:
+    def _beginning(self, head: Block) -> Following:
         before = self._following
-        after = Following(
+        return Following(
             place=_place(head),
             rewinds=0 if before is None else before.rewinds,
-            version=1 if before is None else before.version + 1,
-            contracts=dict.fromkeys(contracts, head.number + 1),
+            version=0 if before is None else before.version,
+            contracts={},
         )
+
+    async def _watch(
+        self, chain: Chain, following: Following, contracts: frozenset[str], *, is_new: bool = False
+    ) -> None:
+        """Other contracts from here on. Of new ones that which happened in the last minute, too: between the gate that
+        names one and this moment somebody may have begun to watch, and given their token away.
+
+        Args:
+            is_new: nothing else is known of the chain.
+        """
+        before, place = self._following, following.place
+        added = contracts - following.contracts.keys()
+        first = max(0, place.number + 1 - self._blocks_back(chain))
+        after = _watching(following, contracts, first)
+        gone: Moved = {}
+        if added:
+            found = await self._logs(chain, first, place.number, added)
+            if found.last.hash != place.hash:
+                raise NoAnswer("the chain changed while it was read")
+            gone = moved(found.logs)
 
         def save(session: Session) -> None:
             self._leadership.check(session)
-            repository.forget_told(session, self._chain, above=-1)
             repository.save_following(session, self._chain, before, after)
-            repository.add_told(session, self._chain, Told(place=after.place, moved={}))
+            people = self._say_moved(session, gone, place.number)
+            if is_new:
+                repository.forget_told(session, self._chain, above=-1)
+                repository.add_told(session, self._chain, Told(place=place, moved=people))
 
         await self._db.write(save)
         self._following = after
 
-    async def _stand(
-        self, chain: Chain, following: Following, head: Block, contracts: frozenset[str], asked_at_ms: int
-    ) -> bool:
+    def _blocks_back(self, chain: Chain) -> int:
+        return min(MAX_BLOCKS_BACK, max(1, math.ceil(LOOK_BACK_S / chain.facts.block_time_s)))
+
+    async def _stand(self, chain: Chain, following: Following, head: Block, asked_at_ms: int) -> Where:
         """The head is no newer than what is known: the chain stands still, or the node is behind, or on a branch."""
         if head.hash == following.place.hash:
-            if contracts != following.contracts.keys():
-                await self._watch(following, contracts)
-                return True
             WATCH_BEHIND.labels(chain=self._chain).set(0)
             await self._tell(self._watched(following, asked_at_ms, first_block=following.place.number + 1))
-            return False
+            return "at_head"
         told = await self._db.read(lambda session: repository.load_told(session, self._chain))
         nearest = next((each.place for each in told if each.place.number <= head.number), None)
         if nearest is not None and await _is_on(chain, nearest, head):
-            return False  # only behind
+            return "behind"
         await self._go_back(chain, following, head, asked_at_ms)
-        return True
-
-    async def _watch(self, following: Following, contracts: frozenset[str]) -> None:
-        await self._save(following, _watching(following, contracts, following.place.number + 1))
+        return "on_the_way"
 
     async def _go_back(self, chain: Chain, following: Following, head: Block, asked_at_ms: int) -> None:
         """To the last block that both branches have; whoever was told of a later one is told again."""
@@ -163,36 +195,24 @@ class Follower:
 
     # --- new blocks -----------------------------------------------------------------------------
 
-    async def _go_on(
-        self, following: Following, found: Logs, contracts: frozenset[str], asked_at_ms: int, *, is_at_head: bool
-    ) -> None:
-        first = following.place.number + 1
-        after = _watching(attrs.evolve(following, place=_place(found.last)), contracts, first)
+    async def _go_on(self, following: Following, found: Logs, asked_at_ms: int, *, is_at_head: bool) -> None:
+        after = attrs.evolve(following, place=_place(found.last))
         gone = moved(found.logs)
         TRANSFERS.labels(chain=self._chain).inc(len(found.logs))
-        watched = self._watched(attrs.evolve(after, version=following.version), asked_at_ms, first_block=first)
+        watched = self._watched(after, asked_at_ms, first_block=following.place.number + 1)
         await self._tell(attrs.evolve(watched, is_at_head=is_at_head, moved=_told_to_all(gone)))
 
         def save(session: Session) -> None:
             self._leadership.check(session)
-            people = {
-                contract: people_with(session, self._chain, map(to_checksum, wallets))
-                for contract, wallets in gone.items()
-                if wallets
-            }
-            told = {contract: user_ids for contract, user_ids in people.items() if user_ids}
             repository.save_following(session, self._chain, following, after)
-            repository.add_told(session, self._chain, Told(place=after.place, moved=told))
-            for contract, user_ids in told.items():
-                tell_moved(
-                    session, chain=self._chain, contract=contract, user_ids=user_ids, block_number=found.last.number
-                )
+            people = self._say_moved(session, gone, found.last.number)
+            repository.add_told(session, self._chain, Told(place=after.place, moved=people))
 
         await self._db.write(save)
         self._following = after
         WATCH_LAG.labels(chain=self._chain).set(max(0.0, self._clock.now_s() - found.last.timestamp_s))
 
-    async def _logs(self, chain: Chain, first: int, last: int, contracts: frozenset[str]) -> Logs:
+    async def _logs(self, chain: Chain, first: int, last: int, contracts: Iterable[str]) -> Logs:
         """Raises NoAnswer."""
         wanted = sorted(contracts)
         parts = [
@@ -203,13 +223,20 @@ class Follower:
             raise NoAnswer("the chain changed while it was read")
         return attrs.evolve(parts[0], logs=tuple(log for each in parts for log in each.logs))
 
-    async def _save(self, before: Following, after: Following) -> None:
-        def save(session: Session) -> None:
-            self._leadership.check(session)
-            repository.save_following(session, self._chain, before, after)
+    def _say_moved(self, session: Session, gone: Moved, block_number: int) -> dict[str, list[str]]:
+        """In this transaction, to our people among them; who that is, by contract."""
+        people = {
+            contract: people_with(session, self._chain, map(to_checksum, wallets))
+            for contract, wallets in gone.items()
+            if wallets
+        }
+        told = {contract: user_ids for contract, user_ids in people.items() if user_ids}
+        self._tell_people(session, told, block_number)
+        return told
 
-        await self._db.write(save)
-        self._following = after
+    def _tell_people(self, session: Session, people: Mapping[str, Sequence[str]], block_number: int) -> None:
+        for contract, user_ids in people.items():
+            tell_moved(session, chain=self._chain, contract=contract, user_ids=user_ids, block_number=block_number)
 
     def _watched(self, following: Following, asked_at_ms: int, *, first_block: int) -> Watched:
         return Watched(

@@ -20,7 +20,7 @@ from streamgate.testing.devchain import ChainClient
 from streamgate.testing.house import House, house
 from streamgate_auth.config import AuthConfig, ChainSettings
 from streamgate_auth.evm.chain import Chain
-from streamgate_auth.evm.watch.follower import Follower
+from streamgate_auth.evm.watch.follower import MAX_BLOCKS_BACK, Follower
 from streamgate_auth.evm.watch.tables import leaders
 from tests.plugins.auth.people import NAMES, kernel_settings, until
 
@@ -51,6 +51,11 @@ class Driven:
     follower: Follower
     told: list[Watched]
     heard: Heard
+
+    async def begin(self, devchain: ChainClient) -> None:
+        """What was before is long ago."""
+        devchain.call("anvil_mine", hex(MAX_BLOCKS_BACK))
+        await self.follow(devchain.contract)
 
     async def follow(self, contract: str) -> None:
         """Until there is nothing new."""

@@ -13,6 +13,7 @@ from streamgate.testing.devchain import ChainClient, DevchainServer
 from streamgate.testing.nodes import FaultyNode
 from streamgate.testing.wallets import Wallet
 from streamgate_auth.evm import blocks
+from streamgate_auth.evm.watch.follower import MAX_BLOCKS_BACK
 from streamgate_auth.moved import people_with, tell_moved
 from streamgate_auth.rpc.pool import NoAnswer
 from tests.plugins.auth.evm.watch.conftest import Driven, driven
@@ -23,7 +24,7 @@ async def test_both_sides_are_told_and_strangers_never(watch: Driven, devchain: 
     giver, taker = await person(watch.home, "watch giver"), await person(watch.home, "watch taker")
     stranger, other = Wallet.named("watch stranger"), Wallet.named("watch other")
     token, theirs = devchain.mint(giver.wallet.address), devchain.mint(stranger.address)
-    await watch.follow(devchain.contract)
+    await watch.begin(devchain)
     devchain.transfer(stranger, other.address, theirs)
     block = devchain.transfer(giver.wallet, taker.wallet.address, token)
     await watch.follow(devchain.contract)
@@ -72,7 +73,7 @@ async def test_what_moved_while_nobody_watched_is_told_later(tmp_path: Path, dev
     async with driven(tmp_path, devchain.rpc_url) as before:
         me = await person(before.home, "watch restarted")
         token = devchain.mint(me.wallet.address)
-        await before.follow(devchain.contract)
+        await before.begin(devchain)
     devchain.transfer(me.wallet, Wallet.named("buyer").address, token)
     devchain.call("anvil_mine", "0x5")
     async with driven(tmp_path, devchain.rpc_url) as after:
@@ -86,7 +87,7 @@ async def test_a_step_that_is_committed_is_told_whatever_happens_next(tmp_path: 
     async with driven(tmp_path, devchain.rpc_url) as before:
         me = await person(before.home, "watch killed")
         token = devchain.mint(me.wallet.address)
-        await before.follow(devchain.contract)
+        await before.begin(devchain)
         [relay] = [unit for unit in before.home.plugins["auth"].db.units() if unit.name == "auth.outbox"]
         await relay.stop()
         devchain.transfer(me.wallet, Wallet.named("buyer").address, token)
@@ -99,7 +100,7 @@ async def test_a_step_that_is_committed_is_told_whatever_happens_next(tmp_path: 
 
 async def test_who_leads_no_more_moves_nothing(watch: Driven, devchain: ChainClient) -> None:
     me = await person(watch.home, "watch deposed")
-    await watch.follow(devchain.contract)
+    await watch.begin(devchain)
     devchain.mint(me.wallet.address)
     following = watch.follower
     deposed = attrs.evolve(following._leadership, holder="somebody else")
@@ -143,6 +144,7 @@ async def test_a_reorganisation_is_told_to_the_people_of_both_branches(
             lost, other, won = [await person(watch.home, name) for name in ("lost", "other", "won")]
             token = chain.mint(lost.wallet.address)
             chain.fund(lost.wallet.address)
+            await watch.begin(chain)
             for _ in range(3):
                 chain.call("anvil_mine", "0x1")
                 await watch.follow(chain.contract)
@@ -202,5 +204,25 @@ async def test_contracts_come_and_go(watch: Driven, devchain: ChainClient) -> No
     count = len(watch.told)
     assert await watch.follower.step(watch.chain, frozenset()) is False
     assert len(watch.told) == count
+    devchain.call("anvil_mine", hex(MAX_BLOCKS_BACK))
     await watch.follow(devchain.contract)  # what moved while nobody wanted to know is not told
     assert watch.heard.events == []
+
+
+async def test_what_moved_just_before_a_contract_was_watched_is_told(watch: Driven, devchain: ChainClient) -> None:
+    """Somebody may have begun to watch between the gate and the first look, and given their token away."""
+    me = await person(watch.home, "watch soon")
+    devchain.mint(me.wallet.address)
+    await watch.follow(devchain.contract)
+    [event] = await watch.heard.next()
+    assert event.user_ids == (me.actor.user_id,)
+    while await watch.follower.step(watch.chain, frozenset({"0x" + "1" * 40})):
+        pass
+    devchain.mint(me.wallet.address)
+    while await watch.follower.step(watch.chain, frozenset({"0x" + "1" * 40})):
+        pass
+    both = frozenset({devchain.contract.lower(), "0x" + "1" * 40})
+    while await watch.follower.step(watch.chain, both):
+        pass
+    [event] = await watch.heard.next()
+    assert event.user_ids == (me.actor.user_id,)
