@@ -136,7 +136,7 @@ class AuthPlugin:
             *AuthRoutes(identity, proofs, self.keys, limit, wallet_limit, cookies).routes(),
             *AccountRoutes(identity, proofs, wallets, api_keys, limit, wallet_limit, cookies).routes(),
             *KeyRoutes(self.keys).routes(),
-            *ChainRoutes(self.chains, self.solana).routes(),
+            *ChainRoutes(self.chains, self.solana, ownership).routes(),
             *RoleRoutes(roles).routes(),
             *NftRoutes(self.nft, RequestLimit(config.requests_per_minute, clock)).routes(),
             *self.gate.routes,

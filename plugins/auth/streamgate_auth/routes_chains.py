@@ -9,6 +9,8 @@ import attrs
 from streamgate.web.routes import ADMIN, PUBLIC, Call, Route
 from streamgate_auth.evm.chains import Chains
 from streamgate_auth.evm.facts import ChainFacts
+from streamgate_auth.evm.watch.coverage import WatcherHealth
+from streamgate_auth.evm.watch.ownership import Ownership
 from streamgate_auth.routes import PREFIX
 from streamgate_auth.rpc.pool import NodeHealth
 from streamgate_auth.solana.chains import SolanaChains
@@ -50,10 +52,12 @@ class ChainsAnswer:
 
 @attrs.frozen(kw_only=True)
 class ChainHealth:
-    """`endpoints` in the order of the configuration."""
+    """`endpoints` in the order of the configuration. `watcher`: who follows the transfers of the tokens in gates, as
+    this process has heard; null where nobody does, and on Solana."""
 
     chain: str
     endpoints: tuple[NodeHealth, ...]
+    watcher: WatcherHealth | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +69,7 @@ class ChainsHealth:
 class ChainRoutes:
     chains: Chains
     solana: SolanaChains
+    ownership: Ownership
 
     def routes(self) -> Sequence[Route]:
         return [
@@ -97,7 +102,12 @@ class ChainRoutes:
             *((chain.id, chain.health()) for chain in await self.chains.all()),
             *((chain.id, chain.health()) for chain in self.solana.all()),
         ]
-        return ChainsHealth(items=tuple(ChainHealth(chain=chain, endpoints=endpoints) for chain, endpoints in health))
+        return ChainsHealth(
+            items=tuple(
+                ChainHealth(chain=chain, endpoints=endpoints, watcher=self.ownership.watcher_of(chain))
+                for chain, endpoints in health
+            )
+        )
 
 
 def _answer(facts: ChainFacts) -> ChainAnswer:

@@ -29,6 +29,19 @@ class Head:
     read_at_s: float
 
 
+@attrs.frozen(kw_only=True)
+class WatcherHealth:
+    """Args:
+    block_number: all transfers up to there are known.
+    heard_s: since it was told of.
+    is_at_head: answers that are kept may rest on it.
+    """
+
+    block_number: int
+    heard_s: float
+    is_at_head: bool
+
+
 @attrs.define(eq=False)
 class Coverage:
     """Of one chain.
@@ -86,6 +99,13 @@ class Coverage:
         if self._seen - heard.block_number > self.max_lag_blocks:
             return None
         return Head(number=heard.block_number, read_at_s=heard.at_ms / 1000)
+
+    def health(self) -> WatcherHealth | None:
+        """None: nothing was heard yet."""
+        if self._heard is None:
+            return None
+        heard_s = round(self.clock.monotonic_s() - self._heard_at_s, 3)
+        return WatcherHealth(block_number=self._heard.block_number, heard_s=heard_s, is_at_head=self.head() is not None)
 
     def covers(self, contract: str, since_block: int) -> bool:
         """Whether every log of the contract after that block was heard of. Nobody is believed who claims to have read

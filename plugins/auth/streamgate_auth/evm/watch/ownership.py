@@ -33,7 +33,7 @@ from streamgate_auth.evm.reads import (
     Returned,
     Reverted,
 )
-from streamgate_auth.evm.watch.coverage import Coverage
+from streamgate_auth.evm.watch.coverage import Coverage, WatcherHealth
 from streamgate_auth.evm.watch.metrics import OWNERSHIP_READS
 
 WATCHED_S = 600.0
@@ -158,6 +158,10 @@ class Ownership:
             task = asyncio.create_task(self._learn(watched.chain, known.coverage))
             self._loading[watched.chain] = task
             task.add_done_callback(lambda _: self._loading.pop(watched.chain, None))
+
+    def watcher_of(self, chain: str) -> WatcherHealth | None:
+        known = self._chains.get(chain)
+        return None if known is None else known.coverage.health()
 
     async def on_watched(self, event: Received[Watched]) -> None:
         self.hear(event.body)

@@ -100,6 +100,16 @@ async def test_one_who_had_nothing_and_buys_is_let_in_soon(watching: Watching, d
     await eventually(let_in, timeout_s=4.0)
 
 
+async def test_administrators_see_how_far_it_is(watching: Watching, devchain: ChainClient) -> None:
+    await vouched_for(watching)
+    admin = attrs.evolve(watching.owner.actor, roles=("viewer", "admin"))
+    async with watching.home.client(admin) as http:
+        [chain] = (await http.get("/api/v1/auth/chains/health")).json()["items"]
+    watcher = chain["watcher"]
+    assert (watcher["block_number"], watcher["is_at_head"]) == (devchain.block_number, True)
+    assert 0 <= watcher["heard_s"] < 5
+
+
 async def vouched_for(watching: Watching) -> float:
     """Waits until the time of an answer moves without a read; that time."""
 
