@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from math import ceil
 from typing import Any, Protocol
 
 import attrs
@@ -33,6 +34,8 @@ from streamgate_auth.rpc.wire import EndpointFault, Question, RpcError, parse_qu
 __all__ = ["Chain", "ChainOptions", "Memory", "Read"]
 
 GATHER_S = 0.0005
+OUTRUN_S = 2.0
+"""Heads of good endpoints differ by less."""
 
 
 @attrs.frozen(kw_only=True)
@@ -137,6 +140,11 @@ class Chain:
     async def head(self) -> Block:
         """See `Blocks.head`."""
         return await self._blocks.head()
+
+    def is_outrun(self, block_number: int) -> bool:
+        """Whether an endpoint has shown a head that is newer by more than `OUTRUN_S`."""
+        newest = self._pool.newest_head()
+        return newest is not None and newest - block_number > max(1, ceil(OUTRUN_S / self.facts.block_time_s))
 
     async def block(self, which: int | Tag) -> Block | None:
         """See `Blocks.block`."""

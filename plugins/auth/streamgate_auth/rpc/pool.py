@@ -169,6 +169,11 @@ class Pool:
     def is_lagging(self, node: Node) -> bool:
         return (self.lag(node) or 0) > self._max_lag_blocks
 
+    def newest_head(self) -> int | None:
+        """The highest that any endpoint told lately, be it true or not."""
+        heads = (each.health.fresh_head for each in self.nodes)
+        return max((head for head in heads if head is not None), default=None)
+
     def best_head(self) -> int | None:
         """The highest that an endpoint told which is neither failing nor alone ahead of the others."""
         heads = [each.health.fresh_head for each in self.nodes if each.health.breaker == "closed"]

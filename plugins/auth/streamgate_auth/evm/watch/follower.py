@@ -98,7 +98,8 @@ class Follower:
         if found.before is not None and found.before.hash != following.place.hash:
             await self._go_back(chain, following, head, asked_at_ms)
             return "on_the_way"
-        await self._go_on(following, found, asked_at_ms, is_at_head=last == head.number)
+        is_at_head = last == head.number and not chain.is_outrun(last)
+        await self._go_on(following, found, asked_at_ms, is_at_head=is_at_head)
         WATCH_BEHIND.labels(chain=self._chain).set(head.number - last)
         return "at_head" if last == head.number else "on_the_way"
 
@@ -151,7 +152,8 @@ class Follower:
         """The head is no newer than what is known: the chain stands still, or the node is behind, or on a branch."""
         if head.hash == following.place.hash:
             WATCH_BEHIND.labels(chain=self._chain).set(0)
-            await self._tell(self._watched(following, asked_at_ms, first_block=following.place.number + 1))
+            watched = self._watched(following, asked_at_ms, first_block=following.place.number + 1)
+            await self._tell(attrs.evolve(watched, is_at_head=not chain.is_outrun(head.number)))
             return "at_head"
         told = await self._db.read(lambda session: repository.load_told(session, self._chain))
         nearest = next((each.place for each in told if each.place.number <= head.number), None)

@@ -64,9 +64,9 @@ class Driven:
 
 
 def config_for(url: str, chain: str = "eip155:31337", **more: Any) -> AuthConfig:
-    """Without a watcher of its own, unless it is asked for."""
+    """Without a watcher of its own, unless it is asked for. Commas separate several nodes, as in the environment."""
     how = {"watch": False, **{key: more.pop(key) for key in ("watch", "confirmations", "finality") if key in more}}
-    return AuthConfig(chains={chain: ChainSettings(rpc_urls=(Secret(url),), **how)}, **more)
+    return AuthConfig(chains={chain: ChainSettings(rpc_urls=tuple(map(Secret, url.split(","))), **how)}, **more)
 
 
 @asynccontextmanager

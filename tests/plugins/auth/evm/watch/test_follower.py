@@ -226,3 +226,18 @@ async def test_what_moved_just_before_a_contract_was_watched_is_told(watch: Driv
         pass
     [event] = await watch.heard.next()
     assert event.user_ids == (me.actor.user_id,)
+
+
+@pytest.mark.parametrize("lag_blocks", [0, 5])
+async def test_who_is_outrun_by_another_endpoint_vouches_for_nothing(
+    tmp_path: Path, devchain: ChainClient, lag_blocks: int
+) -> None:
+    """Five blocks are a minute of this chain, in which a seller would go on watching."""
+    devchain.call("anvil_mine", hex(MAX_BLOCKS_BACK))
+    with FaultyNode(devchain.rpc_url) as slow, FaultyNode(devchain.rpc_url) as quick:
+        slow.lag_blocks = lag_blocks
+        quick.errors["eth_getBlockByNumber"] = -32000  # so that the first is followed
+        async with driven(tmp_path, f"{slow.url},{quick.url}") as watch:
+            await watch.follow(devchain.contract)
+            assert watch.told[-1].block_number == devchain.block_number - lag_blocks
+            assert watch.told[-1].is_at_head is (lag_blocks == 0)
