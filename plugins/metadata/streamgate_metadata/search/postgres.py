@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import attrs
-from sqlalchemy import BigInteger, ColumnElement, any_, literal, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import BigInteger, Boolean, ColumnElement, any_, cast, literal, literal_column, text
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.orm import Session
 
 from streamgate_metadata.search.documents import add_document, remove_document
 from streamgate_metadata.search.index import Document, Found, Place
-from streamgate_metadata.search.ranking import NUMBER, VECTOR, Ranking
+from streamgate_metadata.search.ranking import Ranking
 from streamgate_metadata.search.tiers import Match, Scope, Tier
-from streamgate_metadata.search.tsvector import sought, vector_of
+from streamgate_metadata.search.tsvector import tsquery, vector_of
 from streamgate_metadata.search.typos import CANDIDATES_MAX, nearest, worth_knowing
 from streamgate_metadata.search.vocabulary import add_words
 from streamgate_metadata.tables import DocumentRow
@@ -24,6 +25,7 @@ SIMILARITIES = {1: ("0.25",), 2: ("0.35", "0.14")}
 """Shares of common trigrams by how many edits a word may be away: the last of each holds for any such word (swaps of
 neighbours aside)."""
 
+_VECTOR: ColumnElement[Any] = literal_column("metadata_documents.fts_vector")
 _LEAST_SIMILARITY = text("SELECT set_config('pg_trgm.similarity_threshold', :least, true)")
 _NEAR = text(
     "SELECT word FROM metadata_words WHERE word % :word AND length(word) BETWEEN :least AND :most "
@@ -49,7 +51,9 @@ class PostgresIndex:
         remove_document(session, content_id)
 
     def find(self, match: Match, scope: Scope) -> Found:
-        return Found(source=DocumentRow.__table__, condition=sought(VECTOR, match, scope))
+        query = cast(literal(tsquery(match, scope), TSQUERY), TSQUERY)
+        found = _VECTOR.op("@@", return_type=Boolean())(query)
+        return Found(source=DocumentRow.__table__, condition=found)
 
     def places(
         self, session: Session, tiers: Sequence[Tier], scope: Scope, after: Place | None, at_once: int
@@ -62,7 +66,7 @@ class PostgresIndex:
             after, at_once = part[-1], min(2 * at_once, PART_MAX)
 
     def among(self, numbers: Sequence[int]) -> ColumnElement[bool]:
-        return any_(literal(list(numbers), ARRAY(BigInteger))) == NUMBER
+        return DocumentRow.doc_id == any_(literal(list(numbers), ARRAY(BigInteger)))
 
     def near(self, session: Session, word: str, typos: int) -> Iterable[str]:
         """Words that share few trigrams are many: they are looked at only where those that share more are not near."""

@@ -8,27 +8,38 @@ bad (for beginnings of words most), so some contents are walked first, and what 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
 
 import attrs
-from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, literal, literal_column, or_, select, text
+from sqlalchemy import BigInteger, Integer, TextClause, bindparam, text
+from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
 from streamgate_metadata.search.index import Place
 from streamgate_metadata.search.tiers import Scope, Tier
-from streamgate_metadata.search.tsvector import sought
-from streamgate_metadata.tables import DocumentRow
+from streamgate_metadata.search.tsvector import tsquery
 
-NUMBER = DocumentRow.doc_id.expression
-VECTOR: ColumnElement[Any] = literal_column("metadata_documents.fts_vector")
 BEYOND = 2**63 - 1
 """No content has so high a number."""
 
-_IS_BY_WORDS = text("(SELECT set_config('enable_seqscan', 'off', true) || set_config('jit', 'off', true)) IS NOT NULL")
-"""Always so: how the transaction's next questions are planned. Asked with the first, it costs no journey of its own."""
-
-_FENCE: ColumnElement[int] = literal_column("0")
-"""An OFFSET that changes nothing: what is inside is planned apart, without the order and limit outside."""
+# OFFSET 0 is a fence: what is inside is planned apart, without the order and limit outside. How the transaction's next
+# questions are planned is said in the first (the condition always holds), so that it costs no journey of its own.
+_RANKED_NEAR = """
+    SELECT tier, doc_id, count(*) OVER () FROM (
+        SELECT {tier} AS tier, doc_id FROM {walk} WHERE fts_vector @@ :found OFFSET 0) placed
+    WHERE (SELECT set_config('enable_seqscan', 'off', true) || set_config('jit', 'off', true)) IS NOT NULL
+    ORDER BY tier < :first, tier, doc_id DESC LIMIT :wanted"""
+_RANKED = """
+    SELECT tier, doc_id FROM (
+        SELECT {tier} AS tier, doc_id FROM metadata_documents WHERE fts_vector @@ :found OFFSET 0) placed
+    WHERE tier > :first OR (tier = :first AND doc_id < :before)
+    ORDER BY tier, doc_id DESC LIMIT :wanted"""
+_NEWEST = """
+    SELECT doc_id FROM (SELECT doc_id FROM {source} WHERE fts_vector @@ :found OFFSET 0) matching
+    WHERE doc_id < :before ORDER BY doc_id DESC LIMIT :wanted"""
+_WALK = """(
+    SELECT doc_id, fts_vector FROM metadata_documents
+    WHERE doc_id < :before ORDER BY doc_id DESC LIMIT {count}) walked"""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,8 +52,8 @@ class Ranking:
         far: contents that are walked to fill a page, where it should be full by then.
     """
 
-    walked: int = 1_000
-    few: int = 5
+    walked: int = 400
+    few: int = 2
     far: int = 10_000
 
     def part(
@@ -50,11 +61,16 @@ class Ranking:
     ) -> list[Place]:
         """Those after `after`. Fewer than `wanted`: there are no more."""
         after = after or Place(tiers[0].number, BEYOND)
-        seen, count = _ranked_near(session, _placed(_walk(self.walked, after.doc_id), tiers, scope), after, wanted)
+        numbers = tuple(tier.number for tier in tiers)
+        sought = {f"match{tier.number}": tsquery(tier.match) for tier in tiers[:-1]}
+        sought |= {"found": tsquery(tiers[-1].match, scope)}
+        place = {"first": after.tier, "before": after.doc_id, "wanted": wanted}
+        rows = session.execute(_ranked_near(numbers, self.walked), sought | place).all()
+        seen = [Place(tier, doc_id) for tier, doc_id, _ in rows if tier >= after.tier]
         if len(seen) == wanted and seen[-1].tier == after.tier:
             return seen
-        if count < self.few and not _has_phrases(tiers[-1]):
-            return _ranked(session, _placed(_everything(), tiers, scope), after, wanted)
+        if (not rows or rows[0][2] < self.few) and not _has_phrases(tiers[-1]):
+            return [Place(tier, doc_id) for tier, doc_id in session.execute(_ranked(numbers), sought | place)]
         part: list[Place] = []
         for tier in tiers:
             if tier.number >= after.tier and len(part) < wanted:
@@ -70,11 +86,12 @@ class Ranking:
         Args:
             share: of contents, as far as is known, that are in the tier.
         """
+        sought = {"found": tsquery(tier.match, scope, tier.better), "before": before, "wanted": wanted}
         numbers: list[int] = []
         if share * self.far >= wanted:
-            numbers = _newest(session, _matching(_walk(self.far, before), tier, scope), before, wanted)
+            numbers = list(session.scalars(_newest(self.far), sought))
         if len(numbers) < wanted:
-            numbers = _newest(session, _matching(_everything(), tier, scope), before, wanted)
+            numbers = list(session.scalars(_newest(), sought))
         return [Place(tier.number, number) for number in numbers]
 
 
@@ -82,63 +99,36 @@ def _has_phrases(tier: Tier) -> bool:
     return any(len(term.words) > 1 for choice in tier.match for term in choice.terms)
 
 
-# --- where is looked ------------------------------------------------------------------------------------
+# --- the questions, by how many tiers and how far ---------------------------------------------------
 
 
-@attrs.frozen
-class _Source:
-    rows: FromClause
-    number: ColumnElement[int]
-    vector: ColumnElement[Any]
+@lru_cache
+def _ranked_near(tiers: tuple[int, ...], walked: int) -> TextClause:
+    return _typed(_RANKED_NEAR.format(tier=_tier(tiers), walk=_WALK.format(count=walked)), tiers)
 
 
-def _walk(count: int, before: int) -> _Source:
-    """So many contents, from the newest before this one on."""
-    vector = VECTOR.label("fts_vector")
-    rows = select(NUMBER, vector).where(before > NUMBER).order_by(NUMBER.desc()).limit(count).subquery("walked")
-    return _Source(rows, rows.c.doc_id, rows.c.fts_vector)
+@lru_cache
+def _ranked(tiers: tuple[int, ...]) -> TextClause:
+    return _typed(_RANKED.format(tier=_tier(tiers)), tiers)
 
 
-def _everything() -> _Source:
-    """All contents, by their words."""
-    return _Source(DocumentRow.__table__, NUMBER, VECTOR)
+@lru_cache
+def _newest(walked: int = 0) -> TextClause:
+    """Of so many contents, or of all."""
+    return _typed(_NEWEST.format(source=_WALK.format(count=walked) if walked else "metadata_documents"))
 
 
-# --- what is asked --------------------------------------------------------------------------------------
+def _tier(tiers: tuple[int, ...]) -> str:
+    """The first that matches. The last one holds all others."""
+    better = " ".join(f"WHEN fts_vector @@ :match{number} THEN {number}" for number in tiers[:-1])
+    return f"CASE {better} ELSE {tiers[-1]} END" if better else str(tiers[-1])
 
 
-def _placed(source: _Source, tiers: Sequence[Tier], scope: Scope) -> Subquery:
-    """All that is found, with its tier. The last tier holds all others."""
-    last = literal(tiers[-1].number)
-    better = [(sought(source.vector, tier.match, Scope(())), tier.number) for tier in tiers[:-1]]
-    tier: ColumnElement[int] = case(*better, else_=last) if better else last
-    found = sought(source.vector, tiers[-1].match, scope)
-    statement = select(tier.label("tier"), source.number.label("doc_id")).select_from(source.rows).where(found)
-    return statement.offset(_FENCE).subquery("placed")
-
-
-def _matching(source: _Source, tier: Tier, scope: Scope) -> Subquery:
-    found = sought(source.vector, tier.match, scope, tier.better)
-    statement = select(source.number.label("doc_id")).select_from(source.rows).where(found)
-    return statement.offset(_FENCE).subquery("matching")
-
-
-def _ranked_near(session: Session, placed: Subquery, after: Place, wanted: int) -> tuple[list[Place], int]:
-    """Those of its tier and the tiers beyond, and how many there are of any tier."""
-    tier, number = placed.c.tier, placed.c.doc_id
-    order = (tier < after.tier, tier, number.desc())
-    statement = select(tier, number, func.count().over()).where(_IS_BY_WORDS).order_by(*order).limit(wanted)
-    rows = session.execute(statement).all()
-    return [Place(at, doc_id) for at, doc_id, _ in rows if at >= after.tier], rows[0][2] if rows else 0
-
-
-def _ranked(session: Session, placed: Subquery, after: Place, wanted: int) -> list[Place]:
-    tier, number = placed.c.tier, placed.c.doc_id
-    beyond = or_(tier > after.tier, and_(tier == after.tier, number < after.doc_id))
-    statement = select(tier, number).where(beyond).order_by(tier, number.desc()).limit(wanted)
-    return [Place(at, doc_id) for at, doc_id in session.execute(statement)]
-
-
-def _newest(session: Session, matching: Subquery, before: int, wanted: int) -> list[int]:
-    number = matching.c.doc_id
-    return list(session.scalars(select(number).where(number < before).order_by(number.desc()).limit(wanted)))
+def _typed(sql: str, tiers: tuple[int, ...] = ()) -> TextClause:
+    """A tsquery is bound as one: a text would be read again for each row."""
+    numbers = {"before": BigInteger, "wanted": BigInteger, "first": Integer}
+    queries = ["found", *(f"match{number}" for number in tiers[:-1])]
+    return text(sql).bindparams(
+        *(bindparam(name, type_=kind()) for name, kind in numbers.items() if f":{name}" in sql),
+        *(bindparam(name, type_=TSQUERY()) for name in queries),
+    )

@@ -9,10 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
-
-from sqlalchemy import Boolean, ColumnElement, cast, literal
-from sqlalchemy.dialects.postgresql import TSQUERY
 
 from streamgate_metadata.search.index import Document
 from streamgate_metadata.search.query import Term
@@ -23,6 +19,7 @@ MAX_POSITION = 16_383
 """What a tsvector counts to; phrases are not found beyond."""
 
 MAX_WORD_POSITIONS = 255
+EVERYWHERE = Scope(())
 
 _MARKS: dict[Field, str] = {field: str(n) for n, field in enumerate(FIELDS, 1)}
 
@@ -48,12 +45,9 @@ def vector_of(document: Document) -> str:
     return " ".join([*lexemes, *map(_quoted, sorted(document.scopes))])
 
 
-def sought(vector: ColumnElement[Any], match: Match, scope: Scope, without: Match | None = None) -> ColumnElement[bool]:
-    """Condition on a tsvector. It is bound as a tsquery: a text would be read again for each row."""
+def tsquery(match: Match, scope: Scope = EVERYWHERE, without: Match | None = None) -> str:
     query = " & ".join([*(_any(group) for group in scope.groups), *map(_choice, match)])
-    if without is not None:
-        query = f"{query} & !({' & '.join(map(_choice, without))})"
-    return vector.op("@@", return_type=Boolean())(cast(literal(query, TSQUERY), TSQUERY))
+    return query if without is None else f"{query} & !({' & '.join(map(_choice, without))})"
 
 
 def _any(scopes: Iterable[str]) -> str:
