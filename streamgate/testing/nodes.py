@@ -103,8 +103,9 @@ class FaultyNode:
         asked = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
         batch = asked if isinstance(asked, list) else [asked]
         self.requests.append(tuple(question["method"] for question in batch))
-        if self.delay_s:
-            self._released.wait(self.delay_s)
+        if self.delay_s and self._released.wait(self.delay_s):
+            handler.close_connection = True  # it is being closed, and so is what it would ask
+            return
         try:
             if self.is_dead:
                 handler.close_connection = True
