@@ -70,6 +70,7 @@ class BearerAuthenticator:
         self._api_keys = ApiKeyCheck(accounts, self._revocations, clock)
         self._keys: dict[str, jwt.PyJWK] = {}
         self._asked = 0
+        self._is_unanswered = False  # the last question for the key set: a key that we lack may be a new one
         self._asked_at_s = 0.0
         self._fetched_at_s = 0.0
         self._asking = asyncio.Lock()
@@ -162,6 +163,8 @@ class BearerAuthenticator:
         if not self._keys:
             raise AuthUnavailable("sign-in cannot be checked now: the key set is not to be had", retry_after_s=1)
         key = self._keys.get(kid)
+        if key is None and self._is_unanswered:
+            raise AuthUnavailable("the key of this sign-in cannot be looked up now", retry_after_s=1)
         if key is None:
             raise TokenInvalid("the access token was signed with a key that is not in use; sign in again")
         return key
@@ -181,7 +184,9 @@ class BearerAuthenticator:
             except StreamgateError as fault:
                 # The keys we have go on serving: auth being away must not take everything else down.
                 logger.bind(code=fault.code).warning("key set not to be had")
+                self._is_unanswered = True
                 return
+            self._is_unanswered = False
             self._keys = dict(_usable(key) for key in key_set.keys if _fits(key))
             self._fetched_at_s = now_s
             self._known = OrderedDict((t, known) for t, known in self._known.items() if known.kid in self._keys)

@@ -54,7 +54,7 @@ CANCEL_S = 5.0
 
 _LEADS = Gauge("streamgate_leader_held", "1 where this process leads", ["leader"])
 _NOW_MS = {
-    "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+    "sqlite": "(CAST(julianday('now') * 86400000 AS INTEGER) - 210866760000000)",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
 

@@ -209,6 +209,21 @@ async def test_a_new_key_is_found_by_asking_once_more(setup: Setup) -> None:
     assert setup.auth.asked == 2
 
 
+async def test_a_new_key_that_cannot_be_asked_for_is_503_and_no_end_of_the_sign_in(setup: Setup) -> None:
+    await setup.actor(token())
+    setup.auth.keys.append(OTHER_KEY)
+    new = token(key=OTHER_KEY, kid=public_jwk(OTHER_KEY)["kid"])
+    setup.auth.is_away = True
+    setup.clock.jump(ASK_AGAIN_S)
+    for _ in range(2):
+        with pytest.raises(AuthUnavailable):
+            await setup.actor(new)
+    assert setup.auth.asked == 2
+    setup.auth.is_away = False
+    setup.clock.jump(ASK_AGAIN_S)
+    assert await setup.actor(new) == ACTOR
+
+
 @attack("B26", "B41")
 async def test_invented_kids_do_not_make_us_ask_again_and_again(setup: Setup) -> None:
     await setup.actor(token())
