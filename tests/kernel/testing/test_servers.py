@@ -108,7 +108,8 @@ async def test_postgres_keeps_what_was_committed_over_a_kill(tmp_path: Path) -> 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_is_killed_leaves_no_server_and_no_folder(sign: signal.Signals) -> None:
     script = (
-        "import time\n"
+        "import signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background is born deaf to it\n"
         "from streamgate.testing.servers import NatsServer\n"
         "server = NatsServer().start()\n"
         "print(server.pid, server.directory, flush=True)\n"
