@@ -1,7 +1,7 @@
 """What was read of ownership, for a little while; and for longer where the watcher vouches for it.
 
-- By itself an answer lives `cache_s`, with the time of its own read. One that says *nothing at all* lives 2 s at most,
-  so that nobody who has just bought waits for long.
+- By itself an answer lives `cache_s`, with the time of its own read. One that says *nothing at all* is not kept, so
+  that whoever has just bought is let in at once.
 - Where the contract is watched and the watcher is at the head, what a wallet holds is true until it gives or gets: such
   an answer lives 10 minutes, and its time is that of the head. Coins have no logs, and neither has what is asked at a
   certain block or tag.
@@ -37,7 +37,6 @@ from streamgate_auth.evm.watch.coverage import Coverage, WatcherHealth
 from streamgate_auth.evm.watch.metrics import OWNERSHIP_READS
 
 WATCHED_S = 600.0
-NOTHING_S = 2.0
 MAX_KEPT = 20_000
 _SELECTOR_CHARS = 10
 _ADDRESS_ENDS = _SELECTOR_CHARS + 2 * WORD_BYTES
@@ -55,7 +54,6 @@ class _Entry:
 
     read: Read
     kept_at_s: float
-    lives_s: float
     contract: str
     wallet: str
     is_lasting: bool
@@ -84,15 +82,16 @@ class OwnershipOf:
             self.coverage.saw(answer.block_number)
         if not self.cache_s or not _is_kept(read) or answer.read_at_s <= self._forgotten_at_s:
             return
-        nothing = _is_nothing(read, answer)
+        if _is_nothing(read, answer):
+            self._kept.pop((read, at), None)
+            return
         contract, wallet = _whose(read, answer)
         self._kept[read, at] = _Entry(
             read=answer,
             kept_at_s=self.clock.monotonic_s(),
-            lives_s=min(self.cache_s, NOTHING_S) if nothing else self.cache_s,
             contract=contract,
             wallet=wallet,
-            is_lasting=bool(contract) and at == "latest" and not nothing and answer.latest == answer.confirmed,
+            is_lasting=bool(contract) and at == "latest" and answer.latest == answer.confirmed,
         )
         self._kept.move_to_end((read, at))
         if len(self._kept) > MAX_KEPT:
@@ -122,7 +121,7 @@ class OwnershipOf:
                         confirmed_number=answer.confirmed_number,
                         nodes=answer.nodes,
                     )
-        if age_s > entry.lives_s or answer.block_number < min_block:
+        if age_s > self.cache_s or answer.block_number < min_block:
             return None
         _KEPT.inc()
         return answer
