@@ -133,12 +133,16 @@ class ConfiguredChains:
 class DecideQuery:
     """May this actor watch this content? Decided only from the stored rule.
 
-    `min_block`: per CAIP-2 chain, the block the answer must have seen at least.
+    Args:
+        min_block: per CAIP-2 chain, the block the answer must have seen at least.
+        max_age_s: what auth has kept for longer is read again: a lease that counts from the read would be over, or
+            nearly so. None: kept answers serve as long as they are good.
     """
 
     content_id: str
     actor: Actor
     min_block: dict[str, int] = attrs.field(factory=dict)
+    max_age_s: float | None = None
 
 
 @attrs.frozen(kw_only=True)

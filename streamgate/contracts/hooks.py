@@ -72,6 +72,7 @@ class Leaf:
         addresses: the person's linked wallets, checksummed or base58; any one may satisfy it. A wallet that is a
             contract is itself on one chain alone: a CAIP-10 account (`eip155:137:0x…`), never a bare address.
         min_block: per CAIP-2 chain, the block the answer must have seen at least.
+        max_age_s: the oldest read that may be answered from what was kept; None: as long as it is good.
         actor: who it is, for kinds that go by the person; nobody in a dry run for an address.
         content_id: whose gate is decided, or the collection (`g_…`) in whose gate the leaf stands; "" where a rule is
             tried that nobody has stored.
@@ -80,6 +81,7 @@ class Leaf:
     params: Any
     addresses: tuple[str, ...]
     min_block: Mapping[str, int]
+    max_age_s: float | None = None
     actor: Actor = ANONYMOUS
     content_id: str = ""
 

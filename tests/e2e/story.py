@@ -31,8 +31,6 @@ from tests.e2e.wallet import Wallet
 
 SERVED = 200
 REFUSED = (403, 410)
-UNKNOWN = 503
-"""No bytes either. Who has just come back from kill -9 may be asked again before it can tell what it is."""
 PATIENCE_S = 60.0
 """How long people ask again while a part of a split is away. It is back within seconds, later on a busy machine."""
 WAIT_S = 240.0
@@ -296,11 +294,9 @@ class Story:
             await holder.transfer(chain["rpc_url"], chain["contract"], chain["token_id"], buyer.address)
             began = time.monotonic()
 
-            not_yet = (SERVED, UNKNOWN) if self.stack.mode == "split" else (SERVED,)
-
             async def is_refused() -> httpx.Response | None:
                 answer = await api.http.get(files[2])
-                return None if answer.status_code in not_yet else answer
+                return None if answer.status_code == SERVED else answer
 
             answer = await eventually(is_refused, timeout_s=self.lease_s + 5, what="the refusal")
             took_s = time.monotonic() - began

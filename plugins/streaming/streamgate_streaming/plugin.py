@@ -93,7 +93,7 @@ class StreamingPlugin:
         self._catalogue = Catalogue(self._db, clock)
         self._keeper = Keeper(self._db, clock, config)
         self.revocations = revocations_of(ctx)
-        transfers = Transfers(clock)
+        transfers = Transfers(clock, max_age_s=config.lease_s / 2)
         self._decider = Decider(
             auth,
             clock,

@@ -20,14 +20,24 @@ MAX_PEOPLE = 20_000
 
 
 class Transfers:
-    def __init__(self, clock: Clock) -> None:
+    """Args:
+    max_age_s: an older read is of no use; half a lease, so that an answer always leaves the other half.
+    """
+
+    def __init__(self, clock: Clock, *, max_age_s: float) -> None:
         self._clock = clock
+        self._max_age_s = max_age_s
         self._moved: OrderedDict[str, tuple[float, dict[str, int]]] = OrderedDict()  # by person: when heard, the blocks
         self._decided: OrderedDict[tuple[str, str], int] = OrderedDict()  # by contract and person: the revision
 
     def question(self, content_id: str, actor: Actor) -> DecideQuery:
         """What auth is asked; equal to an earlier one unless a token of this person has moved since."""
-        return DecideQuery(content_id=content_id, actor=actor, min_block=self._blocks_of(actor.user_id))
+        return DecideQuery(
+            content_id=content_id,
+            actor=actor,
+            min_block=self._blocks_of(actor.user_id),
+            max_age_s=self._max_age_s,
+        )
 
     def note(self, moved: TokenTransferred) -> None:
         for user_id in moved.user_ids:

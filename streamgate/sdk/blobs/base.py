@@ -59,6 +59,10 @@ class StoreClosed(Unavailable):
     code, title = "blobs.unavailable", "The blob store is unavailable"
 
 
+class StoreAway(StoreClosed):
+    """It cannot be reached, or fails for a reason of its own: likely to be over soon."""
+
+
 class StoreFault(Exception):
     """The process cannot start with this store; the message says what to do."""
 

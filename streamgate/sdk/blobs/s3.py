@@ -38,7 +38,7 @@ from streamgate.sdk.blobs.base import (
     check_key,
     check_prefix,
 )
-from streamgate.sdk.blobs.s3_bucket import Bucket, code_of
+from streamgate.sdk.blobs.s3_bucket import Bucket, code_of, once_there
 from streamgate.sdk.blobs.s3_parts import (
     PART_BYTES,
     Parts,
@@ -60,13 +60,18 @@ ORPHAN_S = 7 * 24 * 3600
 
 
 class S3Store:
-    """See `BlobStore`. `agreement` is asked at the start where other processes use the same bucket."""
+    """See `BlobStore`. `agreement` is asked at the start where other processes use the same bucket.
+
+    Args:
+        start_timeout_s: how long `open` waits for a store that is not there yet.
+    """
 
     min_part_bytes = MIN_PART_BYTES
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, *, start_timeout_s: float = 10.0) -> None:
         self.agreement: Agreement | None = None
         self._bucket = bucket
+        self._start_timeout_s = start_timeout_s
         self._room = Room(ROOM_BYTES)
         self._sending = asyncio.Semaphore(SENDING_MAX)
         self._collecting: asyncio.Task[None] | None = None
@@ -85,6 +90,10 @@ class S3Store:
         return str(self._bucket.place)
 
     async def open(self) -> None:
+        """Raises StoreFault: it cannot be used, or was not there in time."""
+        await once_there(self._open, self._bucket.place, self._start_timeout_s)
+
+    async def _open(self) -> None:
         await self._bucket.open()
         try:
             if self.agreement is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl
 
@@ -17,6 +19,7 @@ from streamgate.sdk.blobs.base import (
     BlobIncomplete,
     BlobMissing,
     StorageFull,
+    StoreAway,
     StoreClosed,
     StoreFault,
     check_prefix,
@@ -27,6 +30,8 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0
 ATTEMPTS = 3
 RETRY_AFTER_S = 5.0
+SERVER_ERROR = 500
+REOPEN_S = 0.5
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -90,7 +95,10 @@ class Bucket:
         self._client: Any = None  # botocore makes its methods at run time
 
     async def open(self) -> None:
-        """Raises StoreFault: it cannot be used, with what to do."""
+        """Raises:
+        StoreFault: it cannot be used, with what to do.
+        StoreAway: it is not there now.
+        """
         from aiobotocore.config import AioConfig
         from botocore.exceptions import BotoCoreError
 
@@ -116,6 +124,9 @@ class Bucket:
         try:
             self._client = await self._stack.enter_async_context(making)
             await self.check()
+        except StoreAway:
+            await self.close()
+            raise
         except (StoreClosed, BotoCoreError, ValueError) as fault:
             await self.close()
             told = fault.detail if isinstance(fault, StoreClosed) else str(fault)
@@ -129,7 +140,7 @@ class Bucket:
         await self._stack.aclose()
 
     async def check(self) -> None:
-        """Raises StoreClosed: the bucket does not answer, or not to us."""
+        """Raises StoreClosed: the bucket does not answer (StoreAway), or not to us."""
         with self.translated():
             try:
                 await self.client.head_bucket(Bucket=self.place.bucket)
@@ -151,7 +162,7 @@ class Bucket:
 
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:
-        """Raises BlobMissing, BlobExists, BlobIncomplete, StorageFull, StoreClosed in place of the client's errors."""
+        """Raises BlobMissing, BlobExists, BlobIncomplete, StorageFull, StoreAway, StoreClosed for its errors."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -159,7 +170,7 @@ class Bucket:
         except ClientError as fault:
             raise self._named(fault) from fault
         except (BotoCoreError, TimeoutError, ConnectionError) as fault:
-            raise StoreClosed("the blob store cannot be reached", retry_after_s=RETRY_AFTER_S) from fault
+            raise StoreAway("the blob store cannot be reached", retry_after_s=RETRY_AFTER_S) from fault
 
     def _named(self, fault: Any) -> Exception:
         code = code_of(fault)
@@ -171,8 +182,27 @@ class Bucket:
             return BlobIncomplete("this upload is finished or was aborted, or its parts do not fit")
         if code in _FULL:
             return StorageFull("the blob store is full", retry_after_s=60)
+        if fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= SERVER_ERROR:
+            logger.bind(bucket=self.place.bucket, code=code, error=str(fault)).warning("blob store fails")
+            return StoreAway("the blob store fails", retry_after_s=RETRY_AFTER_S)
         logger.bind(bucket=self.place.bucket, code=code, error=str(fault)).warning("blob store refuses")
         return StoreClosed(_REFUSED.get(code, "the blob store refuses"), retry_after_s=RETRY_AFTER_S)
+
+
+async def once_there(open_store: Callable[[], Awaitable[None]], place: Place, timeout_s: float) -> None:
+    """Opens a store that may still be coming up.
+
+    Raises:
+        StoreFault: it cannot be used, or was away all the time.
+    """
+    ends_at = time.monotonic() + timeout_s
+    while True:
+        try:
+            return await open_store()
+        except StoreAway as fault:
+            if time.monotonic() >= ends_at:
+                raise StoreFault(f"blobs: {place} was not ready within {timeout_s:g} s: {fault.detail}") from fault
+        await asyncio.sleep(REOPEN_S)
 
 
 @functools.cache

@@ -175,6 +175,37 @@ async def test_a_store_that_is_down_is_503_and_well_again_when_it_is_back(own_s3
         assert await store.read("k") == b"kept"
 
 
+async def test_a_start_waits_for_a_store_that_is_still_coming_up(own_s3_server: S3Server) -> None:
+    bucket = S3Bucket(name=own_s3_server.create_bucket(), server=own_s3_server)
+    await asyncio.to_thread(own_s3_server.kill)
+    store = made(bucket.settings())
+    starting = asyncio.create_task(store.open())
+    await asyncio.to_thread(own_s3_server.restart)
+    await starting
+    await store.put_bytes("k", b"kept")
+    await store.close()
+
+
+@pytest.mark.parametrize("is_reachable", [True, False], ids=["fails", "silent"])
+async def test_a_start_does_not_wait_for_ever(s3_bucket: S3Bucket, is_reachable: bool) -> None:
+    async def fail(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(fail, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    if not is_reachable:
+        server.close()
+    place = attrs.evolve(parse_place(urlsplit(s3_bucket.settings().url)), endpoint=address)
+    store = S3Store(Bucket(place, access_key="a", secret_key="b"), start_timeout_s=0.2)
+    with pytest.raises(StoreFault, match=r"was not ready within 0\.2 s"):
+        await store.open()
+    server.close()
+    await server.wait_closed()
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [

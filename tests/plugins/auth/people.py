@@ -68,9 +68,16 @@ async def set_gate(home: House, actor: Actor, content_id: str, gate: Rule | None
     return await home.services.get(AUTH).set_gate(SetGate(content_id=content_id, actor=actor, gate=gate))
 
 
-async def decide(home: House, actor: Actor, content_id: str, *, min_block: dict[str, int] | None = None) -> Decision:
+async def decide(
+    home: House,
+    actor: Actor,
+    content_id: str,
+    *,
+    min_block: dict[str, int] | None = None,
+    max_age_s: float | None = None,
+) -> Decision:
     return await home.services.get(AUTH).decide(
-        DecideQuery(content_id=content_id, actor=actor, min_block=min_block or {})
+        DecideQuery(content_id=content_id, actor=actor, min_block=min_block or {}, max_age_s=max_age_s)
     )
 
 

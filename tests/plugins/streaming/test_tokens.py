@@ -187,7 +187,10 @@ def another_replica(theatre: Theatre) -> Opening:
     """With a memory of its own, on the same database."""
     plugin, auth = theatre.home.plugins["streaming"], theatre.auth
     config = plugin._opening._config
-    keeper, transfers = Keeper(plugin._db, theatre.clock, config), Transfers(theatre.clock)
+    keeper, transfers = (
+        Keeper(plugin._db, theatre.clock, config),
+        Transfers(theatre.clock, max_age_s=config.lease_s / 2),
+    )
     decider = Decider(
         auth,
         theatre.clock,

@@ -166,7 +166,7 @@ async def test_after_a_lost_connection_everything_is_decided_again(film: Theatre
 
 
 def test_what_has_moved_is_remembered_as_long_as_it_matters(clock: SteppedClock) -> None:
-    transfers = Transfers(clock)
+    transfers = Transfers(clock, max_age_s=30.0)
     transfers.note(moved("holder", block=9))
     transfers.note(moved("holder", block=7))
     assert transfers.question("c", HOLDER).min_block == {"eip155:1": 9}
@@ -175,8 +175,14 @@ def test_what_has_moved_is_remembered_as_long_as_it_matters(clock: SteppedClock)
     assert transfers.question("c", HOLDER).min_block == {}
 
 
+async def test_what_auth_keeps_is_never_older_than_half_a_lease(film: Theatre) -> None:
+    """Otherwise a short lease would be over with the very answer that should extend it."""
+    await film.watch("c_film")
+    assert {query.max_age_s for query in film.auth.asked} == {LEASE_S / 2}
+
+
 def test_no_more_people_are_remembered_than_there_is_room_for(clock: SteppedClock) -> None:
-    transfers = Transfers(clock)
+    transfers = Transfers(clock, max_age_s=30.0)
     told = moved(*(f"p{n}" for n in range(MAX_PEOPLE + 5)))
     transfers.note(told)
     transfers.note_decided(told, told.user_ids)

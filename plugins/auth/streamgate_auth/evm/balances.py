@@ -66,7 +66,10 @@ class Judging:
         """What this holder's part comes to."""
         min_block = self.leaf.min_block.get(self.leaf.params.chain, 0)
         answers = await at_once(
-            [self.chain.call(read, min_block=min_block, finality=self.terms.finality) for read in asked.measure.reads]
+            [
+                self.chain.call(read, min_block=min_block, max_age_s=self.leaf.max_age_s, finality=self.terms.finality)
+                for read in asked.measure.reads
+            ]
         )
         now = asked.measure.held([_latest(answer) for answer in answers], asked.owners & {asked.wallet.lower()})
         seen = _seen(answers, now, asked.wallet)

@@ -54,8 +54,8 @@ class ChainOptions:
 class Memory(Protocol):
     """What was read before (`evm/watch/ownership.py`)."""
 
-    def find(self, read: ChainRead, at: At, min_block: int) -> Read | None:
-        """One that is still good, and has seen that block."""
+    def find(self, read: ChainRead, at: At, min_block: int, max_age_s: float | None) -> Read | None:
+        """One that is still good, is no older, and has seen that block."""
 
     def keep(self, read: ChainRead, at: At, answer: Read) -> None: ...
 
@@ -111,12 +111,14 @@ class Chain:
         read: ChainRead,
         *,
         min_block: int = 0,
+        max_age_s: float | None = None,
         finality: Finality | None = None,
         at_block: int | None = None,
     ) -> Read | Unread:
         """The answer at a block that is `min_block` or later. Never raises for what endpoints do.
 
         Args:
+            max_age_s: nothing is answered that was read longer ago.
             finality: where a gain must be seen, too; None: as the chain is configured.
             at_block: at this block alone. Nodes that keep no old states cannot say.
         """
@@ -124,7 +126,7 @@ class Chain:
             return Unread(f"{self.id}: the contract used up its gas every time; it is not asked for a while")
         at: At = at_block if at_block is not None else finality or self._options.finality
         if self._memory is not None:
-            kept = self._memory.find(read, at, min_block)
+            kept = self._memory.find(read, at, min_block, max_age_s)
             if kept is not None:
                 return kept
         key = Want(read, at)

@@ -86,11 +86,17 @@ class About:
 
 
 async def vaults_of(
-    chain: Chain, wallet: str, about: About, *, finality: Finality | None = None, min_block: int = 0
+    chain: Chain,
+    wallet: str,
+    about: About,
+    *,
+    finality: Finality | None = None,
+    min_block: int = 0,
+    max_age_s: float | None = None,
 ) -> Vaults:
     """Who delegated it to a wallet."""
     read = Incoming(chain.facts.delegate_registry, wallet)
-    answer = await chain.call(read, finality=finality, min_block=min_block)
+    answer = await chain.call(read, finality=finality, min_block=min_block, max_age_s=max_age_s)
     if isinstance(answer, Unread):
         return Vaults(missing=f"delegations to {wallet} could not be read: {answer.reason}")
     now, before = (_parse(each, wallet, about) for each in (answer.latest, answer.confirmed))

@@ -97,7 +97,7 @@ class Erc721Reader:
         params: Erc721 = leaf.params
 
         async def measure(chain: Chain, holder: Holder) -> Measure | None:
-            return await self._measure(chain, params, holder, leaf.min_block.get(params.chain, 0))
+            return await self._measure(chain, params, holder, leaf)
 
         reading = read_holding(self.chains, leaf, "erc721", measure)
         chain = await self.chains.get(ChainId(params.chain))
@@ -125,7 +125,7 @@ class Erc721Reader:
         name = self.chains.facts_of(ChainId(params.chain)).name
         return f"hold {_tokens(params)} on {name}{words.conditions(params)}"
 
-    async def _measure(self, chain: Chain, params: Erc721, holder: Holder, min_block: int) -> Measure | None:
+    async def _measure(self, chain: Chain, params: Erc721, holder: Holder, leaf: Leaf) -> Measure | None:
         contract = words.address(params)
         if params.token_id is not None:
             return _owned(contract, (int(params.token_id),), holder)
@@ -138,7 +138,7 @@ class Erc721Reader:
             return _owned(contract, tuple(token for token in holder.tokens if token in wanted)[:MAX_ASKED], holder)
         if _is_small(wanted):
             return _owned(contract, tuple(wanted), holder)
-        return await _looked_through(chain, contract, holder.wallet, wanted, min_block)
+        return await _looked_through(chain, contract, holder.wallet, wanted, leaf)
 
     def _to_list(self, chain: Chain, params: Erc721) -> int:
         """A collection that nobody knows yet is asked: what cannot list refuses, and is known then."""
@@ -171,10 +171,11 @@ def _is_small(wanted: range) -> bool:
     return wanted.stop - wanted.start <= MAX_ASKED
 
 
-async def _looked_through(chain: Chain, contract: str, wallet: str, wanted: range, min_block: int) -> Owned:
+async def _looked_through(chain: Chain, contract: str, wallet: str, wanted: range, leaf: Leaf) -> Owned:
     """The wallet's tokens that are in the range, of the first so many it has: who owns these is asked of each then, so
     that a list which is not true opens nothing."""
-    answer = await chain.call(balance_of(contract, wallet), min_block=min_block)
+    min_block = leaf.min_block.get(chain.id, 0)
+    answer = await chain.call(balance_of(contract, wallet), min_block=min_block, max_age_s=leaf.max_age_s)
     count = word(answer.latest) if isinstance(answer, Read) else None
     if not isinstance(answer, Read) or count is None:
         reason = f"the contract does not answer as {WHAT} does" if isinstance(answer, Read) else answer.reason

@@ -45,7 +45,10 @@ async def read_holding(chains: Chains, leaf: Leaf, kind: Kind, measure_of: Measu
         return merge(await _read(judging, own, measure_of, frozenset(holder.wallet for holder in own)))
     about = About(kind=kind, contract=getattr(params, "contract", ""))
     min_block = leaf.min_block.get(params.chain, 0)
-    asked = (vaults_of(chain, each.wallet, about, finality=params.finality, min_block=min_block) for each in own)
+    asked = (
+        vaults_of(chain, each.wallet, about, finality=params.finality, min_block=min_block, max_age_s=leaf.max_age_s)
+        for each in own
+    )
     found = await asyncio.gather(*asked)
     holders = [*own, *_holders(found, {holder.wallet for holder in own})]
     owners = frozenset(holder.wallet for holder in holders if holder.tokens is None and holder.amount is None)

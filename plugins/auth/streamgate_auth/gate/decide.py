@@ -144,7 +144,13 @@ class Decider:
             wanted = said("sign_in", "does_not_hold", f"sign in with a wallet: {describe_policy(policy)}")
             made = self._without_rule(wanted, wallets, revision=revision)
             return _changed(made, preview_s=policy.preview_s, max_height_px=judge(policy, {}).max_height_px)
-        who = Who(addresses=wallets, actor=query.actor, content_id=query.content_id, min_block=query.min_block)
+        who = Who(
+            addresses=wallets,
+            actor=query.actor,
+            content_id=query.content_id,
+            min_block=query.min_block,
+            max_age_s=query.max_age_s,
+        )
         before_s = self._clock.now_s()
         readings = await read_policy(policy, who) if query.actor.is_signed_in else {}
         verdict = judge(policy, readings)

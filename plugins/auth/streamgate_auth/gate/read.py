@@ -33,6 +33,7 @@ class Who:
     actor: Actor = ANONYMOUS
     content_id: str = ""
     min_block: Mapping[str, int] = attrs.field(factory=dict)
+    max_age_s: float | None = None
 
 
 async def read_policy(
@@ -72,6 +73,7 @@ async def _read(leaf: Requirement, who: Who, ends_at_s: float) -> Reading:
         params=leaf.params,
         addresses=seen_from(getattr(leaf.params, "chain", ""), who.addresses),
         min_block=who.min_block,
+        max_age_s=who.max_age_s,
         actor=who.actor,
         content_id=leaf.within or who.content_id,
     )

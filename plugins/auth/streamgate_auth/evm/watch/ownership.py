@@ -69,10 +69,10 @@ class OwnershipOf:
     _kept: OrderedDict[tuple[ChainRead, At], _Entry] = attrs.field(factory=OrderedDict)
     _forgotten_at_s: float = 0.0
 
-    def find(self, read: ChainRead, at: At, min_block: int) -> Read | None:
-        """An answer that has seen `min_block`, if there is one that is still good."""
+    def find(self, read: ChainRead, at: At, min_block: int, max_age_s: float | None = None) -> Read | None:
+        """An answer that has seen `min_block`, if there is one that is still good and no older."""
         entry = self._kept.get((read, at))
-        found = None if entry is None else self._good(entry, min_block)
+        found = None if entry is None else self._good(entry, min_block, max_age_s)
         if found is None and _is_kept(read):
             _READ.inc()
         return found
@@ -102,7 +102,7 @@ class OwnershipOf:
             self._kept.clear()
             self._forgotten_at_s = self.clock.now_s()
 
-    def _good(self, entry: _Entry, min_block: int) -> Read | None:
+    def _good(self, entry: _Entry, min_block: int, max_age_s: float | None) -> Read | None:
         answer, age_s = entry.read, self.clock.monotonic_s() - entry.kept_at_s
         if entry.contract and self.coverage.has_moved(entry.contract, entry.wallet, answer.block_number):
             return None
@@ -110,9 +110,9 @@ class OwnershipOf:
             head = self.coverage.head()
             if head is not None and age_s <= WATCHED_S and self.coverage.covers(entry.contract, answer.block_number):
                 number = max(head.number, answer.block_number)
-                if number >= min_block:
+                read_at_s = max(head.read_at_s, answer.read_at_s)
+                if number >= min_block and self._is_young(read_at_s, max_age_s):
                     _WATCHED.inc()
-                    read_at_s = max(head.read_at_s, answer.read_at_s)
                     return Read(  # what `attrs.evolve` makes, in a quarter of the time: each decision comes by here
                         latest=answer.latest,
                         confirmed=answer.confirmed,
@@ -121,10 +121,13 @@ class OwnershipOf:
                         confirmed_number=answer.confirmed_number,
                         nodes=answer.nodes,
                     )
-        if age_s > self.cache_s or answer.block_number < min_block:
+        if age_s > self.cache_s or answer.block_number < min_block or not self._is_young(answer.read_at_s, max_age_s):
             return None
         _KEPT.inc()
         return answer
+
+    def _is_young(self, read_at_s: float, max_age_s: float | None) -> bool:
+        return max_age_s is None or self.clock.now_s() - read_at_s <= max_age_s
 
 
 class Ownership:

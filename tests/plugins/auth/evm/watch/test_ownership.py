@@ -58,8 +58,10 @@ class Kept:
         self.chain.keep(read, at, answer)
         return answer
 
-    def find(self, read: ChainRead = BALANCE, *, min_block: int = 0, at: At = "latest") -> Read | None:
-        return self.chain.find(read, at, min_block)
+    def find(
+        self, read: ChainRead = BALANCE, *, min_block: int = 0, at: At = "latest", max_age_s: float | None = None
+    ) -> Read | None:
+        return self.chain.find(read, at, min_block, max_age_s)
 
     async def hear(self, *moved: MovedTokens, blocks: int = 1, **more: Any) -> None:
         """The watcher is so many blocks further."""
@@ -114,6 +116,21 @@ async def test_nothing_at_all_is_not_kept_even_with_a_watcher(kept: Kept, nothin
     assert kept.find() is not None
     kept.keep(value=nothing)
     assert kept.find() is None
+
+
+async def test_whoever_wants_a_younger_read_gets_none_that_is_older(kept: Kept) -> None:
+    """With a lease of 3 s an answer of 3 s ago would open nothing, however good it is."""
+    answer = kept.keep()
+    await kept.clock.advance(1.5)
+    assert kept.find(max_age_s=1.5) == answer
+    assert kept.find(max_age_s=1.4) is None
+    await kept.hear()
+    kept.keep(block=kept.block)
+    await kept.wait(20)
+    assert kept.find(max_age_s=1.5) is not None  # its time is that of the watcher's head
+    await kept.clock.advance(4.0)  # of which nothing is heard any more
+    assert kept.find() is not None
+    assert kept.find(max_age_s=1.5) is None
 
 
 async def test_with_a_watcher_at_the_head_ten_minutes_with_the_time_of_the_head(kept: Kept) -> None:

@@ -89,6 +89,22 @@ async def test_whoever_must_have_seen_a_later_block_gets_a_later_answer(
     assert (decision.explanation.block_number or 0) >= devchain.block_number
 
 
+async def test_whoever_wants_a_younger_read_gets_it(tmp_path: Path, devchain: ChainClient) -> None:
+    erc721 = {"chain": devchain.chain, "contract": devchain.contract}
+    with FaultyNode(devchain.rpc_url) as node:
+        configs = {"auth": config_for(node.url, cache_s=60.0)}
+        async with house(tmp_path, NAMES, settings=kernel_settings(tmp_path), configs=configs) as home:
+            owner, viewer = await person(home, "young owner"), await person(home, "young viewer")
+            devchain.mint(viewer.wallet.address)
+            for rule in ({"erc721": erc721}, {"native": {"chain": devchain.chain, "max": str(2**250)}}):
+                content_id = await content_of(home, owner.actor, rule)
+                times = []
+                for max_age_s in (None, 30.0, 0.0):
+                    decision = await decide(home, viewer.actor, content_id, max_age_s=max_age_s)
+                    times.append(decision.read_at_s or 0.0)
+                assert times[0] <= times[1] < times[2], rule
+
+
 async def test_one_who_had_nothing_and_buys_is_let_in_soon(watching: Watching, devchain: ChainClient) -> None:
     buyer = await person(watching.home, "watching late buyer")
     assert (await decide(watching.home, buyer.actor, watching.content_id)).outcome == "does_not_hold"
