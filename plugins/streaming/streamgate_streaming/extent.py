@@ -13,7 +13,8 @@ from streamgate.wire import to_plain
 from .presentation import Presentation, Track
 
 SOUND_BESIDE_S = 0.05
-"""Sound is cut at its own frames (21 ms of AAC at 48 kHz) and may end so much later than the picture it belongs to."""
+"""Sound is cut at its own frames (21 ms of AAC at 48 kHz), and may end so much later than the picture it belongs to; or
+than the preview, where there is no picture."""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,8 +57,8 @@ def cut(presentation: Presentation, extent: Extent) -> Presentation | None:
     audio = presentation.audio
     if extent.preview_s:
         video = _beginnings(video, extent.preview_s)
-        ends_s = max((float(track.duration) + SOUND_BESIDE_S for track in video), default=extent.preview_s)
-        audio = _beginnings(audio, ends_s)
+        ends_s = max((float(track.duration) for track in video), default=extent.preview_s)
+        audio = _beginnings(audio, ends_s + SOUND_BESIDE_S)
     if (presentation.video and not video) or not (video or audio):
         return None
     return attrs.evolve(presentation, video=video, audio=audio)

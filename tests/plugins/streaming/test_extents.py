@@ -225,8 +225,22 @@ def test_nothing_beyond_the_extent_is_in_what_is_left(
         assert track.duration <= Fraction(preview_s) + Fraction(SOUND_BESIDE_S)
         assert track.segments == audio[0].segments[: len(track.segments)] or track.kind == "video"
     assert all(abs(float(track.duration - left.duration)) <= SOUND_BESIDE_S for track in left.audio)
-    longest = min(segments * 4, preview_s // 4 * 4)
+    ends_s = (
+        [float(Fraction(end, 12_800)) for end in grid] if video else [float(Fraction(end, 48_000)) for end in sound]
+    )
+    free_s = preview_s if video else preview_s + SOUND_BESIDE_S
+    longest = max(end_s for end_s in ends_s if end_s <= free_s)
     assert abs(float(left.duration) - longest) <= SOUND_BESIDE_S
+
+
+def test_sound_alone_has_the_segment_that_ends_with_the_preview(make_track: MakeTrack) -> None:
+    """Its frames do not fall on whole seconds."""
+    audio = make_track("a128", [round(4 * n * 48_000 / 1024) * 1024 for n in range(9)], 48_000)
+    whole = Presentation(content_id="c", media_version=1, target_duration_s=4, video=(), audio=(audio,))
+    for preview_s in (4.0, 8.0, 12.0, 16.0, 20.0):
+        left = cut(whole, Extent(preview_s=preview_s))
+        assert left is not None
+        assert len(left.audio[0].segments) == preview_s // 4
 
 
 def test_an_upright_film_is_as_high_as_it_is_called(make_track: MakeTrack) -> None:
