@@ -22,7 +22,8 @@ _STEADY = frozenset(
 _NOT_IN_NAME = re.compile(rb"[\x00-\x1f\x7f()<>@,;:\[\]={} \t\\\"]")
 _NOT_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _known: dict[tuple[bytes, bytes], bytes] = {}
-_prefixes: dict[bytes, bytes] = {}
+_prefixes: dict[bytes, tuple[bytes, bool]] = {}  # by name: how its lines begin, and whether `_frame` wants to know
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 
 
 @attrs.define
@@ -39,30 +40,33 @@ def render_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
     """Raises ValueError for a header that holds what would end it, or a Content-Length that is no number."""
     lines: list[bytes] = []
     head = Head(lines)
-    for name, value in headers:
-        line = _known.get((name, value))
+    for pair in headers:
+        try:
+            line = _known.get(pair)
+        except TypeError:  # a list, as the specification allows
+            pair = (pair[0], pair[1])
+            line = None
         if line is None:
-            line = _line(name, value)
-            if name in _STEADY:
-                if len(_known) < MAX_KNOWN and len(value) <= MAX_STEADY_BYTES:
-                    _known[(name, value)] = line
-            else:
+            name, value = pair
+            prefix, is_framing = _prefixes.get(name) or _prefix(name)
+            if not value.isalnum() and _NOT_IN_VALUE.search(value):
+                raise ValueError(f"the header {name.decode()} cannot hold control characters")
+            line = prefix + value + b"\r\n"
+            if is_framing:
                 _frame(head, name.lower(), value)
+            elif name in _STEADY and len(_known) < MAX_KNOWN and len(value) <= MAX_STEADY_BYTES:
+                _known[pair] = line
         lines.append(line)
     return head
 
 
-def _line(name: bytes, value: bytes) -> bytes:
-    prefix = _prefixes.get(name)
-    if prefix is None:
-        if not name or _NOT_IN_NAME.search(name):
-            raise ValueError(f"a header cannot be named {name!r}")
-        prefix = name.lower() + b": "
-        if len(_prefixes) < MAX_KNOWN:
-            _prefixes[name] = prefix
-    if not value.isalnum() and _NOT_IN_VALUE.search(value):
-        raise ValueError(f"the header {name.decode()} cannot hold control characters")
-    return prefix + value + b"\r\n"
+def _prefix(name: bytes) -> tuple[bytes, bool]:
+    if not name or _NOT_IN_NAME.search(name):
+        raise ValueError(f"a header cannot be named {name!r}")
+    found = (name.lower() + b": ", name.lower() in _FRAMING)
+    if len(_prefixes) < MAX_KNOWN:
+        _prefixes[name] = found
+    return found
 
 
 def _frame(head: Head, name: bytes, value: bytes) -> None:

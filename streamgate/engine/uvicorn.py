@@ -136,13 +136,16 @@ class _Cycle(RequestResponseCycle):
 
 
 class _Protocol(HttpToolsProtocol):
-    """One connection. A head that comes at once, as nearly all do, costs no timer."""
+    """One connection. A head that comes at once, as nearly all do, costs no timer, and an answer none of its own: one
+    that runs already looks again when it ends."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._awaits_head = True
         self._framing_bytes = 0  # since the last whole head or part of a body
         self._head_timer: TimerHandle | None = None
+        self._idle_timer: TimerHandle | None = None
+        self._idle_since_s: float | None = None  # by the event loop's clock; None: a request is under way
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -150,10 +153,13 @@ class _Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_limit()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._framing_bytes += len(data)
+        self._idle_since_s = None
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -188,6 +194,27 @@ class _Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not None:  # made a moment ago by uvicorn, which has no other place to say its class
             self.cycle.__class__ = _Cycle
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, but for the timer."""
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle_since_s = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._end_idle)
+
+    def _end_idle(self) -> None:
+        self._idle_timer = None
+        if self._idle_since_s is None:
+            return
+        left_s = self._idle_since_s + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._idle_timer = self.loop.call_later(left_s, self._end_idle)
+        else:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(_MALFORMED)

@@ -68,7 +68,8 @@ def line_writer(settings: LogSettings, service: str = "") -> Writer:
     least = LEVELS[settings.level]
 
     def write(batch: Sequence[Access]) -> Callable[[], None]:
-        text = "".join([render(line) for line in batch if LEVELS[line.level] >= least])
+        shown = batch if least <= LEVELS["INFO"] else [line for line in batch if LEVELS[line.level] >= least]
+        text = "".join([render(line) for line in shown])
         offer_lines_to_taps(batch, _as_record)
         return functools.partial(_put, text)
 
@@ -124,12 +125,14 @@ def _json_line(line: Access, service: str) -> str:
 
 
 def _console_line(line: Access) -> str:
-    more = f" trace_id={line.trace_id}" if line.trace_id else ""
-    more += f" code={line.code}" if line.code else ""
+    at_s, method, path, status, duration_ms, sent_bytes, request_id, user_id, client, trace_id, code, _, _ = line
+    second = int(at_s)
+    more = f" trace_id={trace_id}" if trace_id else ""
+    more += f" code={code}" if code else ""
     return (
-        f"{_local_second(int(line.at_s))}.{_ms(line):03d} {line.level:<7} request  method={line.method} "
-        f"path={shown_path(line.path)} status={line.status} duration_ms={line.duration_ms} "
-        f"sent_bytes={line.sent_bytes} request_id={line.request_id} user_id={line.user_id} client={line.client}{more}\n"
+        f"{_local_second(second)}.{int((at_s - second) * 1000):03d} {line.level:<7} request  method={method} "
+        f"path={shown_path(path)} status={status} duration_ms={duration_ms} "
+        f"sent_bytes={sent_bytes} request_id={request_id} user_id={user_id} client={client}{more}\n"
     )
 
 

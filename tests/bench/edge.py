@@ -41,7 +41,7 @@ from tests.bench.processes import OFTEN, UNLIMITED, bare, processor_s, running
 
 BATCHES = 200
 BATCH = 50
-LOAD_RUNS = 3
+LOAD_RUNS = 7
 REQUESTS = 6_000
 PATH = "/.well-known/jwks.json"
 _HEADERS = [

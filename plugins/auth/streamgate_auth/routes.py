@@ -73,6 +73,7 @@ class AuthRoutes:
         self._limit = limit
         self._wallet_limit = wallet_limit
         self._cookies = cookies
+        self._key_set: tuple[tuple[dict[str, str], ...], Response] | None = None  # the answer, and of which keys
 
     def routes(self) -> Sequence[Route]:
         """All of them public, and none reads a bearer: people come here because theirs is no good."""
@@ -207,9 +208,13 @@ class AuthRoutes:
         return response
 
     async def jwks(self, call: Call[None, None]) -> Response:
-        body = orjson.dumps({"keys": (await self._keys.key_set()).keys})
-        headers = {"Cache-Control": f"public, max-age={JWKS_MAX_AGE_S}"}
-        return Response(body, media_type="application/json", headers=headers)
+        """Asked by everybody who checks a token, and changes when keys do."""
+        keys = (await self._keys.key_set()).keys
+        if self._key_set is None or self._key_set[0] != keys:
+            headers = {"Cache-Control": f"public, max-age={JWKS_MAX_AGE_S}"}
+            body = orjson.dumps({"keys": keys})
+            self._key_set = (keys, Response(body, media_type="application/json", headers=headers))
+        return self._key_set[1]
 
     def _with_cookie(self, answer: TokensAnswer, tokens: Tokens) -> Response:
         response = _response(answer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from streamgate.engine import heads
@@ -24,6 +26,13 @@ def test_lines_are_as_they_were_given(again: int) -> None:
             b"vary: Accept\r\n",
         ]
     )
+
+
+def test_pairs_may_be_lists() -> None:
+    """As the specification of ASGI allows."""
+    given: list[Any] = [[b"content-type", b"text/csv"], [b"content-length", b"7"]]
+    for _ in range(2):
+        assert render_head(given) == Head([b"content-type: text/csv\r\n", b"content-length: 7\r\n"], 7, False)
 
 
 @pytest.mark.parametrize("name", [b"x-tag", b"content-type", b"location"])

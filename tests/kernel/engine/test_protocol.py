@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -69,6 +70,28 @@ async def test_an_idle_connection_is_closed(serve: Serve) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"GET /hello HTTP/1.1\r\nhost: toy\r\n\r\n")
     assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"hello")
+    writer.close()
+
+
+async def test_a_connection_in_use_is_kept_and_closed_only_when_it_has_been_idle(serve: Serve) -> None:
+    """The limit runs from the last answer, over requests that come and ones that last longer than it."""
+    limit_s = 0.3
+
+    async def slow(call: Call[None, None]) -> PlainTextResponse:
+        await asyncio.sleep(2 * limit_s)
+        return PlainTextResponse("slowly")
+
+    server, _ = await serve([HELLO, Route("GET", "/slow", slow, policy=PUBLIC, summary="Slow")], read_timeout_s=limit_s)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    for path, pause_s in (("/hello", limit_s / 2), ("/hello", limit_s / 2), ("/slow", limit_s / 2), ("/hello", 0.0)):
+        writer.write(f"GET {path} HTTP/1.1\r\nhost: toy\r\n\r\n".encode())
+        assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        await reader.readexactly(5 if path == "/hello" else 6)
+        answered_s = asyncio.get_running_loop().time()
+        with contextlib.suppress(TimeoutError):
+            assert await asyncio.wait_for(reader.read(1), pause_s) == b"never", "closed while it was in use"
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert asyncio.get_running_loop().time() - answered_s >= limit_s - 0.05
     writer.close()
 
 
