@@ -10,6 +10,7 @@ Payloads are bytes, at most `max_payload_bytes` (1 MB): big bytes go through the
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -271,6 +272,7 @@ def check_size(subject: str, payload: bytes, limit_bytes: int) -> None:
         raise PayloadTooLarge(f"{len(payload)} bytes for {subject}; at most {limit_bytes}")
 
 
+@functools.lru_cache(maxsize=4096)
 def matches(pattern: str, subject: str) -> bool:
     """Whether a subscription to `pattern` hears `subject` (NATS' rule: `*` one word, `>` one or more)."""
     wanted, words = pattern.split("."), subject.split(".")

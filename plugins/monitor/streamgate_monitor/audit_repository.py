@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 from sqlalchemy.orm import Session
 
@@ -33,9 +35,14 @@ class StoredEntry:
     entry: AuditEntry
 
 
-def add(session: Session, event_id: str, entry: AuditEntry) -> None:
-    """Telling it again changes nothing."""
-    values = {
+def add(session: Session, entries: Sequence[tuple[str, AuditEntry]]) -> None:
+    """Entries by their ids. Telling one again changes nothing."""
+    statement = insert_into(session, audit).on_conflict_do_nothing(index_elements=["event_id"])
+    session.execute(statement, [_values(*each) for each in entries])
+
+
+def _values(event_id: str, entry: AuditEntry) -> dict[str, object]:
+    return {
         "event_id": event_id,
         "at_ms": entry.at_ms,
         "act": storable(entry.act[:100]),
@@ -49,7 +56,6 @@ def add(session: Session, event_id: str, entry: AuditEntry) -> None:
         "subject_id": storable(entry.subject_id[:500]),
         "detail": storable_fields(entry.detail),
     }
-    session.execute(insert_into(session, audit).values(values).on_conflict_do_nothing(index_elements=["event_id"]))
 
 
 def find(session: Session, question: AuditQuestion) -> list[StoredEntry]:

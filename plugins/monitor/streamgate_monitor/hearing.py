@@ -8,11 +8,14 @@ from streamgate.contracts.audit import AUDITED, AuditEntry
 from streamgate.contracts.logs import LOGS, LogBatch
 from streamgate.contracts.metrics import METRICS, MetricsSnapshot
 from streamgate.events import EventSubscription, Received, on_everyone, on_group
+from streamgate.sdk.batching import Batched
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate_monitor import audit_repository
 from streamgate_monitor.log_keeping import LogKeeping
 from streamgate_monitor.numbers import Numbers
+
+ENTRIES_A_WRITE = 500
 
 
 class Hearing:
@@ -21,17 +24,21 @@ class Hearing:
         self._lines = lines
         self._numbers = numbers
         self._clock = clock
+        self._entries: Batched[tuple[str, AuditEntry]] = Batched(self._keep, most=ENTRIES_A_WRITE)
 
     def subscriptions(self) -> Sequence[EventSubscription]:
         return [
-            on_group(AUDITED, self._on_audit, group="monitor", concurrency=16),
+            on_group(AUDITED, self._on_audit, group="monitor", concurrency=64),
             on_everyone(LOGS, self._on_logs, resync=_nothing_to_catch_up),
             on_everyone(METRICS, self._on_metrics, resync=_nothing_to_catch_up),
         ]
 
     async def _on_audit(self, event: Received[AuditEntry]) -> None:
-        # The entry's key is the event's id, so hearing it again changes nothing.
-        await self._db.write(lambda session: audit_repository.add(session, event.event_id, event.body))
+        await self._entries.do((event.event_id, event.body))
+
+    async def _keep(self, entries: Sequence[tuple[str, AuditEntry]]) -> None:
+        # The key of an entry is the event's id, so hearing it again changes nothing.
+        await self._db.write(lambda session: audit_repository.add(session, entries))
 
     async def _on_logs(self, event: Received[LogBatch]) -> None:
         self._lines.hear(event.body)

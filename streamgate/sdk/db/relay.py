@@ -12,14 +12,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from functools import partial
+from collections.abc import Collection, Sequence
 
 import attrs
 from loguru import logger
-from sqlalchemy import MetaData, delete, select
+from sqlalchemy import MetaData, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from streamgate.events import Events
+from streamgate.sdk.batching import Batched
 from streamgate.sdk.db.engine import Engine
 from streamgate.sdk.db.outbox import forget_before
 from streamgate.sdk.db.tables import inbox_of, outbox_of
@@ -63,6 +64,16 @@ class Relay:
         self._engine = engine
         self._outbox = outbox_of(tables)
         self._inbox = inbox_of(tables)
+        columns = self._outbox.c
+        # Made once: to make a statement is most of the work of asking it.
+        self._find = (
+            select(columns.seq, columns.event_id, columns.subject, columns.lane, columns.envelope)
+            .where(columns.seq.not_in(bindparam("known", expanding=True)))
+            .order_by(columns.seq)
+            .limit(bindparam("most"))
+        )
+        self._delete = delete(self._outbox).where(columns.seq == bindparam("gone"))
+        self._published: Batched[int] = Batched(self._forget, most=IN_FLIGHT)
         self._events = events
         self._wake = asyncio.Event()
         self._is_stopping = False
@@ -174,22 +185,21 @@ class Relay:
         while lane:
             row = lane[0]
             await self._events.publish_envelope(row.subject, row.envelope, row.event_id)
-            await self._engine.write(partial(self._forget, row.seq), {})
+            await self._published.do(row.seq)
             lane.popleft()
             known.discard(row.seq)
 
-    def _forget(self, seq: int, session: Session) -> None:
-        session.execute(delete(self._outbox).where(self._outbox.c.seq == seq))
+    async def _forget(self, seqs: Sequence[int]) -> None:
+        gone = [{"gone": seq} for seq in seqs]
 
-    async def _pending(self, known: set[int] | list[int], limit: int) -> list[_Row]:
-        columns = self._outbox.c
-        statement = (
-            select(columns.seq, columns.event_id, columns.subject, columns.lane, columns.envelope)
-            .where(columns.seq.not_in(sorted(known)))
-            .order_by(columns.seq)
-            .limit(limit)
-        )
-        return await self._engine.read(lambda session: [_Row(*row) for row in session.execute(statement)])
+        def delete_all(session: Session) -> None:
+            session.execute(self._delete, gone)
+
+        await self._engine.write(delete_all, {})
+
+    async def _pending(self, known: Collection[int], most: int) -> list[_Row]:
+        asked = {"known": list(known), "most": most}
+        return await self._engine.read(lambda session: [_Row(*row) for row in session.execute(self._find, asked)])
 
     async def _prune(self) -> None:
         now_s = time.time()
