@@ -17,7 +17,7 @@ class OpenSessionRequest(_message.Message):
     def __init__(self, content_id: _Optional[str] = ..., client_id: _Optional[str] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("session_id", "hls_url", "dash_url", "poster_url", "storyboard_url", "expires_at", "renew_after_s")
+    __slots__ = ("session_id", "hls_url", "dash_url", "poster_url", "storyboard_url", "expires_at", "renew_after_s", "decided_until", "grace", "preview_s", "max_height_px")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     HLS_URL_FIELD_NUMBER: _ClassVar[int]
     DASH_URL_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,10 @@ class Session(_message.Message):
     STORYBOARD_URL_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
     RENEW_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    GRACE_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_S_FIELD_NUMBER: _ClassVar[int]
+    MAX_HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     hls_url: str
     dash_url: str
@@ -32,7 +36,19 @@ class Session(_message.Message):
     storyboard_url: str
     expires_at: str
     renew_after_s: float
-    def __init__(self, session_id: _Optional[str] = ..., hls_url: _Optional[str] = ..., dash_url: _Optional[str] = ..., poster_url: _Optional[str] = ..., storyboard_url: _Optional[str] = ..., expires_at: _Optional[str] = ..., renew_after_s: _Optional[float] = ...) -> None: ...
+    decided_until: str
+    grace: Grace
+    preview_s: float
+    max_height_px: int
+    def __init__(self, session_id: _Optional[str] = ..., hls_url: _Optional[str] = ..., dash_url: _Optional[str] = ..., poster_url: _Optional[str] = ..., storyboard_url: _Optional[str] = ..., expires_at: _Optional[str] = ..., renew_after_s: _Optional[float] = ..., decided_until: _Optional[str] = ..., grace: _Optional[_Union[Grace, _Mapping]] = ..., preview_s: _Optional[float] = ..., max_height_px: _Optional[int] = ...) -> None: ...
+
+class Grace(_message.Message):
+    __slots__ = ("until", "reason")
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    until: str
+    reason: str
+    def __init__(self, until: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class RenewSessionRequest(_message.Message):
     __slots__ = ("session_id",)
@@ -41,14 +57,22 @@ class RenewSessionRequest(_message.Message):
     def __init__(self, session_id: _Optional[str] = ...) -> None: ...
 
 class RenewedSession(_message.Message):
-    __slots__ = ("session_id", "expires_at", "renew_after_s")
+    __slots__ = ("session_id", "expires_at", "renew_after_s", "decided_until", "grace", "preview_s", "max_height_px")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
     RENEW_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    GRACE_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_S_FIELD_NUMBER: _ClassVar[int]
+    MAX_HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     expires_at: str
     renew_after_s: float
-    def __init__(self, session_id: _Optional[str] = ..., expires_at: _Optional[str] = ..., renew_after_s: _Optional[float] = ...) -> None: ...
+    decided_until: str
+    grace: Grace
+    preview_s: float
+    max_height_px: int
+    def __init__(self, session_id: _Optional[str] = ..., expires_at: _Optional[str] = ..., renew_after_s: _Optional[float] = ..., decided_until: _Optional[str] = ..., grace: _Optional[_Union[Grace, _Mapping]] = ..., preview_s: _Optional[float] = ..., max_height_px: _Optional[int] = ...) -> None: ...
 
 class EndSessionRequest(_message.Message):
     __slots__ = ("session_id",)
