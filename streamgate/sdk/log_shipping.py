@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from loguru import logger
 
@@ -17,7 +17,8 @@ from streamgate.telemetry.tap import LogRecord, LogTap, open_tap
 
 EVERY_S = 1.0
 LINES_A_ROUND = 2_000
-LINES_A_BATCH = 500
+LINES_A_BATCH = 100
+"""Requests wait while a batch is made, and where it is read: some milliseconds."""
 CHARS_A_BATCH = 200_000
 """At most four bytes each, and a message has a million."""
 
@@ -77,9 +78,10 @@ class LogShipping:
         left = len(records)
         try:
             with use_call(CallContext(request_id=new_request_id())):
-                for lines in _parcels([self._as_line(record) for record in records]):
+                for lines in _parcels(map(self._as_line, records)):
                     await self._tell_parcel(lines)
                     left -= len(lines)
+                    await asyncio.sleep(0)
         finally:
             self._untold += left
 
@@ -104,7 +106,7 @@ class LogShipping:
         )
 
 
-def _parcels(lines: Sequence[LogLine]) -> Iterator[tuple[LogLine, ...]]:
+def _parcels(lines: Iterable[LogLine]) -> Iterator[tuple[LogLine, ...]]:
     """In order, none with more than a message can carry."""
     parcel: list[LogLine] = []
     chars = 0

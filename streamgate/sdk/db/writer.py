@@ -1,7 +1,7 @@
 """The one thread that writes a SQLite file. Writes that wait together are committed together.
 
 Each write has a SAVEPOINT of its own, so one that fails takes nothing else with it; the COMMIT (and its fsync)
-is shared. Where SQLite throws the whole transaction away (disk full, a deferred constraint at COMMIT), the
+is shared. One that waits alone has the transaction to itself. Where SQLite throws the whole transaction away (disk full, a deferred constraint at COMMIT), the
 writes are run again one by one: a write function may run more than once.
 """
 
@@ -137,20 +137,33 @@ def _settle(done: list[Any]) -> None:
 
 
 def _commit(connection: Connection, group: list[_Write[Any]]) -> None:
+    if len(group) == 1:
+        _commit_alone(connection, group[0])
+        return
     try:
         with connection.begin():
             for write in group:
                 _run_write(connection, write)
     except _GroupLost:
-        if len(group) > 1:
-            _one_by_one(connection, group)
+        _one_by_one(connection, group)
     except BaseException as fault:  # BEGIN or COMMIT failed
         _roll_back(connection)
-        if len(group) > 1 and isinstance(fault, DBAPIError) and not _is_locked(fault):
+        if isinstance(fault, DBAPIError) and not _is_locked(fault):
             _one_by_one(connection, group)
             return
         for write in group:
             write.error = write.error or _translated(fault)
+
+
+def _commit_alone(connection: Connection, write: _Write[Any]) -> None:
+    """A transaction of its own: without company a SAVEPOINT protects nobody, and costs as much as a small write."""
+    session = Session(bind=connection, expire_on_commit=False, info=write.info)
+    try:
+        with session, session.begin():
+            write.result = write.context.run(write.fn, session)
+    except BaseException as fault:
+        _roll_back(connection)
+        write.result, write.error = None, _translated(fault)
 
 
 def _roll_back(connection: Connection) -> None:
