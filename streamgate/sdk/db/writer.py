@@ -1,8 +1,8 @@
 """The one thread that writes a SQLite file. Writes that wait together are committed together.
 
 Each write has a SAVEPOINT of its own, so one that fails takes nothing else with it; the COMMIT (and its fsync)
-is shared. One that waits alone has the transaction to itself. Where SQLite throws the whole transaction away (disk full, a deferred constraint at COMMIT), the
-writes are run again one by one: a write function may run more than once.
+is shared. One that waits alone has the transaction to itself. Where SQLite throws the whole transaction away (disk
+full, a deferred constraint at COMMIT), the writes are run again one by one: a write function may run more than once.
 """
 
 from __future__ import annotations
