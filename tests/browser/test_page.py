@@ -56,7 +56,7 @@ async def test_a_gate_says_in_words_what_opens_it(one_process: Stage) -> None:
         await tab.open()
         await choose(tab, "For holders")
         await expect(notice).to_contain_text("For token holders")
-        await expect(notice).to_contain_text(f"Sign in with a wallet: {rule}")
+        await expect(notice).to_contain_text(f"Sign in with a wallet that {rule}")
         assert tab.refused == [(401, "/api/v1/stream/session")]
 
         async with Api.connect(one_process.url) as api:  # a proxy may sign people in

@@ -34,6 +34,9 @@ FACTS_TIMEOUT_S = 2.0
 VETO_TIMEOUT_S = 2.0
 """Both and `LEAF_TIMEOUT_S` follow each other, and together stay below the time that `decide` has."""
 
+_SAID_OF_A_WALLET = ("holds ", "is ", "has ", "passes ")
+"""How the words of a rule begin where they go on from "a wallet that"; a plugin's kind may put them otherwise."""
+
 
 @attrs.frozen(kw_only=True)
 class _Known:
@@ -141,7 +144,7 @@ class Decider:
         if isinstance(policy, Explanation):
             return self._without_rule(policy, wallets, revision=revision)
         if not query.actor.is_signed_in and not is_public:
-            wanted = said("sign_in", "does_not_hold", f"sign in with a wallet: {describe_policy(policy)}")
+            wanted = said("sign_in", "does_not_hold", _asks_to_sign_in(policy))
             made = self._without_rule(wanted, wallets, revision=revision)
             return _changed(made, preview_s=policy.preview_s, max_height_px=judge(policy, {}).max_height_px)
         who = Who(
@@ -213,6 +216,13 @@ class Decider:
 def owns(actor: Actor, facts: Facts) -> bool:
     """The owner, a moderator, an admin, or one of our services."""
     return actor.is_moderator or (actor.kind == "user" and actor.user_id == facts.owner)
+
+
+def _asks_to_sign_in(policy: Policy) -> str:
+    text = describe_policy(policy)
+    if text.startswith(_SAID_OF_A_WALLET):
+        return f"sign in with a wallet that {text}"
+    return f"sign in with a wallet of which this is true: {text}"
 
 
 def _changed(made: Made, **changes: Any) -> Made:  # Any: values of the decision's fields

@@ -8,6 +8,8 @@ export class Refusal extends Error {
     this.code = problem.code || "";
     this.explanation = problem.explanation || null;
     this.fields = problem.errors || [];
+    this.reason = problem.reason || "";
+    this.until = problem.until || "";
     this.missingChunks = problem.missing_chunks || [];
   }
 }

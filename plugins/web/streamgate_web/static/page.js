@@ -8,11 +8,13 @@ import { Owning } from "./owning.js";
 import { Sharing } from "./sharing.js";
 import { lookForWallets, offerWallets } from "./wallets.js";
 import { Watching } from "./watching.js";
+import { drawn } from "./tree.js";
 import { sentence, shortAddress } from "./words.js";
 
 const element = (id) => document.getElementById(id);
 
 let watching = null;
+let shown = ""; // the notice, as JSON
 const sharing = new Sharing(watchIfIdle, () => showCatalogue());
 const owning = new Owning(leaveDeleted, () => showChosen());
 
@@ -31,9 +33,13 @@ const tell = {
     owning.show(content);
   },
   opened(content, session) {
-    demo.offerToGive(content, session);
+    if (session.preview_s) demo.hide(); // what does not open does not close either
+    else demo.offerToGive(content, session);
   },
   notice(notice) {
+    const asked = JSON.stringify(notice);
+    if (asked === shown) return; // said once, also to who listens, however often it is asked again
+    shown = asked;
     const leaves = notice ? ["demo", "video"] : ["notice"]; // what has the focus and goes away hands it on
     const hadFocus = leaves.some((id) => element(id).contains(document.activeElement));
     if (notice) demo.hide();
@@ -41,25 +47,22 @@ const tell = {
     element("stage").classList.toggle("closed", Boolean(notice));
     element("notice").classList.toggle("locked", Boolean(notice?.isLock));
     for (const name of ["title", "words", "hint"]) element(`notice-${name}`).textContent = notice?.[name] ?? "";
-    element("notice-parts").replaceChildren(...(notice?.parts ?? []).map(requirement));
+    element("notice-tree").replaceChildren(...(notice?.tree ? [drawn(notice.tree)] : []));
     const action = ACTIONS[notice?.action];
     element("notice-action").hidden = !action;
     element("notice-action").textContent = action?.words ?? "";
     element("notice-action").onclick = action?.act ?? null;
     if (hadFocus) focusOn(notice, Boolean(action));
   },
+  remark(text) {
+    element("remark").textContent = text;
+    element("remark").hidden = !text;
+  },
 };
 
 function focusOn(notice, hasAction) {
   const next = notice ? (hasAction ? "notice-action" : "notice-title") : "video";
   element(next).focus();
-}
-
-function requirement({ text, holds }) {
-  const item = document.createElement("li");
-  item.textContent = text;
-  item.className = holds ? "holds" : "lacks";
-  return item;
 }
 
 function showChosen() {

@@ -2,17 +2,18 @@
 import { whoIsHere } from "./access.js";
 import { Refusal, ask } from "./ask.js";
 import { asksForDemo } from "./devchain.js";
-import { ENDED, UNSUPPORTED, isOnItsWay, refusalInWords } from "./words.js";
+import { ENDED, UNREADABLE, UNSUPPORTED, askAgainAfterS, previewOver, refusalInWords, remarkOn } from "./notices.js";
 
 const SESSION_OVER = [401, 403, 404, 410];
-const LOOK_AGAIN_S = 3;
+const UNKNOWN_NOW = 503; // until the chain answers; asking for a session tells whether it does
+const RENEW_AGAIN_S = 3;
 const REOPEN_AT_MOST = 2; // in a row, without playing in between
 
 // Unguessable, so that this page, and nobody else, finds its sessions again.
 const CLIENT_ID = Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, "0")).join("");
 
 export class Watching {
-  // `tell` has about(content), opened(content, session) and notice({title, words} or null).
+  // `tell` has about(content), opened(content, session), notice(a notice or null) and remark(text).
   constructor(contentId, video, tell) {
     this.contentId = contentId;
     this.video = video;
@@ -24,13 +25,21 @@ export class Watching {
     this.reopened = 0;
     this.leftAtS = 0; // where it goes on once the gate opens again
     this.hasPlayed = false;
+    this.wasWhole = false; // what was open last: all of it, or its free beginning
+    this.freeS = Infinity; // where that has ended
     this.isOver = false;
     this.onPlaying = () => {
       this.reopened = 0;
       this.hasPlayed = true;
     };
     this.onVideoError = () => this.reopen();
+    this.onEnded = () => {
+      if (!this.session?.preview_s) return;
+      this.leftAtS = this.freeS = video.currentTime;
+      this.endPreview(this.session);
+    };
     video.addEventListener("playing", this.onPlaying);
+    video.addEventListener("ended", this.onEnded);
   }
 
   async start() {
@@ -49,6 +58,7 @@ export class Watching {
     this.isOver = true;
     this.stop();
     this.video.removeEventListener("playing", this.onPlaying);
+    this.video.removeEventListener("ended", this.onEnded);
     this.tell.notice(null);
   }
 
@@ -57,8 +67,14 @@ export class Watching {
   async open(fromS) {
     const session = await ask("POST", "/api/v1/stream/session", { content_id: this.contentId, client_id: CLIENT_ID });
     if (this.isOver) return;
+    if (session.preview_s && fromS >= Math.min(session.preview_s, this.freeS)) {
+      await this.endPreview(session);
+      return;
+    }
+    this.wasWhole = !session.preview_s;
     this.tell.notice(null);
     this.tell.opened(this.content, session);
+    this.tell.remark(remarkOn(session));
     this.session = session;
     this.keepAlive(session, session.renew_after_s);
     this.play(session.hls_url, fromS);
@@ -83,7 +99,8 @@ export class Watching {
 
   // hls.js would go on asking for a segment that is refused: it knows of no sessions.
   onHlsError(data) {
-    if (SESSION_OVER.includes(data.response?.code)) this.reopen();
+    const status = data.response?.code;
+    if (SESSION_OVER.includes(status) || (data.fatal && status === UNKNOWN_NOW)) this.reopen();
     else if (data.fatal) this.end({ title: "Playback failed", words: `${data.type}: ${data.details}` });
   }
 
@@ -105,19 +122,47 @@ export class Watching {
 
   keepAlive(session, afterS) {
     const renew = async () => {
-      let nextS = LOOK_AGAIN_S;
+      let nextS = RENEW_AGAIN_S;
       try {
         const path = `/api/v1/stream/session/${encodeURIComponent(session.session_id)}/renew`;
-        nextS = (await ask("POST", path)).renew_after_s;
+        const renewed = await ask("POST", path);
+        nextS = renewed.renew_after_s;
+        if (this.session === session) this.hear(renewed);
       } catch (refusal) {
         if (this.session === session && SESSION_OVER.includes(refusal.status)) {
           this.reopen();
           return;
         }
+        if (this.session === session && refusal.code === "gate.unknown") this.tell.remark(UNREADABLE);
       }
       if (this.session === session) this.keepAlive(session, nextS);
     };
     this.timer = window.setTimeout(renew, afterS * 1000);
+  }
+
+  // What a renewal says is open now: the rest of a video, once the gate opens beside its free beginning.
+  hear(renewed) {
+    const isWhole = Boolean(this.session.preview_s) && !renewed.preview_s;
+    this.session.preview_s = renewed.preview_s;
+    this.tell.remark(remarkOn(renewed));
+    if (!isWhole) return;
+    this.wasWhole = true;
+    this.tell.opened(this.content, this.session);
+    const atS = this.video.currentTime;
+    this.unload();
+    this.play(this.session.hls_url, atS);
+  }
+
+  // What opens the rest is known of whoever is signed in.
+  async endPreview(session) {
+    this.stop();
+    const person = whoIsHere();
+    const path = `/api/v1/content/${encodeURIComponent(this.contentId)}/gate/check`;
+    const checked = person ? await ask("POST", path, {}).catch(() => null) : null;
+    if (this.isOver) return;
+    const explained = checked?.explanation ?? null;
+    const how = { canMint: asksForDemo(explained), wasOpen: this.wasWhole };
+    this.end(previewOver(session.preview_s, explained, person, how));
   }
 
   refuse(refusal) {
@@ -125,9 +170,8 @@ export class Watching {
     if (this.isOver) return;
     const how = { canMint: asksForDemo(refusal.explanation), hasPlayed: this.hasPlayed };
     this.end(refusalInWords(refusal, this.content, whoIsHere(), how));
-    if (refusal.code === "stream.not_playable" && isOnItsWay(this.content)) {
-      this.timer = window.setTimeout(() => this.start(), LOOK_AGAIN_S * 1000);
-    }
+    const waitS = askAgainAfterS(refusal, this.content);
+    if (waitS) this.timer = window.setTimeout(() => this.start(), waitS * 1000);
   }
 
   end(notice) {
@@ -138,6 +182,11 @@ export class Watching {
   stop() {
     window.clearTimeout(this.timer);
     this.session = null;
+    this.tell.remark("");
+    this.unload();
+  }
+
+  unload() {
     this.hls?.destroy();
     this.hls = null;
     this.video.removeEventListener("error", this.onVideoError);

@@ -135,6 +135,7 @@ async def test_a_policy_reaches_the_decision(chained: House, devchain: ChainClie
     assert (refused.outcome, refused.preview_s, refused.max_height_px) == ("does_not_hold", 30.0, 720)
     nobody = await decide(chained, ANONYMOUS, content_id)
     assert (nobody.explanation.kind, nobody.preview_s, nobody.max_height_px) == ("sign_in", 30.0, 720)
+    assert nobody.explanation.text.startswith("sign in with a wallet that holds a token of 0x")
     devchain.mint(holder.wallet.address)
     low = await decide(chained, holder.actor, content_id)
     assert (low.outcome, low.preview_s, low.max_height_px) == ("holds", 0.0, 720)
@@ -145,6 +146,9 @@ async def test_a_policy_reaches_the_decision(chained: House, devchain: ChainClie
     await set_gate(chained, me.actor, content_id, {**document, "gate": {"public": {}}, "preview_s": 0})
     anybody = await decide(chained, ANONYMOUS, content_id)
     assert (anybody.outcome, anybody.is_public, anybody.max_height_px) == ("holds", True, 720)
+    await set_gate(chained, me.actor, content_id, {"not": holds_one(devchain)})
+    nobody = await decide(chained, ANONYMOUS, content_id)
+    assert nobody.explanation.text.startswith("sign in with a wallet of which this is true: not (holds a token")
 
 
 async def test_kinds_warn_when_a_gate_is_set(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
