@@ -116,6 +116,8 @@ class Judging:
 
 def merge(readings: Sequence[Reading]) -> Reading:
     """Of several wallets any one may satisfy it alone; what none satisfies is unknown if one could not be read."""
+    if len(readings) == 1:
+        return readings[0]
     for outcome in ("holds", "unknown", "does_not_hold"):
         found = [reading for reading in readings if reading.outcome == outcome]
         if found:

@@ -187,7 +187,10 @@ class Chain:
                 self._spawn(self._read(dict(some[start : start + size])))
 
     async def _read(self, gathered: dict[Want, _Wanted]) -> None:
-        wants = [attrs.evolve(want, min_block=wanted.min_block) for want, wanted in gathered.items()]
+        wants = [
+            want if want.min_block == wanted.min_block else attrs.evolve(want, min_block=wanted.min_block)
+            for want, wanted in gathered.items()
+        ]
         try:
             if self._options.quorum == 1:
                 await by_one(self._asking, wants, self._settle(gathered))

@@ -14,8 +14,7 @@ NOT_ASKED = "was not asked: the rest decides already"
 
 def explain_leaf(leaf: Requirement, reading: Reading | None, *, is_negated: bool) -> Explanation:
     """`is_negated`: not to hold it is what opens, so that nobody is told where to get it."""
-    kind, params = leaf.kind, leaf.params
-    canonical = kind.canonical(params)
+    kind, params, canonical = leaf.kind, leaf.params, leaf.canonical
     is_wanted = not is_negated and (reading is None or reading.outcome != "holds")
     found = reading or Reading(outcome="unknown", reason=NOT_ASKED)
     return Explanation(

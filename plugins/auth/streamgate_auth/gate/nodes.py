@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 import attrs
@@ -27,6 +28,11 @@ class Requirement:
     kind: RequirementKind
     params: Any  # an instance of kind.params
     within: str = ""
+
+    @cached_property
+    def canonical(self) -> Any:
+        """The parameters as they are said; a rule that stands is said with each decision."""
+        return self.kind.canonical(self.params)
 
 
 @attrs.frozen(eq=False)
