@@ -17,6 +17,7 @@ from streamgate_auth.gate.nodes import BRIEF
 from streamgate_auth.solana.assets import PAGE_ASSETS, Asset, CompressedAssets
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.counting import Count, Question, Range, read_each_wallet, resting_on
+from streamgate_auth.solana.making import make_kind
 from streamgate_auth.solana.params import (
     Finality,
     amount_field,
@@ -67,15 +68,13 @@ class CompressedReader:
     chains: SolanaChains
 
     def kind(self) -> RequirementKind:
-        return RequirementKind(
+        return make_kind(
+            self.chains,
             name="compressed",
             summary="Holds compressed NFTs of a verified collection or of a tree on Solana, by an index of assets.",
             params=Compressed,
             describe=describe,
             read=self.read,
-            leaf_key=lambda params: f"{parse_solana_chain(params.chain)}/{params.contract}",
-            needed=lambda params: params.min,
-            canonical=lambda params: attrs.evolve(params, chain=parse_solana_chain(params.chain)),
             check=self._check,
             warn=self.warn,
             satisfy=lambda params: f"have {_so_many(params)} of {params.contract}",

@@ -18,13 +18,13 @@ from streamgate_auth.solana import layouts
 from streamgate_auth.solana.assets import CoreAssets
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.counting import Count, Question, read_each_wallet, resting_on
+from streamgate_auth.solana.making import make_kind
 from streamgate_auth.solana.params import (
     Finality,
     account_field,
     amount_field,
     chain_field,
     max_field,
-    require_cluster,
     require_order,
     so_many,
 )
@@ -57,19 +57,15 @@ class CoreReader:
     chains: SolanaChains
 
     def kind(self) -> RequirementKind:
-        return RequirementKind(
+        return make_kind(
+            self.chains,
             name="core",
             summary="Holds Metaplex Core assets of a collection on Solana.",
             params=Core,
             describe=describe,
             read=self.read,
-            leaf_key=lambda params: f"{parse_solana_chain(params.chain)}/{params.collection}",
-            needed=lambda params: params.min,
-            canonical=lambda params: attrs.evolve(params, chain=parse_solana_chain(params.chain)),
-            check=lambda params: require_cluster(self.chains, params.chain),
             warn=self.warn,
             satisfy=lambda params: f"have {_so_many(params)} of the collection {params.collection}",
-            link=self._link,
         )
 
     async def read(self, leaf: Leaf) -> Reading:
@@ -85,10 +81,6 @@ class CoreReader:
         if isinstance(told, Told) and not is_collection(told.value[0]):
             return (f"{params.collection} is no Core collection on {chain.id}",)
         return ()
-
-    def _link(self, params: Core) -> str:
-        chain = self.chains.get(parse_solana_chain(params.chain))
-        return "" if chain is None else chain.facts.marketplace_url(params.collection)
 
 
 async def count(question: Question, collection: str, least: int) -> Count:

@@ -21,13 +21,13 @@ from streamgate_auth.gate.nodes import BRIEF
 from streamgate_auth.solana import layouts
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.counting import Count, Question, Range, read_each_wallet, resting_on
+from streamgate_auth.solana.making import make_kind
 from streamgate_auth.solana.params import (
     Finality,
     account_field,
     amount_field,
     chain_field,
     max_field,
-    require_cluster,
     require_order,
     so_many,
 )
@@ -67,19 +67,15 @@ class MetaplexReader:
     chains: SolanaChains
 
     def kind(self) -> RequirementKind:
-        return RequirementKind(
+        return make_kind(
+            self.chains,
             name="metaplex",
             summary="Holds Metaplex NFTs of a verified collection on Solana, programmable ones too.",
             params=Metaplex,
             describe=describe,
             read=self.read,
-            leaf_key=lambda params: f"{parse_solana_chain(params.chain)}/{params.collection}",
-            needed=lambda params: params.min,
-            canonical=lambda params: attrs.evolve(params, chain=parse_solana_chain(params.chain)),
-            check=lambda params: require_cluster(self.chains, params.chain),
             warn=self.warn,
             satisfy=lambda params: f"have {_so_many(params)} of the verified collection {params.collection}",
-            link=self._link,
         )
 
     async def read(self, leaf: Leaf) -> Reading:
@@ -117,10 +113,6 @@ class MetaplexReader:
         if mint_of(mint) is None or _metadata(about, params.collection) is None:
             return (f"{params.collection} is no Metaplex NFT on {chain.id}, so that nothing can be of its collection",)
         return ()
-
-    def _link(self, params: Metaplex) -> str:
-        chain = self.chains.get(parse_solana_chain(params.chain))
-        return "" if chain is None else chain.facts.marketplace_url(params.collection)
 
 
 def describe(params: Metaplex) -> str:

@@ -18,13 +18,13 @@ from streamgate_auth.gate.nodes import BRIEF
 from streamgate_auth.solana import layouts
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.counting import Count, Question, read_each_wallet, resting_on, to_units
+from streamgate_auth.solana.making import make_kind
 from streamgate_auth.solana.params import (
     Finality,
     account_field,
     amount_field,
     chain_field,
     max_field,
-    require_cluster,
     require_order,
     so_many,
 )
@@ -61,19 +61,15 @@ class SplReader:
         self._decimals: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def kind(self) -> RequirementKind:
-        return RequirementKind(
+        return make_kind(
+            self._chains,
             name="spl",
             summary="Holds so many base units of a Solana token (SPL Token or Token-2022).",
             params=Spl,
             describe=describe,
             read=self.read,
-            leaf_key=lambda params: f"{parse_solana_chain(params.chain)}/{params.mint}",
-            needed=lambda params: params.min,
-            canonical=lambda params: attrs.evolve(params, chain=parse_solana_chain(params.chain)),
-            check=lambda params: require_cluster(self._chains, params.chain),
             warn=self.warn,
             satisfy=lambda params: f"have {_so_many(params)} of {params.mint} in one wallet",
-            link=self._link,
         )
 
     async def read(self, leaf: Leaf) -> Reading:
@@ -118,10 +114,6 @@ class SplReader:
         if len(self._decimals) > MAX_KEPT:
             self._decimals.popitem(last=False)
         return True
-
-    def _link(self, params: Spl) -> str:
-        chain = self._chains.get(parse_solana_chain(params.chain))
-        return "" if chain is None else chain.facts.marketplace_url(params.mint)
 
 
 def describe(params: Spl) -> str:
