@@ -258,7 +258,7 @@ def test_the_artifact_is_of_its_source() -> None:
     folder = resources.files("streamgate_auth.evm") / "contracts"
     artifact = orjson.loads((folder / "Validator.json").read_bytes())
     source = (folder / "Validator.sol").read_bytes()
-    assert artifact["source_sha256"] == hashlib.sha256(source).hexdigest(), "run compile-validator.mjs"
+    assert artifact["source_sha256"] == hashlib.sha256(source).hexdigest(), "run compile-contracts.mjs"
 
 
 def test_too_little_gas_is_no_refusal(maker: WalletMaker) -> None:
