@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import attrs
 import grpc
@@ -13,8 +13,11 @@ import pytest
 from google.rpc import error_details_pb2
 
 from streamgate.context import Actor, current_call
+from streamgate.contracts.auth import GateCheckAnswer
+from streamgate.contracts.gate import Explanation, Outcome, RenditionExplained
 from streamgate.errors import Conflict
 from streamgate.testing.house import House, house
+from streamgate_api.rpc.messages import to_plain
 from streamgate_api.rpc.server import Address, RpcServer
 from tests.plugins.api.rpc_client import Client, believing, messages, read_error, refusal
 
@@ -110,6 +113,42 @@ async def test_a_gate_comes_with_the_content_and_is_explained(alice: Client, nob
     assert "public" in stored.gate.fields
     answer = await nobody.acting_as(EVE).call("Content", "CheckGate", M.CheckGateRequest(content_id=made.content_id))
     assert (answer.outcome, answer.explanation.outcome) == ("holds", "holds")
+
+
+def filled(kind: type[Any], **given: Any) -> Any:
+    """Each field with a value of its own, and none with its default."""
+    for at, (name, its_type) in enumerate(get_type_hints(kind).items(), start=1):
+        examples = {int: at, int | None: at, float: at + 0.5, float | None: at + 0.5, bool: True, Outcome: "unknown"}
+        given.setdefault(name, examples.get(its_type, name))
+    return kind(**given)
+
+
+def without_empty(plain: Any) -> Any:
+    """Protocol buffers do not tell an empty list from none."""
+    if isinstance(plain, list):
+        return [without_empty(each) for each in plain]
+    if isinstance(plain, dict):
+        return {name: without_empty(value) for name, value in plain.items() if value != []}
+    return plain
+
+
+async def test_an_explanation_arrives_with_every_field(
+    home: House, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explanation = filled(Explanation, parts=(filled(Explanation, parts=()),))
+    above = filled(RenditionExplained, explanation=explanation)
+
+    async def check(query: object) -> GateCheckAnswer:
+        checked: GateCheckAnswer = filled(GateCheckAnswer, explanation=explanation, renditions=(above,))
+        return checked
+
+    monkeypatch.setattr(home.plugins["auth"].service, "check_gate", check)
+    made = await create(alice)
+    async with home.client(ALICE) as http:
+        answer = await http.post(f"/api/v1/content/{made.content_id}/gate/check", json={})
+    told = await alice.call("Content", "CheckGate", M.CheckGateRequest(content_id=made.content_id))
+    assert set(answer.json()["explanation"]) == {field.name for field in attrs.fields(Explanation)}
+    assert to_plain(told) == without_empty(answer.json())
 
 
 async def test_refusals_are_the_apis_own(alice: Client, nobody: Client) -> None:

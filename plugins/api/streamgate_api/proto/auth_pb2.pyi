@@ -56,7 +56,7 @@ class VerifySignatureRequest(_message.Message):
     def __init__(self, challenge_id: _Optional[str] = ..., signature: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class VerifySignatureAnswer(_message.Message):
-    __slots__ = ("valid", "user_id", "address", "chain", "roles", "access_token", "refresh_token", "token_type", "expires_in")
+    __slots__ = ("valid", "user_id", "address", "chain", "roles", "access_token", "refresh_token", "token_type", "expires_in", "is_contract")
     VALID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
@@ -66,6 +66,7 @@ class VerifySignatureAnswer(_message.Message):
     REFRESH_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOKEN_TYPE_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_IN_FIELD_NUMBER: _ClassVar[int]
+    IS_CONTRACT_FIELD_NUMBER: _ClassVar[int]
     valid: bool
     user_id: str
     address: str
@@ -75,7 +76,8 @@ class VerifySignatureAnswer(_message.Message):
     refresh_token: str
     token_type: str
     expires_in: int
-    def __init__(self, valid: _Optional[bool] = ..., user_id: _Optional[str] = ..., address: _Optional[str] = ..., chain: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., access_token: _Optional[str] = ..., refresh_token: _Optional[str] = ..., token_type: _Optional[str] = ..., expires_in: _Optional[int] = ...) -> None: ...
+    is_contract: bool
+    def __init__(self, valid: _Optional[bool] = ..., user_id: _Optional[str] = ..., address: _Optional[str] = ..., chain: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., access_token: _Optional[str] = ..., refresh_token: _Optional[str] = ..., token_type: _Optional[str] = ..., expires_in: _Optional[int] = ..., is_contract: _Optional[bool] = ...) -> None: ...
 
 class RefreshRequest(_message.Message):
     __slots__ = ("refresh_token",)

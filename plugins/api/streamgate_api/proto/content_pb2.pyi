@@ -176,15 +176,29 @@ class CheckGateRequest(_message.Message):
     def __init__(self, content_id: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
 
 class GateCheck(_message.Message):
-    __slots__ = ("outcome", "explanation")
+    __slots__ = ("outcome", "explanation", "renditions", "max_height_px", "preview_s")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    RENDITIONS_FIELD_NUMBER: _ClassVar[int]
+    MAX_HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_S_FIELD_NUMBER: _ClassVar[int]
     outcome: str
     explanation: Explanation
-    def __init__(self, outcome: _Optional[str] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ...) -> None: ...
+    renditions: _containers.RepeatedCompositeFieldContainer[RenditionExplained]
+    max_height_px: int
+    preview_s: float
+    def __init__(self, outcome: _Optional[str] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., renditions: _Optional[_Iterable[_Union[RenditionExplained, _Mapping]]] = ..., max_height_px: _Optional[int] = ..., preview_s: _Optional[float] = ...) -> None: ...
+
+class RenditionExplained(_message.Message):
+    __slots__ = ("above_height_px", "explanation")
+    ABOVE_HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    above_height_px: int
+    explanation: Explanation
+    def __init__(self, above_height_px: _Optional[int] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("kind", "outcome", "text", "needed", "held", "chain", "contract", "block_number", "nodes", "reason", "parts")
+    __slots__ = ("kind", "outcome", "text", "needed", "held", "chain", "contract", "block_number", "nodes", "reason", "parts", "needed_text", "held_text", "held_by", "satisfy", "link", "asked", "read_at_s")
     KIND_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -196,6 +210,13 @@ class Explanation(_message.Message):
     NODES_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     PARTS_FIELD_NUMBER: _ClassVar[int]
+    NEEDED_TEXT_FIELD_NUMBER: _ClassVar[int]
+    HELD_TEXT_FIELD_NUMBER: _ClassVar[int]
+    HELD_BY_FIELD_NUMBER: _ClassVar[int]
+    SATISFY_FIELD_NUMBER: _ClassVar[int]
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    READ_AT_S_FIELD_NUMBER: _ClassVar[int]
     kind: str
     outcome: str
     text: str
@@ -207,4 +228,11 @@ class Explanation(_message.Message):
     nodes: int
     reason: str
     parts: _containers.RepeatedCompositeFieldContainer[Explanation]
-    def __init__(self, kind: _Optional[str] = ..., outcome: _Optional[str] = ..., text: _Optional[str] = ..., needed: _Optional[str] = ..., held: _Optional[str] = ..., chain: _Optional[str] = ..., contract: _Optional[str] = ..., block_number: _Optional[int] = ..., nodes: _Optional[int] = ..., reason: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[Explanation, _Mapping]]] = ...) -> None: ...
+    needed_text: str
+    held_text: str
+    held_by: str
+    satisfy: str
+    link: str
+    asked: bool
+    read_at_s: float
+    def __init__(self, kind: _Optional[str] = ..., outcome: _Optional[str] = ..., text: _Optional[str] = ..., needed: _Optional[str] = ..., held: _Optional[str] = ..., chain: _Optional[str] = ..., contract: _Optional[str] = ..., block_number: _Optional[int] = ..., nodes: _Optional[int] = ..., reason: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[Explanation, _Mapping]]] = ..., needed_text: _Optional[str] = ..., held_text: _Optional[str] = ..., held_by: _Optional[str] = ..., satisfy: _Optional[str] = ..., link: _Optional[str] = ..., asked: _Optional[bool] = ..., read_at_s: _Optional[float] = ...) -> None: ...
