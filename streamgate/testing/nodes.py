@@ -1,72 +1,45 @@
 """Chain nodes that misbehave as told: each is a small JSON-RPC server on loopback before a real node (anvil).
 
-    with FaultyNode(devchain.rpc_url) as node:           # honest until it is told otherwise
-        node.lie(contract, 0)                            # every call to it returns this word
-        node.lag_blocks = 20
-        node.errors["eth_call"] = -32000                 # but eth_blockNumber goes on
-        node.delay_s, node.is_dead, node.status, node.body, node.drip_bytes, node.chain_number, node.creates
-        node.behave()                                    # honest again
-        node.requests                                    # the methods of each HTTP request, in their order
-
-It runs on threads of its own, so that it serves tests of every kind, and never blocks their loop.
+with FaultyNode(devchain.rpc_url) as node:           # honest until it is told otherwise
+    node.lie(contract, 0)                            # every call to it returns this word
+    node.lag_blocks = 20
+    node.errors["eth_call"] = -32000                 # but eth_blockNumber goes on
+    node.chain_number, node.creates, node.hides_logs, node.max_log_blocks, and the faults of `FaultyServer`
+    node.behave()                                    # honest again
+    node.requests                                    # the methods of each HTTP request, in their order
 """
 
 from __future__ import annotations
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
-_PIECE = b" " * 65_536
+from streamgate.testing.faulty_server import FaultyServer
+
 _TAGS = ("latest", "pending", "safe", "finalized")
 _BLOCK_AT = {"eth_call": 1, "eth_getBalance": 1, "eth_getCode": 1, "eth_getBlockByNumber": 0}
 NOT_FOUND = {"code": -32000, "message": "header not found"}
 
 
-class FaultyNode:
-    """A node of its own URL. Its faults are attributes, and may be changed at any time, by any thread; so may
-    `upstream_url`, where the node behind is not there yet."""
+class FaultyNode(FaultyServer):
+    """`upstream_url`, where the node behind is, may be changed too: it may not be there yet."""
+
+    path = "/v3/secret-key"
 
     def __init__(self, upstream_url: str) -> None:
         self.upstream_url = upstream_url
-        self._http = httpx.Client(
-            trust_env=False, timeout=10.0, verify=False
-        )  # plain loopback: no certificates to read
-        self.requests: list[tuple[str, ...]] = []
-        self._released = threading.Event()
-        self.behave()
-        node = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_POST(self) -> None:
-                node._serve(self)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Nobody reads it."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        # Plain loopback: no certificates to read.
+        self._http = httpx.Client(trust_env=False, timeout=10.0, verify=False)
+        super().__init__()
 
     def behave(self) -> None:
-        """Honest and well from now on."""
+        super().behave()
         self.overrides: dict[str, dict[str, str]] = {}  # of the state, as eth_call's third parameter has them
-        self.errors: dict[str, int] = {}  # by method: the code of an error
         self.lag_blocks = 0
         self.boast_blocks = 0  # what it adds to its head, in eth_blockNumber alone
         self.chain_number: int | None = None
-        self.status = 200
-        self.body: bytes | None = None
-        self.drip_bytes = 0
-        self.delay_s = 0.0
-        self.is_dead = False
         self.creates = True  # whether eth_call may create a contract
         self.hides_logs = False
         self.max_log_blocks = 0  # 0: as many as are asked for
@@ -75,59 +48,13 @@ class FaultyNode:
         """Whatever is called there returns this word, also when a contract of ours is the caller."""
         self.overrides[contract] = {"code": f"0x7f{word:064x}60005260206000f3"}
 
-    @property
-    def url(self) -> str:
-        """With a key in its path, as many have."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v3/secret-key"
-
-    def methods(self) -> list[str]:
-        """Of all requests."""
-        return [method for request in self.requests for method in request]
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._released.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__exit__(kind, fault, trace)
         self._http.close()
 
-    # --- one request ----------------------------------------------------------------------------
-
-    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
-        asked = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
-        batch = asked if isinstance(asked, list) else [asked]
-        self.requests.append(tuple(question["method"] for question in batch))
-        if self.delay_s and self._released.wait(self.delay_s):
-            handler.close_connection = True  # it is being closed, and so is what it would ask
-            return
-        try:
-            if self.is_dead:
-                handler.close_connection = True
-            elif self.drip_bytes:
-                self._drip(handler)
-            else:
-                body = self.body if self.body is not None else self._answer(asked, batch)
-                handler.send_response(self.status)
-                handler.send_header("Content-Length", str(len(body)))
-                handler.end_headers()
-                handler.wfile.write(body)
-        except (ConnectionError, httpx.HTTPError):  # whoever asked has left, or the node behind is gone
-            handler.close_connection = True
-
-    def _drip(self, handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(self.drip_bytes))
-        handler.end_headers()
-        for _ in range(self.drip_bytes // len(_PIECE)):
-            handler.wfile.write(_PIECE)
-
-    def _answer(self, asked: Any, batch: list[dict[str, Any]]) -> bytes:  # Any: JSON values
+    def answer(self, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
         head = self._head() if self.lag_blocks else 0
         answers: list[dict[str, Any]] = []
         sent: list[dict[str, Any]] = []
@@ -141,8 +68,7 @@ class FaultyNode:
             told = self._http.post(self.upstream_url, json=sent).json()
             methods = {question["id"]: question for question in sent}
             answers += [self._told(methods[answer["id"]], answer) for answer in told]
-        answers.sort(key=lambda answer: int(answer["id"]))
-        return json.dumps(answers if isinstance(asked, list) else answers[0]).encode()
+        return sorted(answers, key=lambda answer: int(answer["id"]))
 
     def _refused(self, question: dict[str, Any], head: int) -> dict[str, Any] | None:
         method, block = question["method"], self._block(question)

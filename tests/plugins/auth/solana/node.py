@@ -4,20 +4,16 @@ Each may misbehave as told, as `streamgate.testing.nodes` do for EVM chains."""
 from __future__ import annotations
 
 import base64
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from solders.account import Account
 from solders.pubkey import Pubkey
 
+from streamgate.testing.faulty_server import FaultyServer
 from tests.plugins.auth.solana.cluster import SPL, SPL_2022, Cluster, State
 
 GENESIS = "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG"  # devnet's
 BEHIND, NO_METHOD, BAD_PARAMS, NOT_INDEXED = -32016, -32601, -32602, -32010
-_PIECE = b" " * 65_536
 _ASSETS = ("searchAssets", "getAssetsByOwner")
 
 
@@ -27,34 +23,16 @@ class Refused(Exception):
         self.code = code
 
 
-class SolanaNode:
-    """A node of its own URL, on threads of its own. Its faults are attributes."""
+class SolanaNode(FaultyServer):
+    """See above. `errors` are by method, or by program."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.requests: list[tuple[str, ...]] = []
-        self._released = threading.Event()
-        self.behave()
-        node = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_POST(self) -> None:
-                node._serve(self)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Nobody reads it."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        super().__init__()
 
     def behave(self) -> None:
-        """Honest and well from now on."""
+        super().behave()
         self.genesis = GENESIS
-        self.errors: dict[str, int] = {}  # by method, or program
         self.results: dict[str, Any] = {}  # by method: what it answers instead
         self.inflate = 0  # what it adds to the amount of each token account
         self.hides = False  # tells no accounts at all
@@ -62,59 +40,9 @@ class SolanaNode:
         self.boast_slots = 0
         self.ignores_min_slot = False
         self.has_index = True
-        self.status, self.body, self.drip_bytes = 200, None, 0
-        self.delay_s, self.is_dead = 0.0, False
 
-    status: int
-    body: bytes | None
-    drip_bytes: int
-
-    @property
-    def url(self) -> str:
-        """With a key in its path, as many have."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/secret-key"
-
-    def methods(self) -> list[str]:
-        return [method for request in self.requests for method in request]
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._released.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    # --- one request ----------------------------------------------------------------------------
-
-    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
-        asked = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
-        batch = asked if isinstance(asked, list) else [asked]
-        self.requests.append(tuple(question["method"] for question in batch))
-        if self.delay_s:
-            self._released.wait(self.delay_s)
-        try:
-            if self.is_dead:
-                handler.close_connection = True
-                return
-            answers = [self._answer(question) for question in batch]
-            body = json.dumps(answers if isinstance(asked, list) else answers[0]).encode()
-            body = body if self.body is None else self.body
-            handler.send_response(self.status)
-            handler.send_header("Content-Type", "application/json")
-            handler.send_header("Content-Length", str(self.drip_bytes or len(body)))
-            handler.end_headers()
-            if self.drip_bytes:
-                for _ in range(self.drip_bytes // len(_PIECE)):
-                    handler.wfile.write(_PIECE)
-            else:
-                handler.wfile.write(body)
-        except ConnectionError:  # whoever asked has left
-            handler.close_connection = True
+    def answer(self, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [self._answer(question) for question in batch]
 
     def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         method, params = question["method"], question.get("params", [])
