@@ -26,6 +26,7 @@ from streamgate_auth.accounts import wallet_name
 from streamgate_auth.ending import Ending, note_ended
 from streamgate_auth.evm.validator import Verdict
 from streamgate_auth.repository_wallets import doubt_wallets, list_wallets
+from streamgate_auth.roles import Lost, Roles
 from streamgate_auth.schemes.contract_wallet import ContractWallets
 from streamgate_auth.tables import SessionRow
 
@@ -58,6 +59,7 @@ class ContractWords:
         *,
         db: Database,
         contracts: ContractWallets,
+        roles: Roles,
         ending: Ending,
         changed: Callable[[str], None],
         clock: Clock,
@@ -65,6 +67,7 @@ class ContractWords:
         self._changed = changed
         self._db = db
         self._contracts = contracts
+        self._roles = roles
         self._ending = ending
         self._clock = clock
 
@@ -133,7 +136,8 @@ class ContractWords:
         user_id, proofs, now_ms = words[0].user_id, [word.proof for word in words], self._clock.now_ms()
         who = Actor(kind="user", user_id=user_id)
 
-        def write(session: Session) -> list[str]:
+        def write(session: Session) -> Lost:
+            had = self._roles.of_person(session, user_id)
             for name in doubt_wallets(session, user_id, proofs, now_ms=now_ms):
                 audit(session, "auth.wallet_doubted", on=f"user:{user_id}", actor=who, detail={"wallet": name})
             of_them = (SessionRow.user_id == user_id) & SessionRow.proof.in_(proofs)
@@ -144,8 +148,9 @@ class ContractWords:
                 on, code = f"session:{session_id}", WalletRefused.code
                 audit(session, "auth.wallet_refused", on=on, outcome="refused", actor=who, code=code)
             note_ended(session, ended, user_id, "revoked")
-            return ended
+            lost = self._roles.end_lost(session, who, user_id, had, now_ms)
+            return attrs.evolve(lost, ended=(*ended, *lost.ended))
 
-        ended = await self._db.write(write)
+        told = await self._db.write(write)
         self._changed(user_id)
-        await self._ending.tell(ended)
+        await self._ending.tell(told.ended, people=told.people)

@@ -119,13 +119,15 @@ class AuthPlugin:
             tokens=TokenMint(self.keys, clock, access_ttl_s=config.access_ttl_s),
             roles=roles,
             proofs=proofs,
-            words=ContractWords(db=self.db, contracts=contracts, ending=ending, changed=changed, clock=clock),
+            words=ContractWords(
+                db=self.db, contracts=contracts, roles=roles, ending=ending, changed=changed, clock=clock
+            ),
             changed=changed,
             ending=ending,
             clock=clock,
             refresh_ttl_s=config.refresh_ttl_s,
         )
-        wallets = Wallets(db=self.db, proofs=proofs, ending=ending, changed=changed, clock=clock)
+        wallets = Wallets(db=self.db, proofs=proofs, roles=roles, ending=ending, changed=changed, clock=clock)
         api_keys = ApiKeys(db=self.db, roles=roles, ending=ending, clock=clock)
         limit, cookies = RequestLimit(config.requests_per_minute, clock), Cookies(origin)
         wallet_limit = WalletLimit(config.wallet_requests_per_minute, clock)

@@ -48,6 +48,14 @@ class _Told:
     people: list[str] = attrs.field(factory=list)
 
 
+@attrs.frozen(kw_only=True)
+class Lost:
+    """Credentials that ended as a person lost roles, and that person; both empty where nothing was lost."""
+
+    ended: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+
+
 class Roles:
     """Both kinds of list, in one table; a unit, which reads the operator's into it."""
 
@@ -65,6 +73,18 @@ class Roles:
     def of_person(self, session: Session, user_id: str, leave_out: Collection[Address] = ()) -> tuple[str, ...]:
         """The same of all their wallets. `leave_out`: names of wallets that bring nothing now."""
         return self._with_open(roles_of_person(session, user_id, leave_out))
+
+    def end_lost(self, session: Session, actor: Actor, user_id: str, had: Collection[str], now_ms: int) -> Lost:
+        """What follows when the wallets of a person have become fewer, in the same transaction: whoever has lost a role
+        by it is signed out as if it had been taken from them. To be told after the commit.
+
+        Args:
+            had: what `of_person` said before.
+        """
+        lost = frozenset(had).difference(self.of_person(session, user_id))
+        if not lost:
+            return Lost()
+        return Lost(ended=tuple(_sign_out(session, actor, user_id, lost, now_ms)), people=(user_id,))
 
     def _with_open(self, roles: Collection[str]) -> tuple[str, ...]:
         return tuple(sorted({*roles, "viewer", *(("creator",) if self._config.open_creators else ())}))
@@ -167,22 +187,28 @@ class Roles:
     def _change(
         self, session: Session, actor: Actor, add: Sequence[RoleGrant], remove: Sequence[RoleGrant], now_ms: int
     ) -> _Told:
-        """Whoever loses a role is signed out: their tokens say it until they expire, and what they play was opened
-        with it. Their API keys stay good, for what is left."""
         told = _Told()
         for user_id, (lost, _) in change_grants(session, add=add, remove=remove).items():
             told.people.append(user_id)
             if lost:
-                ended = repository.end_sign_ins(session, SessionRow.user_id == user_id, "role_lost", now_ms=now_ms)
-                told.ended.extend(each.session_id for each in ended)
-                keys = [key.key_id for key in list_keys(session, user_id, now_ms=now_ms)]
-                note_ended(session, [*(each.session_id for each in ended), *keys], user_id, "revoked")
-                detail = {"lost": " ".join(sorted(lost))}
-                audit(session, "auth.roles_lost", on=f"user:{user_id}", actor=actor, detail=detail)
+                told.ended.extend(_sign_out(session, actor, user_id, lost, now_ms))
         return told
 
     async def _tell(self, told: _Told) -> None:
         await self._ending.tell(told.ended, people=told.people)
+
+
+def _sign_out(session: Session, actor: Actor, user_id: str, lost: Collection[str], now_ms: int) -> list[str]:
+    """Whoever loses a role is signed out: their tokens say it until they expire, and what they play was opened with it.
+    Their API keys stay good, for what is left. The sign-ins that ended."""
+    ended = [
+        each.session_id
+        for each in repository.end_sign_ins(session, SessionRow.user_id == user_id, "role_lost", now_ms=now_ms)
+    ]
+    keys = [key.key_id for key in list_keys(session, user_id, now_ms=now_ms)]
+    note_ended(session, [*ended, *keys], user_id, "revoked")
+    audit(session, "auth.roles_lost", on=f"user:{user_id}", actor=actor, detail={"lost": " ".join(sorted(lost))})
+    return ended
 
 
 def _grant(account: str, role: str, *, source: Literal["config", "granted"], now_ms: int, by: str = "") -> RoleGrant:

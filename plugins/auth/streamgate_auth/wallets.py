@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import attrs
 from sqlalchemy import and_
 from sqlalchemy.orm import Session
 
@@ -35,6 +36,7 @@ from streamgate_auth.repository_wallets import (
     set_primary,
     unlink_wallet,
 )
+from streamgate_auth.roles import Lost, Roles
 from streamgate_auth.tables import SessionRow
 
 MAX_WALLETS = 32
@@ -48,11 +50,19 @@ class Wallets:
     """
 
     def __init__(
-        self, *, db: Database, proofs: Proofs, ending: Ending, changed: Callable[[str], None], clock: Clock
+        self,
+        *,
+        db: Database,
+        proofs: Proofs,
+        roles: Roles,
+        ending: Ending,
+        changed: Callable[[str], None],
+        clock: Clock,
     ) -> None:
         self._changed = changed
         self._db = db
         self._proofs = proofs
+        self._roles = roles
         self._ending = ending
         self._clock = clock
 
@@ -110,7 +120,8 @@ class Wallets:
         return found.get(actor.user_id, ())
 
     async def unlink(self, actor: Actor, account: str) -> None:
-        """Takes a wallet off the account, and ends the sign-ins that were made with it.
+        """Takes a wallet off the account, and ends the sign-ins that were made with it; all of them where the person
+        loses a role by it.
 
         Raises:
             AddressInvalid: 422. WalletNotFound: 404. LastWallet: 409.
@@ -118,7 +129,8 @@ class Wallets:
         parsed, now_ms = parse_any_account(account), self._clock.now_ms()
         address = parsed.address
 
-        def unlink(session: Session) -> list[str]:
+        def unlink(session: Session) -> Lost:
+            had = self._roles.of_person(session, actor.user_id)
             outcome = unlink_wallet(session, actor.user_id, address, parsed.chain)
             if outcome == "unknown":
                 raise WalletNotFound(f"{address} is not linked to your account")
@@ -130,11 +142,12 @@ class Wallets:
             detail: dict[str, str] = {"address": outcome.name}
             audit(session, "auth.wallet_unlinked", on=f"user:{actor.user_id}", actor=actor, detail=detail)
             note_ended(session, ended, actor.user_id, "revoked")
-            return ended
+            lost = self._roles.end_lost(session, actor, actor.user_id, had, now_ms)
+            return attrs.evolve(lost, ended=(*ended, *lost.ended))
 
-        ended = await self._db.write(unlink)
+        told = await self._db.write(unlink)
         self._changed(actor.user_id)
-        await self._ending.tell(ended)
+        await self._ending.tell(told.ended, people=told.people)
 
     async def make_primary(self, actor: Actor, account: str) -> None:
         """Raises AddressInvalid: 422. WalletNotFound: 404."""

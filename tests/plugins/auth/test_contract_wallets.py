@@ -238,6 +238,33 @@ async def test_a_linked_contract_counts_while_it_stands_by_its_word(
             assert (await me.delete(f"{PREFIX}/wallets/{named}")).status_code == status
 
 
+async def test_a_role_that_a_linked_contract_brought_ends_everywhere_with_its_word(
+    tmp_path: Path, maker: WalletMaker
+) -> None:
+    safe, chain = maker.threshold([BEN], 1), maker.chain
+    config = AuthConfig(
+        chains={chain.chain: ChainSettings(rpc_urls=(Secret(chain.rpc_url),))},
+        moderators=(f"{chain.chain}:{safe.address}",),
+        cache_s=0.0,
+    )
+    async with (
+        house(tmp_path, NAMES, settings=kernel_settings(tmp_path), configs={"auth": config}) as home,
+        home.client() as http,
+    ):
+        one, other = await signed_in(http, ADA), await signed_in(http, ADA)
+        async with home.client(actor_of(one)) as me:
+            asked = (await me.post(f"{PREFIX}/wallets/challenge", json={"address": safe.address})).json()
+            assert (await me.post(f"{PREFIX}/wallets", json=answer_to(asked, safe))).status_code == 201
+        other = (await trade(http, other)).json()
+        assert other["roles"] == ["moderator", "viewer"]
+        maker.swap_owner(safe, BEN, CY)
+        for each in (one, other):  # found out with the first refresh, of whichever sign-in
+            assert refusal(await trade(http, each)) == (401, "auth.token_invalid")
+        over = (await home.services.get(ACCOUNTS).recently_revoked()).credentials
+        assert {actor_of(each).credential for each in (one, other)} == set(over)
+        assert (await signed_in(http, ADA))["roles"] == ["viewer"]
+
+
 # --- the question itself ----------------------------------------------------------------------------
 
 

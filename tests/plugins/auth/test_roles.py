@@ -76,6 +76,13 @@ async def roles(home: House, wallet: Wallet) -> tuple[str, ...]:
         return (await sign_in(http, wallet)).roles
 
 
+async def link(home: House, actor: Actor, wallet: Wallet) -> None:
+    async with home.client(actor) as me:
+        asked = (await me.post(f"{PREFIX}/wallets/challenge", json={"address": wallet.address})).json()
+        proof = {"challenge_id": asked["challenge_id"], "signature": wallet.sign(asked["message"])}
+        assert (await me.post(f"{PREFIX}/wallets", json=proof)).status_code == 201
+
+
 async def admin_of(home: House) -> Actor:
     async with home.client() as http:
         return by(await sign_in(http, ADA))
@@ -182,6 +189,44 @@ async def test_whoever_loses_a_role_loses_it_at_once(enter: Enter) -> None:
         assert await roles(home, BOB) == ("viewer",)
 
 
+async def test_whoever_unlinks_the_wallet_of_a_role_loses_it_at_once(enter: Enter) -> None:
+    """Also the sign-ins that were made with other wallets, and what was opened with them or with API keys."""
+    ended = Ended()
+    subscriptions = [on_group(AUTH_SESSION_ENDED, ended.on_ended, group="tests")]
+    async with enter(moderators=(BOB.address,), subscriptions=subscriptions) as home, home.client() as http:
+        first = await sign_in_by(http, BOB, "siwe")
+        await link(home, by(first), ADA)
+        await link(home, by(first), CY)
+        tokens = await sign_in_by(http, ADA, "siwe")
+        bearer = {"authorization": f"Bearer {tokens['access_token']}"}
+        plugin = home.plugins["auth"]
+        door = BearerAuthenticator(home.services.get(AUTH), home.services.get(ACCOUNTS), plugin.revocations)
+        async with home.client(by(tokens)) as me:
+            made = (await me.post(f"{PREFIX}/api-keys", json={"name": "n", "scopes": ["admin"]})).json()
+            # One that brings no role: nobody is signed out elsewhere.
+            assert (await me.delete(f"{PREFIX}/wallets/{CY.address}")).status_code == 204
+            assert "moderator" in (await door.authenticate(bearer)).roles
+            assert "moderator" in (await door.authenticate({"x-api-key": made["api_key"]})).roles
+            assert (await me.delete(f"{PREFIX}/wallets/{BOB.address}")).status_code == 204
+        await refused(door.authenticate(bearer), TokenInvalid)
+        assert (await door.authenticate({"x-api-key": made["api_key"]})).roles == ("viewer",)
+        over = {by(first).credential, by(tokens).credential, made["key_id"]}
+        await until(lambda: over <= set(ended.credentials))
+        assert len(ended.credentials) == len(over), "each is told once"
+        assert await roles(home, ADA) == ("viewer",)
+        assert await roles(home, BOB) == ("moderator", "viewer"), "somebody else now"
+
+
+async def test_a_wallet_whose_roles_another_brings_too_is_unlinked_without_loss(enter: Enter) -> None:
+    async with enter(moderators=(BOB.address, ADA.address)) as home, home.client() as http:
+        first = await sign_in_by(http, ADA, "siwe")
+        await link(home, by(first), BOB)
+        async with home.client(by(first)) as me:
+            assert (await me.delete(f"{PREFIX}/wallets/{BOB.address}")).status_code == 204
+        answer = await http.post(f"{PREFIX}/refresh", json={"refresh_token": first["refresh_token"]})
+        assert answer.json()["roles"] == ["moderator", "viewer"]
+
+
 async def test_a_role_that_is_won_is_there_with_the_next_refresh(enter: Enter) -> None:
     async with enter(admins=(ADA.address,)) as home, home.client() as http:
         admin, tokens = await admin_of(home), await sign_in_by(http, BOB, "siwe")
@@ -219,8 +264,5 @@ async def test_a_role_is_brought_by_any_wallet_of_a_person(enter: Enter) -> None
         assert await roles(home, BOB) == ("creator", "viewer")
         async with home.client() as http:
             bob = by(await sign_in(http, BOB))
-        async with home.client(bob) as me:
-            asked = (await me.post(f"{PREFIX}/wallets/challenge", json={"address": ADA.address})).json()
-            proof = {"challenge_id": asked["challenge_id"], "signature": ADA.sign(asked["message"])}
-            assert (await me.post(f"{PREFIX}/wallets", json=proof)).status_code == 201
+        await link(home, bob, ADA)
         assert await roles(home, BOB) == ("admin", "creator", "viewer")
