@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
 
 
 class Clock(Protocol):
@@ -44,16 +50,23 @@ SYSTEM_CLOCK = SystemClock()
 
 def rfc3339(at_ms: int) -> str:
     """`2026-01-31T12:00:00.123Z`: the form of every time in the API."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    moment = _EPOCH + timedelta(milliseconds=at_ms)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_rfc3339(text: str) -> int:
-    """Milliseconds since 1970 of an RFC 3339 time.
+    """Milliseconds since 1970 of an RFC 3339 time, cut off after them: what `rfc3339` can write again.
 
     Raises:
-        ValueError: another form, or a time without its offset.
+        ValueError: another form, no offset, a day that there is not, or outside the years 1 to 9999 of UTC. It says
+            what a moment must be.
     """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset; write it with Z or +01:00")
-    return round(moment.timestamp() * 1000)
+    if not _RFC3339.fullmatch(text):
+        raise ValueError("must be an RFC 3339 time with its offset, for instance 2026-01-31T20:00:00Z")
+    try:
+        moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except OverflowError as fault:
+        raise ValueError("must be within the years 1 to 9999 of UTC") from fault
+    except ValueError as fault:
+        raise ValueError("must be a day and time that there are") from fault
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

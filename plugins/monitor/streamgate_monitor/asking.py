@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import attrs
 
 from streamgate.errors import FieldError, Invalid
+from streamgate.sdk.clock import parse_rfc3339
 
 MAX_LIMIT = 500
 
@@ -30,10 +30,7 @@ def moment(field: str, text: str) -> int:
     if not text:
         return 0
     try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        read = None
-    if read is None or read.tzinfo is None:
-        error = FieldError(field, "is no moment like 2026-01-31T12:00:00Z")
-        raise Invalid(f"{field} is no moment", errors=(error,))
-    return max(0, int(read.timestamp() * 1000))
+        return max(0, parse_rfc3339(text))
+    except ValueError as fault:
+        error = FieldError(field, str(fault))
+        raise Invalid(f"{field} {fault}", errors=(error,)) from fault

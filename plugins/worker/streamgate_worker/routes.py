@@ -204,5 +204,5 @@ def _run_at_ms(text: str | None) -> int:
     try:
         return 0 if text is None else parse_rfc3339(text)
     except ValueError as fault:
-        error = FieldError("run_at", "is an RFC 3339 time such as 2027-01-15T08:00:00Z")
-        raise Invalid("The time cannot be read", errors=(error,)) from fault
+        error = FieldError("run_at", str(fault))
+        raise Invalid(f"run_at {fault}", errors=(error,)) from fault

@@ -35,10 +35,29 @@ def test_times_are_rfc_3339_in_utc() -> None:
     assert parse_rfc3339(rfc3339(1_234_567_890_123)) == 1_234_567_890_123
 
 
-@pytest.mark.parametrize("text", ["2027-01-15T08:00:00", "yesterday", ""])
-def test_times_without_an_offset_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"offset|isoformat"):
+@pytest.mark.parametrize(
+    ("text", "must"),
+    [
+        ("2027-01-15T08:00:00", "offset"),
+        ("yesterday", "offset"),
+        ("", "offset"),
+        ("2027-W03-5T08:00:00Z", "RFC 3339"),
+        ("2027-01-15 08:00:00Z", "RFC 3339"),
+        ("2027-02-30T08:00:00Z", "that there are"),
+        ("9999-12-31T23:59:59-00:01", "years 1 to 9999"),
+        ("0001-01-01T00:00:00+23:59", "years 1 to 9999"),
+    ],
+)
+def test_what_is_no_moment_is_refused(text: str, must: str) -> None:
+    with pytest.raises(ValueError, match=must):
         parse_rfc3339(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z", "1969-12-31T23:59:59.001Z"])
+def test_what_is_read_can_be_written_again(text: str) -> None:
+    assert rfc3339(parse_rfc3339(text)) == text
+    finer = text.replace("Z", "999z").replace("T", "t")
+    assert rfc3339(parse_rfc3339(finer)) == text
 
 
 def test_system_clock_goes_on() -> None:

@@ -48,6 +48,9 @@ async def test_scheduled_for_later(home: House) -> None:
     async with home.client(CREATOR) as client:
         answer = await client.post("/api/v1/jobs/submit", json=body(run_at="2999-01-01T00:00:00Z"))
         assert answer.json()["status"] == "scheduled"
+        for no_moment in ("soon", "2999-01-01T00:00:00", "9999-12-31T23:59:59-23:59"):
+            refused = await client.post("/api/v1/jobs/submit", json=body(run_at=no_moment))
+            assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "run_at")
 
 
 @pytest.mark.parametrize("by_header", [True, False])

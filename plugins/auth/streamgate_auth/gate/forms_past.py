@@ -9,10 +9,9 @@ import attrs
 from streamgate.contracts.auth import GateCheckAnswer
 from streamgate.contracts.gate import Outcome
 from streamgate.errors import FieldError, Invalid
-from streamgate.sdk.clock import rfc3339
+from streamgate.sdk.clock import parse_rfc3339, rfc3339
 from streamgate_auth.gate.invitations import MadeInvitation
 from streamgate_auth.gate.leaves.invitation import is_campaign
-from streamgate_auth.gate.leaves.times import read_time
 from streamgate_auth.gate.past import Replayed
 from streamgate_auth.gate.repository_decisions import DecisionRecord
 from streamgate_auth.gate.repository_invitations import InvitationRecord
@@ -25,7 +24,7 @@ _optional = attrs.validators.optional
 
 def _is_time(_: Any, attribute: attrs.Attribute[Any], value: str | None) -> None:
     if value is not None:
-        read_time(value)
+        parse_rfc3339(value)
 
 
 @attrs.frozen(kw_only=True)

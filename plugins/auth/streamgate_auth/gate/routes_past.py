@@ -8,6 +8,7 @@ from streamgate.context import Actor
 from streamgate.contracts.gate import CodeInvalid, CollectionNotFound, DecisionNotFound, InvitationNotFound, TooManyHere
 from streamgate.contracts.metadata import AccessQuery, ContentNotFound, Metadata
 from streamgate.errors import Forbidden, Invalid, TooMany
+from streamgate.sdk.clock import parse_rfc3339
 from streamgate.web.client import client_address
 from streamgate.web.routes import CREATOR, SIGNED_IN, Call, Route, owner
 from streamgate_auth.gate.cursor import read_cursor, write_cursor
@@ -28,7 +29,6 @@ from streamgate_auth.gate.forms_past import (
     ReplayAnswer,
 )
 from streamgate_auth.gate.invitations import InvitationCodes, Wanted
-from streamgate_auth.gate.leaves.times import read_time
 from streamgate_auth.gate.limit import Tries
 from streamgate_auth.gate.past import PastDecisions
 from streamgate_auth.gate.routes import PREFIX
@@ -129,7 +129,7 @@ class PastRoutes:
             campaign=body.campaign,
             count=body.count,
             uses=body.uses,
-            expires_at_ms=None if body.expires_at is None else read_time(body.expires_at),
+            expires_at_ms=None if body.expires_at is None else parse_rfc3339(body.expires_at),
         )
         made = await self._codes.make(call.actor, wanted)
         return MadeInvitations(items=tuple(map(MadeInvitationItem.made, made)))

@@ -152,6 +152,8 @@ async def test_pages_and_bounds(home: House, monkeypatch: pytest.MonkeyPatch) ->
         {**wanted, "uses": 0},
         {**wanted, "campaign": "Friends"},
         {**wanted, "expires_at": "soon"},
+        {**wanted, "expires_at": "9999-12-31T23:59:59-23:59"},  # the year 10000 in UTC, which nobody can write
     ]
     for body in bad:
         await post(home, me.actor, "/invitations", 422, **body)
+    assert len((await get(home, me.actor, "/invitations", content_id=content_id))["items"]) == 3

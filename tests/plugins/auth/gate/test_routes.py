@@ -53,6 +53,16 @@ async def test_a_gate_is_validated_in_both_languages(home: House) -> None:
     await post(home, ANONYMOUS, "/validate", 401)
 
 
+@pytest.mark.parametrize(
+    ("field", "moment"), [("from", "9999-12-31T23:59:59-23:59"), ("until", "0001-01-01T00:00:00+23:59")]
+)
+async def test_a_moment_outside_of_the_years_that_there_are_is_refused(home: House, field: str, moment: str) -> None:
+    me = await creator(home)
+    refused = await post(home, me.actor, "/validate", 422, time={field: moment})
+    assert [each["field"] for each in refused["errors"]] == [f"gate.time.{field}"]
+    assert "years 1 to 9999" in refused["detail"]
+
+
 async def test_a_gate_is_set_and_got_in_yaml(home: House) -> None:
     me, stranger = await creator(home), await person(home, "stranger")
     content_id = await content_of(home, me.actor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import attrs
@@ -12,20 +11,6 @@ from streamgate.contracts.hooks import Leaf, RequirementKind
 from streamgate.errors import FieldError
 from streamgate.sdk.clock import Clock, parse_rfc3339, rfc3339
 from streamgate.web.structure import FieldFaults
-
-_FORM = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
-)
-
-
-def read_time(text: str) -> int:
-    """Milliseconds since 1970. Raises ValueError."""
-    if not _FORM.fullmatch(text):
-        raise ValueError("must be an RFC 3339 time with its offset, for instance 2026-01-31T20:00:00Z")
-    try:
-        return parse_rfc3339(text.upper())
-    except (ValueError, OverflowError) as fault:
-        raise ValueError("is no moment there is") from fault
 
 
 class _Checked:
@@ -38,7 +23,7 @@ class _Checked:
         for name in ("from", "until"):
             text = getattr(self, name)
             try:
-                moments[name] = None if text is None else read_time(text)
+                moments[name] = None if text is None else parse_rfc3339(text)
             except ValueError as fault:
                 faults.append(FieldError(name, str(fault)))
         if faults:
@@ -97,7 +82,7 @@ class Times:
 
 
 def _moments(params: Any) -> tuple[int | None, int | None]:
-    found = (None if text is None else read_time(text) for text in (getattr(params, "from"), params.until))
+    found = (None if text is None else parse_rfc3339(text) for text in (getattr(params, "from"), params.until))
     since_ms, until_ms = found
     return since_ms, until_ms
 
