@@ -19,6 +19,9 @@ class NotPlayable(Conflict):
 
 
 class SessionEnded(Gone):
+    """`extra`: the `reason`. After `ended_by_owner` and `ended_by_server` another session may be opened, once the viewer
+    asks for it; after `revoked` it is refused for a while."""
+
     code, title = "stream.session_ended", "The playback session has ended"
 
 
@@ -35,7 +38,8 @@ class TooManySessions(TooMany):
 
 
 class PlaybackRevoked(Forbidden):
-    """`extra`: `until` and the `reason` that was given for it."""
+    """`extra`: `until`, the `reason` that was given for it, and `by`: `owner` (who shared it) or `server` (moderators,
+    administrators, `streamgate revoke` with their key)."""
 
     code, title = "stream.revoked", "Playback was taken back"
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Request, Route, expect
 
 from tests.browser.chromium import open_tab
 from tests.browser.stage import Stage
@@ -65,13 +65,27 @@ async def test_a_viewer_is_told_what_is_open_and_why_it_no_longer_is(one_process
         await expect(remark).to_be_hidden()
 
         address = await page.locator("#account-name").get_attribute("title")
-        taken = {"content_id": film, "address": address, "for_s": 600, "reason": "the licence has ended"}
+        taken = {"content_id": film, "address": address, "reason": "the licence has ended"}
+        opened: list[str] = []
+        page.on("request", lambda request: opened.append(request.url) if is_opening(request) else None)
         await owner.call("POST", "/api/v1/stream/revoke", json=taken)
+        await expect(notice).to_contain_text("The person who shared this video has ended it.")
+        assert (opened, await tab.value("video.readyState")) == ([], 0), "it does not go on by itself"
+        await notice.get_by_role("button", name="Watch again").click()
+        await tab.until("video.currentTime > 3 && !video.paused", what="the rest, again")
+        assert len(opened) == 1
+
+        await owner.call("POST", "/api/v1/stream/revoke", json={**taken, "for_s": 600})
         await expect(notice).to_contain_text("Playback was taken back")
+        await expect(notice).to_contain_text("The person who shared this video has taken it back.")
         await expect(notice).to_contain_text("“the licence has ended”")
         await expect(notice).to_contain_text("It can be watched again from ")
         assert await tab.value("video.readyState") == 0, "nothing plays on from what was buffered"
         assert (tab.faults, tab.foreign) == ([], [])
+
+
+def is_opening(request: Request) -> bool:
+    return request.method == "POST" and request.url.endswith("/api/v1/stream/session")
 
 
 async def with_grace(route: Route) -> None:

@@ -166,9 +166,10 @@ class Opening:
 
         def store(session: Session, addresses: tuple[str, ...] | None) -> StoredSession:
             if not actor.is_moderator:
-                is_owner = bool(actor.user_id) and actor.user_id == request.content.owner
+                owner = request.content.owner
+                is_owner = bool(actor.user_id) and actor.user_id == owner
                 viewer = Viewer(user_id=actor.user_id, addresses=addresses, is_owner=is_owner)
-                raise_if_revoked(session, content_id, viewer, now_ms)
+                raise_if_revoked(session, content_id, owner, viewer, now_ms)
             wanted = _wanted(session, actor, content_id, request.client_id, now_ms)
             return rows.open_session(session, wanted, request.decision, session_id=request.session_id, limits=limits)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Literal
 
 import attrs
 from loguru import logger
@@ -25,6 +26,10 @@ from .revocation_repository import Scope, Viewer, comparable
 from .tables import RevocationRow
 
 REVOKED = "revoked"
+By = Literal["owner", "server"]
+"""Who takes playback back: who shared the content, or whoever runs the server. Never which person."""
+ENDED_BY: dict[By, str] = {"owner": "ended_by_owner", "server": "ended_by_server"}
+"""Why a session ended that may be opened again at once."""
 _PAGE = 200
 
 
@@ -55,7 +60,8 @@ class Revoking:
             ContentNotFound, Forbidden.
             Unavailable: whose the wallet is cannot be asked; nothing has been done.
         """
-        await self._raise_unless_allowed(actor, scope)
+        owner = await self._owner_if_allowed(actor, scope)
+        reason_of_end = REVOKED if for_s else ENDED_BY[_by(actor.user_id, owner)]
         scope = attrs.evolve(scope, address=comparable(scope.address))
         people = await self._people(scope)
         now_ms = self._clock.now_ms()
@@ -79,10 +85,10 @@ class Revoking:
             audit(session, "stream.revoked", on=_on(scope.content_id), detail=told)
 
         await self._db.write(begin)
-        count = await self._end(scope, people)
+        count = await self._end(scope, people, reason_of_end)
         if scope.address and for_s > 0:  # who came in while it was asked whose the wallet is
             late = set(await self._people(scope)) - set(people)
-            count += await self._end(scope, sorted(late)) if late else 0
+            count += await self._end(scope, sorted(late), reason_of_end) if late else 0
         logger.bind(on=_on(scope.content_id), sessions=count).info("playback revoked")
         if not for_s:
             return Revoked(sessions_ended=count)
@@ -111,7 +117,7 @@ class Revoking:
             raise RevocationUnknown(f"nothing is revoked under {revocation_id}")
         scope = Scope(content_id=row.content_id, user_id=row.user_id, address=row.address)
         try:
-            await self._raise_unless_allowed(actor, scope)
+            await self._owner_if_allowed(actor, scope)
         except Forbidden as fault:
             raise RevocationUnknown(f"nothing is revoked under {revocation_id}") from fault
 
@@ -129,13 +135,20 @@ class Revoking:
 
     # --- pieces -------------------------------------------------------------------------------------
 
-    async def _raise_unless_allowed(self, actor: Actor, scope: Scope) -> None:
+    async def _owner_if_allowed(self, actor: Actor, scope: Scope) -> str:
+        """Whose the content is; empty where it is about everything.
+
+        Raises:
+            ContentNotFound, Forbidden.
+        """
         if scope.content_id:
-            await self._metadata.get(AccessQuery(content_id=scope.content_id, actor=actor, want="change"))
-        elif scope.is_of_somebody and not actor.is_moderator:
+            query = AccessQuery(content_id=scope.content_id, actor=actor, want="change")
+            return (await self._metadata.get(query)).owner
+        if scope.is_of_somebody and not actor.is_moderator:
             raise Forbidden("say of which content of yours: only moderators end somebody's playback everywhere")
-        elif not scope.is_of_somebody and "admin" not in actor.roles:
+        if not scope.is_of_somebody and "admin" not in actor.roles:
             raise Forbidden("only administrators end everybody's playback")
+        return ""
 
     async def _people(self, scope: Scope) -> list[str]:
         """Of those who watch, whom it means."""
@@ -151,30 +164,34 @@ class Revoking:
             after_id = page[-1]
         return found
 
-    async def _end(self, scope: Scope, people: Iterable[str]) -> int:
+    async def _end(self, scope: Scope, people: Iterable[str], reason: str) -> int:
         """A page a transaction, so that others write in between."""
         whom = list(people)
         if scope.is_of_somebody and not whom:
             return 0
-        end = partial(repository.end_within, scope=scope, people=whom, reason=REVOKED, limit=_PAGE)
+        end = partial(repository.end_within, scope=scope, people=whom, reason=reason, limit=_PAGE)
         count = 0
         while (ended := await self._db.write(partial(end, now_ms=self._clock.now_ms()))) is not None:
             for session_id in ended:
-                self._keeper.live.end(session_id, REVOKED)
+                self._keeper.live.end(session_id, reason)
             count += len(ended)
         return count
 
 
-def raise_if_revoked(session: Session, content_id: str, viewer: Viewer, now_ms: int) -> None:
-    """Raises PlaybackRevoked, WalletsWanted."""
+def raise_if_revoked(session: Session, content_id: str, owner: str, viewer: Viewer, now_ms: int) -> None:
+    """`owner`: of the content. Raises PlaybackRevoked, WalletsWanted."""
     row = repository.find_against(session, content_id, viewer, now_ms)
     if row is not None:
         until = rfc3339(row.until_ms)
         whom = "you" if row.user_id or row.address else "everybody"
         raise PlaybackRevoked(
             f"playback was taken back from {whom} until {until}" + (f": {row.reason}" if row.reason else ""),
-            extra={"until": until, "reason": row.reason},
+            extra={"until": until, "reason": row.reason, "by": _by(row.made_by, owner if row.content_id else "")},
         )
+
+
+def _by(made_by: str, owner: str) -> By:
+    return "owner" if owner and made_by == owner else "server"
 
 
 def _on(content_id: str) -> str:

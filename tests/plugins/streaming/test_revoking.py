@@ -50,10 +50,20 @@ async def ended(theatre: Theatre, actor: Actor, **what: Any) -> int:
     return int(answer.json()["sessions_ended"])
 
 
-async def ask(theatre: Theatre, actor: Actor, content_id: str = "c_film") -> tuple[int, str]:
+async def asked(theatre: Theatre, actor: Actor, content_id: str) -> httpx.Response:
     async with theatre.client(actor) as http:
-        answer = await http.post("/api/v1/stream/session", json={"content_id": content_id})
+        return await http.post("/api/v1/stream/session", json={"content_id": content_id})
+
+
+async def ask(theatre: Theatre, actor: Actor, content_id: str = "c_film") -> tuple[int, str]:
+    answer = await asked(theatre, actor, content_id)
     return answer.status_code, answer.json().get("code", "")
+
+
+async def refusal(theatre: Theatre, actor: Actor) -> Any:
+    answer = await asked(theatre, actor, "c_film")
+    assert (answer.status_code, answer.json()["code"]) == REFUSED
+    return answer.json()
 
 
 async def statuses(theatre: Theatre, *sessions: Any) -> list[int]:
@@ -72,10 +82,12 @@ async def test_one_viewer_of_a_content(film: Theatre) -> None:
     assert (await film.fetch(mine, SEGMENT)).json()["reason"] == "revoked"
     assert await ask(film, HOLDER) == REFUSED
     assert (await ask(film, HOLDER, "c_second"))[0] == (await ask(film, OTHER))[0] == 201
-    async with film.client(HOLDER) as http:
-        told = (await http.post("/api/v1/stream/session", json={"content_id": "c_film"})).json()
-    assert (told["until"], told["reason"]) == (answer.json()["until"], "shared the link")
-    await film.clock.advance(600)
+    told = await refusal(film, HOLDER)
+    assert (told["until"], told["reason"], told["by"]) == (answer.json()["until"], "shared the link", "owner")
+    assert "creator" not in str(told), "nobody is told which person it was"
+    await revoke(film, MODERATOR, content_id="c_film", for_s=601)
+    assert (await refusal(film, OTHER))["by"] == "server"
+    await film.clock.advance(601)
     assert (await ask(film, HOLDER))[0] == 201
 
 
@@ -83,7 +95,8 @@ async def test_without_a_time_it_only_ends_what_runs(film: Theatre) -> None:
     session = await film.watch("c_film", HOLDER)
     answer = (await revoke(film, CREATOR, content_id="c_film")).json()
     assert answer == {"sessions_ended": 1, "revocation_id": None, "until": None}
-    assert await statuses(film, session) == [410]
+    over = await film.fetch(session, SEGMENT)
+    assert (over.status_code, over.json()["reason"]) == (410, "ended_by_owner")
     assert (await ask(film, HOLDER))[0] == 201
     assert await ended(film, CREATOR, content_id="c_second") == 0
 
@@ -127,7 +140,7 @@ async def test_somebody_everywhere_and_everybody(film: Theatre) -> None:
     assert [await ask(film, HOLDER, each) for each in ("c_film", "c_second")] == [REFUSED] * 2
     assert await ended(film, ADMIN, everyone=True, for_s=30) == 1
     assert await statuses(film, theirs) == [410]
-    assert await ask(film, OTHER) == REFUSED
+    assert (await refusal(film, OTHER))["by"] == "server"
     assert (await ask(film, CREATOR))[0] == 201
 
 
@@ -137,7 +150,7 @@ async def test_many_go_by_pages_and_other_replicas_are_told(film: Theatre) -> No
     assert await ended(film, ADMIN, everyone=True) == 205
     told = await film.hear(events.SESSION_ENDED, 205)
     assert {each.subject_id for each in told} == {each["session_id"] for each in sessions}
-    assert {each.reason for each in told} == {"revoked"}
+    assert {each.reason for each in told} == {"ended_by_server"}
 
 
 @pytest.mark.parametrize(

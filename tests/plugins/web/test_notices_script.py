@@ -60,14 +60,24 @@ REFUSE = "notices.refusalInWords(refusal, {}, person, { canMint: false, hasPlaye
 
 
 async def test_playback_that_was_taken_back_says_until_when_and_what_was_said_of_it(tmp_path: Path) -> None:
-    refusal = {"code": "stream.revoked", "until": DAY, "reason": "the licence has ended"}
+    refusal = {"code": "stream.revoked", "until": DAY, "reason": "the licence has ended", "by": "owner"}
     told = await run(tmp_path, REFUSE, refusal=refusal, person=PERSON)
     assert told["title"] == "Playback was taken back"
-    assert "Whoever shared this video, or whoever runs this server" in told["words"]
-    assert told["words"].endswith("They say: “the licence has ended”")
+    taken = "The person who shared this video has taken it back."
+    assert told["words"] == f"{taken}\nThey say: “the licence has ended”"
     assert told["hint"] == "It can be watched again from 2 Jan 2030, 03:04."
-    unsaid = await run(tmp_path, REFUSE, refusal={**refusal, "reason": ""}, person=PERSON)
-    assert "They say" not in unsaid["words"]
+    unsaid = await run(tmp_path, REFUSE, refusal={**refusal, "reason": "", "by": "server"}, person=PERSON)
+    assert unsaid["words"] == "This server's operators have taken it back."
+
+
+async def test_playback_that_somebody_has_ended_is_offered_again(tmp_path: Path) -> None:
+    reasons = ["ended_by_owner", "ended_by_server", "revoked", "refused", ""]
+    scene = "[...reasons.map((reason) => ({ reason })), null].map(notices.endedBySomebody)"
+    owner, server, *others = await run(tmp_path, scene, reasons=reasons)
+    assert (owner["title"], owner["words"]) == ("Playback has ended", "The person who shared this video has ended it.")
+    assert server["words"] == "This server's operators have ended it."
+    assert owner["action"] == server["action"] == "watch-again"
+    assert others == [None] * 4
 
 
 async def test_it_is_asked_again_only_where_nobody_has_to_do_anything(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ export class Refusal extends Error {
     this.fields = problem.errors || [];
     this.reason = problem.reason || "";
     this.until = problem.until || "";
+    this.by = problem.by || "";
     this.missingChunks = problem.missing_chunks || [];
   }
 }

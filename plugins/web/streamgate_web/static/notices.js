@@ -17,6 +17,9 @@ const LOOK_AGAIN_S = 3;
 const LOOK_AGAIN_AT_CHAIN_S = 10;
 const WAIT_AT_MOST_S = 12 * 3600; // for what is said to open at a certain time
 
+const WHO = { owner: "The person who shared this video has", server: "This server's operators have" };
+const ENDED_BY = { ended_by_owner: WHO.owner, ended_by_server: WHO.server };
+
 const ONCE_IT_OPENS = "Once it opens again, the video goes on from where it stopped.";
 
 // `hasPlayed`: it was open a moment ago.
@@ -52,6 +55,19 @@ export function askAgainAfterS(refusal, content) {
   if (refusal.code !== "stream.revoked") return 0;
   const leftS = Math.max(1, (Date.parse(refusal.until) - Date.now()) / 1000);
   return leftS <= WAIT_AT_MOST_S ? leftS : 0;
+}
+
+// Of a session that somebody has ended and that may be opened again: not by itself, or nobody would notice. null: it is
+// over for another reason, which asking for another one tells.
+export function endedBySomebody(refusal) {
+  const who = ENDED_BY[refusal?.reason];
+  if (!who) return null;
+  return {
+    title: "Playback has ended",
+    words: `${who} ended it.`,
+    hint: "It can be watched again, and goes on from where it stopped.",
+    action: "watch-again",
+  };
 }
 
 // The end of what is free. `explained`: what the gate says of whoever is signed in; null where that is nobody.
@@ -110,11 +126,11 @@ function pictured(explained) {
   return !SAID_WHOLE.includes(explained.kind) && (tree.facts.length || tree.link) ? { ...tree, label: "" } : null;
 }
 
-function takenBack({ until, reason }) {
+function takenBack({ until, reason, by }) {
   const said = reason ? `\nThey say: “${reason}”` : "";
   return {
     title: "Playback was taken back",
-    words: `Whoever shared this video, or whoever runs this server, has taken it back.${said}`,
+    words: `${WHO[by]} taken it back.${said}`,
     hint: until ? `It can be watched again from ${moment(until)}.` : "",
     isLock: true,
   };

@@ -22,6 +22,7 @@ const owning = new Owning(leaveDeleted, () => showChosen());
 
 const ACTIONS = {
   "sign-in": { words: "Sign in with a wallet", act: offerWallets },
+  "watch-again": { words: "Watch again", act: () => watching?.again() },
   mint: { words: "Get a demo token (development only)", act: getDemoToken },
 };
 

@@ -2,7 +2,8 @@
 import { whoIsHere } from "./access.js";
 import { Refusal, ask } from "./ask.js";
 import { asksForDemo } from "./devchain.js";
-import { ENDED, UNREADABLE, UNSUPPORTED, askAgainAfterS, previewOver, refusalInWords, remarkOn } from "./notices.js";
+import { ENDED, UNREADABLE, UNSUPPORTED, askAgainAfterS, endedBySomebody } from "./notices.js";
+import { previewOver, refusalInWords, remarkOn } from "./notices.js";
 
 const SESSION_OVER = [401, 403, 404, 410];
 const UNKNOWN_NOW = 503; // until the chain answers; asking for a session tells whether it does
@@ -11,6 +12,8 @@ const REOPEN_AT_MOST = 2; // in a row, without playing in between
 
 // Unguessable, so that this page, and nobody else, finds its sessions again.
 const CLIENT_ID = Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, "0")).join("");
+
+const renewal = (session) => `/api/v1/stream/session/${encodeURIComponent(session.session_id)}/renew`;
 
 export class Watching {
   // `tell` has about(content), opened(content, session), notice(a notice or null) and remark(text).
@@ -52,6 +55,12 @@ export class Watching {
     } catch (refusal) {
       this.refuse(refusal);
     }
+  }
+
+  // Somebody has ended it, and whoever watches wants it to go on.
+  again() {
+    this.tell.notice(null);
+    this.start();
   }
 
   close() {
@@ -104,10 +113,18 @@ export class Watching {
     else if (data.fatal) this.end({ title: "Playback failed", words: `${data.type}: ${data.details}` });
   }
 
-  // The session is over: idle for too long, or the gate has closed. Asking for another one tells which.
-  async reopen() {
+  // The session is over: idle for too long, the gate has closed, or somebody has ended it. Asking for another one tells
+  // which, but for the last: then nothing goes on by itself. `refusal`: of its renewal, where that was refused.
+  async reopen(refusal = null) {
+    const session = this.session;
     this.leftAtS = this.video.currentTime;
     this.stop();
+    const ended = endedBySomebody(refusal ?? (await ask("POST", renewal(session)).catch((fault) => fault)));
+    if (this.isOver) return;
+    if (ended) {
+      this.end(ended);
+      return;
+    }
     this.reopened += 1;
     if (this.reopened > REOPEN_AT_MOST) {
       this.end(ENDED);
@@ -124,13 +141,12 @@ export class Watching {
     const renew = async () => {
       let nextS = RENEW_AGAIN_S;
       try {
-        const path = `/api/v1/stream/session/${encodeURIComponent(session.session_id)}/renew`;
-        const renewed = await ask("POST", path);
+        const renewed = await ask("POST", renewal(session));
         nextS = renewed.renew_after_s;
         if (this.session === session) this.hear(renewed);
       } catch (refusal) {
         if (this.session === session && SESSION_OVER.includes(refusal.status)) {
-          this.reopen();
+          this.reopen(refusal);
           return;
         }
         if (this.session === session && refusal.code === "gate.unknown") this.tell.remark(UNREADABLE);
