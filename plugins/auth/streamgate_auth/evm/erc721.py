@@ -95,12 +95,14 @@ class Erc721Reader:
 
     async def read(self, leaf: Leaf) -> Reading:
         params: Erc721 = leaf.params
+        chain = await self.chains.get(ChainId(params.chain))
+        is_shown = chain is not None and await self._is_shown(chain, params)
 
         async def measure(chain: Chain, holder: Holder) -> Measure | None:
-            return await self._measure(chain, params, holder, leaf)
+            measured = await self._measure(chain, params, holder, leaf)
+            return attrs.evolve(measured, is_shown=is_shown) if isinstance(measured, Owned) else measured
 
         reading = read_holding(self.chains, leaf, "erc721", measure)
-        chain = await self.chains.get(ChainId(params.chain))
         if (
             chain is None
             or not _is_listed(params)
@@ -110,6 +112,13 @@ class Erc721Reader:
             return await reading
         found, _ = await asyncio.gather(reading, self._detected.of(chain, params.contract))  # in one batch
         return found
+
+    async def _is_shown(self, chain: Chain, params: Erc721) -> bool:
+        """Whether the contract says that it is an ERC-721; of matter where certain tokens are asked for."""
+        if params.token_id is None and params.token_ids is None and not params.delegated:
+            return False
+        found = await self._detected.of(chain, params.contract)
+        return isinstance(found, Standard) and found.says == "erc721"
 
     async def check(self, params: Erc721) -> None:
         await require_chain(self.chains, params.chain)

@@ -133,12 +133,19 @@ class Listed:
 
 @attrs.frozen
 class Owned:
-    """Which of these tokens are the person's. `missing`: why they may not be all."""
+    """Which of these tokens are the person's.
+
+    Args:
+        missing: why they may not be all.
+        is_shown: the contract says that it is what it should be. A token that nobody owns makes `ownerOf` revert, which
+            is a no then, and no fault; anything else may revert for reasons of its own.
+    """
 
     contract: str
     tokens: tuple[int, ...]
     what: str
     missing: str = ""
+    is_shown: bool = False
 
     @property
     def reads(self) -> tuple[ChainRead, ...]:
@@ -149,18 +156,18 @@ class Owned:
         for token, result in zip(self.tokens, results, strict=True):
             if among is not None and token not in among:
                 continue
-            if isinstance(result, Reverted):  # a token that nobody owns makes `ownerOf` revert: a no, no fault
+            if isinstance(result, Reverted) and self.is_shown:
                 continue
             owner = word(result)
             if owner is None or owner >= 1 << 160:
                 missing = missing or (result.reason if isinstance(result, Unread) else _strange(self.what))
             elif f"0x{owner:040x}" in owners:
                 ours.append(token)
-        note = NO_SUCH_TOKEN if len(results) == 1 and isinstance(results[0], Reverted) else ""
+        note = NO_SUCH_TOKEN if len(results) == 1 and isinstance(results[0], Reverted) and self.is_shown else ""
         return Held(count=len(ours), missing=missing, tokens=tuple(ours), note=note)
 
     def before(self, now: Held) -> Measure:
-        return Owned(self.contract, now.tokens, self.what)
+        return attrs.evolve(self, tokens=now.tokens, missing="")
 
 
 def _balance(result: Result, what: str, most: int | None) -> Held:

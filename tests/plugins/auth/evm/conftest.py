@@ -14,12 +14,13 @@ from streamgate.sdk.clock import SYSTEM_CLOCK
 from streamgate.sdk.evm import ChainId
 from streamgate.settings import Secret
 from streamgate.testing.devchain import ChainClient
+from streamgate.testing.house import house
 from streamgate.testing.nodes import FaultyNode
-from streamgate_auth.config import ChainSettings
+from streamgate_auth.config import AuthConfig, ChainSettings
 from streamgate_auth.evm.chain import Chain
 from streamgate_auth.evm.chains import Chains
-
-CONTRACTS = Path(__file__).parents[1] / "contracts"
+from tests.plugins.auth.evm.ground import CONTRACTS, Forgetful, Ground, deploy
+from tests.plugins.auth.people import Person, kernel_settings, person
 
 
 class Open(Protocol):
@@ -73,3 +74,36 @@ def hostile(devchain: ChainClient) -> Callable[[int], str]:
         return made[mode]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def registry(devchain: ChainClient) -> str:
+    return deploy(devchain, "Registry", "TestRegistry")
+
+
+@pytest.fixture
+async def ground(tmp_path: Path, devchain: ChainClient, registry: str) -> AsyncIterator[Ground]:
+    with Forgetful(devchain.rpc_url) as node:
+        how = ChainSettings(
+            rpc_urls=(Secret(node.url),),
+            watch=False,
+            name="Local",
+            delegate_registry=registry,
+            explorer="https://scan.example",
+            marketplace="https://shop.example/{contract}",
+        )
+        config = AuthConfig(chains={devchain.chain: how}, cache_s=0.0)
+        settings = kernel_settings(tmp_path)
+        async with house(tmp_path, ["metadata", "auth"], settings=settings, configs={"auth": config}) as home:
+            yield Ground(home, await person(home, "owner of holdings"), devchain, node, registry)
+
+
+@pytest.fixture
+async def viewer(ground: Ground, request: pytest.FixtureRequest) -> Person:
+    return await person(ground.home, request.node.name)
+
+
+@pytest.fixture
+def gallery(ground: Ground) -> str:
+    """ERC-721 Enumerable."""
+    return ground.deploy("Tokens", "TestGallery")

@@ -20,7 +20,8 @@ from streamgate_auth.evm.chain import Read
 from streamgate_auth.evm.measure import balance_of, owner_of, word
 from streamgate_auth.evm.offenders import APART_S, MAX_KEPT, REFUSED_AFTER, REFUSED_S, Offenders
 from streamgate_auth.evm.reads import EthCall, Reverted, Unread
-from tests.plugins.auth.evm.conftest import CONTRACTS, Open
+from tests.plugins.auth.evm.conftest import Open
+from tests.plugins.auth.evm.ground import CONTRACTS
 
 Nodes = Callable[[int], list[FaultyNode]]
 Hostile = Callable[[int], str]

@@ -125,23 +125,24 @@ async def test_whoever_wants_a_younger_read_gets_none_that_is_older(kept: Kept) 
     assert kept.find(max_age_s=1.5) == answer
     assert kept.find(max_age_s=1.4) is None
     await kept.hear()
-    kept.keep(block=kept.block)
+    answer = kept.keep(block=kept.block)
     await kept.wait(20)
-    assert kept.find(max_age_s=1.5) is not None  # its time is that of the watcher's head
-    await kept.clock.advance(4.0)  # of which nothing is heard any more
+    found = kept.find(max_age_s=30)
+    assert found is not None
+    assert found.read_at_s == answer.read_at_s  # whoever watches says what logs say, and a node may keep logs to itself
+    assert kept.find(max_age_s=19) is None
     assert kept.find() is not None
-    assert kept.find(max_age_s=1.5) is None
 
 
-async def test_with_a_watcher_at_the_head_ten_minutes_with_the_time_of_the_head(kept: Kept) -> None:
+async def test_with_a_watcher_at_the_head_a_minute_with_the_time_of_the_head(kept: Kept) -> None:
     await kept.hear()
     kept.keep(block=kept.block)
-    await kept.wait(550)
+    await kept.wait(50)
     await kept.hear(blocks=3)
     found = kept.find(min_block=kept.block)
     assert found is not None
-    assert (found.read_at_s, found.block_number) == (START_S + 550, kept.block)
-    await kept.wait(51)
+    assert (found.read_at_s, found.block_number) == (START_S + 50, kept.block)
+    await kept.wait(11)
     assert kept.find() is None
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from streamgate.contracts.events import TOKEN_TRANSFERRED
 from streamgate.events import on_group
+from streamgate.testing.attacks import attack
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.house import House, house
 from streamgate.testing.nodes import FaultyNode
@@ -136,3 +137,23 @@ async def vouched_for(watching: Watching) -> float:
         return after.read_at_s if after.read_at_s > before.read_at_s else None
 
     return await eventually(moves)
+
+
+@attack("B21")
+async def test_a_node_that_keeps_logs_to_itself_opens_nothing_for_longer(
+    watching: Watching, devchain: ChainClient
+) -> None:
+    """Neither a liar nor one of several behind a balancer that lags: the watcher hears nothing, and is at the head."""
+    home, viewer, token = watching.home, watching.viewer, devchain.mint(watching.viewer.wallet.address)
+    rule = {"erc721": {"chain": devchain.chain, "contract": devchain.contract, "token_id": str(token)}}
+    content_id = await content_of(home, watching.owner.actor, rule)
+    assert (await decide(home, viewer.actor, content_id)).outcome == "holds"
+    await vouched_for(watching)
+    watching.node.hides_logs = True
+    devchain.transfer(viewer.wallet, Wallet.named("watching quiet buyer").address, token)
+
+    async def is_refused() -> bool | None:
+        decision = await decide(home, viewer.actor, content_id, max_age_s=0.2)
+        return True if decision.outcome == "does_not_hold" else None
+
+    await eventually(is_refused, timeout_s=5, every_s=0.05, what="the refusal")
