@@ -158,6 +158,8 @@ class Decision:
         tokens: the tokens that opened it, where they can be told apart (`<caip2>/<contract>/<token id>`).
         preview_s: with `does_not_hold` alone: the first seconds of the content are free all the same; 0: nothing is.
         max_height_px: renditions above it stay shut (a rule of their own does not hold); None: all are open.
+        valid_until_s: Unix time at which time alone may make it another answer: nothing is served past it, neither by a
+            lease nor by a grace, before it was asked again. None: there is no such moment.
     """
 
     outcome: Outcome
@@ -170,6 +172,7 @@ class Decision:
     tokens: tuple[str, ...] = ()
     preview_s: float = 0.0
     max_height_px: int | None = None
+    valid_until_s: float | None = None
 
 
 @attrs.frozen(kw_only=True)

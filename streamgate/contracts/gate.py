@@ -137,6 +137,7 @@ class Reading:
         tokens: the tokens that satisfy it, where they can be told apart (`<caip2>/<contract>/<token id>`): one token
             that goes round among friends gives one stream.
         read_at_s: Unix time of the oldest chain read it rests on; a lease counts from there. None: it rests on none.
+        until_s: Unix time at which time alone makes it another answer; no lease goes past it. None: there is none.
     """
 
     outcome: Outcome
@@ -149,3 +150,4 @@ class Reading:
     nodes: int = 0
     reason: str = ""
     read_at_s: float | None = None
+    until_s: float | None = None

@@ -20,6 +20,8 @@ from .extent import is_preview
 _PAUSE = 20
 """After an answer, nobody asks again before a twentieth of the lease (3 s of 60): an answer that does not extend it
 must not be asked for at every segment."""
+_SOON_S = 1.0
+"""Where time has just changed the answer, by our clock and not yet by auth's, it is asked about again so soon."""
 
 
 @attrs.frozen
@@ -76,18 +78,35 @@ def after_decision(
     refusal like any other: what was open to them ends, and they may open the preview as everybody may.
 
     It counts from the chain read, never from the answer's arrival, and a read from the future (another machine's
-    clock) counts as now. Unknown leaves it to run out, or to the end of the grace where the operator gives one; what
-    is left of a grace is measured by the clock that is further on, auth's or ours.
+    clock) counts as now. Unknown leaves it to run out, or to the end of the grace where the operator gives one. None of
+    it goes past the moment at which time alone may change the answer; what is left of that, and of a grace, is
+    measured by the clock that is further on, auth's or ours.
     """
     ask_from_s = at.mono_s + lease_s / _PAUSE
     if decision.outcome == "does_not_hold" and not (may_preview and is_preview(decision)):
         return NO_LEASE, "refused"
     if decision.outcome == "unknown":
-        grace_s = decision.grace_until_s - max(decision.read_at_s, at.wall_s)
+        grace_s = _left_s(decision.grace_until_s, decision, at)
         until_s = max(lease.until_s, at.mono_s + grace_s) if grace_s > 0 else lease.until_s
-        return Lease(until_s, ask_from_s), "unknown"
+        return _up_to_edge(Lease(until_s, ask_from_s), decision, at), "unknown"
     until_s = max(lease.until_s, at.mono_of(decision.read_at_s) + lease_s)
-    return Lease(until_s, max(ask_from_s, until_s - lease_s / 2)), "extended"
+    return _up_to_edge(Lease(until_s, max(ask_from_s, until_s - lease_s / 2)), decision, at), "extended"
+
+
+def _up_to_edge(lease: Lease, decision: Decision, at: Moment) -> Lease:
+    """Not past the moment at which time alone may change the answer; there it is decided again."""
+    if decision.valid_until_s is None:
+        return lease
+    left_s = _left_s(decision.valid_until_s, decision, at)
+    if left_s <= 0:
+        return Lease(min(lease.until_s, at.mono_s), min(lease.ask_from_s, at.mono_s + _SOON_S))
+    edge_s = at.mono_s + left_s
+    return lease if lease.until_s < edge_s else Lease(edge_s, edge_s)
+
+
+def _left_s(until_wall_s: float, decision: Decision, at: Moment) -> float:
+    """How long it is until then by the clock that is further on, auth's or ours."""
+    return until_wall_s - max(decision.read_at_s, at.wall_s)
 
 
 def due_now(lease: Lease) -> Lease:

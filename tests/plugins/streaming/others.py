@@ -67,6 +67,7 @@ class FakeAuth(Partial):
         self.preview_s = 0.0
         self.max_height_px: int | None = None
         self.full: set[str] = set()
+        self.valid_until_s: float | None = None
         self.block_number: int | None = None
         self.tokens: dict[str, tuple[str, ...]] = {}  # by person
         self.fault: Exception | None = None
@@ -115,6 +116,7 @@ class FakeAuth(Partial):
             tokens=self.tokens.get(query.actor.user_id, ()) if outcome == "holds" else (),
             preview_s=self.preview_s if outcome == "does_not_hold" else 0.0,
             max_height_px=None if query.actor.user_id in self.full else self.max_height_px,
+            valid_until_s=self.valid_until_s,
         )
 
 

@@ -16,7 +16,9 @@ NOW_S = 1_000.0  # of the monotonic clock, at the same moment
 AT = Moment(wall_s=WALL_S, mono_s=NOW_S)
 
 
-def decision(outcome: Outcome, *, read_at_s: float = WALL_S, grace_until_s: float = 0.0) -> Decision:
+def decision(
+    outcome: Outcome, *, read_at_s: float = WALL_S, grace_until_s: float = 0.0, valid_until_s: float | None = None
+) -> Decision:
     return Decision(
         outcome=outcome,
         is_public=False,
@@ -24,6 +26,7 @@ def decision(outcome: Outcome, *, read_at_s: float = WALL_S, grace_until_s: floa
         read_at_s=read_at_s,
         grace_until_s=grace_until_s,
         gate_revision=1,
+        valid_until_s=valid_until_s,
     )
 
 
@@ -91,30 +94,63 @@ def test_a_grace_by_a_clock_ahead_of_ours_gives_nothing_extra() -> None:
     assert lease.until_s == NOW_S + 120
 
 
+def test_it_ends_where_time_alone_may_change_the_answer_and_is_due_right_then() -> None:
+    answer = decision("holds", read_at_s=WALL_S - 10, valid_until_s=WALL_S + 4)
+    for before in (NO_LEASE, Lease(NOW_S + 55, NOW_S)):
+        lease, _ = after_decision(before, answer, at=AT, lease_s=60)
+        assert lease == Lease(NOW_S + 4, NOW_S + 4)
+    later, _ = after_decision(NO_LEASE, decision("holds", valid_until_s=WALL_S + 61), at=AT, lease_s=60)
+    assert later == Lease(NOW_S + 60, NOW_S + 30)
+
+
+def test_a_grace_ends_there_too() -> None:
+    answer = decision("unknown", grace_until_s=WALL_S + 300, valid_until_s=WALL_S + 2)
+    lease, _ = after_decision(Lease(NOW_S + 20, NOW_S), answer, at=AT, lease_s=60)
+    assert lease == Lease(NOW_S + 2, NOW_S + 2)
+
+
+def test_an_edge_by_a_clock_ahead_of_ours_is_no_later() -> None:
+    answer = decision("holds", read_at_s=WALL_S + 300, valid_until_s=WALL_S + 304)
+    assert after_decision(NO_LEASE, answer, at=AT, lease_s=60)[0].until_s == NOW_S + 4
+
+
+def test_an_edge_that_is_past_opens_nothing_and_is_asked_about_soon() -> None:
+    answer = decision("holds", valid_until_s=WALL_S - 0.001)
+    lease, _ = after_decision(Lease(NOW_S + 20, NOW_S), answer, at=AT, lease_s=60)
+    assert not lease.holds(NOW_S)
+    assert NOW_S < lease.ask_from_s <= NOW_S + 1
+
+
 Answers = st.tuples(
     st.sampled_from(["holds", "unknown", "silence"]), st.floats(0, 30), st.floats(-100, 100), st.floats(0, 120)
 )
+Edges = st.none() | st.floats(-5, 100)
 
 
 @attack("B24")
-@given(st.lists(Answers, max_size=30), st.floats(2, 120))
-def test_no_order_of_answers_serves_past_a_read_and_the_lease_or_the_grace(
-    answers: list[tuple[str, float, float, float]], lease_s: float
+@given(st.lists(st.tuples(Answers, Edges), max_size=30), st.floats(2, 120))
+def test_no_order_of_answers_serves_past_a_read_and_the_lease_or_the_grace_or_an_edge(
+    answers: list[tuple[tuple[str, float, float, float], float | None]], lease_s: float
 ) -> None:
     now_s, lease, bound_s = NOW_S, NO_LEASE, 0.0
-    for kind, pause_s, read_offset_s, grace_s in answers:
+    for (kind, pause_s, read_offset_s, grace_s), edge_s in answers:
         now_s += pause_s
         if kind == "silence":
             lease = after_silence(lease, now_s=now_s, lease_s=lease_s)
             continue
         wall_s = WALL_S + now_s - NOW_S
         read_at_s = wall_s + read_offset_s
+        valid_until_s = None if edge_s is None else wall_s + edge_s
         if kind == "holds":
-            answer = decision("holds", read_at_s=read_at_s)
+            answer = decision("holds", read_at_s=read_at_s, valid_until_s=valid_until_s)
             bound_s = max(bound_s, now_s + min(read_offset_s, 0) + lease_s)
         else:
-            answer = decision("unknown", read_at_s=read_at_s, grace_until_s=wall_s + grace_s)
+            answer = decision(
+                "unknown", read_at_s=read_at_s, grace_until_s=wall_s + grace_s, valid_until_s=valid_until_s
+            )
             bound_s = max(bound_s, now_s + grace_s)
+        if edge_s is not None:
+            bound_s = min(bound_s, now_s + max(edge_s, 0))
         lease, _ = after_decision(lease, answer, at=Moment(wall_s, now_s), lease_s=lease_s)
         assert lease.until_s <= bound_s + 1e-5  # a Unix time in a float is good to a quarter of a microsecond
         assert lease.ask_from_s > now_s

@@ -417,6 +417,26 @@ async def test_a_session_is_its_subjects_and_the_owners(film: Theatre, act: Any)
     assert code(await act(film, "s_" + "0" * 22)) == (404, "stream.session_unknown")
 
 
+# --- what time alone changes ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+async def test_nothing_is_served_past_the_moment_at_which_time_may_change_the_answer(
+    film: Theatre, is_over: bool
+) -> None:
+    film.auth.valid_until_s = film.clock.now_s() + 4
+    session = await film.watch("c_film")
+    assert session["decided_until"] == rfc3339(round(film.auth.valid_until_s * 1000))
+    await film.clock.advance(3.999)
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+    assert len(film.auth.calls) == 1
+    if is_over:
+        film.auth.holders.clear()
+    film.auth.valid_until_s = None
+    await film.clock.advance(0.001)  # decided right then, before the first byte
+    assert (await film.fetch(session, SEGMENT)).status_code == (410 if is_over else 200)
+
+
 # --- what others change -----------------------------------------------------------------------------
 
 

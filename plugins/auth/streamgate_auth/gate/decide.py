@@ -158,6 +158,7 @@ class Decider:
         readings = await read_policy(policy, who) if query.actor.is_signed_in else {}
         verdict = judge(policy, readings)
         times = [reading.read_at_s for reading in readings.values() if reading.read_at_s is not None]
+        edges = [reading.until_s for reading in readings.values() if reading.until_s is not None]
         decision = Decision(
             outcome=verdict.outcome,
             is_public=is_public,
@@ -168,6 +169,7 @@ class Decider:
             tokens=verdict.tokens,
             preview_s=verdict.preview_s,
             max_height_px=verdict.max_height_px,
+            valid_until_s=min(edges, default=None),
         )
         told = {path: readings[leaf] for leaf, path in policy.leaves if leaf in readings}
         return Made(decision=decision, basis="rule", addresses=wallets, readings=told)

@@ -74,7 +74,12 @@ class Times:
         now_ms = self.clock.now_ms()
         since_ms, until_ms = _moments(leaf.params)
         is_in = (since_ms is None or since_ms <= now_ms) and (until_ms is None or now_ms < until_ms)
-        return Reading(outcome="holds" if is_in else "does_not_hold", held_text=f"it is {rfc3339(now_ms)}")
+        to_come = [edge_ms for edge_ms in (since_ms, until_ms) if edge_ms is not None and edge_ms > now_ms]
+        return Reading(
+            outcome="holds" if is_in else "does_not_hold",
+            held_text=f"it is {rfc3339(now_ms)}",
+            until_s=min(to_come) / 1000 if to_come else None,
+        )
 
     async def warn(self, params: Any) -> list[str]:
         _, until_ms = _moments(params)
