@@ -63,15 +63,14 @@ class Judging:
     past: Past
 
     async def of(self, asked: Asked) -> Reading:
-        """What this holder's part comes to."""
-        min_block = self.leaf.min_block.get(self.leaf.params.chain, 0)
-        answers = await at_once(
-            [
-                self.chain.call(read, min_block=min_block, max_age_s=self.leaf.max_age_s, finality=self.terms.finality)
-                for read in asked.measure.reads
-            ]
-        )
-        now = asked.measure.held([_latest(answer) for answer in answers], asked.owners & {asked.wallet.lower()})
+        """What this holder's part comes to. A no by what was kept is asked again: whoever was refused, buys and comes
+        back is let in at once."""
+        began_s = self.past.clock.now_s()
+        answers, now = await self._measured(asked, self.leaf.max_age_s)
+        if self.terms.judge(now) == "no" and any(
+            isinstance(each, Read) and each.read_at_s < began_s for each in answers
+        ):
+            answers, now = await self._measured(asked, 0.0)
         seen = _seen(answers, now, asked.wallet)
         match self.terms.judge(now):
             case "no":
@@ -91,6 +90,16 @@ class Judging:
                 return attrs.evolve(seen, outcome=outcome, reason=reason)
             tokens = now.tokens if isinstance(asked.measure, Listed) else kept
         return attrs.evolve(seen, outcome="holds", tokens=self._named(tokens))
+
+    async def _measured(self, asked: Asked, max_age_s: float | None) -> tuple[Sequence[Read | Unread], Held]:
+        min_block = self.leaf.min_block.get(self.leaf.params.chain, 0)
+        answers = await at_once(
+            [
+                self.chain.call(read, min_block=min_block, max_age_s=max_age_s, finality=self.terms.finality)
+                for read in asked.measure.reads
+            ]
+        )
+        return answers, asked.measure.held([_latest(each) for each in answers], asked.owners & {asked.wallet.lower()})
 
     async def _long_ago(self, asked: Asked, now: Held) -> tuple[Outcome, str, tuple[int, ...]]:
         block = await self.past.block(self.terms.held_for_s)

@@ -117,6 +117,23 @@ async def test_one_who_had_nothing_and_buys_is_let_in_soon(watching: Watching, d
     await eventually(let_in, timeout_s=4.0)
 
 
+@pytest.mark.parametrize("is_listed", [False, True], ids=["token_id", "token_ids"])
+async def test_who_buys_a_certain_token_is_let_in_at_once(
+    watching: Watching, devchain: ChainClient, is_listed: bool
+) -> None:
+    """Whose it was has been kept, as somebody else's."""
+    home, buyer = watching.home, await person(watching.home, "watching buyer of one")
+    token = devchain.mint(watching.viewer.wallet.address)
+    which = {"token_ids": {"from": str(token), "to": str(token)}} if is_listed else {"token_id": str(token)}
+    rule = {"erc721": {"chain": devchain.chain, "contract": devchain.contract, **which}}
+    content_id = await content_of(home, watching.owner.actor, rule)
+    await vouched_for(watching)
+    for who, outcome in ((watching.viewer, "holds"), (buyer, "does_not_hold")):
+        assert (await decide(home, who.actor, content_id)).outcome == outcome
+    devchain.transfer(watching.viewer.wallet, buyer.wallet.address, token)
+    assert (await decide(home, buyer.actor, content_id)).outcome == "holds"
+
+
 async def test_administrators_see_how_far_it_is(watching: Watching, devchain: ChainClient) -> None:
     await vouched_for(watching)
     admin = attrs.evolve(watching.owner.actor, roles=("viewer", "admin"))
