@@ -169,6 +169,22 @@ class SignInEnded:
 
 
 @attrs.frozen(kw_only=True)
+class PeopleChanged:
+    """What auth itself knows of people is different now (auth): a wallet was linked, unlinked or is in doubt, or an
+    invitation that they redeemed was revoked. Whatever they play is decided again.
+
+    Args:
+        subject_id: whose wallets, or which invitation.
+        revision: when, milliseconds since 1970: it tells nothing of what is so now.
+        user_ids: at most 200 an event.
+    """
+
+    subject_id: str
+    revision: int
+    user_ids: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
 class TokenTransferred:
     """Tokens of a contract that gates name moved (auth's watcher): whoever's decision rests on them is decided again.
 
@@ -201,4 +217,5 @@ CONTENT_DELETED = EventType("content.deleted", ContentDeleted)
 GATE_CHANGED = EventType("gate.changed", GateChanged)
 SESSION_ENDED = EventType("session.ended", SessionEndedEvent)
 AUTH_SESSION_ENDED = EventType("auth.session_ended", SignInEnded)
+PEOPLE_CHANGED = EventType("people.changed", PeopleChanged)
 TOKEN_TRANSFERRED = EventType("token.transferred", TokenTransferred)

@@ -23,6 +23,7 @@ from streamgate.sdk.db import Database
 from streamgate.sdk.evm import Address
 from streamgate_auth import repository
 from streamgate_auth.accounts import wallet_name
+from streamgate_auth.changed import tell_changed
 from streamgate_auth.ending import Ending, note_ended
 from streamgate_auth.evm.validator import Verdict
 from streamgate_auth.repository_wallets import doubt_wallets, list_wallets
@@ -148,6 +149,7 @@ class ContractWords:
                 on, code = f"session:{session_id}", WalletRefused.code
                 audit(session, "auth.wallet_refused", on=on, outcome="refused", actor=who, code=code)
             note_ended(session, ended, user_id, "revoked")
+            tell_changed(session, user_id, [user_id], now_ms=now_ms)
             lost = self._roles.end_lost(session, who, user_id, had, now_ms)
             return attrs.evolve(lost, ended=(*ended, *lost.ended))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from streamgate.contracts.auth import ACCOUNTS, AUTH, AUTH_REVOKED, AUTH_WATCHED
 from streamgate.contracts.devchain import DEVCHAIN
-from streamgate.contracts.events import AUTH_SESSION_ENDED, GATE_CHANGED, TOKEN_TRANSFERRED
+from streamgate.contracts.events import AUTH_SESSION_ENDED, GATE_CHANGED, PEOPLE_CHANGED, TOKEN_TRANSFERRED
 from streamgate.contracts.hooks import PlaybackQuestion, RequirementKind, SignatureScheme
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.nft import NFT
@@ -35,6 +35,7 @@ class AuthPlugin:
         from streamgate.sdk.revocation import revocations_of
         from streamgate.sdk.secrets import master_key
         from streamgate_auth.api_keys import ApiKeys
+        from streamgate_auth.changed import ChangedElsewhere
         from streamgate_auth.contract_words import ContractWords
         from streamgate_auth.cookies import Cookies
         from streamgate_auth.ending import Ending
@@ -113,6 +114,7 @@ class AuthPlugin:
             keys=self.keys, schemes=Schemes(ctx.hooks), origin=origin, chains=self.chains.readable, clock=clock
         )
         changed = self.gate.known.forget_person
+        self._changed_elsewhere = ChangedElsewhere(changed)
         identity = Identity(
             db=self.db,
             keys=self.keys,
@@ -166,7 +168,7 @@ class AuthPlugin:
 
     @hookimpl
     def collect_subscriptions(self) -> Sequence[EventSubscription]:
-        return self.watcher.subscriptions
+        return [*self.watcher.subscriptions, *self._changed_elsewhere.subscriptions]
 
     @hookimpl
     def collect_units(self) -> Sequence[Unit]:
@@ -220,8 +222,8 @@ PLUGIN = PluginInfo(
     offers=(AUTH, ACCOUNTS, NFT),
     needs=(METADATA,),
     may_need=(DEVCHAIN,),
-    tells=(GATE_CHANGED, AUTH_SESSION_ENDED, AUTH_REVOKED, TOKEN_TRANSFERRED, AUTH_WATCHED),
-    hears=(GATE_CHANGED, AUTH_WATCHED),
+    tells=(GATE_CHANGED, AUTH_SESSION_ENDED, AUTH_REVOKED, PEOPLE_CHANGED, TOKEN_TRANSFERRED, AUTH_WATCHED),
+    hears=(GATE_CHANGED, PEOPLE_CHANGED, AUTH_WATCHED),
     config=AuthConfig,
     port=SERVICES["auth"].port,
     prefixes=SERVICES["auth"].prefixes,

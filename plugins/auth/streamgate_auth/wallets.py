@@ -26,6 +26,7 @@ from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate_auth import repository
 from streamgate_auth.accounts import parse_any_account, wallet_name
+from streamgate_auth.changed import tell_changed
 from streamgate_auth.ending import Ending, note_ended
 from streamgate_auth.proofs import Asked, Proofs
 from streamgate_auth.repository_wallets import (
@@ -106,6 +107,7 @@ class Wallets:
                 name = wallet_name(proven.wallet.address, proven.wallet.chain)
                 detail = {"address": name, "scheme": challenge.scheme}
                 audit(session, "auth.wallet_linked", on=f"user:{actor.user_id}", actor=actor, detail=detail)
+                tell_changed(session, actor.user_id, [actor.user_id], now_ms=now_ms)
             linked = find_wallet(session, actor.user_id, proven.wallet.address, proven.wallet.chain)
             assert linked is not None  # it was there a line ago, in this transaction
             return linked
@@ -142,6 +144,7 @@ class Wallets:
             detail: dict[str, str] = {"address": outcome.name}
             audit(session, "auth.wallet_unlinked", on=f"user:{actor.user_id}", actor=actor, detail=detail)
             note_ended(session, ended, actor.user_id, "revoked")
+            tell_changed(session, actor.user_id, [actor.user_id], now_ms=now_ms)
             lost = self._roles.end_lost(session, actor, actor.user_id, had, now_ms)
             return attrs.evolve(lost, ended=(*ended, *lost.ended))
 

@@ -1,15 +1,17 @@
-"""What others say that ends playback, or has it decided again: gates, sign-ins, tokens that moved."""
+"""What others say that ends playback, or has it decided again: gates, sign-ins, people, tokens that moved."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
+from itertools import count
 
 import attrs
 from loguru import logger
 
 from streamgate.contracts.auth import Auth, DecideMany, DecideQuery, Decision
-from streamgate.contracts.events import GateChanged, SignInEnded, TokenTransferred
+from streamgate.contracts.events import GateChanged, PeopleChanged, SignInEnded, TokenTransferred
 from streamgate.events import Received
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
@@ -20,7 +22,7 @@ from .extent import is_preview
 from .keeper import REFUSED, SIGNED_OUT, Keeper
 from .lease import Moment, decision_for, due_now
 from .session_repository import StoredSession
-from .transfers import Transfers
+from .transfers import MAX_PEOPLE, Transfers
 
 
 class Hearing:
@@ -35,6 +37,8 @@ class Hearing:
         self._keeper = keeper
         self._decider = decider
         self._transfers = transfers
+        self._changes = count(1)
+        self._changed: OrderedDict[str, int] = OrderedDict()  # by person: the latest change
 
     async def on_gate_changed(self, event: Received[GateChanged]) -> None:
         """Every running session of the content is decided again by its new rule, wherever it is served."""
@@ -50,6 +54,33 @@ class Hearing:
         opened = await self._db.read(lambda session: repository.running_by(session, event.body.subject_id))
         if opened:
             await self._keeper.end(opened, SIGNED_OUT)
+
+    async def on_people_changed(self, event: Received[PeopleChanged]) -> None:
+        """All that these people play is decided again, wherever it is served.
+
+        Raises:
+            Unavailable: auth could not be asked; the event comes again.
+        """
+        user_ids, after_id = event.body.user_ids, ""
+        while page := await self._db.read(
+            partial(repository.running_of_people, user_ids=user_ids, after_id=after_id, limit=BATCH)
+        ):
+            await self.decide(page)
+            after_id = page[-1].session_id
+
+    async def on_people_changed_everywhere(self, event: Received[PeopleChanged]) -> None:
+        """In every replica: what is in memory is decided again with the next request, and what is being opened."""
+        people = event.body.user_ids
+        for user_id in people:
+            self._changed[user_id] = next(self._changes)
+            self._changed.move_to_end(user_id)
+        while len(self._changed) > MAX_PEOPLE:
+            self._changed.popitem(last=False)
+        self._due_now(set(people))
+
+    def latest_change(self, user_id: str) -> int:
+        """Another number than before where this person has changed meanwhile, as this process has heard."""
+        return self._changed.get(user_id, 0)
 
     async def on_token_transferred(self, event: Received[TokenTransferred]) -> None:
         """Walk B: of the people concerned, every running session that rests on this contract is decided again, by
@@ -81,10 +112,7 @@ class Hearing:
     async def on_transfer_everywhere(self, event: Received[TokenTransferred]) -> None:
         """In every replica: what is in memory is decided again with the next request, and by no older answer."""
         self._transfers.note(event.body)
-        people = set(event.body.user_ids)
-        for live in self._keeper.live:
-            if live.actor.user_id in people:
-                live.lease = due_now(live.lease)
+        self._due_now(set(event.body.user_ids))
 
     async def resync(self) -> None:
         """Transfers may have been missed: everything is decided again with its next request."""
@@ -113,6 +141,11 @@ class Hearing:
             if live is not None:
                 self._decider.apply(live, decision, arrived)
         await self._write(decided)
+
+    def _due_now(self, people: Set[str]) -> None:
+        for live in self._keeper.live:
+            if live.actor.user_id in people:
+                live.lease = due_now(live.lease)
 
     def _question(self, stored: StoredSession, seen: Mapping[str, int]) -> DecideQuery:
         query = self._transfers.question(stored.content_id, stored.actor)

@@ -97,6 +97,7 @@ class Opening:
         session_id = new_id("s")
         if not actor.user_id and len(client_id) < _UNGUESSABLE_CHARS:
             client_id = session_id
+        change = self._hearing.latest_change(actor.user_id)
         query, decision, arrived = await self._ask(content_id, actor)
         _raise_unless_open(actor, content_id, decision)
         if decision.outcome == "unknown":
@@ -109,7 +110,8 @@ class Opening:
         stored = await self._store_or_take_over(request)
         live = await self._enter(actor, stored)
         self._decider.apply(live, decision, arrived)
-        if self._transfers.question(content_id, actor) != query:  # a token of theirs moved, and no row was found yet
+        has_changed = self._hearing.latest_change(actor.user_id) != change
+        if has_changed or self._transfers.question(content_id, actor) != query:  # and no row was found yet
             await self._decider.decide(live)
             if live.ended:
                 raise over(live.ended)

@@ -63,6 +63,17 @@ def running_on(
     return [stored_of(row) for row in session.scalars(page)]
 
 
+def running_of_people(session: Session, user_ids: Sequence[str], *, after_id: str, limit: int) -> list[StoredSession]:
+    """A page of what these people play, by id."""
+    page = (
+        select(SessionRow)
+        .where(SessionRow.user_id.in_(user_ids), SessionRow.state != "ended", SessionRow.session_id > after_id)
+        .order_by(SessionRow.session_id)
+        .limit(limit)
+    )
+    return [stored_of(row) for row in session.scalars(page)]
+
+
 def running_among(session: Session, session_ids: Sequence[str]) -> list[StoredSession]:
     """Those of them that run; at most as many as a statement has room for."""
     wanted = select(SessionRow).where(SessionRow.session_id.in_(session_ids), SessionRow.state != "ended")

@@ -10,14 +10,17 @@ import attrs
 import httpx
 import pytest
 from prometheus_client import REGISTRY
+from sqlalchemy import delete
 
 from streamgate.context import Actor
 from streamgate.contracts.audit import AUDITED, AuditEntry
 from streamgate.contracts.auth import ACCOUNTS, WalletsQuery
-from streamgate.contracts.events import AUTH_SESSION_ENDED, SignInEnded
+from streamgate.contracts.events import AUTH_SESSION_ENDED, PEOPLE_CHANGED, PeopleChanged, SignInEnded
 from streamgate.events import Received, on_group
+from streamgate.sdk.ids import uuid7
 from streamgate.testing.house import House, house
 from streamgate.testing.wallets import Wallet
+from streamgate_auth.tables import WalletRow
 from tests.plugins.auth.people import (
     SCHEMES,
     SolanaWallet,
@@ -32,7 +35,7 @@ from tests.plugins.auth.people import (
     wallet_for,
 )
 
-ALICE, SECOND, BOB = Wallet.named("alice"), Wallet.named("alice's second"), Wallet.named("bob")
+ALICE, SECOND, BOB, CAROL = (Wallet.named(name) for name in ("alice", "alice's second", "bob", "carol"))
 SOLANA = SolanaWallet.named("alice")
 PREFIX = "/api/v1/auth"
 
@@ -43,12 +46,16 @@ class Heard:
 
     ended: list[SignInEnded] = attrs.field(factory=list)
     audit: list[AuditEntry] = attrs.field(factory=list)
+    changed: list[PeopleChanged] = attrs.field(factory=list)
 
     async def on_ended(self, event: Received[SignInEnded]) -> None:
         self.ended.append(event.body)
 
     async def on_audited(self, event: Received[AuditEntry]) -> None:
         self.audit.append(event.body)
+
+    async def on_changed(self, event: Received[PeopleChanged]) -> None:
+        self.changed.append(event.body)
 
     def acts(self) -> list[tuple[str, str]]:
         return [(entry.act, entry.who) for entry in self.audit if entry.act != "http"]
@@ -64,6 +71,7 @@ async def home(tmp_path: Any, heard: Heard) -> AsyncIterator[House]:
     subscriptions = [
         on_group(AUTH_SESSION_ENDED, heard.on_ended, group="tests"),
         on_group(AUDITED, heard.on_audited, group="tests"),
+        on_group(PEOPLE_CHANGED, heard.on_changed, group="tests"),
     ]
     settings = kernel_settings(tmp_path)
     async with house(tmp_path, ["metadata", "auth"], settings=settings, subscriptions=subscriptions) as home:
@@ -298,6 +306,42 @@ async def test_whoever_sets_a_gate_is_told_by_name_and_role(home: House, heard: 
         (f"content:{content_id}", "p_owner", "owner", '{"public":{}}'),
         (f"content:{content_id}", "p_moderator", "moderator", ""),
     ]
+
+
+async def test_whoevers_wallets_or_invitations_change_is_named_to_who_plays_for_them(
+    home: House, http: httpx.AsyncClient, heard: Heard
+) -> None:
+    owner, guest, other = [actor_of(await sign_in_by(http, wallet, "siwe")) for wallet in (BOB, ALICE, CAROL)]
+    content_id = await content_of(home, owner, {"invitation": {"campaign": "friends"}})
+    wanted = {"content_id": content_id, "campaign": "friends", "uses": 2}
+    async with home.client(attrs.evolve(owner, roles=("creator",))) as owners, home.client(guest) as client:
+        (made,) = (await owners.post("/api/v1/gates/invitations", json=wanted)).json()["items"]
+        (unused,) = (await owners.post("/api/v1/gates/invitations", json=wanted)).json()["items"]
+        async with home.client(other) as others:
+            for each in (client, others):
+                assert (await each.post("/api/v1/gates/redeem", json={"code": made["code"]})).status_code == 200
+        for each in (unused, made, made):
+            path = f"/api/v1/gates/invitations/{each['invitation_id']}"
+            assert (await owners.delete(path)).status_code == 204
+        assert (await link(client, SECOND, "siwe")).status_code == 201
+        assert (await link(client, SECOND, "siwe")).status_code == 201
+        assert (await client.delete(f"{PREFIX}/wallets/{SECOND.address}")).status_code == 204
+    await until(lambda: len(heard.changed) == 3)
+    told = [(each.subject_id, set(each.user_ids)) for each in sorted(heard.changed, key=lambda each: each.revision)]
+    invited = (made["invitation_id"], {guest.user_id, other.user_id})
+    assert told == [invited, *[(guest.user_id, {guest.user_id})] * 2]
+
+
+async def test_what_is_kept_of_somebody_is_forgotten_when_another_process_says_so(
+    home: House, http: httpx.AsyncClient
+) -> None:
+    me = actor_of(await sign_in_by(http, ALICE, "siwe"))
+    known, db = home.plugins["auth"].gate.known, home.plugins["auth"].db
+    assert (await known.of([], [me.user_id])).wallets == {me.user_id: (ALICE.address,)}
+    await db.write(lambda session: session.execute(delete(WalletRow)))
+    told = PeopleChanged(subject_id=me.user_id, revision=1, user_ids=(me.user_id,))
+    await home.events.publish(PEOPLE_CHANGED, told, event_id=uuid7())
+    assert (await known.of([], [me.user_id])).wallets == {me.user_id: ()}
 
 
 async def test_nothing_secret_is_told(home: House, http: httpx.AsyncClient, heard: Heard) -> None:

@@ -17,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamgate.contracts.auth import ACCOUNTS
+from streamgate.contracts.events import PEOPLE_CHANGED, PeopleChanged
 from streamgate.contracts.hooks import ContractProof
+from streamgate.events import Received, on_group
 from streamgate.settings import Secret
 from streamgate.testing.attacks import attack
 from streamgate.testing.devchain import ChainClient, DevchainServer
@@ -30,7 +32,17 @@ from streamgate_auth.evm.reads import Returned, Unread
 from streamgate_auth.evm.validator import CALL_GAS, SignatureCall
 from streamgate_auth.rpc.wire import RpcError
 from streamgate_auth.schemes.contract_wallet import Malformed, call_for
-from tests.plugins.auth.people import NAMES, SolanaWallet, actor_of, answer_to, ask, content_of, decide, kernel_settings
+from tests.plugins.auth.people import (
+    NAMES,
+    SolanaWallet,
+    actor_of,
+    answer_to,
+    ask,
+    content_of,
+    decide,
+    kernel_settings,
+    until,
+)
 from tests.plugins.auth.wallet_contracts import WRAPPER, ContractWallet, WalletMaker, Wire, call_data, wire_to, wrapped
 
 PREFIX = "/api/v1/auth"
@@ -238,17 +250,31 @@ async def test_a_linked_contract_counts_while_it_stands_by_its_word(
             assert (await me.delete(f"{PREFIX}/wallets/{named}")).status_code == status
 
 
+@attrs.define
+class Changed:
+    people: list[str] = attrs.field(factory=list)
+
+    async def on_changed(self, event: Received[PeopleChanged]) -> None:
+        self.people.extend(event.body.user_ids)
+
+
 async def test_a_role_that_a_linked_contract_brought_ends_everywhere_with_its_word(
     tmp_path: Path, maker: WalletMaker
 ) -> None:
-    safe, chain = maker.threshold([BEN], 1), maker.chain
+    safe, chain, changed = maker.threshold([BEN], 1), maker.chain, Changed()
     config = AuthConfig(
         chains={chain.chain: ChainSettings(rpc_urls=(Secret(chain.rpc_url),))},
         moderators=(f"{chain.chain}:{safe.address}",),
         cache_s=0.0,
     )
     async with (
-        house(tmp_path, NAMES, settings=kernel_settings(tmp_path), configs={"auth": config}) as home,
+        house(
+            tmp_path,
+            NAMES,
+            settings=kernel_settings(tmp_path),
+            configs={"auth": config},
+            subscriptions=[on_group(PEOPLE_CHANGED, changed.on_changed, group="tests")],
+        ) as home,
         home.client() as http,
     ):
         one, other = await signed_in(http, ADA), await signed_in(http, ADA)
@@ -263,6 +289,7 @@ async def test_a_role_that_a_linked_contract_brought_ends_everywhere_with_its_wo
         over = (await home.services.get(ACCOUNTS).recently_revoked()).credentials
         assert {actor_of(each).credential for each in (one, other)} == set(over)
         assert (await signed_in(http, ADA))["roles"] == ["viewer"]
+        await until(lambda: changed.people == [one["user_id"]] * 2)  # linked, and in doubt
 
 
 # --- the question itself ----------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate.sdk.ids import new_id
+from streamgate_auth.changed import tell_changed
 from streamgate_auth.gate import repository_invitations as repository
 from streamgate_auth.gate.collections import Collections
 from streamgate_auth.gate.repository_invitations import InvitationRecord
@@ -98,6 +99,7 @@ class InvitationCodes:
             if repository.revoke_invitation(session, invitation_id, now_ms=now_ms):
                 detail = {"invitation_id": invitation_id}
                 audit(session, "gate.invitation_revoked", on=_on(found.scope_id), actor=actor, detail=detail)
+                tell_changed(session, invitation_id, repository.invited_by(session, found), now_ms=now_ms)
 
         await self._db.write(save)
 

@@ -73,6 +73,16 @@ def revoke_invitation(session: Session, invitation_id: str, *, now_ms: int) -> b
     return session.scalar(statement) is not None
 
 
+def invited_by(session: Session, invitation: InvitationRecord) -> Sequence[str]:
+    """Who redeemed it."""
+    statement = select(RedemptionRow.user_id).where(
+        RedemptionRow.scope_id == invitation.scope_id,
+        RedemptionRow.campaign == invitation.campaign,
+        RedemptionRow.invitation_id == invitation.invitation_id,
+    )
+    return session.scalars(statement).all()
+
+
 def redeem(
     session: Session, invitation: InvitationRecord, user_id: str, *, now_ms: int
 ) -> Literal["redeemed", "already", "useless"]:
