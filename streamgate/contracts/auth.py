@@ -137,12 +137,15 @@ class DecideQuery:
         min_block: per CAIP-2 chain, the block the answer must have seen at least.
         max_age_s: what auth has kept for longer is read again: a lease that counts from the read would be over, or
             nearly so. None: kept answers serve as long as they are good.
+        min_revision: of the gate: by no older one is anything decided, also where auth has kept it. Where it cannot
+            read such a new one, the outcome is `unknown`.
     """
 
     content_id: str
     actor: Actor
     min_block: dict[str, int] = attrs.field(factory=dict)
     max_age_s: float | None = None
+    min_revision: int = 0
 
 
 @attrs.frozen(kw_only=True)

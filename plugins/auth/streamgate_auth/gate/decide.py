@@ -34,6 +34,7 @@ FACTS_TIMEOUT_S = 2.0
 VETO_TIMEOUT_S = 2.0
 """Both and `LEAF_TIMEOUT_S` follow each other, and together stay below the time that `decide` has."""
 
+OLDER = said("gate", "unknown", "the gate has been changed", reason="its new rule cannot be read here yet")
 _SAID_OF_A_WALLET = ("holds ", "is ", "has ", "passes ")
 """How the words of a rule begin where they go on from "a wallet that"; a plugin's kind may put them otherwise."""
 
@@ -98,7 +99,10 @@ class Decider:
     async def _look_up(self, queries: Sequence[DecideQuery]) -> _Known:
         content_ids = list(dict.fromkeys(query.content_id for query in queries))
         user_ids = list(dict.fromkeys(query.actor.user_id for query in queries if query.actor.kind == "user"))
-        known = await self._known.of(content_ids, user_ids)
+        least: dict[str, int] = {}
+        for query in queries:
+            least[query.content_id] = max(query.min_revision, least.get(query.content_id, 0))
+        known = await self._known.of(content_ids, user_ids, least)
         facts = await at_once([self._facts(content_id) for content_id in content_ids])
         return _Known(gates=known.gates, wallets=known.wallets, facts=dict(zip(content_ids, facts, strict=True)))
 
@@ -117,7 +121,10 @@ class Decider:
     async def _decide(self, query: DecideQuery, known: _Known) -> Decision:
         gate = known.gates[query.content_id]
         wallets = known.wallets[query.actor.user_id] if query.actor.kind == "user" else ()
-        made = await self._by_rule(query, known.facts[query.content_id], gate.policy, gate.revision, wallets)
+        policy, revision = gate.policy, gate.revision
+        if revision < query.min_revision:
+            policy, revision = OLDER, query.min_revision
+        made = await self._by_rule(query, known.facts[query.content_id], policy, revision, wallets)
         made = self._with_grace(query, made)
         if made.decision.outcome == "holds" or made.decision.grace_until_s or made.decision.preview_s:
             made = await self._with_veto(query, made)

@@ -1,7 +1,7 @@
 """What decisions ask the database for again and again: gates, and the wallets of people; kept for a second at most.
 
 What is changed in this process counts at once: whoever changes it says so after the commit. Elsewhere it counts within
-the second.
+the second, or at once for whoever says which revision of a gate they have heard of.
 """
 
 from __future__ import annotations
@@ -58,10 +58,18 @@ class Known:
         self._people = _Shelf[Wallets]()
         self._changes = 0
 
-    async def of(self, content_ids: Sequence[str], user_ids: Sequence[str]) -> Found:
-        """As they are, or were within the second. Raises DatabaseUnavailable."""
-        now_s = self._clock.monotonic_s()
-        found = Found(gates=self._gates.take(content_ids, now_s), wallets=self._people.take(user_ids, now_s))
+    async def of(
+        self, content_ids: Sequence[str], user_ids: Sequence[str], least: Mapping[str, int] | None = None
+    ) -> Found:
+        """As they are, or were within the second. Raises DatabaseUnavailable.
+
+        Args:
+            least: by content, the revision of its gate that there is at least; no older one that is kept serves.
+        """
+        now_s, least = self._clock.monotonic_s(), least or {}
+        kept = self._gates.take(content_ids, now_s)
+        gates = {name: gate for name, gate in kept.items() if gate.revision >= least.get(name, 0)}
+        found = Found(gates=gates, wallets=self._people.take(user_ids, now_s))
         contents = [each for each in content_ids if each not in found.gates]
         people = [each for each in user_ids if each not in found.wallets]
         if contents or people:

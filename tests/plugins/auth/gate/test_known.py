@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
+import attrs
 import pytest
 
+from streamgate.contracts.auth import AUTH, DecideMany, DecideQuery
 from streamgate.sdk.db import Database
 from streamgate.testing.clock import FakeClock
 from streamgate.testing.house import House
@@ -71,6 +73,23 @@ async def test_what_is_changed_elsewhere_counts_within_the_second(home: House) -
 
     await eventually(refused)
     assert time.monotonic() - changed_at_s < KEPT_S + 1.0  # a busy machine's second
+
+
+async def test_nobody_is_judged_by_a_gate_that_is_older_than_the_caller_has_heard_of(home: House) -> None:
+    owner, viewer = await creator(home), await person(home, "viewer")
+    content_id = await content_of(home, owner.actor, listed(viewer.wallet))
+    db, auth = home.plugins["auth"].db, home.services.get(AUTH)
+    query = DecideQuery(content_id=content_id, actor=viewer.actor)
+    for revision in (2, 3):
+        assert (await auth.decide(query)).outcome == "holds"  # and is kept
+        gate = None if revision == 3 else listed(viewer.wallet)
+        await db.write(lambda session, gate=gate: save_gate(session, content_id, gate, by="another", now_ms=0))
+        decided = await auth.decide(attrs.evolve(query, min_revision=revision))
+        assert (decided.outcome, decided.gate_revision) == ("holds" if gate else "does_not_hold", revision)
+        answers = await auth.decide_many(DecideMany(queries=(query, attrs.evolve(query, min_revision=revision))))
+        assert {each.gate_revision for each in answers.decisions} == {revision}
+    ahead = await auth.decide(attrs.evolve(query, min_revision=4))  # which this process cannot read
+    assert (ahead.outcome, ahead.gate_revision) == ("unknown", 4)
 
 
 class Rows:
