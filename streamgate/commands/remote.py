@@ -64,10 +64,11 @@ class Server:
 
 
 def _detail(answer: httpx.Response) -> str:
-    """What a problem document says, or the beginning of whatever it is."""
+    """What a problem document says, each thing once, or the beginning of whatever it is."""
     try:
         told = answer.json()
-        faults = [f"{each['field']} {each['message']}" for each in told.get("errors", ())]
-        return "; ".join([str(told["detail"]), *faults])
+        detail = str(told["detail"])
+        faults = [(f"{each['field']} {each['message']}", each["message"]) for each in told.get("errors", ())]
+        return "; ".join([detail, *(fault for fault, said in faults if fault not in detail and said != detail)])
     except (ValueError, KeyError, TypeError):
         return answer.text[:200]

@@ -19,6 +19,7 @@ from streamgate.config.values import Key, keys_of
 from streamgate.config.variables import VariableLayer
 from streamgate.config.yaml import YamlLayer
 from streamgate.settings import KernelSettings
+from streamgate.settings.refusals import check
 
 __all__ = ["PROFILES", "Config", "ConfigFaults", "load_config", "render_config", "root_keys"]
 
@@ -217,7 +218,7 @@ class _Builder:
                 continue
             field = next(each for each in attrs.fields(section) if each.alias == name)
             try:
-                key.validator(None, field, values[name])
+                check(field, values[name])
             except (ValueError, TypeError) as refused:
                 found = True
                 self.into.fault(self._origin((*path, name)), (*path, name), _first(refused))

@@ -10,6 +10,7 @@ from streamgate.settings.fields import POSITIVE, Secret, UrlParts, config_field,
 from streamgate.settings.limits import LimitSettings
 from streamgate.settings.outgoing import OutgoingSettings
 from streamgate.settings.process import LogSettings, PluginSettings, ServicesSettings, TelemetrySettings
+from streamgate.settings.refusals import Matches
 from streamgate.settings.server import ServerSettings
 from streamgate.settings.stores import BlobSettings, BusSettings, DatabaseSettings, SecretSettings
 
@@ -21,6 +22,7 @@ __all__ = [
     "KernelSettings",
     "LimitSettings",
     "LogSettings",
+    "Matches",
     "OutgoingSettings",
     "PluginSettings",
     "Secret",

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 from attrs import validators
 
+from streamgate.settings import Matches
 from streamgate.web.structure import is_array, is_literal, is_map, without_none
 
 Schema = dict[str, Any]
@@ -142,6 +143,7 @@ _DEMANDS: dict[type, Callable[[Schema, Any], None]] = {
     type(validators.max_len(1)): lambda schema, v: _length(schema, "max", v.max_length),
     type(validators.min_len(1)): lambda schema, v: _length(schema, "min", v.min_length),
     type(validators.matches_re("")): lambda schema, v: schema.update(pattern=f"^(?:{v.pattern.pattern})$"),
+    Matches: lambda schema, v: schema.update(pattern=f"^(?:{v.expression})$"),
     type(validators.in_(())): lambda schema, v: schema.update(enum=list(v.options)),
     type(validators.deep_iterable(validators.ge(0))): _members,
 }

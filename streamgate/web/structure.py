@@ -10,7 +10,7 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Literal, TypeVar, Union
 
 import attrs
@@ -18,6 +18,7 @@ from cattrs import Converter
 from cattrs.preconf.orjson import make_converter
 
 from streamgate.errors import FieldError, Invalid
+from streamgate.settings.refusals import check, one_of
 
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]  # Any: cattrs hooks take and give values of every type
@@ -36,10 +37,11 @@ class FieldFaults(Exception):
         self.faults = tuple(faults)
 
 
-def structure(kind: type[T], plain: Any, *, what: str, from_texts: bool = False) -> T:
+def structure(kind: type[T], plain: Any, *, what: str, from_texts: bool = False, in_path: Container[str] = ()) -> T:
     """The value of an attrs class from decoded JSON. `what` names the whole in the error (`the body`).
 
-    With `from_texts` the single values are texts, as in a query string and a path: `5`, `2.5`, `true`.
+    With `from_texts` the single values are texts, as in a query string and a path: `5`, `2.5`, `true`. Of those whose
+    names are `in_path` the error says that the path is wrong.
 
     Raises:
         Invalid: `request.invalid`, with one FieldError a fault.
@@ -50,6 +52,7 @@ def structure(kind: type[T], plain: Any, *, what: str, from_texts: bool = False)
         return value
     except (FieldFaults, ValueError, TypeError) as fault:
         errors = tuple(_faults_of(fault))
+        what = "the path" if errors[0].field in in_path else what
         raise Invalid(f"{what} is not valid: {_in_words(errors)}", errors=errors) from fault
 
 
@@ -62,7 +65,6 @@ def _in_words(errors: Sequence[FieldError]) -> str:
 def _faults_of(fault: Exception, path: str = "") -> list[FieldError]:
     if isinstance(fault, FieldFaults):
         return [FieldError(join_path(path, each.field), each.message) for each in fault.faults]
-    # attrs' validators put the text first among their arguments, and objects behind it.
     said = fault.args[0] if fault.args and isinstance(fault.args[0], str) else "is not valid"
     return [FieldError(path, said)]
 
@@ -108,7 +110,7 @@ def _object_hooks(converter: Converter) -> Callable[[Any], Hook]:
                     try:
                         value = values[field.alias] = converter.structure(plain[name], field.type)
                         if field.validator is not None and field.converter is None:
-                            field.validator(None, field, value)  # here, so that the faults of all fields are found
+                            check(field, value)  # here, so that the faults of all fields are found
                     except (FieldFaults, ValueError, TypeError) as fault:
                         faults.extend(_faults_of(fault, name))
                 elif field.default is attrs.NOTHING:
@@ -210,7 +212,7 @@ def _choice(kind: Any) -> Hook:
 
     def check(value: Any, _: Any) -> Any:
         if (type(value), value) not in [(type(option), option) for option in options]:
-            raise ValueError(f"must be one of {', '.join(map(str, options))}")
+            raise ValueError(one_of(options))
         return value
 
     return check

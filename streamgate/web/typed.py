@@ -86,7 +86,7 @@ class Endpoint:
                 await route.guard(actor, texts)
             plain = await self._read_body(request) if route.body is not None else None
             body = None if route.body is None else structure(route.body, plain, what="the body")
-            query = None if route.query is None else structure(route.query, texts, what="the query", from_texts=True)
+            query = None if route.query is None else _query(route.query, texts, request)
             call: Call[Any, Any] = Call(body=body, query=query, actor=actor, request=request)
             if self._policy is not None and route.creates:
                 return await self._policy.once(call, route, plain, lambda: self._answer(call, context))
@@ -154,5 +154,10 @@ def _texts(request: Request) -> Mapping[str, str]:
         raise Invalid("the query is not valid: a name is given more than once", errors=errors)
     nul = tuple(FieldError(name, NUL_REFUSED) for name, text in pairs if "\0" in f"{name}{text}")
     if nul:
-        raise Invalid(f"the query is not valid: a text {NUL_REFUSED}", errors=nul)
+        what = "the path" if nul[0].field in request.scope["path_params"] else "the query"
+        raise Invalid(f"{what} is not valid: a text {NUL_REFUSED}", errors=nul)
     return texts
+
+
+def _query(kind: type[Any], texts: Mapping[str, str], request: Request) -> Any:
+    return structure(kind, texts, what="the query", from_texts=True, in_path=request.scope["path_params"])

@@ -18,6 +18,7 @@ from streamgate.contracts.streaming import (
     TooManySessions,
 )
 from streamgate.errors import Unauthorized
+from streamgate.settings import Matches
 from streamgate.web.routes import PUBLIC, Call, Route
 
 from . import dash, hls
@@ -31,7 +32,8 @@ from .presentation import Presentation
 from .sessions import Sessions
 
 _OPENING = (Unauthorized, ContentNotFound, GateRefused, GateUnknown, PlaybackRevoked, NotPlayable, TooManySessions)
-_CONTENT_ID = attrs.validators.matches_re(r"[A-Za-z0-9_-]{1,40}")
+_CONTENT_ID = Matches(r"[A-Za-z0-9_-]{1,40}", "must be the id of a content: 1 to 40 letters, digits, - and _")
+_CLIENT_ID = Matches(r"[A-Za-z0-9._~-]{0,128}", "must be at most 128 letters, digits, -, ., _ and ~")
 
 
 @attrs.frozen(kw_only=True)
@@ -40,7 +42,7 @@ class SessionBody:
     of at least 16 characters: make it random."""
 
     content_id: str = attrs.field(validator=_CONTENT_ID)
-    client_id: str = attrs.field(default="", validator=attrs.validators.matches_re(r"[A-Za-z0-9._~-]{0,128}"))
+    client_id: str = attrs.field(default="", validator=_CLIENT_ID)
 
 
 @attrs.frozen(kw_only=True)

@@ -8,6 +8,7 @@ from streamgate.contracts.metadata import ContentNotFound
 from streamgate.contracts.streaming import RevocationUnknown
 from streamgate.errors import AuthUnavailable, FieldError, Forbidden, Invalid
 from streamgate.sdk.clock import rfc3339
+from streamgate.settings import Matches
 from streamgate.web.routes import SIGNED_IN, Call, Route
 
 from .revocation_repository import Scope
@@ -15,8 +16,11 @@ from .revoking import Revoking
 from .tables import RevocationRow
 
 MAX_FOR_S = 315_360_000.0
-_ID = attrs.validators.matches_re(r"[A-Za-z0-9_-]{0,64}")
-_ADDRESS = attrs.validators.matches_re(r"(0x[0-9a-fA-F]{40}|[1-9A-HJ-NP-Za-km-z]{32,44})?")
+_ID = Matches(r"[A-Za-z0-9_-]{0,64}", "must be an id: at most 64 letters, digits, - and _")
+_ADDRESS = Matches(
+    r"(0x[0-9a-fA-F]{40}|[1-9A-HJ-NP-Za-km-z]{32,44})?",
+    "must be an EVM address (0x and 40 hex digits) or a Solana one (32 bytes in base58)",
+)
 
 
 @attrs.frozen(kw_only=True)

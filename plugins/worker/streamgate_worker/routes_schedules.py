@@ -14,7 +14,7 @@ from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate.sdk.ids import uuid7
-from streamgate.settings import config_field
+from streamgate.settings import Matches, config_field
 from streamgate.web.routes import CREATOR, Call, Route
 from streamgate_worker import schedules
 from streamgate_worker.cursor import read_names, write_names
@@ -23,14 +23,15 @@ from streamgate_worker.routes import PREFIX, Submitted
 from streamgate_worker.scheduler import job_of
 from streamgate_worker.schedules import Schedule, WantedSchedule, parse_cron, to_schedule
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+IS_NAME = Matches(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "must be 1 to 100 letters, digits, -, . and _, a letter or digit the first"
+)
 MAX_PER_OWNER = 100
-_NAMED = attrs.validators.matches_re(NAME)
 
 
 @attrs.frozen(kw_only=True)
 class ScheduleBody:
-    name: str = config_field(help="Names the schedule among one's own; an existing one is replaced.", validator=_NAMED)
+    name: str = config_field(help="Names the schedule among one's own; an existing one is replaced.", validator=IS_NAME)
     cron: str = config_field(
         help="Five fields (minute, hour, day of month, month, day of week) or @hourly, @daily, @weekly, @monthly, "
         "@yearly. Where clocks are changed: an hour field that begins with * means every so often, any other one a "

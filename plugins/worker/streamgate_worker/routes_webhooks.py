@@ -8,7 +8,7 @@ from streamgate.errors import FieldError, Invalid
 from streamgate.settings import config_field
 from streamgate.web.routes import CREATOR, Call, Route
 from streamgate_worker.routes import PREFIX
-from streamgate_worker.routes_schedules import NAME
+from streamgate_worker.routes_schedules import IS_NAME
 from streamgate_worker.webhooks.secrets import (
     NewSecret,
     SecretInfo,
@@ -29,7 +29,7 @@ DAY_S = 86_400.0
 class SecretBody:
     name: str = config_field(
         help="Names the secret among one's own; an existing one is rotated.",
-        validator=attrs.validators.matches_re(NAME),
+        validator=IS_NAME,
     )
     secret: str | None = config_field(
         None, help=f"`{SECRET_PREFIX}` and {MIN_BYTES} to {MAX_BYTES} bytes in base64; by default one is made."

@@ -28,7 +28,8 @@ class Stage(http.server.BaseHTTPRequestHandler):
         self.asked.append((self.command, self.path, body))
         status, told = 200, self._told(body)
         if self.headers["X-API-Key"] != "sgk_good":
-            status, told = 401, {"detail": "not known", "errors": [{"field": "x", "message": "is odd"}]}
+            faults = [{"field": "x", "message": "is odd"}, {"field": "y", "message": "is even"}]
+            status, told = 401, {"detail": "not known: x is odd (and 1 more)", "errors": faults}
         data = json.dumps(told).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
@@ -100,8 +101,8 @@ def test_what_contradicts_itself_is_not_asked(server: list[str], arguments: tupl
     assert Stage.asked == []
 
 
-def test_a_no_is_told_with_its_faults(server: list[str], tmp_path: Path) -> None:
+def test_a_no_is_told_with_its_faults_each_of_them_once(server: list[str], tmp_path: Path) -> None:
     (tmp_path / "other.key").write_text("sgk_bad\n")
     done = run("--everyone", "--api-key-file", str(tmp_path / "other.key"), *server)
     assert done.exit_code == 2
-    assert "answered 401: not known; x is odd" in done.output
+    assert done.output.rstrip().endswith("answered 401: not known: x is odd (and 1 more); y is even")

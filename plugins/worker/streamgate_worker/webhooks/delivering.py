@@ -16,7 +16,7 @@ from streamgate.errors import FieldError, StreamgateError
 from streamgate.lifecycle import SimpleUnit, Unit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.outgoing import GuardedClient, OutgoingError
-from streamgate.settings import config_field
+from streamgate.settings import Matches, config_field
 from streamgate_worker.webhooks.secrets import WebhookSecrets
 from streamgate_worker.webhooks.signing import headers
 
@@ -49,7 +49,8 @@ class Webhook:
         validator=[attrs.validators.min_len(1), attrs.validators.max_len(2048)],
     )
     event: str = config_field(
-        help="What happened, dotted: `order.paid`.", validator=attrs.validators.matches_re(r"[A-Za-z0-9_.-]{1,100}")
+        help="What happened, dotted: `order.paid`.",
+        validator=Matches(r"[A-Za-z0-9_.-]{1,100}", "must be 1 to 100 letters, digits, -, . and _"),
     )
     body: dict[str, Any] = config_field(help="What is told: becomes `data` beside `type` in the JSON that is sent.")
     secret_name: str = config_field(
