@@ -78,12 +78,12 @@ def revoke(
 
 
 def _list(server: Server, content_id: str) -> None:
-    after_id: str | None = ""
-    while after_id is not None:
-        query = {"content_id": content_id, "after_id": after_id}
+    cursor: str | None = ""
+    while cursor is not None:
+        query = {"content_id": content_id, "cursor": cursor}
         page = server.ask("GET", f"{PATH}/revocations", query=query).json()
         for each in page["items"]:
             whose = each["user_id"] or each["address"] or "everybody"
             what = each["content_id"] or "everything"
             click.echo(f"{each['revocation_id']}  {what}  {whose}  until {each['until']}  {each['reason']}".rstrip())
-        after_id = page["next_after_id"]
+        cursor = page["next_cursor"]

@@ -9,6 +9,7 @@ import attrs
 from sqlalchemy import ColumnElement, and_, delete, or_, select
 from sqlalchemy.orm import Session
 
+from .addresses import comparable
 from .locks import lock
 from .session_repository import end_which
 from .tables import RevocationRow, SessionRow
@@ -43,12 +44,6 @@ class WalletsWanted(Exception):
     """Somebody's wallets decide whether they are meant."""
 
 
-def comparable(address: str) -> str:
-    """An address as it is stored here: hexadecimal ones are written in several ways, and an account names its chain."""
-    plain = address.rpartition(":")[2]
-    return plain.lower() if plain[:2].lower() == "0x" else plain
-
-
 def add(session: Session, row: RevocationRow) -> None:
     """Waits for sessions that are being opened, so that each of them is either found by who ends them now or finds
     this."""
@@ -79,7 +74,7 @@ def find_against(session: Session, content_id: str, viewer: Viewer, now_ms: int)
     if by_address and viewer.addresses is None and viewer.user_id:
         raise WalletsWanted
     own = {comparable(address) for address in viewer.addresses or ()}
-    return next((row for row in found if not row.address or row.address in own), None)
+    return next((row for row in found if not row.address or comparable(row.address) in own), None)
 
 
 def in_force(

@@ -21,8 +21,9 @@ from streamgate.sdk.db import Database
 from streamgate.sdk.ids import new_id
 
 from . import revocation_repository as repository
+from .addresses import comparable, parse_wallet
 from .keeper import Keeper
-from .revocation_repository import Scope, Viewer, comparable
+from .revocation_repository import Scope, Viewer
 from .tables import RevocationRow
 
 REVOKED = "revoked"
@@ -57,12 +58,12 @@ class Revoking:
         """Ends what runs, in every replica, and for `for_s` seconds refuses what would be opened.
 
         Raises:
-            ContentNotFound, Forbidden.
+            ContentNotFound, Forbidden, AddressInvalid, ChainUnknown.
             Unavailable: whose the wallet is cannot be asked; nothing has been done.
         """
         owner = await self._owner_if_allowed(actor, scope)
         reason_of_end = REVOKED if for_s else ENDED_BY[_by(actor.user_id, owner)]
-        scope = attrs.evolve(scope, address=comparable(scope.address))
+        scope = attrs.evolve(scope, address=parse_wallet(scope.address) if scope.address else "")
         people = await self._people(scope)
         now_ms = self._clock.now_ms()
         revocation_id, until_ms = new_id("r"), now_ms + round(for_s * 1000)
@@ -154,13 +155,16 @@ class Revoking:
         """Of those who watch, whom it means."""
         if not scope.address:
             return [scope.user_id] if scope.user_id else []
+        wanted = comparable(scope.address)
         found: list[str] = []
         after_id = ""
         while page := await self._db.read(
             partial(repository.people_watching, content_id=scope.content_id, after_id=after_id, limit=_PAGE)
         ):
             answer = await self._accounts.wallets_of(WalletsQuery(user_ids=tuple(page)))
-            found += [each.user_id for each in answer.people if scope.address in map(comparable, each.addresses)]
+            found += [
+                each.user_id for each in answer.people if wanted in map(comparable, each.addresses)
+            ]
             after_id = page[-1]
         return found
 

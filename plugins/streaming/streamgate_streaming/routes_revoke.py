@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from streamgate.contracts.auth import AddressInvalid, ChainUnknown
 from streamgate.contracts.metadata import ContentNotFound
 from streamgate.contracts.streaming import RevocationUnknown
 from streamgate.errors import AuthUnavailable, FieldError, Forbidden, Invalid
@@ -11,27 +12,26 @@ from streamgate.sdk.clock import rfc3339
 from streamgate.settings import Matches
 from streamgate.web.routes import SIGNED_IN, Call, Route
 
+from .addresses import parse_wallet
 from .revocation_repository import Scope
 from .revoking import Revoking
 from .tables import RevocationRow
 
 MAX_FOR_S = 315_360_000.0
 _ID = Matches(r"[A-Za-z0-9_-]{0,64}", "must be an id: at most 64 letters, digits, - and _")
-_ADDRESS = Matches(
-    r"(0x[0-9a-fA-F]{40}|[1-9A-HJ-NP-Za-km-z]{32,44})?",
-    "must be an EVM address (0x and 40 hex digits) or a Solana one (32 bytes in base58)",
-)
+MAX_ADDRESS_CHARS = 128
 
 
 @attrs.frozen(kw_only=True)
 class RevokeBody:
     """Name a content, somebody (`user_id` or `address`, any wallet of theirs), both, or `everyone` on the server.
+    An address may be an account (CAIP-10); whoever has it is meant, on whichever chain.
     `for_s`: new sessions are refused for so long (at most ten years); 0: what runs ends, and may be opened again.
     `reason` is shown to whom it concerns."""
 
     content_id: str = attrs.field(default="", validator=_ID)
     user_id: str = attrs.field(default="", validator=_ID)
-    address: str = attrs.field(default="", validator=_ADDRESS)
+    address: str = attrs.field(default="", validator=attrs.validators.max_len(MAX_ADDRESS_CHARS))
     everyone: bool = False
     for_s: float = attrs.field(
         default=0.0, validator=attrs.validators.and_(attrs.validators.ge(0.0), attrs.validators.le(MAX_FOR_S))
@@ -51,7 +51,7 @@ class RevokeAnswer:
 @attrs.frozen(kw_only=True)
 class RevocationsQuery:
     content_id: str = attrs.field(default="", validator=_ID)
-    after_id: str = attrs.field(default="", validator=_ID)
+    cursor: str = attrs.field(default="", validator=_ID)
     limit: int = attrs.field(
         default=50, validator=attrs.validators.and_(attrs.validators.ge(1), attrs.validators.le(200))
     )
@@ -73,10 +73,8 @@ class Revocation:
 
 @attrs.frozen(kw_only=True)
 class RevocationsListed:
-    """`next_after_id`: for the next page; null on the last."""
-
     items: tuple[Revocation, ...]
-    next_after_id: str | None
+    next_cursor: str | None
 
 
 @attrs.frozen(kw_only=True)
@@ -100,7 +98,7 @@ class RevokeRoutes:
                 summary="Take playback back",
                 description="Of a content: its owner and moderators. Somebody's everywhere: moderators. Everybody's: "
                 "administrators. Owners and moderators go on opening sessions where everybody is refused.",
-                errors=(ContentNotFound, Forbidden, AuthUnavailable),
+                errors=(ContentNotFound, Forbidden, AuthUnavailable, AddressInvalid, ChainUnknown),
             ),
             Route(
                 "GET",
@@ -138,11 +136,11 @@ class RevokeRoutes:
 
     async def listed(self, call: Call[None, RevocationsQuery]) -> RevocationsListed:
         query = call.query
-        rows = await self._revoking.listed(call.actor, query.content_id, after_id=query.after_id, limit=query.limit + 1)
+        rows = await self._revoking.listed(call.actor, query.content_id, after_id=query.cursor, limit=query.limit + 1)
         shown = rows[: query.limit]
         return RevocationsListed(
             items=tuple(_revocation(row) for row in shown),
-            next_after_id=shown[-1].revocation_id if len(rows) > len(shown) else None,
+            next_cursor=shown[-1].revocation_id if len(rows) > len(shown) else None,
         )
 
     async def lift(self, call: Call[None, RevocationPath]) -> None:
@@ -170,7 +168,7 @@ def _revocation(row: RevocationRow) -> Revocation:
         revocation_id=row.revocation_id,
         content_id=row.content_id or None,
         user_id=row.user_id or None,
-        address=row.address or None,
+        address=parse_wallet(row.address) if row.address else None,
         until=rfc3339(row.until_ms),
         made_at=rfc3339(row.made_at_ms),
         made_by=row.made_by,

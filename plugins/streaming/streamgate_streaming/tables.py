@@ -209,7 +209,7 @@ class TokenRow(Base):
 
 class RevocationRow(Base):
     """Who may not open sessions, of what, until when. Empty: `content_id` of everything, `user_id` and `address`
-    together of everybody. Addresses in small letters where they are hexadecimal."""
+    together of everybody. Addresses in small letters where they are hexadecimal, in rows of before checksummed ones."""
 
     __tablename__ = "streaming_revocations"
 

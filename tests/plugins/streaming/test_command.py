@@ -43,10 +43,10 @@ class Stage(http.server.BaseHTTPRequestHandler):
             is_kept = body["for_s"] > 0
             return {"sessions_ended": 2, "revocation_id": ID if is_kept else None, "until": "then" if is_kept else None}
         dull = {"revocation_id": ID, "until": "then", "reason": ""}
-        if "after_id=r_" in self.path:
+        if "cursor=r_" in self.path:
             item = {**dull, "content_id": None, "user_id": None, "address": None, "reason": "a fault"}
-            return {"items": [item], "next_after_id": None}
-        return {"items": [{**dull, "content_id": "c_1", "user_id": "p_1", "address": None}], "next_after_id": ID}
+            return {"items": [item], "next_cursor": None}
+        return {"items": [{**dull, "content_id": "c_1", "user_id": "p_1", "address": None}], "next_cursor": ID}
 
     def log_message(self, *_: object) -> None: ...
 

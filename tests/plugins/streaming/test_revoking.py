@@ -15,7 +15,7 @@ from streamgate.contracts import events
 from streamgate.contracts.audit import AUDITED
 from streamgate.contracts.auth import AuthUnavailable
 from streamgate.settings import DatabaseSettings, KernelSettings, Secret, SecretSettings
-from streamgate_streaming.revocation_repository import comparable
+from streamgate_streaming.addresses import comparable
 
 if TYPE_CHECKING:
     from .conftest import Open, Theatre
@@ -28,7 +28,8 @@ OTHER = Actor(kind="user", user_id="other", roles=("viewer",))
 MODERATOR = Actor(kind="user", user_id="mod", roles=("moderator",))
 ADMIN = Actor(kind="user", user_id="root", roles=("admin",))
 SEGMENT = "v360/0.m4s"
-WALLET = "0x52908400098527886E0F7030069857D2E4169EE7"
+WALLET = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
+SOLANA = "9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin"
 
 
 @pytest.fixture
@@ -110,9 +111,9 @@ async def test_a_whole_content_for_all_but_its_owner_and_moderators(film: Theatr
     assert [(await ask(film, actor))[0] for actor in (CREATOR, MODERATOR, ADMIN)] == [201] * 3
 
 
-@pytest.mark.parametrize("written", [WALLET, WALLET.lower()])
+@pytest.mark.parametrize("written", [WALLET, WALLET.lower(), f"eip155:137:{WALLET}"])
 async def test_a_viewer_by_any_wallet_of_theirs(film: Theatre, written: str) -> None:
-    film.accounts.wallets = {"holder": ("9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin", WALLET), "other": ("0x1",)}
+    film.accounts.wallets = {"holder": (SOLANA, WALLET), "other": ("0x1",)}
     sessions = [await film.watch("c_film", actor) for actor in (HOLDER, OTHER)]
     assert await ended(film, CREATOR, content_id="c_film", address=written, for_s=60) == 1
     assert await statuses(film, *sessions) == [410, 200]
@@ -167,6 +168,10 @@ async def test_many_go_by_pages_and_other_replicas_are_told(film: Theatre) -> No
         (ADMIN, {"everyone": True, "content_id": "c_film"}, 422),
         (ADMIN, {"user_id": "a", "address": WALLET}, 422),
         (ADMIN, {"address": "0x12"}, 422),
+        (ADMIN, {"address": WALLET.replace("ec7", "Ec7")}, 422),  # mistyped: its checksum is wrong
+        (ADMIN, {"address": "z" * 44}, 422),  # base58, but of 33 bytes
+        (ADMIN, {"address": f"solana:mainnet:{WALLET}"}, 422),
+        (ADMIN, {"address": f"bip122:1:{WALLET}"}, 422),
         (ADMIN, {"everyone": True, "for_s": -1}, 422),
         (ADMIN, {"everyone": True, "for_s": 1e12}, 422),
         (ADMIN, {"content_id": "c_film", "reason": "a\nb"}, 422),
@@ -198,21 +203,21 @@ async def test_what_is_in_force_is_listed_and_lifted(film: Theatre) -> None:
     assert (own["revocation_id"], own["user_id"], own["address"], own["made_by"]) == (first, "holder", None, "creator")
     made = [each["made_by"] for each in (await listed(film, CREATOR)).json()["items"]]
     assert made == ["creator", "creator"]
-    assert (await listed(film, HOLDER)).json() == {"items": [], "next_after_id": None}
+    assert (await listed(film, HOLDER)).json() == {"items": [], "next_cursor": None}
     assert (await listed(film, HOLDER, content_id="c_film")).status_code == 404
     seen: list[str] = []
-    after_id: str | None = ""
-    while after_id is not None:
-        page = (await listed(film, MODERATOR, limit=1, after_id=after_id)).json()
+    cursor: str | None = ""
+    while cursor is not None:
+        page = (await listed(film, MODERATOR, limit=1, cursor=cursor)).json()
         seen += [each["revocation_id"] for each in page["items"]]
-        after_id = page["next_after_id"]
+        cursor = page["next_cursor"]
     assert len(set(seen)) == 3
     assert [await lift(film, actor, first) for actor in (HOLDER, CREATOR, CREATOR)] == [404, 204, 404]
     assert (await ask(film, HOLDER))[0] == 201
     await film.clock.advance(60)
     await film.turn("streaming.sweep")
     [left] = (await listed(film, ADMIN)).json()["items"]
-    assert left["address"] == WALLET.lower()
+    assert left["address"] == WALLET
     assert [await lift(film, actor, left["revocation_id"]) for actor in (CREATOR, MODERATOR)] == [404, 204]
 
 
@@ -225,6 +230,16 @@ async def test_it_is_audited(film: Theatre) -> None:
     [entry] = [each for each in entries if each.act == "stream.revoked"]
     assert (entry.subject_id, entry.who) == ("content:c_film", "creator")
     assert entry.detail == {"for_s": "60", "user_id": "holder", "reason": "why"}
+
+
+async def test_an_address_is_named_in_its_one_form_however_it_was_written(film: Theatre) -> None:
+    for written in (f"solana:mainnet:{SOLANA}", f"eip155:1:{WALLET.lower()}"):
+        await revoke(film, ADMIN, address=written, for_s=60)
+    assert {each["address"] for each in (await listed(film, ADMIN)).json()["items"]} == {SOLANA, WALLET}
+    entries = [each for each in await film.hear(AUDITED, 2) if each.act == "stream.revoked"]
+    assert {each.detail["address"] for each in entries} == {SOLANA, WALLET}
+    answer = await revoke(film, ADMIN, address=WALLET.replace("ec7", "Ec7"))
+    assert (answer.json()["code"], answer.json()["errors"][0]["field"]) == ("auth.address_invalid", "address")
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
