@@ -18,7 +18,7 @@ from streamgate.contracts.gate import GateUnknown
 from streamgate.errors import StreamgateError, Unavailable
 from streamgate.sdk.clock import Clock
 
-from .lease import Moment, after_decision, after_silence, decision_for
+from .lease import Lease, Moment, after_decision, after_silence, decision_for
 from .live import LiveSession
 from .transfers import Transfers
 
@@ -120,13 +120,15 @@ class Decider:
     def apply(self, live: LiveSession, decision: Decision, at: Moment) -> bool:
         """Brings an answer that arrived at `at` to the session's lease; False when it is a refusal, which the caller
         must carry out."""
-        if live.ended:
-            return True
+        if live.ended or decision.gate_revision < max(live.gate_revision, self._transfers.revision_of(live.content_id)):
+            return True  # over, or by a rule that is no more: the lease stays as it is
         decision = decision_for(live.actor, decision)
         live.lease, outcome = after_decision(
             live.lease, decision, at=at, lease_s=self._lease_s, may_preview=live.is_preview
         )
         if outcome == "unknown":
+            if decision.gate_revision != live.gate_revision:  # another rule has let them in
+                live.lease = Lease(ask_from_s=live.lease.ask_from_s)
             live.grace = reason_of(decision) if decision.grace_until_s else ""
             bound = logger.bind(session_id=live.session_id, reason=decision.explanation.reason)
             bound.warning("gate cannot be decided; the lease runs out")
@@ -179,8 +181,9 @@ class Decider:
             raise ValueError(f"{len(decisions)} decisions for {len(batch)} questions")
         outdated, refused = [], []
         for live, query, decision in zip(batch, queries, decisions, strict=True):
-            if query.min_block != self._transfers.question(live.content_id, live.actor).min_block:
-                outdated.append(live)  # a token of theirs moved meanwhile
+            latest = self._transfers.question(live.content_id, live.actor)
+            if (query.min_block, query.min_revision) != (latest.min_block, latest.min_revision):
+                outdated.append(live)  # a token of theirs moved meanwhile, or the gate changed
             elif not self.apply(live, decision, arrived):
                 refused.append(live)
         if refused:

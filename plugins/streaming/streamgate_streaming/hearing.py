@@ -41,13 +41,27 @@ class Hearing:
         self._changed: OrderedDict[str, int] = OrderedDict()  # by person: the latest change
 
     async def on_gate_changed(self, event: Received[GateChanged]) -> None:
-        """Every running session of the content is decided again by its new rule, wherever it is served."""
-        after_id = ""
+        """Every running session of the content is decided again by its new rule, wherever it is served.
+
+        Raises:
+            Unavailable: auth could not be asked; the event comes again.
+        """
+        content_id, after_id = event.body.subject_id, ""
+        self._transfers.note_gate(content_id, event.body.revision)
         while page := await self._db.read(
-            partial(repository.running_of_content, content_id=event.body.subject_id, after_id=after_id, limit=BATCH)
+            partial(repository.running_of_content, content_id=content_id, after_id=after_id, limit=BATCH)
         ):
             await self.decide(page)
             after_id = page[-1].session_id
+
+    async def on_gate_changed_everywhere(self, event: Received[GateChanged]) -> None:
+        """In every replica: what an older rule has let in is decided again with the next request, and what is being
+        opened, by no older rule."""
+        content_id, revision = event.body.subject_id, event.body.revision
+        self._transfers.note_gate(content_id, revision)
+        for live in self._keeper.live:
+            if live.content_id == content_id and live.gate_revision < revision:
+                live.lease = due_now(live.lease)
 
     async def on_sign_in_ended(self, event: Received[SignInEnded]) -> None:
         """What was opened with a sign-in or an API key ends with it."""
@@ -127,7 +141,7 @@ class Hearing:
 
     async def decide(self, page: Sequence[StoredSession], seen: Mapping[str, int] | None = None) -> None:
         """Decides sessions of this and of other replicas again, at most 200. A no ends them everywhere; what is not
-        known leaves their leases to run out."""
+        known leaves their leases to run out, unless another rule gave them."""
         queries = tuple(self._question(stored, seen or {}) for stored in page)
         if not queries:
             return

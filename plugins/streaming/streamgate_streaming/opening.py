@@ -115,6 +115,8 @@ class Opening:
             await self._decider.decide(live)
             if live.ended:
                 raise over(live.ended)
+            if not live.lease.holds(self._clock.monotonic_s()):
+                raise GateUnknown("the gate has been changed, and cannot be decided now", retry_after_s=_RETRY_AFTER_S)
         logger.bind(session_id=live.session_id, content_id=content_id).info("playback session open")
         return live
 
@@ -202,7 +204,7 @@ class Opening:
                 return live
         raise GateUnknown(
             f"the gate of content {content_id} cannot be decided now: no new session is opened, and those that run go "
-            "on until their lease or the operator's grace ends",
+            "on until their lease or the operator's grace ends, unless the gate was changed meanwhile",
             retry_after_s=_RETRY_AFTER_S,
             extra={"explanation": to_plain(decision.explanation)},
         )

@@ -165,6 +165,7 @@ class StreamingPlugin:
             on_group(JOB_CHECKPOINT, media.on_job_checkpoint, group=GROUP),
             on_group(JOB_FINISHED, media.on_job_finished, group=GROUP),
             on_group(GATE_CHANGED, hearing.on_gate_changed, group=GROUP),
+            on_everyone(GATE_CHANGED, hearing.on_gate_changed_everywhere, resync=hearing.resync),
             on_group(AUTH_SESSION_ENDED, hearing.on_sign_in_ended, group=GROUP),
             on_group(PEOPLE_CHANGED, hearing.on_people_changed, group=GROUP),
             on_everyone(PEOPLE_CHANGED, hearing.on_people_changed_everywhere, resync=hearing.resync),

@@ -1,7 +1,8 @@
-"""Tokens that moved lately, as this process has heard: who gave or got one, and the block that showed it.
+"""Tokens that moved and gates that changed lately, as this process has heard: who gave or got a token, and the block
+that showed it; the gate's new revision.
 
-Whoever is in here is asked about with that block, so that no older answer opens anything: one that auth kept, or one
-that was under way while the token moved.
+What is in here is asked about with that block and that revision, so that no older answer opens anything: one that auth
+kept, or one that was under way while the token moved or the gate changed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from streamgate.sdk.clock import Clock
 KEPT_S = 600.0
 """As long as auth may keep an answer; a node that is so far behind is none."""
 MAX_PEOPLE = 20_000
+MAX_GATES = 20_000
 
 
 class Transfers:
@@ -29,14 +31,17 @@ class Transfers:
         self._max_age_s = max_age_s
         self._moved: OrderedDict[str, tuple[float, dict[str, int]]] = OrderedDict()  # by person: when heard, the blocks
         self._decided: OrderedDict[tuple[str, str], int] = OrderedDict()  # by contract and person: the revision
+        self._gates: OrderedDict[str, tuple[float, int]] = OrderedDict()  # by content: when heard, the revision
 
     def question(self, content_id: str, actor: Actor) -> DecideQuery:
-        """What auth is asked; equal to an earlier one unless a token of this person has moved since."""
+        """What auth is asked; equal to an earlier one unless a token of this person has moved since, or the gate of the
+        content has changed."""
         return DecideQuery(
             content_id=content_id,
             actor=actor,
             min_block=self._blocks_of(actor.user_id),
             max_age_s=self._max_age_s,
+            min_revision=self.revision_of(content_id),
         )
 
     def note(self, moved: TokenTransferred) -> None:
@@ -46,6 +51,20 @@ class Transfers:
             self._moved[user_id] = (self._clock.monotonic_s(), blocks)
             self._moved.move_to_end(user_id)
         _bound(self._moved)
+
+    def note_gate(self, content_id: str, revision: int) -> None:
+        self._gates[content_id] = (self._clock.monotonic_s(), max(revision, self.revision_of(content_id)))
+        self._gates.move_to_end(content_id)
+        while len(self._gates) > MAX_GATES:
+            self._gates.popitem(last=False)
+
+    def revision_of(self, content_id: str) -> int:
+        """The newest of its gate that was heard of lately; 0: none."""
+        heard_at_s, revision = self._gates.get(content_id, (0.0, 0))
+        if revision and self._clock.monotonic_s() - heard_at_s > KEPT_S:
+            del self._gates[content_id]
+            return 0
+        return revision
 
     def undecided(self, moved: TokenTransferred) -> tuple[str, ...]:
         """The people of an event about whom no such late one was decided here. By person: events of one contract that

@@ -111,7 +111,7 @@ class FakeAuth(Partial):
             ),
             read_at_s=read_at_s,
             grace_until_s=self.grace_until_s if outcome == "unknown" else 0.0,
-            gate_revision=self.revision,
+            gate_revision=max(self.revision, query.min_revision),
             leaf_keys=("eip155:1/0xabc",),
             tokens=self.tokens.get(query.actor.user_id, ()) if outcome == "holds" else (),
             preview_s=self.preview_s if outcome == "does_not_hold" else 0.0,
