@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import attrs
 
-from streamgate.contracts.auth import ChainUnknown
+from streamgate.contracts.auth import AddressInvalid, ChainUnknown
 from streamgate.sdk.evm import Address, parse_address, parse_chain
 from streamgate.sdk.solana import parse_solana_address, parse_solana_chain
 
 EVM, SOLANA = "eip155", "solana"
+_NAMES = {EVM: ("EVM", "an EVM"), SOLANA: ("Solana", "a Solana")}
+_LIKE_SOLANA = re.compile("[1-9A-HJ-NP-Za-km-z]{32,44}")
+_NEITHER = (
+    "is neither an EVM address (0x and 40 hex digits) nor a Solana one (base58 of 32 bytes) nor a CAIP-10 account "
+    "(eip155:1:0x…, solana:mainnet:…)"
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -46,14 +53,34 @@ def parse_any_account(text: str) -> Account:
         AddressInvalid, ChainUnknown: 422.
     """
     named, _, address = text.rpartition(":")
+    is_evm = address[:2] in ("0x", "0X")
+    if not (is_evm or _LIKE_SOLANA.fullmatch(address)) or named.partition(":")[0] not in ("", EVM, SOLANA):
+        raise AddressInvalid(f"{shown(text)} {_NEITHER}")
     chain = parse_any_chain(named) if named else None
-    if address[:2] in ("0x", "0X"):
+    if is_evm:
         account = Account(namespace=EVM, address=parse_address(address), chain=chain)
     else:
         account = Account(namespace=SOLANA, address=Address(parse_solana_address(address)), chain=chain)
-    if chain is not None and not chain.startswith(f"{account.namespace}:"):
-        raise ChainUnknown(f"the address is not one of {chain}")
+    if chain is not None:
+        require_of(chain, account.namespace)
     return account
+
+
+def require_of(chain: str, namespace: str, remedy: str = "") -> None:
+    """Raises ChainUnknown: addresses of the namespace are none on this chain."""
+    theirs = chain.partition(":")[0]
+    if theirs != namespace:
+        raise ChainUnknown(f"{chain} is a chain of {unlike(theirs, namespace)}{remedy}")
+
+
+def unlike(theirs: str, namespace: str) -> str:
+    """What completes "it is for": addresses of one namespace, where one of another was given."""
+    return f"{_NAMES.get(theirs, (theirs,))[0]} addresses, and this is {_NAMES[namespace][1]} one"
+
+
+def shown(text: str) -> str:
+    """The beginning of what was given, for the answer that refuses it."""
+    return repr(text[:64]) if text else "an empty text"
 
 
 def parse_any_address(text: str) -> Address:
@@ -67,4 +94,8 @@ def parse_any_chain(text: str) -> str:
     Raises:
         ChainUnknown: 422.
     """
-    return parse_solana_chain(text) if text.startswith(f"{SOLANA}:") else parse_chain(text)
+    if text.startswith(f"{SOLANA}:"):
+        return parse_solana_chain(text)
+    if not text.startswith(f"{EVM}:"):
+        raise ChainUnknown(f"{shown(text)} is not a chain: write it as CAIP-2, for instance eip155:1 or solana:mainnet")
+    return parse_chain(text)

@@ -13,7 +13,7 @@ from streamgate.errors import StreamgateError
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.evm import ChainId
 from streamgate.sdk.solana import CHAINS as SOLANA_CHAINS
-from streamgate_auth.accounts import EVM, Account, parse_any_account, parse_any_chain
+from streamgate_auth.accounts import EVM, Account, parse_any_account, parse_any_chain, require_of
 from streamgate_auth.challenge import Challenge, ChallengeBook
 from streamgate_auth.contract_words import to_bytes
 from streamgate_auth.keys import KeyRing
@@ -117,6 +117,7 @@ class Proofs:
         if account.namespace == EVM:
             allowed = await self._readable() or (DEFAULT_CHAIN,)
         wanted = parse_any_chain(chain) if chain is not None else (account.chain or allowed[0])
+        require_of(wanted, account.namespace, f": use one of {', '.join(allowed)}")
         if account.chain not in (None, wanted):
             raise ChainUnknown(f"the account is on {account.chain}, but the chain asked for is {wanted}")
         if wanted not in allowed:

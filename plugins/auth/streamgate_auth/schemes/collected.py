@@ -12,6 +12,7 @@ from streamgate.contracts.hooks import ContractProof, SignatureScheme, SigningFa
 from streamgate.contracts.nft import ChainUnavailable
 from streamgate.errors import TooMany
 from streamgate.hooks import Hooks
+from streamgate_auth.accounts import shown, unlike
 
 
 @attrs.define(eq=False)
@@ -39,15 +40,17 @@ class Schemes:
         Raises:
             SchemeUnknown: 422.
         """
-        usable = {each.name: each for each in self.by_name().values() if each.namespace == namespace}
-        if name is None and usable:
-            return next(iter(usable.values()))
-        if name not in usable:
-            raise SchemeUnknown(
-                f"{(name or 'no scheme')[:64]!r} does not sign for {namespace} addresses; "
-                f"use one of {', '.join(usable) or 'none'}"
-            )
-        return usable[name]
+        known = self.by_name()
+        usable = [each for each in known.values() if each.namespace == namespace]
+        if not usable:
+            raise SchemeUnknown(f"nothing here signs for addresses of {namespace}")
+        found = usable[0] if name is None else known.get(name)
+        if found is not None and found.namespace == namespace:
+            return found
+        wrong = f"{shown(name or '')} is no way to sign"
+        if found is not None:
+            wrong = f"{name} is for {unlike(found.namespace, namespace)}"
+        raise SchemeUnknown(f"{wrong}; use one of {', '.join(each.name for each in usable)}")
 
     async def verify(self, name: str, facts: SigningFacts, signature: str, message: str | None) -> ContractProof | None:
         """Raises MessageMismatch, SignatureInvalid, ChainUnavailable or TooMany, whatever goes wrong in a scheme: it
