@@ -117,7 +117,7 @@ export class Watching {
   // which, but for the last: then nothing goes on by itself. `refusal`: of its renewal, where that was refused.
   async reopen(refusal = null) {
     const session = this.session;
-    this.leftAtS = this.video.currentTime;
+    this.leftAtS = this.video.currentTime || this.leftAtS; // it may not have come to where it was to begin
     this.stop();
     const ended = endedBySomebody(refusal ?? (await ask("POST", renewal(session)).catch((fault) => fault)));
     if (this.isOver) return;
