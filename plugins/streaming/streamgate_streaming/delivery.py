@@ -28,7 +28,7 @@ from streamgate.web.request_id import header, request_id_of
 
 from . import dash, hls
 from .catalogue import Catalogue, Listing, Texts
-from .extent import shut
+from .extent import nothing_left, shut
 from .hot import HotSegments
 from .live import LiveSession
 from .presentation import Track
@@ -201,6 +201,8 @@ def _open(listing: Listing, live: LiveSession, asked: re.Match[str]) -> _Blob | 
         except SegmentUnknown:
             pass  # what there is at all has to be known, to say which of the two it is
     _find(listing.whole, asked)
+    if texts is None:
+        raise nothing_left(live.extent, live.decision, listing.whole.presentation)
     raise shut(live.content_id, live.extent, live.decision)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import attrs
@@ -81,6 +82,25 @@ def shut(content_id: str, extent: Extent, decision: Decision | None) -> GateRefu
         f"of content {content_id} no rendition above {extent.max_height_px} lines is open to you; POST "
         f"/api/v1/content/{content_id}/gate/check says what would open it",
         extra=extra,
+    )
+
+
+def nothing_left(extent: Extent, decision: Decision | None, whole: Presentation) -> GateRefused:
+    """The answer where `cut` leaves nothing of what there is."""
+    refused = shut(whole.content_id, extent, decision)
+    low = tuple(track for track in whole.video if _is_low_enough(track, extent.max_height_px))
+    if not extent.preview_s:
+        return refused
+    closed = f"the gate of content {whole.content_id} does not open for you"
+    if whole.video and not low:
+        height = f"its first {extent.preview_s:g} s are free up to {extent.max_height_px} lines"
+        return GateRefused(f"{closed}: {height}, and there is no rendition that low", extra=refused.extra)
+    beginnings = (Fraction(track.segments[0].duration_ticks, track.timescale) for track in low or whole.audio)
+    first_s = round(float(min(beginnings)), 3)
+    return GateRefused(
+        f"{closed}: a preview is of whole segments, and the first one is {first_s:g} s long, of which "
+        f"{extent.preview_s:g} s are free",
+        extra={**refused.extra, "first_segment_s": first_s},
     )
 
 

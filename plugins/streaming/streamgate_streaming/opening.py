@@ -26,7 +26,7 @@ from . import session_opening as rows
 from .catalogue import Catalogue
 from .config import StreamingConfig
 from .decider import Decider, blocks_of
-from .extent import ALL, extent_of, is_preview, shut
+from .extent import ALL, extent_of, is_preview, nothing_left
 from .hearing import Hearing
 from .keeper import SIGNED_OUT, Keeper
 from .lease import NO_LEASE, Moment, after_decision, decision_for
@@ -135,7 +135,7 @@ class Opening:
         if listing is None:
             raise _not_playable(content_id)
         if listing.within(extent) is None:
-            raise shut(content_id, extent, decision)
+            raise nothing_left(extent, decision, listing.whole.presentation)
 
     async def _store_or_take_over(self, request: _Request) -> StoredSession:
         """Whoever has got a token takes the place of who had it: where others play by it they are decided again, by

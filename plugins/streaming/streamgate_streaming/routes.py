@@ -25,7 +25,7 @@ from . import dash, hls
 from .answers import RenewAnswer, SessionAnswer, told_of
 from .catalogue import Catalogue
 from .delivery import PREFIX
-from .extent import shut
+from .extent import nothing_left
 from .keys import PathKeys
 from .opening import Opening
 from .presentation import Presentation
@@ -206,7 +206,7 @@ class StreamRoutes:
             raise NotPlayable(f"content {live.content_id} is not playable any more")
         texts = listing.within(live.extent)
         if texts is None:
-            raise shut(live.content_id, live.extent, live.decision)
+            raise nothing_left(live.extent, live.decision, listing.whole.presentation)
         return texts.presentation, f"{PREFIX}/{self._keys.make(live.session_id)}/"
 
     async def renew(self, call: Call[None, SessionPath]) -> RenewAnswer:

@@ -193,6 +193,16 @@ async def test_a_preview_shorter_than_a_segment_is_none(film: Theatre) -> None:
     film.auth.preview_s = 3.9
     answer = await ask(film, STRANGER)
     assert (answer.status_code, answer.json()["code"], answer.json()["preview_s"]) == (403, "gate.refused", 3.9)
+    assert answer.json()["first_segment_s"] == 4.0
+    assert answer.json()["detail"].endswith(
+        "does not open for you: a preview is of whole segments, and the first one is 4 s long, of which 3.9 s are free"
+    )
+    film.auth.preview_s, film.auth.max_height_px = 9.0, 240  # none is so low
+    answer = await ask(film, STRANGER)
+    assert (answer.status_code, answer.json()["max_height_px"]) == (403, 240)
+    assert "no rendition that low" in answer.json()["detail"]
+    film.auth.preview_s, film.auth.max_height_px = 4.0, None
+    assert (await ask(film, STRANGER)).status_code == 201
 
 
 # --- cutting ----------------------------------------------------------------------------------------
