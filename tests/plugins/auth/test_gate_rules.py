@@ -190,6 +190,46 @@ def test_words_paths_and_leaf_keys() -> None:
     assert leaf_keys(parse({"native": {"chain": "eip155:1"}})) == ()
 
 
+ETHER = 10**18
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ({"native": {"chain": "eip155:1", "min": str(15 * 10**17)}}, "holds at least 1.5 ETH on eip155:1"),
+        (
+            {"native": {"chain": "eip155:137", "min": str(ETHER), "max": str(2 * ETHER), "held_for_s": 3600}},
+            "holds from 1 POL to 2 POL on eip155:137 for 1 hour",
+        ),
+        (
+            {"native": {"chain": "eip155:1", "min": str(ETHER), "max": str(ETHER), "finality": "safe"}},
+            "holds exactly 1 ETH on eip155:1 as of the latest safe block",
+        ),
+        ({"native": {"chain": "eip155:987654", "min": "1"}}, "holds at least 1 base unit of the coin of eip155:987654"),
+        ({"native": {"chain": "eip155:987654"}}, "holds at least 1 base unit of the coin of eip155:987654"),
+        (
+            {"native": {"chain": "eip155:987654", "max": "7"}},
+            "holds 1 to 7 base units of the coin of eip155:987654",
+        ),
+        (
+            {"erc20": {"chain": "eip155:1", "contract": CONTRACT, "max": "1"}},
+            f"holds exactly 1 base unit of {CONTRACT} on eip155:1",
+        ),
+        (
+            {"erc721": {**PASS["erc721"], "held_for_s": 86_400, "finality": "finalized", "delegated": True}},
+            f"holds a token of {CONTRACT} on eip155:1 for 1 day as of the latest finalized block, or acts for a wallet "
+            "that does (delegate.xyz)",
+        ),
+        (
+            {"erc20": {"chain": "eip155:1", "contract": CONTRACT, "min": "2", "finality": "latest"}},
+            f"holds at least 2 base units of {CONTRACT} on eip155:1 as of the latest block",
+        ),
+    ],
+)
+def test_amounts_are_said_as_people_count_them_and_at_which_finality(rule: dict[str, Any], text: str) -> None:
+    assert describe(parse(rule)) == text
+
+
 # --- logic ------------------------------------------------------------------------------------------
 
 # Kleene's strong tables, written out: (a, b, a or b, a and b).

@@ -110,7 +110,7 @@ class FungibleReader:
                 summary="Holds so many base units of an ERC-20 token.",
                 params=Erc20,
                 describe=lambda params: (
-                    f"holds {words.amount(params)} base units of {words.address(params)} on {params.chain}"
+                    f"holds {words.base_units(params)} of {words.address(params)} on {params.chain}"
                     f"{words.conditions(params)}"
                 ),
                 read=self.read_erc20,
@@ -126,9 +126,7 @@ class FungibleReader:
                 name="native",
                 summary="Holds so many base units of a chain's own coin.",
                 params=Native,
-                describe=lambda params: (
-                    f"holds {words.amount(params)} base units of the coin of {params.chain}{words.conditions(params)}"
-                ),
+                describe=lambda params: f"holds {self._coins(params)}{words.conditions(params)}",
                 read=self.read_native,
                 needed=_needed,
                 check=self._check,
@@ -183,7 +181,7 @@ class FungibleReader:
     def _satisfy_erc20(self, params: Erc20) -> str:
         unit = self._known(params)
         address = words.address(params)
-        what = f"{words.amount(params)} base units of {address}"
+        what = f"{words.base_units(params)} of {address}"
         if unit is not None:
             what = (
                 f"{_in_units(params, unit)} ({address})" if unit.symbol else f"{_in_units(params, unit)} of {address}"
@@ -199,6 +197,12 @@ class FungibleReader:
     def _name(self, params: Any) -> str:
         return self._facts(params).name
 
+    def _coins(self, params: Native) -> str:
+        """By the chain's own decimals; in base units of a chain that nobody has named."""
+        if self._name(params) == params.chain:
+            return f"{words.base_units(params)} of the coin of {params.chain}"
+        return f"{_in_units(params, self._coin(params))} on {params.chain}"
+
     def _coin(self, params: Native) -> Unit:
         facts = self._facts(params)
         return Unit(decimals=facts.coin_decimals, symbol=facts.coin_symbol)
@@ -211,6 +215,8 @@ def _items(params: Erc1155) -> str:
 def _in_units(params: Any, unit: Unit) -> str:
     if params.max is None:
         return f"at least {unit.text(int(params.min))}"
+    if params.max == params.min:
+        return f"exactly {unit.text(int(params.min))}"
     return f"from {unit.text(int(params.min))} to {unit.text(int(params.max))}"
 
 

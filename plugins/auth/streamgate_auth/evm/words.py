@@ -16,13 +16,23 @@ def amount(params: Any) -> str:  # Any: parameters of a kind with min and max
     return f"exactly {params.min}" if params.max == params.min else f"{params.min} to {params.max}"
 
 
+def base_units(params: Any) -> str:
+    """`at least 1 base unit`, or `2 to 5 base units`."""
+    count = params.min if params.max is None else params.max
+    return f"{amount(params)} base unit{'' if count == '1' else 's'}"
+
+
 def address(params: Any) -> str:
     return parse_address(params.contract)
 
 
 def conditions(params: Any) -> str:
-    """What goes behind: for how long, and whose; "" where there is nothing to say."""
+    """What goes behind: for how long, at which finality, and whose; "" where there is nothing to say."""
     said = f" for {duration(params.held_for_s)}" if params.held_for_s else ""
+    if params.finality is not None:
+        said += (
+            f" as of the latest {params.finality} block" if params.finality != "latest" else " as of the latest block"
+        )
     return f"{said}, or acts for a wallet that does (delegate.xyz)" if params.delegated else said
 
 
