@@ -30,9 +30,8 @@ def conditions(params: Any) -> str:
     """What goes behind: for how long, at which finality, and whose; "" where there is nothing to say."""
     said = f" for {duration(params.held_for_s)}" if params.held_for_s else ""
     if params.finality is not None:
-        said += (
-            f" as of the latest {params.finality} block" if params.finality != "latest" else " as of the latest block"
-        )
+        which = "" if params.finality == "latest" else f" {params.finality}"
+        said += f" as of the latest{which} block"
     return f"{said}, or acts for a wallet that does (delegate.xyz)" if params.delegated else said
 
 
