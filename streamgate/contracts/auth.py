@@ -331,6 +331,11 @@ class WalletsQuery:
 
 
 @attrs.frozen(kw_only=True)
+class AddressesQuery:
+    addresses: tuple[str, ...]  # at most 200, each in its one form: checksummed (EVM) or base58 (Solana)
+
+
+@attrs.frozen(kw_only=True)
 class LinkedWallets:
     """Of one person, the primary one first, then the oldest. Checksummed (EVM) or base58 (Solana)."""
 
@@ -359,6 +364,11 @@ class Accounts(Protocol):
     @method(timeout_s=3, idempotent=True)
     async def wallets_of(self, query: WalletsQuery) -> WalletsAnswer:
         """For `owner_address`, the first of each, shown to those who are signed in."""
+
+    @method(timeout_s=3, idempotent=True)
+    async def who_has(self, query: AddressesQuery) -> WalletsAnswer:
+        """Who has linked one of these, a key or a contract on whichever chain; each person once, with all their
+        wallets, those in doubt among them."""
 
 
 class Auth(Protocol):

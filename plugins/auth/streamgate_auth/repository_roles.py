@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from streamgate.sdk.db import insert_into
 from streamgate.sdk.evm import Address
-from streamgate_auth.accounts import namespace_of, wallet_name
-from streamgate_auth.repository_wallets import LinkedWallet, list_wallets
+from streamgate_auth.accounts import wallet_name
+from streamgate_auth.repository_wallets import LinkedWallet, list_wallets, people_at
 from streamgate_auth.tables import RoleRow, WalletRow, table_of
 
 Source = Literal["config", "granted"]
@@ -111,20 +111,13 @@ def lock_admins(session: Session) -> list[RoleGrant]:
 
 def people_with(session: Session, grants: Iterable[RoleGrant]) -> set[str]:
     """Whose wallets are at the addresses of these."""
-    return _people_at(session, {grant.address for grant in grants})
+    return people_at(session, {grant.address for grant in grants})
 
 
 def _by_person(session: Session, addresses: Iterable[str]) -> dict[str, frozenset[str]]:
-    people = _people_at(session, addresses)
+    people = people_at(session, addresses)
     listed = list_wallets(session, sorted(people))
     return {user_id: roles_of(session, listed.get(user_id, ())) for user_id in people}
-
-
-def _people_at(session: Session, addresses: Iterable[str]) -> set[str]:
-    named = list(addresses)
-    spaces = {namespace_of(address) for address in named}
-    asked = select(WalletRow.user_id).where(WalletRow.namespace.in_(spaces), WalletRow.address.in_(named))
-    return set(session.scalars(asked))
 
 
 def _is(grant: RoleGrant) -> tuple[ColumnElement[bool], ...]:

@@ -151,6 +151,14 @@ def list_wallets(session: Session, user_ids: Sequence[str]) -> dict[str, tuple[L
     return found
 
 
+def people_at(session: Session, addresses: Iterable[str]) -> set[str]:
+    """Who has linked one of these: a key, or a contract on whichever chain."""
+    named = list(addresses)
+    spaces = {namespace_of(address) for address in named}
+    asked = select(WalletRow.user_id).where(WalletRow.namespace.in_(spaces), WalletRow.address.in_(named))
+    return set(session.scalars(asked))
+
+
 def load_wallets(session: Session, user_ids: Sequence[str]) -> dict[str, tuple[Address, ...]]:
     """What their wallets go by where gates and roles ask (`accounts.wallet_name`), in the same order; those in doubt
     are left out."""

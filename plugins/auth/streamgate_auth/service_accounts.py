@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streamgate.contracts.auth import (
+    AddressesQuery,
     ApiKeyQuery,
     Revoked,
     VerifiedApiKey,
@@ -14,7 +15,7 @@ from streamgate_auth.api_keys import ApiKeys
 from streamgate_auth.ending import Ending
 from streamgate_auth.wallets import Wallets
 
-MAX_PEOPLE = 200
+MAX_PEOPLE = MAX_ADDRESSES = 200
 
 
 class AccountsService:
@@ -36,3 +37,9 @@ class AccountsService:
             fault = FieldError("user_ids", f"holds more than {MAX_PEOPLE}")
             raise Invalid(f"at most {MAX_PEOPLE} people in one call", errors=(fault,))
         return await self._wallets.of(query)
+
+    async def who_has(self, query: AddressesQuery) -> WalletsAnswer:
+        if len(query.addresses) > MAX_ADDRESSES:
+            fault = FieldError("addresses", f"holds more than {MAX_ADDRESSES}")
+            raise Invalid(f"at most {MAX_ADDRESSES} addresses in one call", errors=(fault,))
+        return await self._wallets.who_has(query)

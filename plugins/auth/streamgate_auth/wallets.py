@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 from sqlalchemy import and_
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
 from streamgate.contracts.auth import (
+    AddressesQuery,
     ChallengeUsed,
     LastWallet,
     LinkedWallets,
@@ -34,6 +35,7 @@ from streamgate_auth.repository_wallets import (
     find_wallet,
     link_wallet,
     list_wallets,
+    people_at,
     set_primary,
     unlink_wallet,
 )
@@ -168,12 +170,26 @@ class Wallets:
     async def of(self, query: WalletsQuery) -> WalletsAnswer:
         """The contract's `wallets_of`."""
         found = await self._db.read(lambda session: list_wallets(session, query.user_ids))
-        return WalletsAnswer(
-            people=tuple(
-                LinkedWallets(user_id=user_id, addresses=tuple(each.address for each in found.get(user_id, ())))
-                for user_id in query.user_ids
-            )
+        return _answer(found, query.user_ids)
+
+    async def who_has(self, query: AddressesQuery) -> WalletsAnswer:
+        """The contract's `who_has`."""
+
+        def look(session: Session) -> WalletsAnswer:
+            user_ids = sorted(people_at(session, query.addresses))
+            return _answer(list_wallets(session, user_ids), user_ids)
+
+        return await self._db.read(look)
+
+
+def _answer(found: Mapping[str, Sequence[LinkedWallet]], user_ids: Sequence[str]) -> WalletsAnswer:
+    """In the order of `user_ids`."""
+    return WalletsAnswer(
+        people=tuple(
+            LinkedWallets(user_id=user_id, addresses=tuple(each.address for each in found.get(user_id, ())))
+            for user_id in user_ids
         )
+    )
 
 
 def _refused(fault: Unauthorized) -> ProofRefused:

@@ -3,16 +3,16 @@ commit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, false, not_, or_, select
 from sqlalchemy.orm import Session
 
 from .addresses import comparable
 from .locks import lock
 from .session_repository import end_which
-from .tables import RevocationRow, SessionRow
+from .tables import RevocationRow, RevokedRow, SessionRow
 
 _ALL = "revocations"
 
@@ -44,37 +44,42 @@ class WalletsWanted(Exception):
     """Somebody's wallets decide whether they are meant."""
 
 
-def add(session: Session, row: RevocationRow) -> None:
+def add(session: Session, row: RevocationRow, names: Iterable[str]) -> None:
     """Waits for sessions that are being opened, so that each of them is either found by who ends them now or finds
-    this."""
+    this.
+
+    Args:
+        names: whom it refuses, as in `RevokedRow`; none: everybody.
+    """
     lock(session, _ALL)
     session.add(row)
+    session.add_all(RevokedRow(revocation_id=row.revocation_id, name=name) for name in sorted(names))
     session.flush()
 
 
 def find_against(session: Session, content_id: str, viewer: Viewer, now_ms: int) -> RevocationRow | None:
-    """What keeps this viewer from opening a session; the one that lasts longest.
+    """What keeps this viewer from opening a session; the one that lasts longest, as far as their wallets are known.
 
     Raises:
-        WalletsWanted: one by an address might.
+        WalletsWanted: one by a wallet might.
     """
     lock(session, _ALL, shared=True)
-    everybody = and_(RevocationRow.user_id == "", RevocationRow.address == "")
-    meant: list[ColumnElement[bool]] = [RevocationRow.address != ""]
+    in_force = (RevocationRow.content_id.in_(("", content_id)), RevocationRow.until_ms > now_ms)
+    is_of_everybody = and_(RevocationRow.user_id == "", RevocationRow.address == "")
+    meant: list[ColumnElement[bool]] = []
     if viewer.user_id:
-        meant.append(RevocationRow.user_id == viewer.user_id)
+        own = {viewer.user_id, *map(comparable, viewer.addresses or ())}
+        names_them = exists().where(RevokedRow.revocation_id == RevocationRow.revocation_id, RevokedRow.name.in_(own))
+        meant.append(names_them)
     if not viewer.is_owner:
-        meant.append(everybody)
-    found = session.scalars(
-        select(RevocationRow)
-        .where(RevocationRow.content_id.in_(("", content_id)), RevocationRow.until_ms > now_ms, or_(*meant))
-        .order_by(RevocationRow.until_ms.desc())
-    ).all()
-    by_address = [row for row in found if row.address]
-    if by_address and viewer.addresses is None and viewer.user_id:
-        raise WalletsWanted
-    own = {comparable(address) for address in viewer.addresses or ()}
-    return next((row for row in found if not row.address or comparable(row.address) in own), None)
+        meant.append(is_of_everybody)
+    longest = select(RevocationRow).where(*in_force, or_(false(), *meant)).order_by(RevocationRow.until_ms.desc())
+    found = session.scalars(longest.limit(1)).first()
+    if found is None and viewer.user_id and viewer.addresses is None:
+        of_somebody = select(RevocationRow.revocation_id).where(*in_force, not_(is_of_everybody)).limit(1)
+        if session.scalar(of_somebody) is not None:
+            raise WalletsWanted
+    return found
 
 
 def in_force(
@@ -94,21 +99,15 @@ def find(session: Session, revocation_id: str) -> RevocationRow | None:
 
 
 def remove(session: Session, revocation_id: str) -> bool:
+    session.execute(delete(RevokedRow).where(RevokedRow.revocation_id == revocation_id))
     gone = delete(RevocationRow).where(RevocationRow.revocation_id == revocation_id)
     return session.execute(gone.returning(RevocationRow.revocation_id)).first() is not None
 
 
 def forget_past(session: Session, now_ms: int) -> None:
+    past = select(RevocationRow.revocation_id).where(RevocationRow.until_ms <= now_ms)
+    session.execute(delete(RevokedRow).where(RevokedRow.revocation_id.in_(past.scalar_subquery())))
     session.execute(delete(RevocationRow).where(RevocationRow.until_ms <= now_ms))
-
-
-def people_watching(session: Session, content_id: str, *, after_id: str, limit: int) -> list[str]:
-    """Who has running sessions, of a content or of any; a page, by user id."""
-    which = [SessionRow.state != "ended", SessionRow.user_id > after_id]
-    if content_id:
-        which.append(SessionRow.content_id == content_id)
-    people = select(SessionRow.user_id).where(*which).distinct().order_by(SessionRow.user_id).limit(limit)
-    return list(session.scalars(people))
 
 
 def end_within(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Literal
 
@@ -11,7 +11,7 @@ from loguru import logger
 from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
-from streamgate.contracts.auth import Accounts, WalletsQuery
+from streamgate.contracts.auth import Accounts, AddressesQuery, LinkedWallets, WalletsQuery
 from streamgate.contracts.metadata import AccessQuery, Metadata
 from streamgate.contracts.streaming import PlaybackRevoked, RevocationUnknown
 from streamgate.errors import Forbidden
@@ -55,16 +55,19 @@ class Revoking:
         self._keeper = keeper
 
     async def revoke(self, actor: Actor, scope: Scope, *, for_s: float, reason: str) -> Revoked:
-        """Ends what runs, in every replica, and for `for_s` seconds refuses what would be opened.
+        """Ends what runs, in every replica, and for `for_s` seconds refuses what would be opened: by the people who are
+        meant, and by whoever has a wallet that is theirs now.
 
         Raises:
             ContentNotFound, Forbidden, AddressInvalid, ChainUnknown.
-            Unavailable: whose the wallet is cannot be asked; nothing has been done.
+            Unavailable: whose which wallets are cannot be asked; nothing has been done.
         """
         owner = await self._owner_if_allowed(actor, scope)
         reason_of_end = REVOKED if for_s else ENDED_BY[_by(actor.user_id, owner)]
         scope = attrs.evolve(scope, address=parse_wallet(scope.address) if scope.address else "")
-        people = await self._people(scope)
+        meant = await self._meant(scope, with_wallets=for_s > 0)
+        people = {each.user_id for each in meant}
+        wallets = {scope.address, *(address for each in meant for address in each.addresses)} - {""}
         now_ms = self._clock.now_ms()
         revocation_id, until_ms = new_id("r"), now_ms + round(for_s * 1000)
 
@@ -80,16 +83,16 @@ class Revoking:
                     made_by=actor.user_id,
                     reason=reason,
                 )
-                repository.add(session, row)
+                repository.add(session, row, {*people, *map(comparable, wallets)})
             detail = {"for_s": f"{for_s:g}", "user_id": scope.user_id, "address": scope.address, "reason": reason}
             told = {name: value for name, value in detail.items() if value}
             audit(session, "stream.revoked", on=_on(scope.content_id), detail=told)
 
         await self._db.write(begin)
         count = await self._end(scope, people, reason_of_end)
-        if scope.address and for_s > 0:  # who came in while it was asked whose the wallet is
-            late = set(await self._people(scope)) - set(people)
-            count += await self._end(scope, sorted(late), reason_of_end) if late else 0
+        if wallets and for_s > 0:  # who got one of them and came in while it was asked whose they are
+            late = {each.user_id for each in await self._who_has(sorted(wallets))} - people
+            count += await self._end(scope, late, reason_of_end)
         logger.bind(on=_on(scope.content_id), sessions=count).info("playback revoked")
         if not for_s:
             return Revoked(sessions_ended=count)
@@ -151,21 +154,19 @@ class Revoking:
             raise Forbidden("only administrators end everybody's playback")
         return ""
 
-    async def _people(self, scope: Scope) -> list[str]:
-        """Of those who watch, whom it means."""
-        if not scope.address:
-            return [scope.user_id] if scope.user_id else []
-        wanted = comparable(scope.address)
-        found: list[str] = []
-        after_id = ""
-        while page := await self._db.read(
-            partial(repository.people_watching, content_id=scope.content_id, after_id=after_id, limit=_PAGE)
-        ):
-            answer = await self._accounts.wallets_of(WalletsQuery(user_ids=tuple(page)))
-            found += [
-                each.user_id for each in answer.people if wanted in map(comparable, each.addresses)
-            ]
-            after_id = page[-1]
+    async def _meant(self, scope: Scope, *, with_wallets: bool) -> Sequence[LinkedWallets]:
+        """Who is meant now, with all their wallets where these are asked for."""
+        if scope.user_id and not with_wallets:
+            return (LinkedWallets(user_id=scope.user_id, addresses=()),)
+        if scope.user_id:
+            return (await self._accounts.wallets_of(WalletsQuery(user_ids=(scope.user_id,)))).people
+        return await self._who_has([scope.address]) if scope.address else ()
+
+    async def _who_has(self, addresses: Sequence[str]) -> list[LinkedWallets]:
+        found: list[LinkedWallets] = []
+        for at in range(0, len(addresses), _PAGE):
+            query = AddressesQuery(addresses=tuple(addresses[at : at + _PAGE]))
+            found += (await self._accounts.who_has(query)).people
         return found
 
     async def _end(self, scope: Scope, people: Iterable[str], reason: str) -> int:

@@ -209,7 +209,7 @@ class TokenRow(Base):
 
 class RevocationRow(Base):
     """Who may not open sessions, of what, until when. Empty: `content_id` of everything, `user_id` and `address`
-    together of everybody. Addresses in small letters where they are hexadecimal, in rows of before checksummed ones."""
+    together of everybody. `user_id`, `address`: how somebody was named; whom it refuses is in `RevokedRow`."""
 
     __tablename__ = "streaming_revocations"
 
@@ -223,6 +223,16 @@ class RevocationRow(Base):
     reason: Mapped[str] = mapped_column(String(200))
 
     __table_args__ = (Index("ix_streaming_revocations_content_id", "content_id", "until_ms"),)
+
+
+class RevokedRow(Base):
+    """Whom a revocation refuses: a person, or a wallet that was theirs when it was made, hexadecimal ones in small
+    letters."""
+
+    __tablename__ = "streaming_revoked"
+
+    revocation_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 
 class KeyRow(Base):

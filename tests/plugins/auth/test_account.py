@@ -14,8 +14,9 @@ from sqlalchemy import delete
 
 from streamgate.context import Actor
 from streamgate.contracts.audit import AUDITED, AuditEntry
-from streamgate.contracts.auth import ACCOUNTS, WalletsQuery
+from streamgate.contracts.auth import ACCOUNTS, AddressesQuery, WalletsQuery
 from streamgate.contracts.events import AUTH_SESSION_ENDED, PEOPLE_CHANGED, PeopleChanged, SignInEnded
+from streamgate.errors import Invalid
 from streamgate.events import Received, on_group
 from streamgate.sdk.ids import uuid7
 from streamgate.testing.house import House, house
@@ -267,6 +268,24 @@ async def test_the_primary_wallet_is_chosen_and_the_last_one_stays(home: House, 
     refreshed = await http.post(f"{PREFIX}/refresh", json={"refresh_token": theirs["refresh_token"]})
     assert refreshed.status_code == 401
     assert (await sign_in_by(http, SECOND, "siwe"))["user_id"] not in (me.user_id, stranger.user_id)
+
+
+async def test_whose_a_wallet_is_is_told_with_all_of_theirs(home: House, http: httpx.AsyncClient) -> None:
+    me, other = [actor_of(await sign_in_by(http, wallet, "siwe")) for wallet in (ALICE, BOB)]
+    async with home.client(me) as client:
+        assert (await link(client, SOLANA, "siws")).status_code == 201
+    accounts = home.services.get(ACCOUNTS)
+
+    async def who_has(*addresses: str) -> dict[str, tuple[str, ...]]:
+        answer = await accounts.who_has(AddressesQuery(addresses=addresses))
+        return {each.user_id: each.addresses for each in answer.people}
+
+    mine = {me.user_id: (ALICE.address, SOLANA.address)}
+    assert await who_has(SOLANA.address, SECOND.address) == await who_has(ALICE.address, SOLANA.address) == mine
+    assert await who_has(ALICE.address, BOB.address) == {**mine, other.user_id: (BOB.address,)}
+    assert await who_has(SECOND.address) == await who_has() == {}
+    with pytest.raises(Invalid):
+        await who_has(*[ALICE.address] * 201)
 
 
 async def test_nobody_and_no_api_key_manages_an_account(home: House) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from streamgate.context import Actor
 from streamgate.contracts.auth import (
+    AddressesQuery,
     DecideMany,
     DecideQuery,
     Decision,
@@ -121,16 +123,26 @@ class FakeAuth(Partial):
 
 
 class FakeAccounts(Partial):
-    """`wallets` by person. `fault`: what every question meets."""
+    """`wallets` by person. `fault`: what every question meets. `after_answer`: once, what happens next."""
 
     def __init__(self) -> None:
         self.wallets: dict[str, tuple[str, ...]] = {}
         self.fault: Exception | None = None
+        self.after_answer: Callable[[], None] | None = None
 
     async def wallets_of(self, query: WalletsQuery) -> WalletsAnswer:
+        return self._answer(query.user_ids)
+
+    async def who_has(self, query: AddressesQuery) -> WalletsAnswer:
+        return self._answer([each for each, theirs in self.wallets.items() if set(theirs) & set(query.addresses)])
+
+    def _answer(self, user_ids: Iterable[str]) -> WalletsAnswer:
         if self.fault is not None:
             raise self.fault
-        people = [LinkedWallets(user_id=each, addresses=self.wallets.get(each, ())) for each in query.user_ids]
+        people = [LinkedWallets(user_id=each, addresses=self.wallets.get(each, ())) for each in user_ids]
+        after, self.after_answer = self.after_answer, None
+        if after is not None:
+            after()
         return WalletsAnswer(people=tuple(people))
 
 

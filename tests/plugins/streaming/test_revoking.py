@@ -16,6 +16,7 @@ from streamgate.contracts.audit import AUDITED
 from streamgate.contracts.auth import AuthUnavailable
 from streamgate.settings import DatabaseSettings, KernelSettings, Secret, SecretSettings
 from streamgate_streaming.addresses import comparable
+from streamgate_streaming.tables import RevokedRow
 
 if TYPE_CHECKING:
     from .conftest import Open, Theatre
@@ -29,6 +30,7 @@ MODERATOR = Actor(kind="user", user_id="mod", roles=("moderator",))
 ADMIN = Actor(kind="user", user_id="root", roles=("admin",))
 SEGMENT = "v360/0.m4s"
 WALLET = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
+THIRD = "0x52908400098527886E0F7030069857D2E4169EE7"
 SOLANA = "9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin"
 
 
@@ -127,10 +129,11 @@ async def test_a_viewer_by_any_wallet_of_theirs(film: Theatre, written: str) -> 
 async def test_where_wallets_cannot_be_asked_nothing_is_done(film: Theatre) -> None:
     session = await film.watch("c_film", HOLDER)
     film.accounts.fault = AuthUnavailable("gone")
-    assert (await revoke(film, CREATOR, content_id="c_film", address=WALLET, for_s=60)).status_code == 503
-    film.accounts.fault = None
+    for somebody in ({"address": WALLET}, {"user_id": "holder"}):
+        assert (await revoke(film, CREATOR, content_id="c_film", **somebody, for_s=60)).status_code == 503
     assert await statuses(film, session) == [200]
     assert (await listed(film, CREATOR, content_id="c_film")).json()["items"] == []
+    assert await ended(film, CREATOR, content_id="c_film", user_id="holder") == 1, "no wallets are needed for that"
 
 
 async def test_somebody_everywhere_and_everybody(film: Theatre) -> None:
@@ -242,19 +245,74 @@ async def test_an_address_is_named_in_its_one_form_however_it_was_written(film: 
     assert (answer.json()["code"], answer.json()["errors"][0]["field"]) == ("auth.address_invalid", "address")
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-async def test_nobody_slips_in_beside_a_revocation(
-    open_theatre: Open, tmp_path: Path, request: pytest.FixtureRequest, database: str
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stored_in(request: pytest.FixtureRequest, tmp_path: Path) -> KernelSettings | None:
+    if request.param == "sqlite":
+        return None
+    return KernelSettings(
+        profile="test",
+        data_dir=tmp_path,
+        database=DatabaseSettings(url=Secret(request.getfixturevalue("postgres_url"))),
+        secrets=SecretSettings(master_key=Secret(base64.b64encode(bytes(32)).decode())),
+    )
+
+
+@pytest.mark.parametrize("named", [{"address": WALLET.lower()}, {"user_id": "holder"}])
+async def test_who_is_meant_stays_meant_whatever_becomes_of_their_wallets(
+    open_theatre: Open, stored_in: KernelSettings | None, named: dict[str, str]
 ) -> None:
-    settings = None
-    if database == "postgresql":
-        settings = KernelSettings(
-            profile="test",
-            data_dir=tmp_path,
-            database=DatabaseSettings(url=Secret(request.getfixturevalue("postgres_url"))),
-            secrets=SecretSettings(master_key=Secret(base64.b64encode(bytes(32)).decode())),
-        )
-    async with open_theatre(settings) as theatre:
+    async with open_theatre(stored_in) as theatre:
+        await theatre.play("c_film")
+        theatre.auth.holders |= {"other", "mod"}
+        theatre.accounts.wallets = {"holder": (SOLANA, WALLET), "other": (THIRD,)}
+        # Nobody plays anything: whose the wallet is, auth knows.
+        made = [await revoke(theatre, CREATOR, content_id="c_film", for_s=60, **named) for _ in range(2)]
+        for theirs in ((SOLANA, WALLET), (SOLANA,), ()):
+            theatre.accounts.wallets["holder"] = theirs
+            assert await ask(theatre, HOLDER) == REFUSED
+        for wallet in (SOLANA, WALLET):  # by a new account, or linked to somebody else's
+            theatre.accounts.wallets["other"] = (THIRD, wallet)
+            assert await ask(theatre, OTHER) == REFUSED
+        theatre.accounts.wallets["other"] = (THIRD,)
+        assert (await ask(theatre, OTHER))[0] == 201
+        [one, two] = [each.json()["revocation_id"] for each in made]
+        assert await lift(theatre, CREATOR, one) == 204
+        theatre.accounts.wallets["other"] = (SOLANA,)
+        assert [await ask(theatre, actor) for actor in (HOLDER, OTHER)] == [REFUSED] * 2
+        await theatre.clock.advance(30)
+        assert await lift(theatre, MODERATOR, two) == 204
+        assert [(await ask(theatre, actor))[0] for actor in (HOLDER, OTHER)] == [201] * 2
+        assert await theatre.db.read(lambda session: session.query(RevokedRow).count()) == 0
+
+
+async def test_what_was_remembered_of_a_revocation_is_forgotten_with_it(film: Theatre) -> None:
+    film.accounts.wallets = {"holder": (SOLANA, WALLET)}
+    for for_s in (30, 90):
+        await revoke(film, CREATOR, content_id="c_film", user_id="holder", for_s=for_s)
+    await film.clock.advance(30)
+    await film.turn("streaming.sweep")
+    remembered = await film.db.read(lambda session: {row.name for row in session.query(RevokedRow)})
+    assert remembered == {"holder", SOLANA, WALLET.lower()}
+    assert await film.db.read(lambda session: session.query(RevokedRow).count()) == 3
+    await film.clock.advance(60)
+    await film.turn("streaming.sweep")
+    assert await film.db.read(lambda session: session.query(RevokedRow).count()) == 0
+
+
+async def test_who_has_a_wallet_of_theirs_while_it_is_revoked_is_out_as_well(film: Theatre) -> None:
+    film.accounts.wallets = {"holder": (WALLET,)}
+    theirs = await film.watch("c_film", OTHER)
+
+    def moves() -> None:
+        film.accounts.wallets = {"holder": (), "other": (WALLET,)}
+
+    film.accounts.after_answer = moves  # it goes to another account between the question and the revocation
+    assert await ended(film, CREATOR, content_id="c_film", user_id="holder", for_s=60) == 1
+    assert await statuses(film, theirs) == [410]
+
+
+async def test_nobody_slips_in_beside_a_revocation(open_theatre: Open, stored_in: KernelSettings | None) -> None:
+    async with open_theatre(stored_in) as theatre:
         await theatre.play("c_film")
         theatre.auth.public.add("c_film")
         openings = [ask(theatre, ANONYMOUS) for _ in range(10)]
