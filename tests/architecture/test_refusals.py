@@ -17,6 +17,8 @@ from streamgate.web.structure import FieldFaults, without_none
 # Of every sort that a type lets through: too short and too long, odd signs, below and above every bound.
 TEXTS = ("", " ", "\x07", "\u202e", "a'b\"c", "secret-" * 20_000, "eip155:1:0x", "0x" + "g" * 40, "é" * 300)
 NUMBERS = (-(10**18), -1, 0, 10**18)
+SEEN = ("name", "note", "reason")
+HIDDEN = ("a\x07", "a\x1b[1m", "a\u2028b", "a\u202eb")
 PYTHON = re.compile(
     r"""regex | [<>]= | Length\ of | \(\?: | \[\^?[A-Za-z0-9._~-]{2,}\] | \\[a-zA-Z] | \brange\( | <class |
     \bobject\ at | \b(?:None|True|False|NoneType|str|int|float|tuple|dict|bool)\b | secret-secret""",
@@ -47,18 +49,23 @@ def samples(kind: Any) -> tuple[Any, ...]:
     return {str: TEXTS, int: NUMBERS, float: tuple(map(float, NUMBERS)), Any: (*TEXTS, *NUMBERS)}.get(kind, ())
 
 
-def asked() -> list[tuple[str, attrs.Attribute[Any]]]:
-    """Each field that a route takes and a validator looks at, and its name."""
+def taken(*, queries: bool) -> Iterator[tuple[str, attrs.Attribute[Any]]]:
+    """Each field of the bodies that routes take, of their queries too, and its name."""
     seen: set[Any] = set()
-    kinds = [kind for route in built().routes for kind in (route.body, route.query) if kind is not None]
-    classes = [each for kind in kinds for each in classes_within(kind, seen)]
-    fields = [(each, field) for each in classes for field in attrs.fields(each)]
-    return [(f"{kind.__name__}.{field.name}", field) for kind, field in fields if field.validator is not None]
+    for route in built().routes:
+        for kind in (route.body, route.query if queries else None):
+            for each in classes_within(kind, seen):
+                yield from ((f"{each.__name__}.{field.name}", field) for field in attrs.fields(each))
 
 
-def refusals(field: attrs.Attribute[Any]) -> set[str]:
+def asked() -> list[tuple[str, attrs.Attribute[Any]]]:
+    """Those that a validator looks at."""
+    return [(name, field) for name, field in taken(queries=True) if field.validator is not None]
+
+
+def refusals(field: attrs.Attribute[Any], values: tuple[Any, ...] = ()) -> set[str]:
     said = set()
-    for value in samples(field.type):
+    for value in values or samples(field.type):
         try:
             check(field, value)
         except ValueError as fault:
@@ -89,6 +96,19 @@ def test_a_form_is_told_in_words_and_never_by_its_expression() -> None:
 def test_validators_are_asked_of_what_came_in() -> None:
     """attrs asks those of a field with a converter after it, in words of its own and without the field's path."""
     assert [name for name, field in asked() if field.converter is not None] == []
+
+
+def test_what_people_see_of_each_other_hides_nothing() -> None:
+    """Control characters and bidirectional overrides in names and notes: others read them, in pages and terminals."""
+    looked_up = "RunBody.name"  # of a schedule that has its name already
+    seen = [(name, field) for name, field in taken(queries=False) if field.name in SEEN and name != looked_up]
+    assert [name for name, field in seen for text in HIDDEN if not refuses(field, text)] == []
+    assert len(seen) >= 8
+    assert [name for name, field in seen if field.name != "note" and not refuses(field, "\n")] == []
+
+
+def refuses(field: attrs.Attribute[Any], text: str) -> bool:
+    return field.validator is not None and bool(refusals(field, (text,)))
 
 
 def parts(validator: Any) -> Iterator[Any]:

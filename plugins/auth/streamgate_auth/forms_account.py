@@ -8,6 +8,7 @@ import attrs
 
 from streamgate.contracts.auth import KeyScope
 from streamgate.sdk.clock import rfc3339
+from streamgate.sdk.texts import is_name, is_one_line
 from streamgate_auth.accounts import wallet_name
 from streamgate_auth.repository import SignInRecord
 from streamgate_auth.repository_api_keys import ApiKeyRecord
@@ -17,11 +18,6 @@ from streamgate_auth.roles import Role
 
 MAX_LIFE_S = 10 * 366 * 86_400
 _at_most = attrs.validators.max_len
-
-
-def is_one_line(_: Any, attribute: attrs.Attribute[Any], value: str) -> None:
-    if not value.isprintable():
-        raise ValueError("must be one line of printable characters")
 
 
 @attrs.frozen(kw_only=True)
@@ -121,7 +117,7 @@ class NewKeyBody:
     """`scopes`: what it may do (`read`; `upload`: change what is yours; `admin`: all that you may). `expires_in_s`:
     null for never."""
 
-    name: str = attrs.field(validator=[attrs.validators.min_len(1), _at_most(100)])
+    name: str = attrs.field(validator=attrs.validators.and_(attrs.validators.min_len(1), _at_most(100), is_name))
     scopes: tuple[KeyScope, ...] = attrs.field(default=("read",), validator=[attrs.validators.min_len(1), _at_most(3)])
     expires_in_s: int | None = attrs.field(
         default=None,

@@ -1,7 +1,6 @@
 """The texts people give a content: what is taken, how it is tidied, and what is refused.
 
-Control characters are refused, and so are the bidirectional overrides that make a text read as another:
-titles go into playlists, manifests, headers and pages of others.
+What hides something (`sdk.texts`) is refused: titles go into playlists, manifests, headers and pages of others.
 """
 
 from __future__ import annotations
@@ -12,16 +11,13 @@ from collections.abc import Iterable
 import attrs
 
 from streamgate.errors import FieldError, Invalid
+from streamgate.sdk.texts import LINE_BREAKING, hidden_in
 
 TITLE_MAX_CHARS = 200
 DESCRIPTION_MAX_CHARS = 10_000
 TAG_MAX_CHARS = 50
 TAGS_MAX = 32
 CATEGORY_MAX_CHARS = 50
-
-BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, line and paragraph separators
-_LINE_BREAKING = frozenset("\n\t")
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +60,8 @@ def _line(text: str, field: str, max_chars: int, faults: list[FieldError], *, ne
         faults.append(FieldError(field, "must not be empty"))
     if len(tidy) > max_chars:
         faults.append(FieldError(field, f"must have at most {max_chars} characters, has {len(tidy)}"))
-    _refuse_controls(tidy, field, frozenset(), faults)
+    if said := hidden_in(tidy):
+        faults.append(FieldError(field, said))
     return tidy
 
 
@@ -74,7 +71,8 @@ def _prose(text: str, faults: list[FieldError]) -> str:
         faults.append(
             FieldError("description", f"must have at most {DESCRIPTION_MAX_CHARS} characters, has {len(tidy)}")
         )
-    _refuse_controls(tidy, "description", _LINE_BREAKING, faults)
+    if said := hidden_in(tidy, LINE_BREAKING):
+        faults.append(FieldError("description", said))
     return tidy
 
 
@@ -86,15 +84,6 @@ def _tags(tags: Iterable[str], faults: list[FieldError]) -> tuple[str, ...]:
     if len(kept) > TAGS_MAX:
         faults.append(FieldError("tags", f"must be at most {TAGS_MAX}, are {len(kept)}"))
     return tuple(kept.values())
-
-
-def _refuse_controls(text: str, field: str, allowed: frozenset[str], faults: list[FieldError]) -> None:
-    for position, sign in enumerate(text):
-        if sign in allowed:
-            continue
-        if unicodedata.category(sign) in _REFUSED_CATEGORIES or sign in BIDI:
-            faults.append(FieldError(field, f"must not contain the control character U+{ord(sign):04X} ({position})"))
-            return
 
 
 def search_text(title: str, description: str, tags: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from streamgate.sdk.clock import Clock, rfc3339
 from streamgate.sdk.db import Database
 from streamgate.sdk.ids import new_id
 from streamgate.sdk.outgoing.errors import OutgoingError
+from streamgate.sdk.texts import is_prose
 from streamgate.settings import OutgoingSettings
 from streamgate.web.routes import ADMIN, Call, Route
 from streamgate_monitor import alert_repository as repository
@@ -86,7 +87,7 @@ class AlertPath:
 
 @attrs.frozen(kw_only=True)
 class AckBody:
-    note: str = attrs.field(default="", validator=attrs.validators.max_len(1_000))
+    note: str = attrs.field(default="", validator=attrs.validators.and_(attrs.validators.max_len(1_000), is_prose))
 
 
 class AlertRoutes:

@@ -33,12 +33,12 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,98}")
 
 def _is_metric(_: Any, __: Any, value: str) -> None:
     if not _METRIC.fullmatch(value):
-        raise ValueError("is the name of a metric, as /metrics shows it")
+        raise ValueError("must be the name of a metric, as /metrics shows it")
 
 
 def _is_name(_: Any, __: Any, value: str) -> None:
     if not _NAME.fullmatch(value):
-        raise ValueError("begins with a letter or digit and has up to 99 of letters, digits, blank, . _ -")
+        raise ValueError("must begin with a letter or digit and have at most 99 letters, digits, blanks, . _ and -")
 
 
 def _within(least: float, most: float) -> Any:

@@ -9,6 +9,7 @@ from streamgate.contracts.metadata import ContentNotFound
 from streamgate.contracts.streaming import RevocationUnknown
 from streamgate.errors import AuthUnavailable, FieldError, Forbidden, Invalid
 from streamgate.sdk.clock import rfc3339
+from streamgate.sdk.texts import is_one_line
 from streamgate.settings import Matches
 from streamgate.web.routes import SIGNED_IN, Call, Route
 
@@ -36,7 +37,7 @@ class RevokeBody:
     for_s: float = attrs.field(
         default=0.0, validator=attrs.validators.and_(attrs.validators.ge(0.0), attrs.validators.le(MAX_FOR_S))
     )
-    reason: str = attrs.field(default="", validator=attrs.validators.max_len(200))
+    reason: str = attrs.field(default="", validator=attrs.validators.and_(attrs.validators.max_len(200), is_one_line))
 
 
 @attrs.frozen(kw_only=True)
@@ -157,8 +158,6 @@ def _raise_unless_clear(body: RevokeBody) -> None:
         errors.append(FieldError("everyone", "is given beside what it includes: leave one out"))
     if not body.everyone and not names_some:
         errors.append(FieldError("content_id", "is missing: name a content, somebody, or say everyone"))
-    if not body.reason.isprintable():
-        errors.append(FieldError("reason", "has characters that cannot be shown"))
     if errors:
         raise Invalid("it is not clear whose playback is meant", errors=tuple(errors))
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from streamgate.sdk.texts import BIDI
+
 FILENAME_MAX_CHARS = 200
 FALLBACK = "upload"
 
 _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def tidy_filename(sent: str) -> str:
@@ -19,7 +20,7 @@ def tidy_filename(sent: str) -> str:
     """
     last = re.split(r"[/\\]", sent)[-1]
     kept = "".join(sign for sign in last if unicodedata.category(sign)[0] not in "CZ" or sign == " ")
-    plain = "".join(sign for sign in kept if sign not in _BIDI and sign not in '<>:"|?*')
+    plain = "".join(sign for sign in kept if sign not in BIDI and sign not in '<>:"|?*')
     name = unicodedata.normalize("NFC", plain).strip().lstrip(".").strip()
     if not name:
         return FALLBACK

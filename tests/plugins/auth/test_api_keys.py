@@ -102,6 +102,9 @@ async def test_scopes_bound_the_roles_of_a_key(tmp_path: Path) -> None:
 WRONG_WISHES: list[dict[str, Any]] = [
     {"name": ""},
     {"name": "x" * 101},
+    {"name": "\n"},
+    {"name": "  "},
+    {"name": "x\u202ey"},
     {"name": "x", "scopes": []},
     {"name": "x", "scopes": ["root"]},
     {"name": "x", "expires_in_s": 59},

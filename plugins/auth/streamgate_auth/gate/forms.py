@@ -9,12 +9,13 @@ import attrs
 from streamgate.contracts.gate import Rule
 from streamgate.errors import FieldError, Invalid
 from streamgate.sdk.clock import rfc3339
+from streamgate.sdk.texts import is_name
 from streamgate_auth.gate.repository_collections import CollectionRecord
 from streamgate_auth.gate.repository_lists import ListRecord
 
 _at_most = attrs.validators.max_len
 _optional = attrs.validators.optional
-_NAME: list[Any] = [attrs.validators.min_len(1), _at_most(100)]
+_NAME: list[Any] = [attrs.validators.min_len(1), _at_most(100), is_name]
 
 
 @attrs.frozen(kw_only=True)

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from streamgate.contracts.metadata import Highlights
+from streamgate.sdk.texts import BIDI
 from streamgate_metadata.search.query import Term
 from streamgate_metadata.search.words import WORD_MAX_CHARS, words
-from streamgate_metadata.texts import BIDI
 
 EXCERPT_CHARS = 200
 LEAD_CHARS = 60
