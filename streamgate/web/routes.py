@@ -96,7 +96,7 @@ class Route:
             404 come ahead of 413, 415 and 422. For policy owner where the id is in the path or query.
         reads_bearer: False on public routes that must work whatever credential is sent (sign-in, health).
             Elsewhere a bad credential is 401 on a public route too: nobody becomes anonymous unawares.
-        only_reads: a POST that changes nothing: API keys that may only read may call it.
+        only_reads: a POST that changes nothing (but that one watches): API keys that may only read may call it.
         accepts: media types of a raw body, for the documentation.
         raw_schema: what a raw body holds where that can be said: a class as for `body`, for the documentation.
         headers_doc: request header names the handler reads, with a sentence each.

@@ -115,6 +115,7 @@ class StreamRoutes:
                 body=SessionBody,
                 answer=SessionAnswer,
                 status=201,
+                only_reads=True,  # to watch needs the same by this road as by a playlist
                 summary="Open a playback session",
                 description="Public content and previews need no sign-in. The same person, client and content get one "
                 "session; a preview becomes whole, with the same addresses, when its person opens it again with what "
@@ -128,6 +129,7 @@ class StreamRoutes:
                 policy=PUBLIC,
                 query=SessionPath,
                 answer=RenewAnswer,
+                only_reads=True,
                 summary="Keep a playback session alive",
                 audited=False,
                 description="For its subject, and for the content's owner. Traffic renews a session too.",

@@ -372,6 +372,16 @@ async def test_where_a_content_is_named_the_session_is_of_that_content(film: The
             assert (await http.request(method, f"{path}{rest}?content_id=c_film")).status_code in (200, 204)
 
 
+async def test_a_key_that_may_only_read_watches_by_every_road_and_ends_nothing(film: Theatre) -> None:
+    reader = attrs.evolve(HOLDER, credential="k_1", scopes=("read",))
+    session = await film.watch("c_film", reader)
+    assert (await renew(film, session["session_id"], reader)).status_code == 200
+    async with film.client(reader) as http:
+        assert (await http.get("/api/v1/stream/hls", params={"content_id": "c_film"})).status_code == 200
+    assert code(await close(film, session["session_id"], reader)) == (403, "auth.forbidden")
+    assert (await film.fetch(session, SEGMENT)).status_code == 200
+
+
 async def test_renewing_extends_once_half_the_lease_is_over(film: Theatre) -> None:
     session = await film.watch("c_film")
     await film.clock.advance(10)
