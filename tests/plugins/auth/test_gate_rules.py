@@ -217,8 +217,10 @@ ETHER = 10**18
         ),
         (
             {"erc721": {**PASS["erc721"], "held_for_s": 86_400, "finality": "finalized", "delegated": True}},
-            f"holds a token of {CONTRACT} on eip155:1 for 1 day as of the latest finalized block, "
-            + "or acts for a wallet that does (delegate.xyz)",
+            (
+                f"holds a token of {CONTRACT} on eip155:1 for 1 day as of the latest finalized block, or acts for a "
+                "wallet that does (delegate.xyz)"
+            ),
         ),
         (
             {"erc20": {"chain": "eip155:1", "contract": CONTRACT, "min": "2", "finality": "latest"}},

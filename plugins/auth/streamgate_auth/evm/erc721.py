@@ -128,7 +128,7 @@ class Erc721Reader:
             await self._require_list(params)
 
     async def warn(self, params: Erc721) -> Sequence[str]:
-        return await warnings(self.chains, self._detected, params, "erc721")
+        return (*_of_range(params), *await warnings(self.chains, self._detected, params, "erc721"))
 
     def satisfy(self, params: Erc721) -> str:
         name = self.chains.facts_of(ChainId(params.chain)).name
@@ -200,6 +200,12 @@ async def _looked_through(chain: Chain, contract: str, wallet: str, wanted: rang
         missing = "the collection could not list the wallet's tokens (ERC-721 Enumerable)"
     found = {token for token in tokens if token is not None and token in wanted}
     return Owned(contract, tuple(sorted(found)), WHAT, missing)
+
+
+def _of_range(params: Erc721) -> tuple[str, ...]:
+    if params.token_ids is None or len(wanted := range_of(params.token_ids)) >= int(params.min):
+        return ()
+    return (f"nobody can hold {params.min} of the ids from {wanted.start} to {wanted.stop - 1}: there are fewer",)
 
 
 def _tokens(params: Erc721) -> str:

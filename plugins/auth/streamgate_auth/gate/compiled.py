@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from streamgate.contracts.gate import Explanation, GateInvalid, Rule
 from streamgate.contracts.hooks import RequirementKind
 from streamgate_auth.gate.kinds import Kinds
+from streamgate_auth.gate.leaves.invitation import INVITATION
 from streamgate_auth.gate.nodes import SAME_AS
 from streamgate_auth.gate.parse import parse_rule
 from streamgate_auth.gate.policy import Policy, parse_policy
@@ -69,13 +70,22 @@ class Compiled:
 
 def named_collections(rule: object) -> Sequence[str]:
     """The collections that a rule of any form names, each once."""
+    return _named(rule, SAME_AS, "collection")
+
+
+def named_campaigns(rule: object) -> Sequence[str]:
+    """The campaigns of its own invitations, each once; those of the collections that it names are theirs."""
+    return _named(rule, INVITATION, "campaign")
+
+
+def _named(rule: object, kind: str, parameter: str) -> Sequence[str]:
     found: dict[str, None] = {}
     waiting = [rule]
     while waiting:
         plain = waiting.pop()
         if isinstance(plain, dict):
-            inner = plain.get(SAME_AS)
-            name = inner.get("collection") if isinstance(inner, dict) else None
+            inner = plain.get(kind)
+            name = inner.get(parameter) if isinstance(inner, dict) else None
             if isinstance(name, str):
                 found[name] = None
             waiting.extend(plain.values())

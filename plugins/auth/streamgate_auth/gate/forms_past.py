@@ -86,7 +86,10 @@ class MadeInvitationItem(InvitationItem):
 
 @attrs.frozen(kw_only=True)
 class MadeInvitations:
+    """`warnings`: what you may not have meant."""
+
     items: tuple[MadeInvitationItem, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

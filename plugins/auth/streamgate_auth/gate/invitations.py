@@ -12,17 +12,22 @@ from sqlalchemy.orm import Session
 from streamgate.context import Actor
 from streamgate.contracts.gate import CodeInvalid, CollectionNotFound, InvitationNotFound, TooManyHere
 from streamgate.contracts.metadata import AccessQuery, ContentNotFound, Metadata
-from streamgate.errors import Forbidden
+from streamgate.errors import FieldError, Forbidden, Invalid
 from streamgate.sdk.audit import audit
-from streamgate.sdk.clock import Clock
+from streamgate.sdk.clock import Clock, rfc3339
 from streamgate.sdk.db import Database
 from streamgate.sdk.ids import new_id
 from streamgate_auth.changed import tell_changed
 from streamgate_auth.gate import repository_invitations as repository
 from streamgate_auth.gate.collections import Collections
+from streamgate_auth.gate.compiled import named_campaigns
+from streamgate_auth.gate.repository import load_gates
+from streamgate_auth.gate.repository_collections import load_collections
 from streamgate_auth.gate.repository_invitations import InvitationRecord
 
 MAX_PER_SCOPE = 20_000
+KEPT_MS = 30 * 86_400_000
+"""So long the revoked ones are listed, and those that expired unused."""
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base32: nothing in it looks like something else
 CODE_CHARS = 20  # 100 bits: nobody guesses one, so that a plain hash keeps them
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
@@ -54,21 +59,33 @@ class InvitationCodes:
         self._collections = collections
         self._clock = clock
 
-    async def make(self, actor: Actor, wanted: Wanted) -> list[MadeInvitation]:
-        """Raises ContentNotFound, CollectionNotFound: 404. Forbidden: 403. TooManyHere: 409."""
+    async def make(self, actor: Actor, wanted: Wanted) -> tuple[list[MadeInvitation], tuple[str, ...]]:
+        """The invitations, and what their maker may not have meant.
+
+        Raises:
+            ContentNotFound, CollectionNotFound: 404. Forbidden: 403. Invalid: 422, they would be over already.
+            TooManyHere: 409.
+        """
         await self._require_own(actor, wanted.scope_id)
         now_ms = self._clock.now_ms()
+        if wanted.expires_at_ms is not None and wanted.expires_at_ms <= now_ms:
+            fault = FieldError("expires_at", f"must be later than now, {rfc3339(now_ms)}")
+            raise Invalid(f"{fault.field} {fault.message}", errors=(fault,))
         made = [_new(wanted, actor, now_ms) for _ in range(wanted.count)]
 
-        def save(session: Session) -> None:
-            if repository.count_invitations(session, wanted.scope_id) + wanted.count > MAX_PER_SCOPE:
-                raise TooManyHere(f"a content or collection has at most {MAX_PER_SCOPE} invitations")
+        def save(session: Session) -> tuple[str, ...]:
+            repository.forget_invitations(session, wanted.scope_id, before_ms=now_ms - KEPT_MS)
+            if repository.count_invitations(session, wanted.scope_id, now_ms=now_ms) + wanted.count > MAX_PER_SCOPE:
+                raise TooManyHere(
+                    f"a content or collection has at most {MAX_PER_SCOPE} invitations that are neither revoked nor "
+                    "expired: revoke those of no more use, or make one with more uses"
+                )
             repository.add_invitations(session, [each.record for each in made])
             detail = {"campaign": wanted.campaign, "count": str(wanted.count), "uses": str(wanted.uses)}
             audit(session, "gate.invitations_made", on=_on(wanted.scope_id), actor=actor, detail=detail)
+            return _warnings(session, wanted)
 
-        await self._db.write(save)
-        return made
+        return made, await self._db.write(save)
 
     async def listed(
         self, actor: Actor, scope_id: str, campaign: str, *, before: tuple[int, str] | None, limit: int
@@ -122,7 +139,7 @@ class InvitationCodes:
         return await self._db.write(save)
 
     async def _require_own(self, actor: Actor, scope_id: str) -> None:
-        if scope_id.startswith("g_"):
+        if _is_collection(scope_id):
             await self._collections.get(actor, scope_id)
         else:
             await self._metadata.get(AccessQuery(content_id=scope_id, actor=actor, want="change"))
@@ -150,5 +167,20 @@ def _new(wanted: Wanted, actor: Actor, now_ms: int) -> MadeInvitation:
     return MadeInvitation(code="-".join(letters[at : at + 5] for at in range(0, CODE_CHARS, 5)), record=record)
 
 
+def _warnings(session: Session, wanted: Wanted) -> tuple[str, ...]:
+    """Whether the gate asks for them at all."""
+    scope = [wanted.scope_id]
+    found = load_collections(session, scope) if _is_collection(wanted.scope_id) else load_gates(session, scope)
+    campaigns = [name for each in found.values() for name in named_campaigns(each.rule)]
+    if wanted.campaign in campaigns:
+        return ()
+    instead = f", but {', '.join(campaigns)}" if campaigns else ""
+    return (f"the gate does not name the campaign {wanted.campaign}{instead}: these codes open nothing until it does",)
+
+
+def _is_collection(scope_id: str) -> bool:
+    return scope_id.startswith("g_")
+
+
 def _on(scope_id: str) -> str:
-    return f"collection:{scope_id}" if scope_id.startswith("g_") else f"content:{scope_id}"
+    return f"collection:{scope_id}" if _is_collection(scope_id) else f"content:{scope_id}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import attrs
-from sqlalchemy import ColumnElement, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from streamgate.sdk.db import insert_into
@@ -34,9 +34,22 @@ def add_invitations(session: Session, records: Sequence[InvitationRecord]) -> No
     session.execute(insert(InvitationRow), [attrs.asdict(record) for record in records])
 
 
-def count_invitations(session: Session, scope_id: str) -> int:
-    statement = select(func.count()).select_from(InvitationRow).where(InvitationRow.scope_id == scope_id)
+def count_invitations(session: Session, scope_id: str, *, now_ms: int) -> int:
+    """Those that are neither revoked nor expired."""
+    lasting = (InvitationRow.revoked_at_ms.is_(None), _is_in_time(now_ms))
+    statement = select(func.count()).select_from(InvitationRow).where(InvitationRow.scope_id == scope_id, *lasting)
     return session.scalar(statement) or 0
+
+
+def forget_invitations(session: Session, scope_id: str, *, before_ms: int) -> None:
+    """Those that were revoked before then, with what they had opened, and those that expired before it unused."""
+    unused = (InvitationRow.used == 0) & (InvitationRow.expires_at_ms < before_ms)
+    over = (InvitationRow.scope_id == scope_id) & ((InvitationRow.revoked_at_ms < before_ms) | unused)
+    named = select(InvitationRow.invitation_id).where(over)
+    session.execute(
+        delete(RedemptionRow).where(RedemptionRow.scope_id == scope_id, RedemptionRow.invitation_id.in_(named))
+    )
+    session.execute(delete(InvitationRow).where(over))
 
 
 def list_invitations(
@@ -134,8 +147,12 @@ def _is_good(now_ms: int) -> tuple[ColumnElement[bool], ...]:
     return (
         InvitationRow.revoked_at_ms.is_(None),
         InvitationRow.used < InvitationRow.uses,
-        or_(InvitationRow.expires_at_ms.is_(None), InvitationRow.expires_at_ms > now_ms),
+        _is_in_time(now_ms),
     )
+
+
+def _is_in_time(now_ms: int) -> ColumnElement[bool]:
+    return or_(InvitationRow.expires_at_ms.is_(None), InvitationRow.expires_at_ms > now_ms)
 
 
 def _record(row: InvitationRow) -> InvitationRecord:

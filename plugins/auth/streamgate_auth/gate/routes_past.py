@@ -59,7 +59,7 @@ class PastRoutes:
                 status=201,
                 summary="Make invitation codes, shown this once",
                 description="For a content or a collection of one's own, whose rule has the requirement `invitation`.",
-                errors=(*hidden, TooManyHere),
+                errors=(*hidden, Invalid, TooManyHere),
             ),
             Route(
                 "GET",
@@ -131,8 +131,8 @@ class PastRoutes:
             uses=body.uses,
             expires_at_ms=None if body.expires_at is None else parse_rfc3339(body.expires_at),
         )
-        made = await self._codes.make(call.actor, wanted)
-        return MadeInvitations(items=tuple(map(MadeInvitationItem.made, made)))
+        made, warnings = await self._codes.make(call.actor, wanted)
+        return MadeInvitations(items=tuple(map(MadeInvitationItem.made, made)), warnings=warnings)
 
     async def listed(self, call: Call[None, InvitationsQuery]) -> InvitationsListed:
         query = call.query

@@ -143,6 +143,9 @@ async def test_the_owner_is_told_at_once_what_the_chain_says_against_a_rule(grou
         assert "there is no contract" in await said(kind, nothing)
     for kind, contract in (("erc721", gallery), ("erc20", coin)):
         assert await said(kind, contract) == ""
+    two = {"from": "1", "to": "2"}
+    assert "nobody can hold 3 of the ids from 1 to 2" in await said("erc721", gallery, token_ids=two, min="3")
+    assert await said("erc721", gallery, token_ids=two, min="2") == ""
     assert "tells no decimals" in await said("erc20", ground.registry)
     ground.node.is_dead = True
     assert "could not be checked" in await said("erc721", ground.deploy("Tokens", "TestGallery"))

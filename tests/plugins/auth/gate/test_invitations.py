@@ -114,6 +114,62 @@ async def test_a_campaign_of_a_collection_opens_all_its_contents(home: House) ->
     assert dry["outcome"] == "holds"
 
 
+async def test_codes_that_would_be_over_are_not_made(home: House) -> None:
+    me = await creator(home)
+    wanted = {"content_id": await content_of(home, me.actor, FRIENDS), "campaign": "friends"}
+    refused = await post(home, me.actor, "/invitations", 422, **wanted, expires_at="2020-01-01T00:00:00Z")
+    assert [each["field"] for each in refused["errors"]] == ["expires_at"]
+    assert "later than now" in refused["detail"]
+
+
+async def test_codes_for_a_campaign_that_the_gate_does_not_name_are_made_with_a_warning(home: House) -> None:
+    me = await creator(home)
+    press = {"any": [FRIENDS, {"not": {"invitation": {"campaign": "press"}}}]}
+    club = await post(home, me.actor, "/collections", 201, name="club", gate=FRIENDS)
+    through = {"any": [{"same_as": {"collection": club["collection_id"]}}, {"role": {"role": "admin"}}]}
+    none: list[str] = []
+    for scope, named in (
+        ({"content_id": await content_of(home, me.actor, FRIENDS)}, ["friends"]),
+        ({"content_id": await content_of(home, me.actor, {"version": 1, "gate": press})}, ["friends", "press"]),
+        ({"content_id": await content_of(home, me.actor)}, none),
+        ({"content_id": await content_of(home, me.actor, through)}, none),  # the collection's codes are its own
+        ({"collection_id": club["collection_id"]}, ["friends"]),
+    ):
+        for campaign in ("friends", "press"):
+            made = await post(home, me.actor, "/invitations", 201, **scope, campaign=campaign)
+            assert len(made["items"]) == 1
+            assert bool(made["warnings"]) == (campaign not in named), (scope, campaign)
+            if made["warnings"] and named:
+                assert ", but friends:" in made["warnings"][0]
+
+
+async def test_revoked_and_expired_codes_make_room_and_are_forgotten(
+    stored: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me, guest = await creator(stored), await person(stored, "guest")
+    content_id = await content_of(stored, me.actor, FRIENDS)
+    monkeypatch.setattr(invitations, "MAX_PER_SCOPE", 2)
+    revoked, expired = await codes(stored, me, content_id, count=2, expires_at="2999-01-01T00:00:00Z")
+    await post(stored, guest.actor, "/redeem", code=revoked["code"])
+    full = await post(stored, me.actor, "/invitations", 409, content_id=content_id, campaign="friends")
+    assert "revoke those of no more use" in full["detail"]
+    await delete(stored, me.actor, f"/invitations/{revoked['invitation_id']}")
+
+    def age(session: Any) -> None:
+        session.execute(update(InvitationRow).values(expires_at_ms=5))
+
+    await stored.plugins["auth"].db.write(age)
+    await codes(stored, me, content_id)  # the revoked one is kept for a while, the other expired unused long ago
+    listed = (await get(stored, me.actor, "/invitations", content_id=content_id))["items"]
+    assert [each["invitation_id"] == revoked["invitation_id"] for each in listed] == [False, True]
+    assert expired["invitation_id"] not in {each["invitation_id"] for each in listed}
+    monkeypatch.setattr(invitations, "KEPT_MS", -1)
+    (fresh,) = await codes(stored, me, content_id)
+    assert len((await get(stored, me.actor, "/invitations", content_id=content_id))["items"]) == 2
+    await post(stored, guest.actor, "/redeem", code=fresh["code"])
+    assert (await decide(stored, guest.actor, content_id)).outcome == "holds"
+
+
 async def test_invitations_are_their_owners(home: House) -> None:
     me, other, viewer = await creator(home), await creator(home, "other"), await person(home, "viewer")
     content_id = await content_of(home, me.actor, FRIENDS)
@@ -152,6 +208,7 @@ async def test_pages_and_bounds(home: House, monkeypatch: pytest.MonkeyPatch) ->
         {**wanted, "uses": 0},
         {**wanted, "campaign": "Friends"},
         {**wanted, "expires_at": "soon"},
+        {**wanted, "expires_at": "2020-01-01T00:00:00Z"},
         {**wanted, "expires_at": "9999-12-31T23:59:59-23:59"},  # the year 10000 in UTC, which nobody can write
     ]
     for body in bad:

@@ -12,6 +12,7 @@ from streamgate.contracts.hooks import Leaf, RequirementKind
 from streamgate.sdk.db import Database
 from streamgate_auth.gate.repository_invitations import is_invited
 
+INVITATION = "invitation"
 _CAMPAIGN = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
 
 
@@ -35,7 +36,7 @@ class Invitations:
 
     def kind(self) -> RequirementKind:
         return RequirementKind(
-            name="invitation",
+            name=INVITATION,
             summary="Has redeemed an invitation code of a campaign.",
             params=Invitation,
             describe=lambda params: f"is invited ({params.campaign})",
