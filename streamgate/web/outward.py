@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import operator
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamgate.errors import StreamgateError
 from streamgate.web.problems import RawHeaders, problem_response
 from streamgate.web.request_id import request_id_of
-from streamgate.web.routes import ANSWER_HEADERS, EdgePolicy
+from streamgate.web.routes import ANSWER_HEADERS, REFUSED_KEY, EdgePolicy
 
-_NAME = operator.itemgetter(0)
 _LEAST = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
 
@@ -20,7 +17,9 @@ def answer_headers(start: Message, scope: Scope) -> RawHeaders:
     headers: RawHeaders = list(start.get("headers", ()))
     present = dict(headers)
     more = scope.get(ANSWER_HEADERS, _LEAST)
-    if present.keys().isdisjoint(map(_NAME, more)):
+    if start["status"] == 429 and REFUSED_KEY not in scope:
+        more = [pair for pair in more if not pair[0].startswith(b"ratelimit-")]
+    if present.keys().isdisjoint(dict(more)):
         headers += more
     else:
         headers += [pair for pair in more if pair[0] not in present or pair[0] == b"vary"]

@@ -172,6 +172,9 @@ class Authenticator(Protocol):
 ANSWER_HEADERS = "streamgate.answer_headers"
 """Where the scope keeps the list of headers that the answer gets, those it has already aside (but for Vary)."""
 
+REFUSED_KEY = "streamgate.refused"
+"""Where the scope says that the policy itself answers 429. Any other 429 is of a limit that its numbers are not of."""
+
 Rendered = Response | bytes | None
 """What an endpoint answers with: a response, the JSON of its answer, or nothing."""
 

@@ -30,7 +30,7 @@ from streamgate.telemetry.tracing import TRACING
 from streamgate.web.client import CLIENT_KEY, client_address
 from streamgate.web.edge import HOP_HEADER
 from streamgate.web.problems import HeadersTooLarge, RawHeaders, UrlTooLong
-from streamgate.web.routes import ANSWER_HEADERS, Call, Rendered, Route
+from streamgate.web.routes import ANSWER_HEADERS, REFUSED_KEY, Call, Rendered, Route
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -107,7 +107,7 @@ class Edge:
                 spent = known[0] if known else await self._spend(address)
                 scope[_RATE] = (spent, len(answer))
                 answer += _rate_headers(spent)
-                _refuse_without(spent, "address")
+                _refuse_without(spent, "address", scope)
         return None
 
     async def admit(self, scope: Scope, actor: Actor) -> None:
@@ -115,11 +115,11 @@ class Edge:
             return
         spent = await self._by_identity.spend(f"{actor.kind}:{actor.user_id}", self.limits.identity_per_minute)
         _note(scope, spent)
-        _refuse_without(spent, "identity")
+        _refuse_without(spent, "identity", scope)
         if actor.credential.startswith("k_"):
             spent = await self._by_key.spend(actor.credential, self.limits.key_per_minute)
             _note(scope, spent)
-            _refuse_without(spent, "key")
+            _refuse_without(spent, "key", scope)
 
     async def once(
         self, call: Call[Any, Any], route: Route, plain: Any, answer: Callable[[], Awaitable[Rendered]]
@@ -174,8 +174,9 @@ def _note(scope: Scope, spent: Spent) -> None:
         scope[_RATE] = (spent, at)
 
 
-def _refuse_without(spent: Spent, kind: str) -> None:
+def _refuse_without(spent: Spent, kind: str, scope: Scope) -> None:
     if not spent.is_allowed:
+        scope[REFUSED_KEY] = True
         REFUSED.of(kind).add()
         said = f"more than {spent.limit} requests a minute {_CALLED[kind]}"
         raise TooMany(said, retry_after_s=spent.retry_after_s)

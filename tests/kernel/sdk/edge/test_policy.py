@@ -41,9 +41,14 @@ async def media(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse("bytes")(scope, receive, send)
 
 
+async def refuses(call: Call[None, None]) -> Response:
+    raise TooMany("too many for this wallet", retry_after_s=12)
+
+
 ROUTES = [
     Route("GET", "/x", says, policy=PUBLIC, summary="Says where one comes from"),
     Route("GET", "/x/{name}", says, policy=PUBLIC, summary="The same"),
+    Route("GET", "/wallet", refuses, policy=PUBLIC, summary="Has a limit of its own"),
     Route("GET", "/mine", says, policy=SIGNED_IN, summary="For those who are known"),
 ]
 MOUNTS = [
@@ -202,6 +207,17 @@ async def test_an_address_gets_so_many_and_then_429_with_a_time(opened: Open, no
     assert answers[3].headers["ratelimit-reset"] == "60"
     now.now_s += 20
     assert (await client.get("/x")).status_code == 200
+
+
+async def test_a_limit_of_somebody_else_is_not_told_as_that_of_the_address(opened: Open) -> None:
+    client = opened(limits=FEW)
+    for _ in range(3):
+        answer = await client.get("/wallet")
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "12")
+        assert [name for name in answer.headers if name.startswith("ratelimit")] == []
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    answer = await client.get("/wallet")  # the address has none left, and that is told with its numbers
+    assert (answer.headers["retry-after"], answer.headers["ratelimit-remaining"]) == ("20", "0")
 
 
 async def test_another_path_is_no_way_around(opened: Open) -> None:
