@@ -56,8 +56,11 @@ class Server:
         how: dict[str, Any] = {"headers": {"X-API-Key": self._api_key}, "timeout": TIMEOUT_S, "trust_env": False}
         try:
             answer = httpx.request(method, f"{self._url}{path}", json=body, params=query, **how)
-        except (httpx.HTTPError, httpx.InvalidURL) as fault:
-            raise Stopped(f"{self._url} did not answer: {type(fault).__name__}") from fault
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as fault:
+            raise Stopped(f"{self._url!r} is no URL: write --url as {DEFAULT_URL} or https://video.example") from fault
+        except httpx.HTTPError as fault:
+            what = f"{self._url} did not answer ({type(fault).__name__})"
+            raise Stopped(f"{what}: start StreamGate there, or name with --url where it is") from fault
         if answer.is_error:
             raise Stopped(f"{self._url} answered {answer.status_code}: {_detail(answer)}")
         return answer

@@ -72,7 +72,8 @@ def revoke(
         _list(server, content_id)
     else:
         done = server.ask("POST", f"{PATH}/revoke", body=wanted).json()
-        click.echo(f"{done['sessions_ended']} sessions ended")
+        count = done["sessions_ended"]
+        click.echo("1 session ended" if count == 1 else f"{count} sessions ended")
         if done["revocation_id"]:
             click.echo(f"new ones are refused until {done['until']}; to undo: --lift {done['revocation_id']}")
 

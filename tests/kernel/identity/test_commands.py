@@ -158,3 +158,15 @@ def test_nobody_there_is_said_in_words(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["keys", "rotate", "--url", "http://127.0.0.1:1", "--api-key-file", str(key)])
     assert done.exit_code == 2
     assert "http://127.0.0.1:1 did not answer" in done.output
+    assert "start StreamGate there, or name with --url where it is" in done.output
+
+
+@pytest.mark.parametrize("url", ["foo", "127.0.0.1:90", "ftp://127.0.0.1", "http://", "http://a:b", "http://[::1", ""])
+def test_what_is_no_address_of_a_server_is_not_asked(tmp_path: Path, url: str) -> None:
+    key = tmp_path / "key"
+    key.write_text("sgk_x")
+    done = CliRunner().invoke(main, ["keys", "rotate", "--url", url, "--api-key-file", str(key)])
+    assert done.exit_code == 2
+    assert (
+        f"{url.rstrip('/')!r} is no URL: write --url as http://127.0.0.1:9090 or https://video.example" in done.output
+    )

@@ -18,9 +18,10 @@ ID = "r_0123456789012345678901"
 
 
 class Stage(http.server.BaseHTTPRequestHandler):
-    """Ends two sessions, whoever is meant; has two pages of what is refused."""
+    """Ends so many sessions, whoever is meant; has two pages of what is refused."""
 
     asked: list[tuple[str, str, Any]]
+    count: int
 
     def _answer(self) -> None:
         length = int(self.headers["Content-Length"] or 0)
@@ -40,8 +41,8 @@ class Stage(http.server.BaseHTTPRequestHandler):
 
     def _told(self, body: Any) -> dict[str, Any]:
         if body is not None:
-            is_kept = body["for_s"] > 0
-            return {"sessions_ended": 2, "revocation_id": ID if is_kept else None, "until": "then" if is_kept else None}
+            kept, until = (ID, "then") if body["for_s"] > 0 else (None, None)
+            return {"sessions_ended": self.count, "revocation_id": kept, "until": until}
         dull = {"revocation_id": ID, "until": "then", "reason": ""}
         if "cursor=r_" in self.path:
             item = {**dull, "content_id": None, "user_id": None, "address": None, "reason": "a fault"}
@@ -57,7 +58,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str
     monkeypatch.setenv("STREAMGATE_DATA_DIR", str(tmp_path))
     (tmp_path / "admin.key").write_text("sgk_good\n")
     (tmp_path / "config.yaml").write_text("{}\n")
-    Stage.asked = []
+    Stage.asked, Stage.count = [], 2
     stage = http.server.HTTPServer(("127.0.0.1", 0), Stage)
     thread = threading.Thread(target=stage.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -75,10 +76,12 @@ def test_what_is_meant_is_asked_and_what_became_of_it_told(server: list[str]) ->
     done = run("--content", "c_1", "--user", "p_1", "--for", "1h30m", "--reason", "shared", *server)
     assert done.output == f"2 sessions ended\nnew ones are refused until then; to undo: --lift {ID}\n"
     assert run("--everyone", *server).output == "2 sessions ended\n"
+    Stage.count = 1
+    assert run("--everyone", *server).output == "1 session ended\n"
     bodies = [body for _, _, body in Stage.asked]
     nobody = {"content_id": "", "user_id": "", "address": "", "everyone": False, "for_s": 0.0, "reason": ""}
     first = {**nobody, "content_id": "c_1", "user_id": "p_1", "for_s": 5_400.0, "reason": "shared"}
-    assert bodies == [first, {**nobody, "everyone": True}]
+    assert bodies == [first, *[{**nobody, "everyone": True}] * 2]
 
 
 def test_what_is_refused_is_shown_page_by_page_and_lifted(server: list[str]) -> None:
