@@ -51,7 +51,7 @@ def _refusal(validator: Any, field: attrs.Attribute[Any], value: Any) -> str:
     try:
         validator(None, field, value)
     except (ValueError, TypeError) as fault:
-        words = _WORDS.get(type(validator))
+        words = WORDS.get(type(validator))
         if words is not None:
             return words(validator, field.name, value)
         return str((*fault.args, "")[0]) if not type(validator).__module__.startswith("attr.") else ""
@@ -94,10 +94,10 @@ _PARTS: dict[type, Callable[[Any, Any], Any]] = {
         *((v.member_validator, each) for each in value),
     ],
 }
-_WORDS: dict[type, Callable[[Any, str, Any], str]] = {
+WORDS: dict[type, Callable[[Any, str, Any], str]] = {
     type(validators.ge(0)): _bound,
     type(validators.max_len(1)): lambda v, _, value: _length("most", v.max_length, value),
     type(validators.min_len(1)): lambda v, _, value: _length("least", v.min_length, value),
-    type(validators.in_(())): lambda v, _, __: one_of(v.options),
+    type(validators.in_(())): lambda v, _, __: one_of(v._original_options),
     type(validators.matches_re("")): lambda *_: "is not written as it has to be",
 }

@@ -37,7 +37,7 @@ class Form:
     size_bytes: int = attrs.field(default=1, validator=V.lt(8))
     width_px: int = attrs.field(default=1, validator=V.gt(0))
     wait_ms: float = attrs.field(default=1.0, validator=V.ge(0.5))
-    colour: str = attrs.field(default="red", validator=V.in_(("", "red", "green")))
+    colour: str = attrs.field(default="red", validator=V.in_(["", "red", "green"]))
     level: int = attrs.field(default=0, validator=V.in_(range(20)))
     sizes: tuple[int, ...] = attrs.field(default=(), validator=V.deep_iterable(V.ge(2), V.max_len(3)))
     word: str = attrs.field(default="a", validator=V.matches_re("[a-z]+"))

@@ -108,10 +108,10 @@ async def test_who_may_not(home: House, actor: Actor, status: int) -> None:
     ("wanted", "code", "field"),
     [
         (body(kind="no.such"), "jobs.unknown_kind", None),
-        (body(payload={}), "jobs.payload_invalid", "payload"),
+        (body(payload={}), "jobs.payload_invalid", "payload.url"),
         (body(payload={"url": 7}), "jobs.payload_invalid", "payload.url"),
         (body(payload={"url": "x", "tries": 0}), "jobs.payload_invalid", "payload.tries"),
-        (body(payload={"url": "x", "more": 1}), "jobs.payload_invalid", "payload"),
+        (body(payload={"url": "x", "more": 1}), "jobs.payload_invalid", "payload.more"),
         (body(priority=10), "request.invalid", "priority"),
         (body(max_attempts=0), "request.invalid", "max_attempts"),
         (body(run_at="tomorrow"), "request.invalid", "run_at"),
