@@ -94,7 +94,8 @@ class RequirementKind:
         name: the key in the rule (`erc721`).
         params: attrs class of its parameters, read strictly; a ValueError from its validators is shown.
         describe: the requirement in words, for people.
-        read: the three-valued answer. A fault or time-out is *unknown*, never a no (else `not` would open).
+        read: the three-valued answer. A fault or time-out is *unknown*, never a no (else `not` would open); so is a
+            fault of describe, leaf_key, needed or canonical, and with any of them no rule is set.
         leaf_key: `<caip2>/<contract>` for token kinds (transfers find sessions by it), or "".
         needed: what must be held, as a decimal string, or "".
         canonical: the parameters as they are stored and shown (addresses checksummed).

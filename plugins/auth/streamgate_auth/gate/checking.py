@@ -10,7 +10,7 @@ from loguru import logger
 from sqlalchemy.orm import Session
 
 from streamgate.contracts.gate import GateInvalid, Reading, Rule
-from streamgate.errors import FieldError
+from streamgate.errors import FieldError, StreamgateError
 from streamgate_auth.gate.compiled import named_collections
 from streamgate_auth.gate.evaluate import explain
 from streamgate_auth.gate.kinds import Kinds
@@ -58,13 +58,12 @@ class Checking:
 
     async def check(self, plain: object) -> Checked:
         """Of a content's gate. Raises GateInvalid: 422, with the path of each fault."""
-        policy = parse_policy(plain, self.kinds.by_name())
-        return await self._checked(policy, to_document(policy))
+        return await self._checked(parse_policy(plain, self.kinds.by_name()))
 
     async def check_shared(self, plain: object) -> Checked:
         """Of a collection's gate: a bare rule, which gates may name below `not`. Raises GateInvalid: 422."""
         policy = Policy(gate=parse_rule(plain, self.kinds.by_name(), within="a collection"))
-        checked = await self._checked(policy, to_document(policy))
+        checked = await self._checked(policy)
         return attrs.evolve(checked, roots=tuple((path, root, True) for path, root, _ in checked.roots))
 
     def require_named(
@@ -88,8 +87,9 @@ class Checking:
         ]
         _raise(faults)
 
-    async def _checked(self, policy: Policy, document: Rule) -> Checked:
+    async def _checked(self, policy: Policy) -> Checked:
         await self._check_leaves(policy)
+        document = to_document(policy)
         return Checked(
             policy=policy,
             document=document,
@@ -102,11 +102,20 @@ class Checking:
         """Each kind's own `check`. Raises GateInvalid."""
         faults = []
         for leaf, path in policy.leaves:
+            try:
+                leaf.require_sound()
+            except Exception as fault:
+                faults.append(_broken(leaf, path, fault))
+                continue
             if leaf.kind.check is not None:
                 try:
                     await leaf.kind.check(leaf.params)
                 except ValueError as fault:
                     faults.append(FieldError(path, str(fault)))
+                except StreamgateError:
+                    raise
+                except Exception as fault:
+                    faults.append(_broken(leaf, path, fault))
         _raise(faults)
 
     async def _warnings(self, policy: Policy) -> list[str]:
@@ -120,6 +129,12 @@ class Checking:
         told = zip(asking, policy.leaves, strict=True)
         found = [f"{path}: {warning}" for task, (_, path) in told if task in done for warning in task.result()]
         return list(dict.fromkeys(found))
+
+
+def _broken(leaf: Requirement, path: str, fault: Exception) -> FieldError:
+    """A kind may be anybody's plugin."""
+    logger.bind(kind=leaf.kind.name, error=repr(fault)).warning("requirement could not be checked")
+    return FieldError(path, f"cannot be used now: the plugin that brings {leaf.kind.name} fails on it")
 
 
 async def _warn(leaf: Requirement) -> Sequence[str]:

@@ -14,20 +14,20 @@ NOT_ASKED = "was not asked: the rest decides already"
 
 def explain_leaf(leaf: Requirement, reading: Reading | None, *, is_negated: bool) -> Explanation:
     """`is_negated`: not to hold it is what opens, so that nobody is told where to get it."""
-    kind, params, canonical = leaf.kind, leaf.params, leaf.canonical
+    kind, (chain, contract) = leaf.kind, leaf.place
     is_wanted = not is_negated and (reading is None or reading.outcome != "holds")
     found = reading or Reading(outcome="unknown", reason=NOT_ASKED)
     return Explanation(
         kind=kind.name,
         outcome=found.outcome,
-        text=kind.describe(params),
-        needed=kind.needed(params),
+        text=leaf.text,
+        needed=leaf.needed,
         held=found.held,
         needed_text=found.needed_text,
         held_text=found.held_text,
         held_by=found.held_by,
-        chain=getattr(canonical, "chain", ""),
-        contract=getattr(canonical, "contract", ""),
+        chain=chain,
+        contract=contract,
         block_number=found.block_number,
         nodes=found.nodes,
         read_at_s=found.read_at_s,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal
 
 import attrs
+from loguru import logger
 
 from streamgate.contracts.gate import Rule
 from streamgate.contracts.hooks import RequirementKind
@@ -21,6 +22,8 @@ BRIEF = {"brief": True}
 class Requirement:
     """A leaf. Compared by identity: the same requirement twice in a rule is read twice, in one batch.
 
+    A kind may be anybody's plugin: what it fails to say goes by the name of the kind, and is unknown (`require_sound`).
+
     Args:
         within: the collection in whose gate it stands; "" in a content's own.
     """
@@ -33,6 +36,44 @@ class Requirement:
     def canonical(self) -> Any:
         """The parameters as they are said; a rule that stands is said with each decision."""
         return self.kind.canonical(self.params)
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        return self._said(self.kind.describe, self.kind.name)
+
+    @property
+    def needed(self) -> str:
+        return self._said(self.kind.needed, "")
+
+    @property
+    def leaf_key(self) -> str:
+        return self._said(self.kind.leaf_key, "")
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The chain and the contract it is about; "" where there is none."""
+        try:
+            found = self.canonical
+        except Exception:
+            found = self.params
+        return getattr(found, "chain", ""), getattr(found, "contract", "")
+
+    def require_sound(self) -> None:
+        """Raises whatever its plugin raises; TypeError where it says something that is no text, or no parameters."""
+        for say in (self.kind.describe, self.kind.needed, self.kind.leaf_key):
+            if not isinstance(say(self.params), str):
+                raise TypeError("what it says is no text")
+        if not attrs.has(type(self.canonical)):
+            raise TypeError("its canonical parameters are none")
+
+    def _said(self, say: Callable[[Any], str], else_: str) -> str:
+        try:
+            text = say(self.params)
+        except Exception as fault:
+            logger.bind(kind=self.kind.name, error=repr(fault)).warning("requirement could not be put into words")
+            return else_
+        return text if isinstance(text, str) else else_
 
 
 @attrs.frozen(eq=False)
@@ -107,7 +148,7 @@ def paths(node: Node, root: str) -> Iterator[str]:
 
 def leaf_keys(node: Node) -> tuple[str, ...]:
     """`<caip2>/<contract>` of each token leaf, once."""
-    keys = (leaf.kind.leaf_key(leaf.params) for leaf in requirements(node))
+    keys = (leaf.leaf_key for leaf in requirements(node))
     return tuple(dict.fromkeys(key for key in keys if key))
 
 
@@ -140,8 +181,8 @@ def _plain(_: Any, attribute: attrs.Attribute[Any] | None, value: Any) -> Any:
 def describe(node: Node) -> str:
     """The rule in words, without a final stop."""
     match node:
-        case Requirement(kind=kind, params=params):
-            return kind.describe(params)
+        case Requirement():
+            return node.text
         case Group(parts=(only,)):
             return describe(only)
         case Group(kind=kind, parts=parts):

@@ -4,6 +4,7 @@ change the answer. Each is bounded in time, and a fault is never taken for a no.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
@@ -69,19 +70,22 @@ def _wanted(policy: Policy, readings: Readings, *, everything: bool) -> Iterator
 
 
 async def _read(leaf: Requirement, who: Who, ends_at_s: float) -> Reading:
-    question = Leaf(
-        params=leaf.params,
-        addresses=seen_from(getattr(leaf.params, "chain", ""), who.addresses),
-        min_block=who.min_block,
-        max_age_s=who.max_age_s,
-        actor=who.actor,
-        content_id=leaf.within or who.content_id,
-    )
     try:
+        leaf.require_sound()
+        question = Leaf(
+            params=leaf.params,
+            addresses=seen_from(getattr(leaf.params, "chain", ""), who.addresses),
+            min_block=who.min_block,
+            max_age_s=who.max_age_s,
+            actor=who.actor,
+            content_id=leaf.within or who.content_id,
+        )
         async with asyncio.timeout_at(ends_at_s):
             reading = await leaf.kind.read(question)
         if not isinstance(reading, Reading) or reading.outcome not in _OUTCOMES:
             raise TypeError(f"answered {type(reading).__name__}, not a Reading")
+        if not all(moment_s is None or math.isfinite(moment_s) for moment_s in (reading.read_at_s, reading.until_s)):
+            raise ValueError("answered with a moment that is none")
     except Exception as fault:
         # A kind may be anybody's plugin. What fails is unknown: under `not`, a no would open the gate.
         logger.bind(kind=leaf.kind.name, error=repr(fault)).warning("requirement could not be read")

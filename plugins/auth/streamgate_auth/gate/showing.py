@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
+from loguru import logger
 
 from streamgate.contracts.hooks import RequirementKind
 from streamgate.errors import Invalid
@@ -43,9 +44,16 @@ def example_of(kind: RequirementKind) -> dict[str, Any] | None:
     required = [field.name for field in attrs.fields(kind.params) if field.init and field.default is attrs.NOTHING]
     given = EXAMPLES.get(kind.name) or {name: SAMPLES[name] for name in required if name in SAMPLES}
     try:
-        return to_rule(Requirement(kind, structure(kind.params, given, what="the example")))
+        sample = Requirement(kind, structure(kind.params, given, what="the example"))
     except Invalid:
         return None
+    try:
+        sample.require_sound()
+    except Exception as fault:
+        # A kind may be anybody's plugin: the others are listed all the same.
+        logger.bind(kind=kind.name, error=repr(fault)).warning("requirement has no example")
+        return None
+    return to_rule(sample)
 
 
 def _item(kind: RequirementKind) -> KindItem:

@@ -54,15 +54,14 @@ async def test_what_changes_is_written_and_what_repeats_is_not(home: House) -> N
     for _ in range(2):
         await decide(home, viewer.actor, content_id)
     rows = await logged(home, me.actor, content_id)
-    assert [(row["user_id"], row["gate_revision"], row["outcome"], row["basis"]) for row in rows] == [
-        (viewer.actor.user_id, 2, "does_not_hold", "rule"),
-        ("", 1, "does_not_hold", "sign_in"),
-        (viewer.actor.user_id, 1, "holds", "rule"),
-    ]
+    told = [(row["user_id"], row["gate_revision"], row["outcome"], row["basis"]) for row in rows]
+    assert told[0] == (viewer.actor.user_id, 2, "does_not_hold", "rule")
+    # The other two may be of one millisecond, which has no order.
+    assert sorted(told[1:]) == sorted([("", 1, "does_not_hold", "sign_in"), (viewer.actor.user_id, 1, "holds", "rule")])
     assert rows[0]["address"] == viewer.wallet.address
     assert rows[0]["explanation"]["held_text"] == "viewer"
     only = await logged(home, me.actor, content_id, user=viewer.actor.user_id, outcome="holds")
-    assert only == [rows[2]]
+    assert only == [row for row in rows if row["outcome"] == "holds"]
     page = await get(home, me.actor, "/decisions", content_id=content_id, limit=2)
     rest = await get(home, me.actor, "/decisions", content_id=content_id, limit=2, cursor=page["next_cursor"])
     assert [*page["items"], *rest["items"]] == rows
