@@ -118,10 +118,7 @@ class Collections:
                 save_refs(session, content_id, ())
             left = repository.users_of(session, collection_id, limit=MAX_USERS_SHOWN)
             if left:
-                raise CollectionInUse(
-                    f"the gates of {len(left)} contents name this collection; give them another gate first",
-                    extra={"content_ids": list(left)},
-                )
+                raise CollectionInUse(_in_use(len(left)), extra={"content_ids": list(left)})
             save_refs(session, collection_id, ())
             repository.remove_collection(session, collection_id)
             audit(session, "gate.collection_deleted", on=f"collection:{collection_id}", actor=actor)
@@ -135,6 +132,13 @@ class Collections:
         except ContentNotFound:
             return True
         return False
+
+
+def _in_use(count: int) -> str:
+    if count == 1:
+        return "the gate of one content names this collection; give it another gate first"
+    many = f"{count} contents" if count < MAX_USERS_SHOWN else f"{count} contents or more"
+    return f"the gates of {many} name this collection; give them another gate first"
 
 
 def _own(record: CollectionRecord | None, actor: Actor, collection_id: str) -> CollectionRecord:
