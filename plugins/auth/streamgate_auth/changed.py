@@ -3,7 +3,7 @@ for what this process has kept of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from sqlalchemy.orm import Session
 
@@ -28,18 +28,18 @@ def tell_changed(session: Session, subject_id: str, user_ids: Collection[str], *
 class ChangedElsewhere:
     """Args:
     forget: what is kept of a person; it is kept for a second only, so that a missed event costs no more.
+    read: what is remembered of them for longer.
     """
 
-    def __init__(self, forget: Callable[[str], None]) -> None:
+    def __init__(self, forget: Callable[[str], None], read: Callable[[], Awaitable[None]]) -> None:
         self._forget = forget
+        self._read = read
 
     @property
     def subscriptions(self) -> list[EventSubscription]:
-        return [on_everyone(PEOPLE_CHANGED, self._on_people_changed, resync=self._resync)]
+        return [on_everyone(PEOPLE_CHANGED, self._on_people_changed, resync=self._read)]
 
     async def _on_people_changed(self, event: Received[PeopleChanged]) -> None:
         for user_id in event.body.user_ids:
             self._forget(user_id)
-
-    async def _resync(self) -> None:
-        """There is nothing to catch up with: who lost the connection has kept nothing for so long."""
+        await self._read()

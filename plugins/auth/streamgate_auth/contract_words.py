@@ -7,7 +7,7 @@ signs with it anew. While its chain cannot be read, a sign-in with it is not ren
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 import attrs
 from loguru import logger
@@ -30,6 +30,7 @@ from streamgate_auth.repository_wallets import doubt_wallets, list_wallets
 from streamgate_auth.roles import Lost, Roles
 from streamgate_auth.schemes.contract_wallet import ContractWallets
 from streamgate_auth.tables import SessionRow
+from streamgate_auth.veto import BlockedWallets
 
 DIGEST_BYTES = 32
 
@@ -61,6 +62,7 @@ class ContractWords:
         db: Database,
         contracts: ContractWallets,
         roles: Roles,
+        blocked: BlockedWallets,
         ending: Ending,
         changed: Callable[[str], None],
         clock: Clock,
@@ -69,6 +71,7 @@ class ContractWords:
         self._db = db
         self._contracts = contracts
         self._roles = roles
+        self._blocked = blocked
         self._ending = ending
         self._clock = clock
 
@@ -137,7 +140,8 @@ class ContractWords:
         user_id, proofs, now_ms = words[0].user_id, [word.proof for word in words], self._clock.now_ms()
         who = Actor(kind="user", user_id=user_id)
 
-        def write(session: Session) -> Lost:
+        def write(session: Session) -> tuple[Lost, Set[str]]:
+            barred = self._blocked.remember(session, user_id)
             had = self._roles.of_person(session, user_id)
             for name in doubt_wallets(session, user_id, proofs, now_ms=now_ms):
                 audit(session, "auth.wallet_doubted", on=f"user:{user_id}", actor=who, detail={"wallet": name})
@@ -151,8 +155,9 @@ class ContractWords:
             note_ended(session, ended, user_id, "revoked")
             tell_changed(session, user_id, [user_id], now_ms=now_ms)
             lost = self._roles.end_lost(session, who, user_id, had, now_ms)
-            return attrs.evolve(lost, ended=(*ended, *lost.ended))
+            return attrs.evolve(lost, ended=(*ended, *lost.ended)), barred
 
-        told = await self._db.write(write)
+        told, barred = await self._db.write(write)
+        self._blocked.bar(barred)
         self._changed(user_id)
         await self._ending.tell(told.ended, people=told.people)

@@ -114,7 +114,8 @@ class AuthPlugin:
             keys=self.keys, schemes=Schemes(ctx.hooks), origin=origin, chains=self.chains.readable, clock=clock
         )
         changed = self.gate.known.forget_person
-        self._changed_elsewhere = ChangedElsewhere(changed)
+        blocked = self._blocked = BlockedWallets(config.blocked_addresses, self.db)
+        self._changed_elsewhere = ChangedElsewhere(changed, blocked.read)
         identity = Identity(
             db=self.db,
             keys=self.keys,
@@ -122,14 +123,22 @@ class AuthPlugin:
             roles=roles,
             proofs=proofs,
             words=ContractWords(
-                db=self.db, contracts=contracts, roles=roles, ending=ending, changed=changed, clock=clock
+                db=self.db,
+                contracts=contracts,
+                roles=roles,
+                blocked=blocked,
+                ending=ending,
+                changed=changed,
+                clock=clock,
             ),
             changed=changed,
             ending=ending,
             clock=clock,
             refresh_ttl_s=config.refresh_ttl_s,
         )
-        wallets = Wallets(db=self.db, proofs=proofs, roles=roles, ending=ending, changed=changed, clock=clock)
+        wallets = Wallets(
+            db=self.db, proofs=proofs, roles=roles, blocked=blocked, ending=ending, changed=changed, clock=clock
+        )
         api_keys = ApiKeys(db=self.db, roles=roles, ending=ending, clock=clock)
         limit, cookies = RequestLimit(config.requests_per_minute, clock), Cookies(origin)
         wallet_limit = WalletLimit(config.wallet_requests_per_minute, clock)
@@ -156,7 +165,6 @@ class AuthPlugin:
             *solana_kinds(self.solana),
             *self.gate.own_kinds,
         )
-        self._blocked = BlockedWallets(config.blocked_addresses)
 
     @hookimpl
     def collect_services(self) -> Sequence[Offer[Any]]:
@@ -186,6 +194,7 @@ class AuthPlugin:
             *self.watcher.units,
             *self.gate.units,
             SimpleUnit("auth.roles", self.roles.start, self.roles.stop, needs=("auth.db", "bus")),
+            SimpleUnit("auth.blocked", self._blocked.read, needs=("auth.db",)),
             *(SimpleUnit("auth.local-admin", admin.start, needs=("auth.db",)) for admin in self._local_admin),
         ]
 

@@ -113,6 +113,16 @@ class RoleRow(Base):
     granted_at_ms: Mapped[int]
 
 
+class BarredRow(Base):
+    """A person who had a wallet that the operator blocks (`of_address`), or a wallet that such a person had, as they
+    unlinked one (`name`)."""
+
+    __tablename__ = "auth_barred"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    of_address: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
 class ApiKeyRow(Base):
     """An API key, of which only the SHA-256 is kept. `roles`: what the key itself brings (the local admin's, which is
     nobody's wallet); None: those of its person, as far as the scopes go."""

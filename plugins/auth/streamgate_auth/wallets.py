@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 import attrs
 from sqlalchemy import and_
@@ -41,6 +41,7 @@ from streamgate_auth.repository_wallets import (
 )
 from streamgate_auth.roles import Lost, Roles
 from streamgate_auth.tables import SessionRow
+from streamgate_auth.veto import BlockedWallets
 
 MAX_WALLETS = 32
 
@@ -58,6 +59,7 @@ class Wallets:
         db: Database,
         proofs: Proofs,
         roles: Roles,
+        blocked: BlockedWallets,
         ending: Ending,
         changed: Callable[[str], None],
         clock: Clock,
@@ -66,6 +68,7 @@ class Wallets:
         self._db = db
         self._proofs = proofs
         self._roles = roles
+        self._blocked = blocked
         self._ending = ending
         self._clock = clock
 
@@ -133,7 +136,8 @@ class Wallets:
         parsed, now_ms = parse_any_account(account), self._clock.now_ms()
         address = parsed.address
 
-        def unlink(session: Session) -> Lost:
+        def unlink(session: Session) -> tuple[Lost, Set[str]]:
+            barred = self._blocked.remember(session, actor.user_id)
             had = self._roles.of_person(session, actor.user_id)
             outcome = unlink_wallet(session, actor.user_id, address, parsed.chain)
             if outcome == "unknown":
@@ -148,9 +152,10 @@ class Wallets:
             note_ended(session, ended, actor.user_id, "revoked")
             tell_changed(session, actor.user_id, [actor.user_id], now_ms=now_ms)
             lost = self._roles.end_lost(session, actor, actor.user_id, had, now_ms)
-            return attrs.evolve(lost, ended=(*ended, *lost.ended))
+            return attrs.evolve(lost, ended=(*ended, *lost.ended)), barred
 
-        told = await self._db.write(unlink)
+        told, barred = await self._db.write(unlink)
+        self._blocked.bar(barred)
         self._changed(actor.user_id)
         await self._ending.tell(told.ended, people=told.people)
 

@@ -265,6 +265,7 @@ async def test_a_role_that_a_linked_contract_brought_ends_everywhere_with_its_wo
     config = AuthConfig(
         chains={chain.chain: ChainSettings(rpc_urls=(Secret(chain.rpc_url),))},
         moderators=(f"{chain.chain}:{safe.address}",),
+        blocked_addresses=(safe.address,),
         cache_s=0.0,
     )
     async with (
@@ -288,7 +289,12 @@ async def test_a_role_that_a_linked_contract_brought_ends_everywhere_with_its_wo
             assert refusal(await trade(http, each)) == (401, "auth.token_invalid")
         over = (await home.services.get(ACCOUNTS).recently_revoked()).credentials
         assert {actor_of(each).credential for each in (one, other)} == set(over)
-        assert (await signed_in(http, ADA))["roles"] == ["viewer"]
+        again = await signed_in(http, ADA)
+        assert again["roles"] == ["viewer"]
+        content_id = await content_of(home, actor_of(await signed_in(http, EVE)), {"public": {}})
+        assert (await decide(home, actor_of(again), content_id)).explanation.kind == "veto", (
+            "blocked, as the contract is"
+        )
         await until(lambda: changed.people == [one["user_id"]] * 2)  # linked, and in doubt
 
 
