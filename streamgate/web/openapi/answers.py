@@ -33,7 +33,7 @@ HEADERS_BY_STATUS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
     429: {
         **_RETRY_AFTER,
-        "RateLimit-Limit": {"description": "Requests a minute, of whichever limit is nearest.", "schema": _NUMBER},
+        "RateLimit-Limit": {"description": "Requests a minute; absent of limits of another kind.", "schema": _NUMBER},
         "RateLimit-Remaining": {"description": "How many are left now.", "schema": _NUMBER},
         "RateLimit-Reset": {"description": "Seconds until all are back.", "schema": _NUMBER},
     },
