@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from streamgate.errors import BadRequest, Conflict, Gone, Invalid, NotFound, TooLarge, TooMany, Unavailable
+from streamgate.errors import BadRequest, Conflict, Forbidden, Gone, Invalid, NotFound, TooLarge, TooMany, Unavailable
 
 UploadStatus = Literal["receiving", "verifying", "complete", "failed", "aborted", "expired"]
 
@@ -73,6 +73,24 @@ class UploadBusy(Conflict):
 
 class TusVersionUnknown(BadRequest):
     code, title, status = "upload.tus_version", "That version of tus is not spoken here", 412
+
+
+class ChecksumMismatch(BadRequest):
+    """The bytes of a tus request do not match its Upload-Checksum; none of them are kept."""
+
+    code, title, status = "upload.checksum_mismatch", "The bytes do not match their checksum", 460
+
+
+class FinalTakesNone(Forbidden):
+    """An upload that is made of partial ones."""
+
+    code, title = "upload.final", "A final upload takes no bytes"
+
+
+class PartialsUnfinished(Conflict):
+    """`extra["unfinished"]` names those that a final upload cannot be made of yet."""
+
+    code, title = "upload.partials_unfinished", "Partial uploads are not whole"
 
 
 class QuotaExceeded(TooLarge):

@@ -235,6 +235,18 @@ class BlobStoreSuite(ABC):
         assert not await store.exists("up/short")
         await store.finish_multipart("up/short", token, 4)
 
+    async def test_parts_past_the_end_may_be_left_out(self, store: BlobStore) -> None:
+        token = await store.begin_multipart("up/cut")
+        tags: dict[int, str] = {}
+        for number, data in ((2, pattern(PART_BYTES)), (3, b"in vain"), (2, b"end"), (1, pattern(PART_BYTES))):
+            part = await store.write_part("up/cut", token, number, (number - 1) * PART_BYTES, pieces(data))
+            tags[number] = part.tag
+        kept = {number: tag for number, tag in tags.items() if tag and number < 3}
+        with pytest.raises(BlobIncomplete):
+            await store.finish_multipart("up/cut", token, PART_BYTES + 3, tags=kept)
+        await store.finish_multipart("up/cut", token, PART_BYTES + 3, tags=kept, is_cut=True)
+        assert await store.read("up/cut") == pattern(PART_BYTES) + b"end"
+
     async def test_part_may_not_run_into_the_next(self, store: BlobStore) -> None:
         token = await store.begin_multipart("up/over")
         with pytest.raises(PartTooLarge):

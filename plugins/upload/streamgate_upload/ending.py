@@ -54,7 +54,8 @@ def give_up(
 ) -> None:
     """The source will not come, or is taken back; what is in the blob store is left to the sweeper.
 
-    The others hear of it, unless another upload into the same content goes on and this one was never finished.
+    The others hear of it, unless another upload into the same content goes on and this one was never finished, or it
+    is a partial one, which no content waits for.
     """
     was_finished = row.status == "verifying"
     row.status, row.updated_at_ms, row.to_sweep = status, now_ms, True
@@ -70,7 +71,7 @@ def give_up(
     )
     measures.ENDED.labels(status).inc()
     repository.forget_chunks(session, row.upload_id)
-    if not is_told or (not was_finished and repository.has_other_open(session, row)):
+    if not is_told or row.form == "partial" or (not was_finished and repository.has_other_open(session, row)):
         return
     emit(
         session,

@@ -161,7 +161,7 @@ class Finisher:
         try:
             tags = await self._db.read(lambda session: repository.done_tags(session, upload_id))
             token, size_bytes = upload.multipart_token, upload.size_bytes
-            await self._blobs.finish_multipart(upload.source_key, token, size_bytes, tags=tags)
+            await self._blobs.finish_multipart(upload.source_key, token, size_bytes, tags=tags, is_cut=True)
         except BlobIncomplete as fault:
             raise closed(await self._db.write(lambda session: self._lose(session, upload_id))) from fault
         finished = await self._db.write(lambda session: self._finish(session, upload_id, sha256))
@@ -177,7 +177,8 @@ class Finisher:
 
     def _check(self, session: Session, actor: Actor, upload_id: str, sha256: str) -> Upload:
         upload = repository.to_upload(repository.get_owned(session, upload_id, actor))
-        if not upload.chunk_size_bytes and upload.status == "receiving":
+        ends_by_itself = not upload.chunk_size_bytes or not upload.size_bytes or upload.form == "partial"
+        if ends_by_itself and upload.status == "receiving":
             raise UploadClosed(f"Upload {upload_id!r} ends by itself, when all its bytes have come")
         if upload.status not in ("receiving", "verifying", "complete"):
             raise closed(upload)

@@ -48,6 +48,8 @@ class Live:
         await self._tell("upload.changed", upload, upload.received_bytes)
 
     async def _tell(self, event: str, upload: Upload, received_bytes: int) -> None:
+        if upload.form == "partial":  # nothing by itself; its final one is told of
+            return
         size_bytes = upload.size_bytes
         update = LiveUpdate(
             owner=upload.owner,

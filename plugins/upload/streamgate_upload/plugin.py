@@ -27,6 +27,7 @@ class UploadPlugin:
         from streamgate_upload.appending import Appender
         from streamgate_upload.digests import HashPool
         from streamgate_upload.finishing import Finisher, Verifier
+        from streamgate_upload.holding import Holds
         from streamgate_upload.importing import Importer
         from streamgate_upload.live import Live
         from streamgate_upload.quota import Quota
@@ -81,10 +82,12 @@ class UploadPlugin:
             live=live,
             needs=(*stores, self.sweeper.name),
         )
-        self.appender = Appender(db, blobs, clock, sends, live, finisher, expire_after_s=config.expire_after_s)
+        max_size_bytes = config.max_size_bytes
+        holds = Holds(db, clock, sends, quota, expire_after_s=config.expire_after_s, max_size_bytes=max_size_bytes)
+        self.appender = Appender(blobs, clock, sends, live, hashing, holds, finisher, max_size_bytes=max_size_bytes)
         self._loops: tuple[Unit, ...] = (self.verifier, self.sweeper, self.importer)
         self._routes = UploadRoutes(uploads, self.receiver, finisher, single, self.importer, quota, hashing)
-        self._tus = TusRoutes(uploads, self.appender, f"{PREFIX}/tus", max_size_bytes=config.max_size_bytes)
+        self._tus = TusRoutes(uploads, self.appender, clock, f"{PREFIX}/tus", max_size_bytes=max_size_bytes)
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:

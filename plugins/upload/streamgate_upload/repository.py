@@ -15,12 +15,13 @@ from streamgate.sdk.db import insert_into
 from streamgate_upload.chunks import Chunks
 from streamgate_upload.tables import ChunkRow, OwnerRow, SubjectRow, UploadRow
 
-Form = Literal["chunks", "tus", "single", "import"]
+Form = Literal["chunks", "tus", "single", "import", "partial", "final"]
 
 
 @attrs.frozen(kw_only=True)
 class Upload:
-    """An upload as it was when read. `size_bytes` is 0 while it is not known (single requests, imports)."""
+    """An upload as it was when read. `size_bytes` is 0 while it is not known (single requests, imports, tus where
+    it is told later)."""
 
     upload_id: str
     content_id: str
@@ -48,6 +49,14 @@ class Upload:
     held_until_ms: int = 0
     tail: str = ""
     counted_bytes: int = 0
+    told_metadata: str = ""
+    told_concat: str = ""
+    final_id: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """All its bytes have come; there may be something left to do with them."""
+        return 0 < self.size_bytes == self.received_bytes
 
     @property
     def chunks(self) -> Chunks:
@@ -119,8 +128,8 @@ def has_other_open(session: Session, row: UploadRow) -> bool:
 
 
 def list_of(session: Session, owner: str, limit: int, after: tuple[int, str] | None) -> list[UploadRow]:
-    """Newest first."""
-    statement = select(UploadRow).where(UploadRow.owner == owner)
+    """Newest first. Partial uploads are nothing by themselves, and are left out."""
+    statement = select(UploadRow).where(UploadRow.owner == owner, UploadRow.form != "partial")
     if after is not None:
         at_ms, upload_id = after
         is_older = or_(
@@ -281,6 +290,6 @@ def set_swept(session: Session, upload_ids: Sequence[str]) -> None:
 
 
 def prune(session: Session, before_ms: int) -> None:
-    """Forgets uploads that came to nothing long ago."""
-    over = UploadRow.status.in_(("failed", "aborted", "expired"))
+    """Forgets uploads that came to nothing long ago, and those that others were made of."""
+    over = or_(UploadRow.status.in_(("failed", "aborted", "expired")), UploadRow.final_id != "")
     session.execute(delete(UploadRow).where(over, UploadRow.to_sweep.is_(False), UploadRow.updated_at_ms < before_ms))

@@ -42,11 +42,14 @@ from streamgate_upload.sends import Sends
 
 GROUP = "upload"
 LIMIT_MAX = 200
+FINAL_LEASE_S = 3600.0
+"""What making one upload of partial ones may take; a process that dies there leaves it open for so long."""
 
 
 @attrs.frozen(kw_only=True)
 class NewUpload:
-    """`content_id` None makes a content, with `title` or the file's name. `source_url` is an import's."""
+    """`content_id` None makes a content, with `title` or the file's name. `size_bytes` 0: told later (tus).
+    `source_url` is an import's, `told_metadata` and `told_concat` are tus headers."""
 
     filename: str
     size_bytes: int
@@ -55,6 +58,8 @@ class NewUpload:
     content_id: str | None = None
     title: str | None = None
     source_url: str = ""
+    told_metadata: str = ""
+    told_concat: str = ""
 
 
 @attrs.frozen
@@ -95,15 +100,18 @@ class Uploads:
 
     # --- opening ----------------------------------------------------------------------------------
 
-    async def open_chunked(self, actor: Actor, new: NewUpload, form: Literal["chunks", "tus"] = "chunks") -> Upload:
-        """An upload that takes its bytes in parts. Its content exists when this returns.
+    async def open_chunked(
+        self, actor: Actor, new: NewUpload, form: Literal["chunks", "tus", "partial"] = "chunks"
+    ) -> Upload:
+        """An upload that takes its bytes in parts. Its content exists when this returns; a partial one has none.
 
         Raises:
             Invalid, UploadTooLarge, QuotaExceeded, TooManyUploads, ContentNotFound, StorageFull.
         """
-        declared = _checked(new)
+        declared = _checked(new, least_bytes=1 if form == "chunks" else 0)
         self.check_size(new.size_bytes)
-        chunks = cut(new.size_bytes, max(self._config.chunk_size_bytes, self._blobs.min_part_bytes))
+        most_bytes = new.size_bytes or self._config.max_size_bytes
+        chunks = cut(most_bytes, max(self._config.chunk_size_bytes, self._blobs.min_part_bytes))
         await self._check_actor(actor, new.size_bytes)
         upload = attrs.evolve(
             self._draft(actor, new, form, self._config.expire_after_s),
@@ -132,6 +140,16 @@ class Uploads:
         """An upload that is fetched from `source_url`, whose size is not known yet."""
         await self._check_actor(actor)
         return await self._open(actor, new, self._draft(actor, new, "import", self._config.expire_after_s))
+
+    async def open_final(self, actor: Actor, new: NewUpload) -> Upload:
+        """An upload that is made of partial ones in the request that opens it. It takes nothing that they did not
+        take, so there is room for it.
+
+        Raises:
+            UploadTooLarge, ContentNotFound.
+        """
+        self.check_size(new.size_bytes)
+        return await self._open(actor, new, self._draft(actor, new, "final", FINAL_LEASE_S), takes_room=False)
 
     async def announce(self, actor: Actor, upload: Upload) -> None:
         """The bytes for a content that was there before have all come. Raises ContentNotFound."""
@@ -162,7 +180,7 @@ class Uploads:
             received_bytes=0,
             declared_sha256="",
             sha256="",
-            source_key=f"sources/{upload_id}",
+            source_key=f"{'partials' if form == 'partial' else 'sources'}/{upload_id}",
             multipart_token="",
             failure="",
             failure_detail="",
@@ -171,26 +189,33 @@ class Uploads:
             expires_at_ms=now_ms + round(expires_in_s * 1000),
             to_sweep=False,
             source_url=new.source_url,
+            told_metadata=new.told_metadata,
+            told_concat=new.told_concat,
         )
 
-    async def _open(self, actor: Actor, new: NewUpload, upload: Upload, *, is_announced: bool = True) -> Upload:
+    async def _open(
+        self, actor: Actor, new: NewUpload, upload: Upload, *, is_announced: bool = True, takes_room: bool = True
+    ) -> Upload:
         """Its content, then its row, then the content's state: a crash between leaves a content as it was, or a row
         that expires; and a deletion meets the row, or the upload meets the deletion."""
-        upload = attrs.evolve(upload, content_id=await self._content_for(actor, new, upload.filename))
+        has_content = upload.form != "partial"
+        if has_content:
+            upload = attrs.evolve(upload, content_id=await self._content_for(actor, new, upload.filename))
 
         def run(session: Session) -> None:
             repository.take_turn(session, upload.owner)
-            self._quota.check_new(session, upload.owner, upload.size_bytes)
+            if takes_room:
+                self._quota.check_new(session, upload.owner, upload.size_bytes)
             repository.add(session, upload)
             detail = {"content_id": upload.content_id, "form": upload.form}
             audit(session, "upload.created", on=f"upload:{upload.upload_id}", actor=actor, detail=detail)
 
         try:
             await self._db.write(run)
-            if is_announced:
+            if is_announced and has_content:
                 await self.announce(actor, upload)
         except BaseException:
-            await self._take_back(actor, upload, with_content=new.content_id is None)
+            await self.take_back(actor, upload, with_content=has_content and new.content_id is None)
             raise
         logger.bind(upload_id=upload.upload_id, content_id=upload.content_id, form=upload.form).info("upload begins")
         await self._live.changed(upload)
@@ -206,18 +231,20 @@ class Uploads:
             raise ContentNotFound(f"You have no content {new.content_id[:40]!r}")
         return facts.content_id
 
-    async def _take_back(self, actor: Actor, upload: Upload, *, with_content: bool) -> None:
-        """As far as it goes: a row that stays expires, a content that stays is a draft."""
+    async def take_back(self, actor: Actor, upload: Upload, *, with_content: bool) -> None:
+        """As far as it goes: a row that stays expires, a content that stays is a draft. What is whole stays."""
 
-        def run(session: Session) -> None:
+        def run(session: Session) -> bool:
             row = repository.lock(session, upload.upload_id)
-            if row is not None and row.status == "receiving":
-                detail = "The upload could not begin"
-                ending.give_up(session, row, "failed", self._clock.now_ms(), code=ending.INTERRUPTED, detail=detail)
+            if row is None or row.status != "receiving":
+                return row is None
+            detail = "The upload could not begin"
+            ending.give_up(session, row, "failed", self._clock.now_ms(), code=ending.INTERRUPTED, detail=detail)
+            return True
 
         try:
-            await self._db.write(run)
-            if with_content:
+            is_over = await self._db.write(run)
+            if with_content and is_over:
                 await self._metadata.delete(ContentDelete(content_id=upload.content_id, actor=actor))
         except StreamgateError as second:
             logger.bind(upload_id=upload.upload_id, error=second.code).warning("upload left to expire")
@@ -301,12 +328,12 @@ class Uploads:
         self.wake_sweeper()
 
 
-def _checked(new: NewUpload) -> str:
+def _checked(new: NewUpload, least_bytes: int) -> str:
     """The declared SHA-256, "" for none. Raises Invalid with all faults."""
     faults: list[FieldError] = []
     declared = ""
-    if new.size_bytes < 1:
-        faults.append(FieldError("size_bytes", "must be at least 1"))
+    if new.size_bytes < least_bytes:
+        faults.append(FieldError("size_bytes", f"must be at least {least_bytes}"))
     if new.content_type and not is_content_type(new.content_type):
         faults.append(FieldError("content_type", "is not a media type"))
     try:

@@ -100,7 +100,7 @@ class Sweeper:
         rows = repository.overdue(session, now_ms, BATCH)
         for row in rows:
             detail = "No byte came for too long"
-            if row.form == "single":
+            if row.form in ("single", "final"):
                 ending.give_up(session, row, "failed", now_ms, code=ending.INTERRUPTED, detail="The request broke off")
             else:
                 ending.give_up(session, row, "expired", now_ms, code=ending.EXPIRED, detail=detail)
@@ -112,6 +112,6 @@ class Sweeper:
                 if upload.multipart_token:
                     await self._blobs.abort_multipart(upload.source_key, upload.multipart_token)
                 await self._blobs.delete(upload.source_key)
-                if upload.form == "tus":
+                if upload.form in ("tus", "partial"):
                     await self._blobs.delete_prefix(tails.prefix_of(upload.upload_id))
             await self._db.write(partial(repository.set_swept, upload_ids=[each.upload_id for each in uploads]))

@@ -18,10 +18,12 @@ class Base(DeclarativeBase):
 
 
 class UploadRow(Base):
-    """An upload. `form` is how the bytes come: `chunks`, `tus` (one after the other), `single` (one request; its size
-    is known at its end), or `import` (fetched by us from `source_url`, which has been tried `attempts` times).
+    """An upload. `form` is how the bytes come: `chunks`, `tus` (one after the other; its size may be told late),
+    `single` (one request; its size is known at its end), `import` (fetched by us from `source_url`, which has been
+    tried `attempts` times), `partial` (as `tus`, but the bytes are only for a final one, and there is no content), or
+    `final` (made of partial ones, each of which then has its id as `final_id`).
     `multipart_token` names the blob store's half-made object. `to_sweep`: something of it may be in the blob store
-    that should not be there. `holder` is the one request or process that may work on it (tus, import) until
+    that should not be there. `holder` is the one request or process that may work on it (tus, partial, import) until
     `held_until_ms`. `tail` names what came of a tus upload past its last whole chunk (`tails.py`). `counted_bytes`
     is what it takes of its owner's quota."""
 
@@ -53,6 +55,9 @@ class UploadRow(Base):
     held_until_ms: Mapped[int]
     tail: Mapped[str]
     counted_bytes: Mapped[int]
+    told_metadata: Mapped[str]
+    told_concat: Mapped[str]
+    final_id: Mapped[str] = mapped_column(String(40))
 
     __table_args__: tuple[Any, ...] = (
         Index("ix_upload_uploads_owner", "owner", "created_at_ms", "upload_id"),

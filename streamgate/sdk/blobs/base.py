@@ -207,13 +207,20 @@ class BlobStore(Protocol):
         """
 
     async def finish_multipart(
-        self, key: str, token: str, size_bytes: int, *, tags: Mapping[int, str] | None = None
+        self,
+        key: str,
+        token: str,
+        size_bytes: int,
+        *,
+        tags: Mapping[int, str] | None = None,
+        is_cut: bool = False,
     ) -> BlobStat:
         """Makes the object appear under its key. Finishing again is harmless.
 
         Args:
             tags: of the parts that are meant, by number. Some stores cannot tell without them which bytes of a part
                 that was written more than once are the last.
+            is_cut: parts past `size_bytes` were written in vain, and are left out.
 
         Raises:
             BlobIncomplete: `blobs.incomplete`, it is not `size_bytes` long.

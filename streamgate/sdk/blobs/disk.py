@@ -258,12 +258,20 @@ class DiskStore:
         return PartInfo(size_bytes=info.size_bytes, sha256=info.sha256)
 
     async def finish_multipart(
-        self, key: str, token: str, size_bytes: int, *, tags: Mapping[int, str] | None = None
+        self,
+        key: str,
+        token: str,
+        size_bytes: int,
+        *,
+        tags: Mapping[int, str] | None = None,
+        is_cut: bool = False,
     ) -> BlobStat:
-        return await self._run(self._finish_now, key, self._path(key), self._part_path(token), size_bytes)
+        return await self._run(self._finish_now, key, self._path(key), self._part_path(token), size_bytes, is_cut)
 
-    def _finish_now(self, key: str, final: Path, part: Path, size_bytes: int) -> BlobStat:
+    def _finish_now(self, key: str, final: Path, part: Path, size_bytes: int, is_cut: bool) -> BlobStat:
         try:
+            if is_cut and part.stat().st_size > size_bytes:
+                os.truncate(part, size_bytes)
             found_bytes = files.sync_file(part)
         except FileNotFoundError as fault:
             if final.is_file() and final.stat().st_size == size_bytes:

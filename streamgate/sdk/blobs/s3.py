@@ -14,11 +14,11 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from loguru import logger
 
@@ -28,29 +28,24 @@ from streamgate.sdk.blobs.agreement import MARKER, Agreement
 from streamgate.sdk.blobs.base import (
     STREAM_CHUNK_BYTES,
     BlobExists,
-    BlobIncomplete,
     BlobInfo,
     BlobMissing,
     BlobStat,
-    PartInfo,
-    PartTooLarge,
     StoreClosed,
     check_key,
     check_prefix,
 )
 from streamgate.sdk.blobs.s3_bucket import Bucket, code_of, once_there
+from streamgate.sdk.blobs.s3_multipart import MultipartObjects, hash_of, ms_of
 from streamgate.sdk.blobs.s3_parts import (
     PART_BYTES,
-    Parts,
     PartsOnTheWay,
     collect_orphans,
     cut_to_fill,
-    list_parts,
 )
 from streamgate.sdk.blobs.spool import Room, Spool
 from streamgate.sdk.shared import SharedUse
 
-MIN_PART_BYTES = 5 * 1024 * 1024
 SENDING_MAX = 8
 """Parts on their way to the store at once: what they hold in memory is this many times PART_BYTES."""
 ROOM_BYTES = 128 * 1024 * 1024
@@ -59,21 +54,17 @@ DELETE_BATCH = 1000
 ORPHAN_S = 7 * 24 * 3600
 
 
-class S3Store:
+class S3Store(MultipartObjects):
     """See `BlobStore`. `agreement` is asked at the start where other processes use the same bucket.
 
     Args:
         start_timeout_s: how long `open` waits for a store that is not there yet.
     """
 
-    min_part_bytes = MIN_PART_BYTES
-
     def __init__(self, bucket: Bucket, *, start_timeout_s: float = 10.0) -> None:
         self.agreement: Agreement | None = None
-        self._bucket = bucket
+        super().__init__(bucket, room=Room(ROOM_BYTES), sending=asyncio.Semaphore(SENDING_MAX))
         self._start_timeout_s = start_timeout_s
-        self._room = Room(ROOM_BYTES)
-        self._sending = asyncio.Semaphore(SENDING_MAX)
         self._collecting: asyncio.Task[None] | None = None
         self._use = SharedUse(self.open, self.close)
 
@@ -164,7 +155,7 @@ class S3Store:
 
     async def put_bytes(self, key: str, data: bytes) -> BlobInfo:
         check_key(key)
-        info = BlobInfo(size_bytes=len(data), sha256=(await _hash_of(data)).hexdigest())
+        info = BlobInfo(size_bytes=len(data), sha256=(await hash_of(data)).hexdigest())
         await self._put_new(key, data, info)
         return info
 
@@ -232,12 +223,6 @@ class S3Store:
                 data: bytes = await body.read()
         return data
 
-    async def stat(self, key: str) -> BlobStat:
-        check_key(key)
-        with self._bucket.translated():
-            found = await self._bucket.client.head_object(**self._bucket.at(key))
-        return BlobStat(key=key, size_bytes=found["ContentLength"], modified_at_ms=_ms(found["LastModified"]))
-
     async def exists(self, key: str) -> bool:
         try:
             await self.stat(key)
@@ -276,7 +261,7 @@ class S3Store:
             for found in page.get("Contents", ()):
                 key = found["Key"].removeprefix(own)
                 if key != MARKER:
-                    yield BlobStat(key=key, size_bytes=found["Size"], modified_at_ms=_ms(found["LastModified"]))
+                    yield BlobStat(key=key, size_bytes=found["Size"], modified_at_ms=ms_of(found["LastModified"]))
 
     def local_path(self, key: str) -> Path | None:
         check_key(key)
@@ -290,110 +275,8 @@ class S3Store:
         )
         return url
 
-    # --- objects in parts ---------------------------------------------------------------------------
-
-    async def begin_multipart(self, key: str) -> str:
-        check_key(key)
-        with self._bucket.translated():
-            begun = await self._bucket.client.create_multipart_upload(**self._bucket.at(key))
-        token: str = begun["UploadId"]
-        return token
-
-    async def write_part(
-        self,
-        key: str,
-        token: str,
-        number: int,
-        offset: int,
-        chunks: AsyncIterable[bytes],
-        *,
-        limit_bytes: int | None = None,
-        want_sha256: bool = True,
-    ) -> PartInfo:
-        check_key(key)
-        if number < 1 or offset < 0:
-            raise ValueError(f"part {number} at {offset}: parts count from 1, offsets from 0")
-        spool = Spool(self._room)
-        try:
-            async for chunk in chunks:
-                if limit_bytes is not None and spool.size_bytes + len(chunk) > limit_bytes:
-                    raise PartTooLarge(f"more than {limit_bytes} bytes came")
-                await spool.add(bytes(chunk))
-            async with self._sending:
-                data = await spool.take()
-                sha256 = (await _hash_of(data)).hexdigest() if want_sha256 else ""
-                tag = await self._send_part(key, token, number, data)
-            return PartInfo(size_bytes=len(data), sha256=sha256, tag=tag)
-        finally:
-            spool.close()
-
-    async def _send_part(self, key: str, token: str, number: int, data: bytes) -> str:
-        """Its ETag."""
-        with self._bucket.translated():
-            sent = await self._bucket.client.upload_part(
-                **self._bucket.at(key), UploadId=token, PartNumber=number, Body=data
-            )
-        etag: str = sent["ETag"]
-        return etag
-
-    async def finish_multipart(
-        self, key: str, token: str, size_bytes: int, *, tags: Mapping[int, str] | None = None
-    ) -> BlobStat:
-        check_key(key)
-        try:
-            parts = await self._parts_of(key, token, size_bytes, tags or {})
-            await self._complete(key, token, parts)
-        except BlobIncomplete:
-            if (found := await self._finished(key, size_bytes)) is not None:
-                return found
-            raise
-        except BlobExists:  # by this very upload, if nothing is left of it: a second try, or two at once
-            try:
-                await self._parts_of(key, token, size_bytes, tags or {})
-            except BlobIncomplete:
-                if (found := await self._finished(key, size_bytes)) is not None:
-                    return found
-            raise
-        return await self.stat(key)
-
-    async def _parts_of(self, key: str, token: str, size_bytes: int, tags: Mapping[int, str]) -> Parts:
-        """Raises BlobIncomplete: there is no such upload (any more), or something of it is missing."""
-        with self._bucket.translated():
-            parts, found_bytes = await list_parts(self._bucket, self._bucket.at(key), token, tags)
-        if found_bytes != size_bytes:
-            raise BlobIncomplete(f"{found_bytes} bytes are there, {size_bytes} were promised")
-        return parts
-
-    async def _finished(self, key: str, size_bytes: int) -> BlobStat | None:
-        with suppress(BlobMissing):
-            found = await self.stat(key)
-            if found.size_bytes == size_bytes:
-                return found
-        return None
-
-    async def abort_multipart(self, key: str, token: str) -> None:
-        check_key(key)
-        with self._bucket.translated(), suppress(self._bucket.client.exceptions.NoSuchUpload):
-            await self._bucket.client.abort_multipart_upload(**self._bucket.at(key), UploadId=token)
-
     async def _begin(self, key: str) -> PartsOnTheWay:
         token = await self.begin_multipart(key)
         return PartsOnTheWay(
             partial(self._send_part, key, token), partial(self.abort_multipart, key, token), self._sending, token
         )
-
-    async def _complete(self, key: str, token: str, parts: Parts) -> None:
-        if not parts:
-            raise BlobIncomplete("no part of it is there")
-        with self._bucket.translated():
-            await self._bucket.client.complete_multipart_upload(
-                **self._bucket.at(key), UploadId=token, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
-            )
-
-
-async def _hash_of(data: bytes) -> Any:
-    return await asyncio.to_thread(hashlib.sha256, data) if len(data) > STREAM_CHUNK_BYTES else hashlib.sha256(data)
-
-
-def _ms(moment: Any) -> int:
-    return int(moment.timestamp() * 1000)

@@ -99,9 +99,9 @@ def cut_to_fill(chunk: bytes, room_bytes: int) -> list[bytes]:
 
 
 async def list_parts(
-    bucket: Bucket, where: Mapping[str, str], token: str, tags: Mapping[int, str]
+    bucket: Bucket, where: Mapping[str, str], token: str, tags: Mapping[int, str], *, wanted_bytes: int | None = None
 ) -> tuple[Parts, int]:
-    """What was sent, and how many bytes that is.
+    """What was sent, and how many bytes that is; with `wanted_bytes` no part past those.
 
     A part that was sent again is there once on AWS, but twice on SeaweedFS, in any order; then the tag decides.
 
@@ -113,10 +113,17 @@ async def list_parts(
         for part in page.get("Parts", ()):
             if tags.get(part["PartNumber"], part["ETag"]) == part["ETag"]:
                 sizes.setdefault(part["PartNumber"], {})[part["ETag"]] = part["Size"]
-    if any(len(found) > 1 for found in sizes.values()):
-        raise BlobIncomplete("a part was sent with different bytes")
-    parts = [{"PartNumber": number, "ETag": tag} for number in sorted(sizes) for tag in sizes[number]]
-    return parts, sum(size for found in sizes.values() for size in found.values())
+    parts: list[dict[str, Any]] = []
+    found_bytes = 0
+    for number in sorted(sizes):
+        if wanted_bytes is not None and found_bytes >= wanted_bytes:
+            break
+        if len(sizes[number]) > 1:
+            raise BlobIncomplete("a part was sent with different bytes")
+        for tag, size_bytes in sizes[number].items():
+            parts.append({"PartNumber": number, "ETag": tag})
+            found_bytes += size_bytes
+    return parts, found_bytes
 
 
 async def collect_orphans(bucket: Bucket, before_s: float) -> int:

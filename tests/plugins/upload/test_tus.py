@@ -15,7 +15,7 @@ from streamgate.context import Actor
 from streamgate.errors import Invalid
 from streamgate.sdk.blobs.base import StoreClosed
 from streamgate_upload import tails
-from streamgate_upload.tus import BYTES_TYPE, parse_metadata
+from streamgate_upload.tus_words import BYTES_TYPE, parse_metadata
 
 if TYPE_CHECKING:
     from tests.plugins.upload.conftest import Harbour, OpenHarbour
@@ -155,7 +155,7 @@ async def test_two_requests_at_once_do_not_mix(harbour: Harbour, alice: Actor, c
 async def test_a_silent_request_gives_way_to_the_next(open_harbour: OpenHarbour, alice: Actor, clip: bytes) -> None:
     async with open_harbour() as harbour:
         appender = harbour.home.plugins["upload"].appender
-        appender._silent_s = 0.0
+        appender.holds.silent_s = 0.0
         upload_id = await create(harbour, alice, len(clip))
         is_half_way = asyncio.Event()
 
@@ -204,7 +204,11 @@ async def test_requests_that_do_not_fit_change_nothing(
     [
         ({}, 400, "request.malformed"),
         ({"Upload-Length": "x"}, 400, "request.malformed"),
-        ({"Upload-Defer-Length": "1"}, 400, "request.malformed"),
+        ({"Upload-Defer-Length": "2"}, 400, "request.malformed"),
+        ({"Upload-Defer-Length": "1", "Upload-Length": "10"}, 400, "request.malformed"),
+        ({"Upload-Length": "10", "Upload-Checksum": "crc32 AAAAAA=="}, 400, "request.malformed"),
+        ({"Upload-Length": "10", "Upload-Checksum": "sha1 AAAAAA=="}, 400, "request.malformed"),
+        ({"Upload-Length": "10", "Upload-Checksum": "sha1 ***"}, 400, "request.malformed"),
         ({"Upload-Length": "0"}, 422, "request.invalid"),
         ({"Upload-Length": "1000001"}, 413, "upload.too_large"),
         ({"Upload-Length": "10", "Upload-Metadata": "filename ***"}, 422, "request.invalid"),
@@ -274,7 +278,9 @@ def test_metadata_is_read(header: str, expected: dict[str, str]) -> None:
     assert parse_metadata(header) == expected
 
 
-@pytest.mark.parametrize("header", ["a b c", "a YQ==,a YQ==", ",", "a /w==", "a AA==", "k " + "YQ==" * 4000])
+@pytest.mark.parametrize(
+    "header", ["a b c", "a YQ==,a YQ==", ",", "a /w==", "a AA==", "\x7f YQ==", "k " + "YQ==" * 4000]
+)
 def test_metadata_that_cannot_be_read_is_refused(header: str) -> None:
     with pytest.raises(Invalid):
         parse_metadata(header)
