@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from streamgate.contracts.auth import ACCOUNTS, AUTH, AUTH_REVOKED, AUTH_WATCHED
+from streamgate.contracts.auth import ACCOUNTS, AUTH, AUTH_REVOKED
 from streamgate.contracts.devchain import DEVCHAIN
 from streamgate.contracts.events import AUTH_SESSION_ENDED, GATE_CHANGED, PEOPLE_CHANGED, TOKEN_TRANSFERRED
 from streamgate.contracts.hooks import PlaybackQuestion, RequirementKind, SignatureScheme
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.nft import NFT
 from streamgate.contracts.prefixes import SERVICES
+from streamgate.contracts.watched import AUTH_WATCHED
 from streamgate.events import EventSubscription
 from streamgate.health import Check
 from streamgate.hooks import Verdict, hookimpl

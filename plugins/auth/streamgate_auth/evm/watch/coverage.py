@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from streamgate.contracts.auth import Watched
+from streamgate.contracts.watched import Watched
 from streamgate.sdk.clock import Clock
 
 FRESH_S = 5.0

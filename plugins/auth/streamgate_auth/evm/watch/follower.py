@@ -15,7 +15,7 @@ import attrs
 from loguru import logger
 from sqlalchemy.orm import Session
 
-from streamgate.contracts.auth import MovedTokens, Watched
+from streamgate.contracts.watched import MovedTokens, Watched
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate.sdk.evm import ChainId, to_checksum

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import attrs
 from loguru import logger
 
-from streamgate.contracts.auth import Watched
+from streamgate.contracts.watched import Watched
 from streamgate.errors import StreamgateError
 from streamgate.events import Received
 from streamgate.sdk.clock import Clock

@@ -7,8 +7,8 @@ import asyncio
 from loguru import logger
 from sqlalchemy.orm import Session
 
-from streamgate.contracts.auth import AUTH_WATCHED, Watched
 from streamgate.contracts.events import GATE_CHANGED
+from streamgate.contracts.watched import AUTH_WATCHED, Watched
 from streamgate.errors import StreamgateError
 from streamgate.events import Events, EventSubscription, on_everyone
 from streamgate.lifecycle import SimpleUnit, Unit

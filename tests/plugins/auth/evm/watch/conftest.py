@@ -10,8 +10,8 @@ from typing import Any
 import attrs
 import pytest
 
-from streamgate.contracts.auth import Watched
 from streamgate.contracts.events import TOKEN_TRANSFERRED, TokenTransferred
+from streamgate.contracts.watched import Watched
 from streamgate.events import Received, on_group
 from streamgate.sdk.clock import SYSTEM_CLOCK
 from streamgate.sdk.lease import Leader, Leadership

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from streamgate.contracts.auth import MovedTokens, Watched
+from streamgate.contracts.watched import MovedTokens, Watched
 from streamgate.testing.clock import START_S, FakeClock, settle
 from streamgate_auth.chain_settings import ChainSettings
 from streamgate_auth.evm.ask import At, Read
