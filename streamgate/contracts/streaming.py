@@ -19,8 +19,8 @@ class NotPlayable(Conflict):
 
 
 class SessionEnded(Gone):
-    """`extra`: the `reason`. After `ended_by_owner` and `ended_by_server` another session may be opened, once the viewer
-    asks for it; after `revoked` it is refused for a while."""
+    """`extra`: the `reason`. After `ended_by_owner` and `ended_by_server` another session may be opened, once the
+    viewer asks for it; after `revoked` it is refused for a while."""
 
     code, title = "stream.session_ended", "The playback session has ended"
 
