@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts.auth import (
+    AddressesQuery,
     ApiKeyQuery,
     AuthUnavailable,
     KeySet,
@@ -80,6 +81,9 @@ class FakeAuth:
         return Revoked(credentials=self.revoked, until_ms=int(START_S + 600) * 1000)
 
     async def wallets_of(self, query: WalletsQuery) -> WalletsAnswer:
+        raise AssertionError("no authenticator asks for wallets")
+
+    async def who_has(self, query: AddressesQuery) -> WalletsAnswer:
         raise AssertionError("no authenticator asks for wallets")
 
 

@@ -211,6 +211,9 @@ class FakeAccounts:
         people = [LinkedWallets(user_id=each, addresses=(f"0x{each}", "0xother")) for each in query.user_ids]
         return WalletsAnswer(people=tuple(people))
 
+    async def who_has(self, query: object) -> None:
+        raise AssertionError(query)
+
     async def verify_api_key(self, query: object) -> None:
         raise AssertionError(query)
 
