@@ -192,6 +192,37 @@ class BlobStoreSuite(ABC):
         with pytest.raises(ValueError, match="prefix"):
             await store.delete_prefix(prefix)
 
+    # --- objects of others ---------------------------------------------------------------------------
+
+    @pytest.mark.parametrize(
+        "sizes",
+        [
+            (7,),
+            (3, 4, 5),
+            (PART_BYTES, 10),
+            (10, 2 * PART_BYTES + 5, 3, 4, PART_BYTES - 1, 20),
+        ],
+    )
+    async def test_objects_become_one(self, store: BlobStore, sizes: tuple[int, ...]) -> None:
+        wholes = [pattern(size_bytes, seed) for seed, size_bytes in enumerate(sizes)]
+        keys = [f"half/{number}" for number in range(len(sizes))]
+        for key, data in zip(keys, wholes, strict=True):
+            await store.put_bytes(key, data)
+        for _ in range(2):
+            assert (await store.concatenate("whole", keys)).size_bytes == sum(sizes)
+        assert await store.read("whole") == b"".join(wholes)
+        assert sorted([found.key async for found in store.list()]) == sorted([*keys, "whole"])
+
+    async def test_an_object_of_what_is_not_there_is_not_made(self, store: BlobStore) -> None:
+        await store.put_bytes("there", b"1")
+        with pytest.raises(BlobMissing):
+            await store.concatenate("whole", ["there", "missing"])
+        await store.put_bytes("taken", b"123")
+        with pytest.raises(BlobExists):
+            await store.concatenate("taken", ["there"])
+        assert sorted([found.key async for found in store.list()]) == ["taken", "there"]
+        assert await store.read("taken") == b"123"
+
     # --- parts ---------------------------------------------------------------------------------------
 
     async def test_parts_in_any_order_make_one_object(self, store: BlobStore) -> None:

@@ -25,6 +25,7 @@ class UploadPlugin:
         from streamgate.sdk.db import Database
         from streamgate.sdk.outgoing import guarded_client
         from streamgate_upload.appending import Appender
+        from streamgate_upload.concatenating import Concatenator
         from streamgate_upload.digests import HashPool
         from streamgate_upload.finishing import Finisher, Verifier
         from streamgate_upload.holding import Holds
@@ -87,7 +88,10 @@ class UploadPlugin:
         self.appender = Appender(blobs, clock, sends, live, hashing, holds, finisher, max_size_bytes=max_size_bytes)
         self._loops: tuple[Unit, ...] = (self.verifier, self.sweeper, self.importer)
         self._routes = UploadRoutes(uploads, self.receiver, finisher, single, self.importer, quota, hashing)
-        self._tus = TusRoutes(uploads, self.appender, clock, f"{PREFIX}/tus", max_size_bytes=max_size_bytes)
+        self.concatenator = Concatenator(db, blobs, clock, uploads, self.verifier, live)
+        self._tus = TusRoutes(
+            uploads, self.appender, self.concatenator, clock, f"{PREFIX}/tus", max_size_bytes=max_size_bytes
+        )
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:

@@ -290,6 +290,8 @@ class Uploads:
 
         def run(session: Session) -> Upload:
             row = repository.get_owned(session, upload_id, actor, lock=True)
+            if row.final_id:
+                raise UploadClosed(f"Upload {upload_id!r} is a part of {row.final_id!r} by now")
             if row.status in ("verifying", "complete"):
                 raise UploadClosed(f"Upload {upload_id!r} is whole; delete its content instead")
             if row.status == "receiving":

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
+import attrs
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +16,7 @@ from streamgate.contracts.uploads import (
     ChecksumMismatch,
     FinalTakesNone,
     OffsetMismatch,
+    PartialsUnfinished,
     QuotaExceeded,
     StorageFull,
     TooManyUploads,
@@ -33,6 +35,7 @@ from streamgate.web.routes import CREATOR, PUBLIC, Call, Route, owner
 from streamgate_upload import tus_words as words
 from streamgate_upload.appending import Appender
 from streamgate_upload.checksums import parse_checksum
+from streamgate_upload.concatenating import Concatenator
 from streamgate_upload.holding import check_open, check_there
 from streamgate_upload.repository import Upload
 from streamgate_upload.service import Uploads
@@ -64,9 +67,19 @@ _BYTES_ERRORS = (
 class TusRoutes:
     """The handlers. Every answer, errors included, says which tus is spoken."""
 
-    def __init__(self, uploads: Uploads, appender: Appender, clock: Clock, prefix: str, *, max_size_bytes: int) -> None:
+    def __init__(
+        self,
+        uploads: Uploads,
+        appender: Appender,
+        concatenator: Concatenator,
+        clock: Clock,
+        prefix: str,
+        *,
+        max_size_bytes: int,
+    ) -> None:
         self._uploads = uploads
         self._appender = appender
+        self._concatenator = concatenator
         self._clock = clock
         self._prefix = prefix
         self._max_size_bytes = max_size_bytes
@@ -100,8 +113,12 @@ class TusRoutes:
                     "Upload-Defer-Length": "`1` instead, where the size will be told by a later request.",
                     "Upload-Metadata": "`filename`, `filetype`, `title`, `content_id`, each with its value in base64.",
                     "Upload-Checksum": _BYTES_SAID["Upload-Checksum"],
+                    "Upload-Concat": "`partial`, or `final;` and the addresses of partial uploads, in order.",
                 },
-                description="With bytes in the body (creation-with-upload) the upload begins at once.",
+                description=(
+                    "With bytes in the body (creation-with-upload) the upload begins at once. A partial upload has no "
+                    "content; a final one is answered when it is made of them, and then they are used up."
+                ),
                 errors=(
                     UploadTooLarge,
                     QuotaExceeded,
@@ -109,6 +126,11 @@ class TusRoutes:
                     ContentNotFound,
                     StorageFull,
                     ChecksumMismatch,
+                    UploadNotFound,
+                    UploadGone,
+                    UploadClosed,
+                    PartialsUnfinished,
+                    FinalTakesNone,
                     TusVersionUnknown,
                     UnsupportedMediaType,
                     BadRequest,
@@ -202,19 +224,39 @@ class TusRoutes:
 
     async def _create(self, call: Call[None, None]) -> Response:
         request = call.request
-        new = words.read_new(request, words.read_new_length(request))
-        checksum = parse_checksum(request.headers.get("upload-checksum"))
+        concat = words.read_concat(request, self._prefix)
         is_with_bytes = request.headers.get("content-type", "") == words.BYTES_TYPE
         if not is_with_bytes and request.headers.get("content-length", "0") != "0":
             words.check_is_bytes(request)
-        upload = await self._uploads.open_chunked(call.actor, new, "tus")
+        if concat is not None and concat.partial_ids:
+            return self._created(await self._concatenate(call, concat, is_with_bytes=is_with_bytes))
+        new = words.read_new(request, words.read_new_length(request))
+        checksum = parse_checksum(request.headers.get("upload-checksum"))
+        if concat is None:
+            upload = await self._uploads.open_chunked(call.actor, new, "tus")
+        else:
+            partial = attrs.evolve(new, told_concat=concat.text)
+            upload = await self._uploads.open_chunked(call.actor, partial, "partial")
         if is_with_bytes:
             pieces = request.stream()
             try:
                 upload = await self._appender.append(call.actor, upload.upload_id, 0, pieces, checksum=checksum)
             except StreamgateError:  # its address is told to nobody
-                await self._uploads.take_back(call.actor, upload, with_content=new.content_id is None)
+                has_new = concat is None and new.content_id is None
+                await self._uploads.take_back(call.actor, upload, with_content=has_new)
                 raise
+        return self._created(upload)
+
+    async def _concatenate(self, call: Call[None, None], concat: words.Concat, *, is_with_bytes: bool) -> Upload:
+        headers = call.request.headers
+        if is_with_bytes:
+            raise FinalTakesNone("A final upload is made of partial ones; bytes cannot be sent with it")
+        if "upload-length" in headers or "upload-defer-length" in headers:
+            raise BadRequest("The length of a final upload is that of its partial ones, and is not sent")
+        new = attrs.evolve(words.read_new(call.request, 0), told_concat=concat.text)
+        return await self._concatenator.concatenate(call.actor, new, concat.partial_ids)
+
+    def _created(self, upload: Upload) -> Response:
         where = f"{self._prefix}/{upload.upload_id}"
         return Response(status_code=201, headers={"Location": where, **words.state_of(upload)})
 
@@ -226,7 +268,9 @@ class TusRoutes:
 
     async def _settled(self, actor: Actor, upload: Upload) -> Upload:
         """Who hears that all is there sends nothing more: what was left to do when a server died is done now."""
-        check_open(upload, self._clock.now_ms())
+        check_there(upload, self._clock.now_ms())
+        if upload.form != "final":
+            check_open(upload, self._clock.now_ms())
         if upload.form != "tus" or upload.status != "receiving" or not upload.is_whole:
             return upload
         return await self._appender.append(actor, upload.upload_id, upload.received_bytes, _nothing())

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from email.utils import formatdate
+from urllib.parse import urlsplit
 
 import attrs
 from starlette.requests import Request
@@ -25,11 +26,22 @@ EXTENSIONS = (
     "checksum",
     "expiration",
     "termination",
+    "concatenation",
 )
 BYTES_TYPE = "application/offset+octet-stream"
 METADATA_MAX_CHARS = 8192
+PARTIALS_MAX = 1000
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_ID = re.compile(r"[A-Za-z0-9_]{1,40}")
+
+
+@attrs.frozen
+class Concat:
+    """An Upload-Concat header: `partial_ids` of a final upload, in order; none of a partial one."""
+
+    text: str
+    partial_ids: tuple[str, ...] = ()
 
 
 def spoken(max_size_bytes: int) -> dict[str, str]:
@@ -93,8 +105,29 @@ def read_new_length(request: Request) -> int:
     return length or 0
 
 
+def read_concat(request: Request, prefix: str) -> Concat | None:
+    """`partial`, or `final;` and the addresses of partial ones, with or without their host; None where none was sent.
+
+    Raises:
+        BadRequest: it cannot be read, or names one twice.
+    """
+    header = request.headers.get("upload-concat")
+    if header is None or header.strip() == "partial":
+        return None if header is None else Concat("partial")
+    kind, _, addresses = header.partition(";")
+    paths = [urlsplit(address).path.rpartition("/") for address in addresses.split()]
+    ids = tuple(last for folder, _, last in paths if folder == prefix and _ID.fullmatch(last))
+    if kind.strip() != "final" or not paths or len(ids) < len(paths) or not header.isascii():
+        raise BadRequest(f"Upload-Concat is `partial`, or `final;` and the addresses below {prefix} to be put together")
+    if len(set(ids)) < len(ids) or len(ids) > PARTIALS_MAX:
+        raise BadRequest(f"Upload-Concat names each partial upload once, and at most {PARTIALS_MAX} of them")
+    return Concat(header, ids)
+
+
 def state_of(upload: Upload) -> dict[str, str]:
-    """Where an upload stands, and how long it is waited for."""
+    """Where an upload stands, and how long it is waited for; nothing of a final one that is being made."""
+    if upload.form == "final" and upload.status == "receiving":
+        return {}
     said = {"Upload-Offset": str(upload.received_bytes)}
     if upload.status == "receiving":
         said["Upload-Expires"] = formatdate(upload.expires_at_ms / 1000, usegmt=True)
@@ -110,6 +143,8 @@ def all_of(upload: Upload) -> dict[str, str]:
         said["Upload-Defer-Length"] = "1"
     if upload.told_metadata:
         said["Upload-Metadata"] = upload.told_metadata
+    if upload.told_concat:
+        said["Upload-Concat"] = upload.told_concat
     return {**said, "Cache-Control": "no-store"}
 
 

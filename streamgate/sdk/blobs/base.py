@@ -4,14 +4,14 @@ Keys are `/`-separated words of `A-Z a-z 0-9 . _ -`, none beginning with a dot, 
 immutable: bytes under a key never change, so whatever was read once may be cached for ever. Putting the same bytes
 again is harmless; other bytes are refused. A key is there with all its bytes or not at all.
 
-Once `put`, `put_bytes` or `finish_multipart` has returned, the bytes survive a power cut; a part that `write_part`
-has returned survives kill -9 of this process.
+Once `put`, `put_bytes`, `concatenate` or `finish_multipart` has returned, the bytes survive a power cut; a part that
+`write_part` has returned survives kill -9 of this process.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -153,6 +153,15 @@ class BlobStore(Protocol):
         """Raises BlobMissing."""
 
     async def exists(self, key: str) -> bool: ...
+
+    async def concatenate(self, key: str, sources: Sequence[str]) -> BlobStat:
+        """Makes an object of others (at least one), one after the other; they stay. The bytes do not come through
+        this process where the store can do without. Making it again is harmless.
+
+        Raises:
+            BlobMissing: `blobs.missing`, one of them.
+            BlobExists, StorageFull: as `put`.
+        """
 
     async def delete(self, key: str) -> None:
         """Removing what is not there does nothing."""

@@ -18,7 +18,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -51,6 +51,8 @@ THREADS = 8
 BATCH_BYTES = 1024 * 1024
 """Received bytes are handed to a thread in batches of this size: fewer hops, and still little memory."""
 LIST_BATCH = 500
+COPY_BYTES = 64 * 1024 * 1024
+"""What a thread copies from file to file before it looks whether that is still wanted."""
 STALE_S = 24 * 3600
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
@@ -186,6 +188,21 @@ class DiskStore:
 
     async def exists(self, key: str) -> bool:
         return await self._run(self._path(key).is_file)
+
+    async def concatenate(self, key: str, sources: Sequence[str]) -> BlobStat:
+        final, temporary = self._path(key), self._temporary()
+        try:
+            for source in map(self._path, sources):
+                start = 0
+                while done := await self._run(
+                    files.append_range, source, start, temporary, COPY_BYTES, self._reserve_bytes
+                ):
+                    start += done
+            await self._run(files.sync_file, temporary)
+            await self._run(files.publish, temporary, final)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return await self.stat(key)
 
     async def delete(self, key: str) -> None:
         await self._run(files.remove, self._path(key), self.root)

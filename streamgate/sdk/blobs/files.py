@@ -15,6 +15,7 @@ from streamgate.sdk.blobs.base import BlobExists, BlobInfo, BlobMissing, Storage
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_NO_COPYING = frozenset({errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 class FileWriter:
@@ -62,6 +63,40 @@ class FileWriter:
 
     def info(self) -> BlobInfo:
         return BlobInfo(size_bytes=self.size_bytes, sha256=self._hash.hexdigest() if self._hash is not None else "")
+
+
+def append_range(source: Path, start: int, target: Path, limit_bytes: int, reserve_bytes: int) -> int:
+    """Adds bytes of one file at the end of another, which is made where it is not there; how many, 0 at its end. The
+    kernel copies them; file systems that share extents copy nothing.
+
+    Raises:
+        BlobMissing, StorageFull.
+    """
+    reading = open_for_reading(source)
+    try:
+        wanted = min(limit_bytes, os.fstat(reading).st_size - start)
+        check_room(target, wanted, reserve_bytes)
+        writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            ends_at, done = os.fstat(writing).st_size, 0
+            while done < wanted:
+                done += _copy(reading, start + done, writing, ends_at + done, wanted - done)
+        finally:
+            os.close(writing)
+    except OSError as fault:
+        raise _translated(fault) from fault
+    finally:
+        os.close(reading)
+    return done
+
+
+def _copy(reading: int, start: int, writing: int, offset: int, length: int) -> int:
+    try:
+        return os.copy_file_range(reading, writing, length, start, offset)
+    except OSError as fault:
+        if fault.errno not in _NO_COPYING:
+            raise
+    return os.pwrite(writing, os.pread(reading, min(length, 1024 * 1024), start), offset)
 
 
 def check_room(path: Path, wanted_bytes: int, reserve_bytes: int) -> None:

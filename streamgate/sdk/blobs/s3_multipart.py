@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,13 +20,14 @@ from streamgate.sdk.blobs.base import (
     check_key,
 )
 from streamgate.sdk.blobs.s3_bucket import Bucket
+from streamgate.sdk.blobs.s3_join import Slice, plan_parts
 from streamgate.sdk.blobs.s3_parts import Parts, list_parts
 from streamgate.sdk.blobs.spool import Room, Spool
 
 MIN_PART_BYTES = 5 * 1024 * 1024
 
 
-class MultipartObjects:
+class MultipartObjects(ABC):
     """Half of `S3Store`.
 
     Args:
@@ -39,6 +41,10 @@ class MultipartObjects:
         self._bucket = bucket
         self._room = room
         self._sending = sending
+
+    @abstractmethod
+    async def read(self, key: str, start: int = 0, length: int | None = None) -> bytes:
+        """As the store's."""
 
     async def stat(self, key: str) -> BlobStat:
         check_key(key)
@@ -136,6 +142,43 @@ class MultipartObjects:
         check_key(key)
         with self._bucket.translated(), suppress(self._bucket.client.exceptions.NoSuchUpload):
             await self._bucket.client.abort_multipart_upload(**self._bucket.at(key), UploadId=token)
+
+    async def concatenate(self, key: str, sources: Sequence[str]) -> BlobStat:
+        check_key(key)
+        sizes = [(source, (await self.stat(source)).size_bytes) for source in sources]
+        size_bytes = sum(size for _, size in sizes)
+        if (found := await self._finished(key, size_bytes)) is not None:
+            return found
+        token = await self.begin_multipart(key)
+        try:
+            plan = plan_parts(sizes, MIN_PART_BYTES)
+            copying = (self._copy_part(key, token, number, slices) for number, slices in enumerate(plan, 1))
+            parts = await asyncio.gather(*copying, return_exceptions=True)
+            for part in parts:
+                if isinstance(part, BaseException):
+                    raise part
+            await self._complete(key, token, [part for part in parts if not isinstance(part, BaseException)])
+        except BaseException:
+            await self.abort_multipart(key, token)
+            raise
+        return await self.stat(key)
+
+    async def _copy_part(self, key: str, token: str, number: int, slices: Sequence[Slice]) -> Mapping[str, Any]:
+        """Where it is of one object, the store copies it by itself."""
+        async with self._sending:
+            if len(slices) > 1:
+                data = b"".join([await self.read(each.key, each.start, each.length) for each in slices])
+                return {"PartNumber": number, "ETag": await self._send_part(key, token, number, data)}
+            [only] = slices
+            with self._bucket.translated():
+                copied = await self._bucket.client.upload_part_copy(
+                    **self._bucket.at(key),
+                    UploadId=token,
+                    PartNumber=number,
+                    CopySource=self._bucket.at(only.key),
+                    CopySourceRange=f"bytes={only.start}-{only.start + only.length - 1}",
+                )
+            return {"PartNumber": number, "ETag": copied["CopyPartResult"]["ETag"]}
 
     async def _complete(self, key: str, token: str, parts: Parts) -> None:
         if not parts:

@@ -26,8 +26,11 @@ def checksum(data: bytes, algorithm: str = "sha1") -> dict[str, str]:
     return {"Upload-Checksum": f"{algorithm} {base64.b64encode(hashlib.new(algorithm, data).digest()).decode()}"}
 
 
-async def begin(harbour: Harbour, actor: Actor, content: bytes | None = None, **headers: str) -> httpx.Response:
-    sent = {**(TUS if content is None else BYTES), **{name.replace("_", "-"): text for name, text in headers.items()}}
+async def begin(
+    harbour: Harbour, actor: Actor, content: bytes | None = None, headers: dict[str, str] | None = None, **more: str
+) -> httpx.Response:
+    named = {name.replace("_", "-"): text for name, text in more.items()}
+    sent = {**(TUS if content is None else BYTES), **(headers or {}), **named}
     return await harbour.call(actor, "POST", "/tus", headers=sent, content=content)
 
 
@@ -187,12 +190,12 @@ async def test_bytes_with_a_checksum_that_break_off_are_not_kept(harbour: Harbou
 
 
 async def test_a_creation_whose_bytes_do_not_match_leaves_nothing(harbour: Harbour, alice: Actor, clip: bytes) -> None:
-    answer = await begin(harbour, alice, clip, Upload_Length=str(len(clip)), **checksum(b"other"))
+    answer = await begin(harbour, alice, clip, checksum(b"other"), Upload_Length=str(len(clip)))
     assert (answer.status_code, answer.json()["code"]) == (460, "upload.checksum_mismatch")
     quota = (await harbour.call(alice, "GET", "/quota")).json()
     assert (quota["open_uploads"], quota["used_bytes"]) == (0, 0)
     await harbour.until_no_blobs()
-    answer = await begin(harbour, alice, clip, Upload_Length=str(len(clip)), **checksum(clip))
+    answer = await begin(harbour, alice, clip, checksum(clip), Upload_Length=str(len(clip)))
     assert (answer.status_code, answer.headers["upload-offset"]) == (201, str(len(clip)))
 
 
