@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -18,20 +18,10 @@ from streamgate.contracts.media import MadeResult
 from streamgate.contracts.streaming import STREAMING, Transcode
 from streamgate.testing.attacks import attack
 from streamgate_streaming.hls import MEDIA_TYPE
-
-if TYPE_CHECKING:
-    from .conftest import Parse, Theatre
-else:
-    Theatre = Parse = Any
+from tests.plugins.streaming.theatre import Parse, Theatre
 
 HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))
 SEGMENT = "v720/1.m4s"
-
-
-@pytest.fixture
-async def film(theatre: Theatre) -> Theatre:
-    await theatre.play("c_film")
-    return theatre
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -16,24 +16,13 @@ from streamgate.contracts import events
 from streamgate.testing.wait import eventually
 from streamgate_streaming.extent import ALL, SOUND_BESIDE_S, Extent, cut, narrower
 from streamgate_streaming.presentation import Presentation
-
-if TYPE_CHECKING:
-    from .conftest import MakeTrack, Parse, Theatre
-else:
-    MakeTrack = Parse = Theatre = Any
+from tests.plugins.streaming.theatre import MakeTrack, Parse, Theatre
 
 HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))
 STRANGER = Actor(kind="user", user_id="stranger", roles=("viewer",))
 LEASE_S = 60.0
 HIGH = ("v720/playlist.m3u8", "v720/init.mp4", "v720/0.m4s")
 LOW = ("v360/playlist.m3u8", "v360/init.mp4", "v360/2.m4s", "a128/2.m4s")
-
-
-@pytest.fixture
-async def film(theatre: Theatre) -> Theatre:
-    """Three segments of 4 s, at 720 and at 360 lines."""
-    await theatre.play("c_film")
-    return theatre
 
 
 async def statuses(theatre: Theatre, session: Any, *paths: str) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -11,11 +11,7 @@ from streamgate.contracts import events
 from streamgate.contracts.media import MadePart
 from streamgate_streaming.tables import GarbageRow, RenditionRow, SegmentRow
 from streamgate_worker.rows import blob_prefix
-
-if TYPE_CHECKING:
-    from .conftest import Theatre
-else:
-    Theatre = Any
+from tests.plugins.streaming.theatre import Theatre
 
 PATHS = ("v360/init.mp4", "v360/2.m4s", "v720/2.m4s", "a128/0.m4s")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -13,20 +13,10 @@ from streamgate.contracts import events
 from streamgate.events import Received
 from streamgate.testing.wait import eventually
 from tests.plugins.streaming.others import HOLDER
-
-if TYPE_CHECKING:
-    from .conftest import Theatre
-else:
-    Theatre = Any
+from tests.plugins.streaming.theatre import Theatre
 
 LEASE_S = 60.0
 SEGMENT = "v360/0.m4s"
-
-
-@pytest.fixture
-async def film(theatre: Theatre) -> Theatre:
-    await theatre.play("c_film")
-    return theatre
 
 
 async def ask(theatre: Theatre, **more: Any) -> httpx.Response:

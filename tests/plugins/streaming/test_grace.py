@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
-import pytest
 
 from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts.auth import AuthUnavailable
 from streamgate.sdk.clock import rfc3339
-
-if TYPE_CHECKING:
-    from .conftest import Theatre
-else:
-    Theatre = Any
+from tests.plugins.streaming.theatre import Theatre
 
 HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",), credential="a_one")
 CREATOR = Actor(kind="user", user_id="creator", roles=("creator",))
 LEASE_S = 60.0
 GRACE_S = 300.0
-
-
-@pytest.fixture
-async def film(theatre: Theatre) -> Theatre:
-    await theatre.play("c_film")
-    return theatre
 
 
 async def ask(theatre: Theatre, actor: Actor, client_id: str) -> httpx.Response:

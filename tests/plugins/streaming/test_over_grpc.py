@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,23 +11,13 @@ from streamgate.context import Actor
 from streamgate.sdk.clock import rfc3339
 from streamgate_api.rpc.server import Address, RpcServer
 from tests.plugins.api.rpc_client import Client, believing, messages, refusal
-
-if TYPE_CHECKING:
-    from .conftest import Theatre
-else:
-    Theatre = Any
+from tests.plugins.streaming.theatre import Theatre
 
 HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))
 STRANGER = Actor(kind="user", user_id="stranger", roles=("viewer",))
 M = messages("Streaming")
 OPEN = M.OpenSessionRequest(content_id="c_film", client_id="tv")
 LEASE_S, GRACE_S = 60.0, 300.0
-
-
-@pytest.fixture
-async def film(theatre: Theatre) -> Theatre:
-    await theatre.play("c_film")
-    return theatre
 
 
 @pytest.fixture

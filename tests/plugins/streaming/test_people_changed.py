@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from streamgate.contracts import events
 from streamgate.testing.wait import eventually
 from tests.plugins.streaming.others import CREATOR, HOLDER
-
-if TYPE_CHECKING:
-    from .conftest import Theatre
-else:
-    Theatre = Any
+from tests.plugins.streaming.theatre import Theatre
 
 SEGMENT = "v360/0.m4s"
 LEASE_S = 60.0

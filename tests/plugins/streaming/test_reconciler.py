@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import pytest
 
 from streamgate.contracts import events
 from streamgate.contracts.jobs import JobState
 from streamgate.contracts.streaming import STREAMING, MediaQuery, MediaState
 from streamgate.errors import Unavailable
-
-if TYPE_CHECKING:
-    from .conftest import Theatre
-else:
-    Theatre = Any
+from tests.plugins.streaming.theatre import Theatre
 
 LATE_S = 600
 

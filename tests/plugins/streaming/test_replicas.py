@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import pytest
@@ -24,11 +24,7 @@ from streamgate.testing.wait import eventually
 from streamgate_streaming.config import StreamingConfig
 from streamgate_streaming.live import LiveSession
 from streamgate_streaming.plugin import StreamingPlugin
-
-if TYPE_CHECKING:
-    from .conftest import Open, Theatre
-else:
-    Open = Theatre = Any
+from tests.plugins.streaming.theatre import Open
 
 LEASE_S = 60.0
 

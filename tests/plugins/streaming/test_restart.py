@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,11 +12,7 @@ from streamgate.sdk.secrets import MasterKeyFault
 from streamgate.testing.clock import FakeClock
 from streamgate_streaming.keys import PURPOSE
 from streamgate_streaming.tables import KeyRow, SessionRow
-
-if TYPE_CHECKING:
-    from .conftest import Open
-else:
-    Open = Any
+from tests.plugins.streaming.theatre import Open
 
 SEGMENT = "v360/0.m4s"
 

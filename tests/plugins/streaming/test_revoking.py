@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -17,11 +17,7 @@ from streamgate.contracts.auth import AuthUnavailable
 from streamgate.settings import DatabaseSettings, KernelSettings, Secret, SecretSettings
 from streamgate_streaming.addresses import comparable
 from streamgate_streaming.tables import RevokedRow
-
-if TYPE_CHECKING:
-    from .conftest import Open, Theatre
-else:
-    Open = Theatre = Any
+from tests.plugins.streaming.theatre import Open, Theatre
 
 CREATOR = Actor(kind="user", user_id="creator", roles=("creator",))
 HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))

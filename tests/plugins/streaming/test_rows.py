@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -18,20 +18,10 @@ from streamgate.sdk.blobs import BlobMissing
 from streamgate.testing.wait import eventually
 from streamgate.wire import from_plain
 from streamgate_streaming.hot import HotSegments
-
-if TYPE_CHECKING:
-    from .conftest import Parse, Theatre
-else:
-    Theatre = Parse = Any
+from tests.plugins.streaming.theatre import Parse, Theatre
 
 HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",), credential="a_one")
 SEGMENT = "/api/v1/stream/segment"
-
-
-@pytest.fixture
-async def film(theatre: Theatre) -> Theatre:
-    await theatre.play("c_film")
-    return theatre
 
 
 def token_of(session: dict[str, Any]) -> str:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts.streaming import STREAMING, StatsQuery
-
-if TYPE_CHECKING:
-    from .conftest import Theatre
-else:
-    Theatre = Any
+from tests.plugins.streaming.theatre import Theatre
 
 HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))
 OTHER = Actor(kind="user", user_id="other", roles=("viewer",))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,11 +15,7 @@ from streamgate.settings import DatabaseSettings, KernelSettings, Secret, Secret
 from streamgate.testing.migrations import differences
 from streamgate_streaming import session_repository
 from streamgate_streaming.tables import GarbageRow, SegmentRow, SessionRow
-
-if TYPE_CHECKING:
-    from .conftest import Open
-else:
-    Open = Any
+from tests.plugins.streaming.theatre import Open
 
 HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))
 

@@ -7,7 +7,7 @@ import base64
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import httpx
@@ -29,11 +29,7 @@ from streamgate_streaming.keeper import Keeper
 from streamgate_streaming.opening import Opening
 from streamgate_streaming.tables import SessionRow, TokenRow
 from streamgate_streaming.transfers import Transfers
-
-if TYPE_CHECKING:
-    from .conftest import Open, Theatre
-else:
-    Open = Theatre = Any
+from tests.plugins.streaming.theatre import Open, Theatre
 
 ONE, TWO, OTHER = "eip155:1/0xabc/1", "eip155:1/0xabc/2", "eip155:1/0xdef/1"
 SEGMENT = "v360/0.m4s"
@@ -41,12 +37,6 @@ SEGMENT = "v360/0.m4s"
 
 def person(name: str) -> Actor:
     return Actor(kind="user", user_id=name, roles=("viewer",))
-
-
-@pytest.fixture
-async def film(theatre: Theatre) -> Theatre:
-    await theatre.play("c_film")
-    return theatre
 
 
 def hold(theatre: Theatre, name: str, *tokens: str) -> None:

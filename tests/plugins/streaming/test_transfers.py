@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import pytest
@@ -16,23 +16,13 @@ from streamgate.testing.attacks import attack
 from streamgate.testing.wait import eventually
 from streamgate_streaming.transfers import KEPT_S, MAX_PEOPLE, Transfers
 from tests.plugins.streaming.others import SteppedClock
-
-if TYPE_CHECKING:
-    from .conftest import Theatre
-else:
-    Theatre = Any
+from tests.plugins.streaming.theatre import Theatre
 
 CREATOR = Actor(kind="user", user_id="creator", roles=("creator",))
 HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))
 CONTRACT = "eip155:1/0xabc"
 SEGMENT = "v360/0.m4s"
 LEASE_S = 60.0
-
-
-@pytest.fixture
-async def film(theatre: Theatre) -> Theatre:
-    await theatre.play("c_film")
-    return theatre
 
 
 def moved(*user_ids: str, revision: int = 1, block: int = 100, contract: str = CONTRACT) -> events.TokenTransferred:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -10,11 +10,7 @@ from streamgate.contracts import events
 from streamgate.contracts.streaming import STREAMING, MediaQuery
 from streamgate.errors import Unavailable
 from streamgate_streaming.tables import CancelRow
-
-if TYPE_CHECKING:
-    from .conftest import Theatre
-else:
-    Theatre = Any
+from tests.plugins.streaming.theatre import Theatre
 
 DELETED = events.ContentDeleted(subject_id="c_film", revision=9, owner="creator")
 TAKEN_BACK = events.UploadFailed(
