@@ -90,7 +90,13 @@ class UploadPlugin:
         self._routes = UploadRoutes(uploads, self.receiver, finisher, single, self.importer, quota, hashing)
         self.concatenator = Concatenator(db, blobs, clock, uploads, self.verifier, live)
         self._tus = TusRoutes(
-            uploads, self.appender, self.concatenator, clock, f"{PREFIX}/tus", max_size_bytes=max_size_bytes
+            uploads,
+            self.appender,
+            self.concatenator,
+            clock,
+            f"{PREFIX}/tus",
+            public_url=ctx.settings.public_url,
+            max_size_bytes=max_size_bytes,
         )
 
     @hookimpl

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 from starlette.requests import Request
@@ -75,6 +76,7 @@ class TusRoutes:
         clock: Clock,
         prefix: str,
         *,
+        public_url: str,
         max_size_bytes: int,
     ) -> None:
         self._uploads = uploads
@@ -82,6 +84,8 @@ class TusRoutes:
         self._concatenator = concatenator
         self._clock = clock
         self._prefix = prefix
+        public = urlsplit(public_url)
+        self._public_host, self._public_origin = public.netloc, f"{public.scheme}://{public.netloc}"
         self._max_size_bytes = max_size_bytes
 
     def routes(self) -> list[Route]:
@@ -229,7 +233,8 @@ class TusRoutes:
         if not is_with_bytes and request.headers.get("content-length", "0") != "0":
             words.check_is_bytes(request)
         if concat is not None and concat.partial_ids:
-            return self._created(await self._concatenate(call, concat, is_with_bytes=is_with_bytes))
+            final = await self._concatenate(call, concat, is_with_bytes=is_with_bytes)
+            return self._created(request, final)
         new = words.read_new(request, words.read_new_length(request))
         checksum = parse_checksum(request.headers.get("upload-checksum"))
         if concat is None:
@@ -245,7 +250,7 @@ class TusRoutes:
                 has_new = concat is None and new.content_id is None
                 await self._uploads.take_back(call.actor, upload, with_content=has_new)
                 raise
-        return self._created(upload)
+        return self._created(request, upload)
 
     async def _concatenate(self, call: Call[None, None], concat: words.Concat, *, is_with_bytes: bool) -> Upload:
         headers = call.request.headers
@@ -256,8 +261,11 @@ class TusRoutes:
         new = attrs.evolve(words.read_new(call.request, 0), told_concat=concat.text)
         return await self._concatenator.concatenate(call.actor, new, concat.partial_ids)
 
-    def _created(self, upload: Upload) -> Response:
+    def _created(self, request: Request, upload: Upload) -> Response:
+        """With a whole address where that is sure to be the caller's own: some clients take no other."""
         where = f"{self._prefix}/{upload.upload_id}"
+        if self._public_host and request.headers.get("host") == self._public_host:
+            where = self._public_origin + where
         return Response(status_code=201, headers={"Location": where, **words.state_of(upload)})
 
     async def _look(self, call: Call[None, UploadId]) -> Response | StatusAnswer:

@@ -25,7 +25,7 @@ from streamgate.contracts.metadata import METADATA, AccessQuery, Content
 from streamgate.events import Received, on_everyone, on_group
 from streamgate.sdk.blobs import BlobStore
 from streamgate.services import Offer
-from streamgate.settings import BlobSettings, DatabaseSettings, KernelSettings, OutgoingSettings, Secret
+from streamgate.settings import BlobSettings, DatabaseSettings, KernelSettings, OutgoingSettings, Secret, ServerSettings
 from streamgate.testing.house import House, house
 from streamgate.testing.wait import eventually
 from streamgate_upload.config import UploadConfig
@@ -160,6 +160,7 @@ def open_harbour(tmp_path: Path) -> OpenHarbour:
         reserve_bytes: int = 0,
         blobs: BlobSettings | None = None,
         outgoing: OutgoingSettings | None = None,
+        public_url: str = "",
         **config: Any,
     ) -> AsyncIterator[Harbour]:
         gates = Gates()
@@ -203,6 +204,7 @@ def open_harbour(tmp_path: Path) -> OpenHarbour:
                 database=database,
                 blobs=blobs or BlobSettings(reserve_bytes=reserve_bytes),
                 outgoing=outgoing or OutgoingSettings(),
+                server=ServerSettings(public_url=public_url),
             ),
         ) as home:
             yield Harbour(home=home, gates=gates, finished=finished, failed=failed, live=live, audited=audited)

@@ -7,7 +7,9 @@ import hashlib
 import random
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from streamgate.testing.processes import StreamgateProcess, free_port
@@ -102,6 +104,58 @@ async def test_connections_that_break_or_fall_silent_do_not_keep_their_chunk(ser
     assert (done["status"], done["sha256"]) == ("complete", hashlib.sha256(data).hexdigest())
 
 
+async def tus(api: Api, method: str, path: str, *content: bytes, **headers: str) -> httpx.Headers:
+    """What a tus request is answered with. `Upload_Offset` is Upload-Offset."""
+    sent = {"Tus-Resumable": "1.0.0", "Authorization": f"Bearer {api.token}"}
+    sent |= {"Content-Type": "application/offset+octet-stream"} if method == "PATCH" else {}
+    sent |= {name.replace("_", "-"): text for name, text in headers.items()}
+    answer = await api.http.request(method, path, content=b"".join(content), headers=sent)
+    assert answer.status_code < 300, answer.text
+    return answer.headers
+
+
+class TusUploads:
+    """Some of known length, of one told late, partial ones, and one whose bytes are being sent with a checksum."""
+
+    def __init__(self, api: Api, data: bytes) -> None:
+        self._api = api
+        self._data = data
+        self._offset = CHUNK_BYTES + 1234
+        self._paths: list[str] = []
+
+    async def begin(self, port: int) -> asyncio.StreamWriter:
+        length, partial = {"Upload_Length": str(len(self._data))}, {"Upload_Concat": "partial"}
+        for headers in (length, {"Upload_Defer_Length": "1"}, length | partial, length | partial):
+            made = await tus(self._api, "POST", "/api/v1/upload/tus", **headers)
+            self._paths.append(urlsplit(made["location"]).path)
+        *broken, whole = self._paths
+        for path in broken:
+            await tus(self._api, "PATCH", path, self._data[: self._offset], Upload_Offset="0")
+        await tus(self._api, "PATCH", whole, self._data, Upload_Offset="0")
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = (
+            f"PATCH {broken[0]} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {self._api.token}\r\n"
+            "Tus-Resumable: 1.0.0\r\nContent-Type: application/offset+octet-stream\r\n"
+            f"Upload-Checksum: sha1 {'A' * 27}=\r\nUpload-Offset: {self._offset}\r\n"
+            f"Content-Length: {len(self._data) - self._offset}\r\n\r\n"
+        )
+        writer.write(head.encode() + bytes(CHUNK_BYTES))
+        await writer.drain()
+        return writer
+
+    async def finish(self) -> list[str]:
+        """What was told is still so; the ids of the three that there are in the end."""
+        known, late, partial, whole = self._paths
+        for path in (known, late, partial):
+            assert (await tus(self._api, "HEAD", path))["upload-offset"] == str(self._offset)
+        rest, offset = self._data[self._offset :], {"Upload_Offset": str(self._offset)}
+        await tus(self._api, "PATCH", known, rest, **offset)
+        await tus(self._api, "PATCH", late, rest, **offset, Upload_Length=str(len(self._data)))
+        await tus(self._api, "PATCH", partial, rest, **offset)
+        made = await tus(self._api, "POST", "/api/v1/upload/tus", Upload_Concat=f"final;{whole} {partial}")
+        return [path.rpartition("/")[2] for path in (known, late, made["location"])]
+
+
 async def test_acknowledged_chunks_and_completed_uploads_survive_kill_9(server: StreamgateProcess) -> None:
     data = random.Random(9).randbytes(CHUNK_BYTES * 5 - 11)
     async with Api.connect(server.base_url) as api:
@@ -109,10 +163,15 @@ async def test_acknowledged_chunks_and_completed_uploads_survive_kill_9(server: 
         whole, begun = await begin(api, data), await begin(api, data)
         for index in (4, 0, 2):
             await send(api, begun, data, index)
-        writer = await begin_chunk(api, server.port, begun["upload_id"], 3, data[:1000])
+        by_tus = TusUploads(api, data)
+        writers = [
+            await begin_chunk(api, server.port, begun["upload_id"], 3, data[:1000]),
+            await by_tus.begin(server.port),
+        ]
         await finish(api, whole, data)
         server.kill()
-        writer.close()
+        for writer in writers:
+            writer.close()
         server.spawn()
         await asyncio.to_thread(server.wait_ready)
         asked = {"upload_id": begun["upload_id"]}
@@ -122,3 +181,7 @@ async def test_acknowledged_chunks_and_completed_uploads_survive_kill_9(server: 
         for upload in (whole, begun):
             done = await until_verified(api, upload)
             assert (done["status"], done["sha256"]) == ("complete", hashlib.sha256(data).hexdigest())
+        *single, joined = await by_tus.finish()
+        for upload_id, expected in ((single[0], data), (single[1], data), (joined, data * 2)):
+            done = await until_verified(api, {"upload_id": upload_id})
+            assert (done["status"], done["sha256"]) == ("complete", hashlib.sha256(expected).hexdigest())

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
+import itertools
 import random
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+import aiotus
 import pytest
 
 from streamgate.context import Actor
 from streamgate.testing.s3_server import S3Bucket
 from tests.plugins.upload.test_tus import create, head, patch
+from tests.plugins.upload.test_tus_clients import headers_of, served
+from tests.plugins.upload.test_tus_concatenation import check_final, join, make_partial
+from tests.plugins.upload.test_tus_extensions import begin_deferred, checksum, send
 
 if TYPE_CHECKING:
     from tests.plugins.upload.conftest import Harbour, OpenHarbour
@@ -33,6 +39,13 @@ def film() -> bytes:
 
 async def stored(harbour: Harbour, upload_id: str) -> bytes:
     return await harbour.blobs.read(f"sources/{upload_id}")
+
+
+async def open_parts(harbour: Harbour) -> list[object]:
+    """Objects that were begun in the store and not ended."""
+    bucket = harbour.blobs._bucket  # type: ignore[attr-defined]
+    found = await bucket.client.list_multipart_uploads(Bucket=bucket.place.bucket)
+    return list(found.get("Uploads", []))
 
 
 async def test_chunks_are_at_least_as_large_as_s3_wants(at_s3: Harbour, alice: Actor, film: bytes) -> None:
@@ -76,12 +89,46 @@ async def test_tus_goes_on_in_the_middle_of_a_part(at_s3: Harbour, alice: Actor,
     assert await at_s3.blob_keys() == [f"sources/{upload_id}"]
 
 
+async def test_tus_bytes_that_do_not_match_are_no_part_of_what_is_stored(
+    at_s3: Harbour, alice: Actor, film: bytes
+) -> None:
+    """Whole parts of them went to the store under the numbers of the right ones, and past the end of the file."""
+    upload_id = await begin_deferred(at_s3, alice)
+    for wrong in (film[::-1], bytes(len(film))):
+        answer = await send(at_s3, alice, upload_id, 0, wrong, checksum(film))
+        assert (answer.status_code, answer.json()["code"]) == (460, "upload.checksum_mismatch")
+    right = film[: PART_BYTES + 9]
+    length = {"Upload-Length": str(len(right))}
+    assert (await send(at_s3, alice, upload_id, 0, right, checksum(right) | length)).status_code == 204
+    await at_s3.until_status(alice, {"upload_id": upload_id}, "complete")
+    assert await stored(at_s3, upload_id) == right
+
+
+async def test_tus_parts_become_one_inside_the_store(at_s3: Harbour, alice: Actor, film: bytes) -> None:
+    cuts = [0, 1000, PART_BYTES + 70_000, len(film)]
+    ids = [await make_partial(at_s3, alice, film[begins:ends]) for begins, ends in itertools.pairwise(cuts)]
+    answer = await join(at_s3, alice, ids)
+    await check_final(at_s3, alice, answer, film)
+    assert await open_parts(at_s3) == []
+
+
+async def test_aiotus_parts_become_one_inside_the_store(
+    open_harbour: OpenHarbour, s3_bucket: S3Bucket, alice: Actor, film: bytes
+) -> None:
+    data = film[: PART_BYTES + 500_000]
+    files = [io.BytesIO(data[:900_000]), io.BytesIO(data[900_000:])]
+    async with served(open_harbour, blobs=s3_bucket.settings(prefix="media")) as (harbour, endpoint):
+        metadata, headers = {"filename": b"f.mp4"}, headers_of(alice)
+        url = await aiotus.upload_multiple(endpoint, files, metadata, headers=headers, chunksize=1_000_000)
+        upload_id = str(url).rpartition("/")[2]
+        await harbour.until_status(alice, {"upload_id": upload_id}, "complete")
+        assert await stored(harbour, upload_id) == data
+
+
 async def test_an_aborted_upload_leaves_nothing(at_s3: Harbour, alice: Actor, film: bytes) -> None:
     upload = await at_s3.init(alice, film)
     await at_s3.send(alice, upload, film, 0)
     await at_s3.call(alice, "DELETE", "", params={"upload_id": upload["upload_id"]})
     await at_s3.home.plugins["upload"].sweeper.sweep()
-    bucket = at_s3.blobs._bucket  # type: ignore[attr-defined]
-    found = await bucket.client.list_multipart_uploads(Bucket=bucket.place.bucket)
-    assert found.get("Uploads", []) == []
+    assert await open_parts(at_s3) == []
     assert await at_s3.blob_keys() == []
