@@ -358,6 +358,9 @@ RAW_BODIES: tuple[tuple[str, dict[str, str], bytes, int], ...] = (
     ("PATCH /api/v1/upload/tus/{upload_id}", {**BYTES, "Upload-Offset": "-1"}, b"x", 400),
     ("PATCH /api/v1/upload/tus/{upload_id}", {**BYTES, "Upload-Offset": "zero"}, b"x", 400),
     ("PATCH /api/v1/upload/tus/{upload_id}", {**BYTES, "Upload-Offset": "7"}, b"x", 409),
+    ("POST /api/v1/upload/tus/{upload_id}", BYTES, b"x", 405),
+    ("POST /api/v1/upload/tus/{upload_id}", {**BYTES, "X-HTTP-Method-Override": "GET"}, b"x", 405),
+    ("POST /api/v1/upload/tus/{upload_id}", {**BYTES, "X-HTTP-Method-Override": "PATCH"}, b"x", 400),
 )
 
 

@@ -32,6 +32,10 @@ async def db(postgres_database: str, sample: ModuleType, tmp_path: Path) -> Asyn
         yield db
 
 
+HELD = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND objid IN (97, 98)
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""  # 97, 98: a and b
+
+
 async def test_deadlock_is_run_again(db: Database, sample: ModuleType) -> None:
     things = sample.tables.things
     runs: list[str] = []
@@ -40,7 +44,10 @@ async def test_deadlock_is_run_again(db: Database, sample: ModuleType) -> None:
         runs.append(first)
         session.execute(text("SET LOCAL deadlock_timeout = '20ms'"))
         session.execute(update(things).where(things.c.thing_id == first).values(count=things.c.count + 1))
-        session.execute(text("SELECT pg_sleep(0.05)"))
+        if len(runs) <= 2:  # each has its row before it wants the other's
+            session.execute(text("SELECT pg_advisory_xact_lock(:row)"), {"row": ord(first)})
+            while (session.scalar(text(HELD)) or 0) < 2:
+                session.execute(text("SELECT pg_sleep(0.005)"))
         session.execute(update(things).where(things.c.thing_id == second).values(count=things.c.count + 1))
 
     await db.write(lambda session: session.execute(insert(things), [{"thing_id": "a"}, {"thing_id": "b"}]) and None)
