@@ -262,9 +262,11 @@ class TusRoutes:
         return await self._concatenator.concatenate(call.actor, new, concat.partial_ids)
 
     def _created(self, request: Request, upload: Upload) -> Response:
-        """With a whole address where that is sure to be the caller's own: some clients take no other."""
+        """With a whole address where that is sure to be the caller's own: some clients take no other. Whoever forges a
+        host gets our own public address, or none."""
         where = f"{self._prefix}/{upload.upload_id}"
-        if self._public_host and request.headers.get("host") == self._public_host:
+        asked = (request.headers.get("host"), request.headers.get("x-forwarded-host"))
+        if self._public_host and self._public_host in asked:
             where = self._public_origin + where
         return Response(status_code=201, headers={"Location": where, **words.state_of(upload)})
 

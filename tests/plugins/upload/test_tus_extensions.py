@@ -72,6 +72,19 @@ def test_pages_of_others_may_send_and_read_all_headers() -> None:
     assert {*ours, *said} <= set(EXPOSED.split(", "))
 
 
+async def test_the_address_of_an_upload_is_whole_where_the_public_one_was_asked(
+    open_harbour: OpenHarbour, alice: Actor
+) -> None:
+    async with open_harbour(public_url="https://films.example") as harbour:
+        for headers, origin in (
+            ({"Host": "films.example"}, "https://films.example"),
+            ({"Host": "10.0.0.1:9091", "X-Forwarded-Host": "films.example"}, "https://films.example"),
+            ({"Host": "evil.example"}, ""),
+        ):
+            answer = await begin(harbour, alice, headers=headers, Upload_Length="9")
+            assert answer.headers["location"].startswith(f"{origin}/api/v1/upload/tus/u_")
+
+
 async def test_head_tells_the_metadata_as_it_came(harbour: Harbour, alice: Actor) -> None:
     metadata = told(filename="x.mp4", mood="glad") + ",is_draft"
     answer = await begin(harbour, alice, Upload_Length="9", Upload_Metadata=metadata)
