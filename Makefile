@@ -14,8 +14,8 @@ PLUGIN_DIRS := $(PLUGINS:/pyproject.toml=)
 PYTHON_CODE := streamgate $(foreach d,$(PLUGIN_DIRS),$(d)/streamgate_$(notdir $(d)))
 NPM_LOCKS := $(wildcard plugins/*/package-lock.json tests/*/package-lock.json)
 STAMPS := $(VENV)/stamps
-# Tests wait for servers, so two more at once than there are cores.
-WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 2 )))
+# Tests wait for servers more than they compute, so one more at once than there are cores.
+WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 
 # Tests start some hundred processes, and without kept bytecode each compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -45,7 +45,7 @@ test: $(STAMPS)/assets  ## all tests but the browser's; ARGS="-k name" picks som
 
 test-browser: $(STAMPS)/assets  ## plays in a real Chromium
 	@bash deploy/setup/chromium.sh
-	@$(BIN)/pytest -o addopts="--import-mode=importlib --strict-markers --strict-config -ra -p no:schemathesis" -n 3 --no-loadscope-reorder tests/browser $(ARGS)
+	@$(BIN)/pytest -o addopts="--import-mode=importlib --strict-markers --strict-config -ra -p no:schemathesis" -n 2 --no-loadscope-reorder tests/browser $(ARGS)
 
 check: $(STAMPS)/dev  ## format, lint, types, import boundaries, generated documents
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync check-types check-rest
