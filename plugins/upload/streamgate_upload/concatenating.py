@@ -103,6 +103,9 @@ class Concatenator:
         except blob_store.StorageFull as fault:
             raise StorageFull(fault.detail, retry_after_s=fault.retry_after_s) from fault
         except BlobMissing as fault:
+            now = await self._db.read(lambda session: repository.find(session, final.upload_id))
+            if now is not None and now.status != "receiving":  # aborted or expired meanwhile, and swept
+                raise closed(now) from fault
             raise UploadGone("The bytes of a partial upload are not there any more") from fault
 
     async def _finish(self, partial: Upload) -> None:

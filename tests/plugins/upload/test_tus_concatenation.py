@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from streamgate.context import Actor
 from streamgate.contracts.uploads import StorageFull
+from streamgate.sdk.blobs import BlobMissing
 from streamgate_upload import ending, repository
 from streamgate_upload.tables import UploadRow
 from tests.plugins.upload.test_tus import TUS, head, told
@@ -199,8 +200,9 @@ async def test_a_part_that_ends_while_the_whole_is_made_takes_it_back(
     assert harbour.finished == []
 
 
+@pytest.mark.parametrize("is_swept", [False, True], ids=["aborted", "swept"])
 async def test_a_whole_that_is_aborted_while_it_is_made_is_not_made(
-    harbour: Harbour, alice: Actor, clip: bytes, monkeypatch: pytest.MonkeyPatch
+    harbour: Harbour, alice: Actor, clip: bytes, monkeypatch: pytest.MonkeyPatch, is_swept: bool
 ) -> None:
     ids = await halves(harbour, alice, clip)
     concatenate = harbour.blobs.concatenate
@@ -210,6 +212,8 @@ async def test_a_whole_that_is_aborted_while_it_is_made_is_not_made(
         upload_id = key.rpartition("/")[2]
         looked.append(await head(harbour, alice, upload_id))
         await harbour.call(alice, "DELETE", f"/tus/{upload_id}", headers=TUS)
+        if is_swept:
+            raise BlobMissing
         return await concatenate(key, sources)
 
     with monkeypatch.context() as slowed:
