@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import httpx
 import jwt
+import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from solders.keypair import Keypair
@@ -18,7 +19,7 @@ from streamgate.context import Actor
 from streamgate.contracts.auth import AUTH, DecideQuery, Decision, SetGate, StoredGate
 from streamgate.contracts.gate import Rule
 from streamgate.contracts.metadata import METADATA, AccessQuery, NewContent
-from streamgate.settings import KernelSettings, Secret, ServerSettings
+from streamgate.settings import DatabaseSettings, KernelSettings, Secret, SecretSettings, ServerSettings
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.house import House
 from streamgate.testing.wait import eventually
@@ -33,6 +34,15 @@ SERVICE = Actor(kind="service")
 
 def kernel_settings(folder: Path, *, profile: str = "test") -> KernelSettings:
     return KernelSettings(profile=profile, data_dir=folder, server=ServerSettings(public_url=ORIGIN))
+
+
+def settings_on(request: pytest.FixtureRequest, folder: Path) -> KernelSettings:
+    """On the database that a fixture's parameter names: `sqlite` or `postgresql`."""
+    settings = kernel_settings(folder)
+    if request.param == "sqlite":
+        return settings
+    url, secrets = Secret(request.getfixturevalue("postgres_url")), SecretSettings(master_key=Secret("A" * 43 + "="))
+    return attrs.evolve(settings, database=DatabaseSettings(url=url), secrets=secrets)
 
 
 def config_for(chain: ChainClient, **more: Any) -> AuthConfig:

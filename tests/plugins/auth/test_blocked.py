@@ -7,13 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 from streamgate.context import Actor
 from streamgate.contracts.events import PEOPLE_CHANGED, PeopleChanged
 from streamgate.sdk.ids import uuid7
-from streamgate.settings import DatabaseSettings, Secret, SecretSettings
 from streamgate.testing.house import House, house
 from streamgate.testing.wait import eventually
 from streamgate.testing.wallets import Wallet
@@ -25,8 +23,8 @@ from tests.plugins.auth.people import (
     answer_to,
     content_of,
     decide,
-    kernel_settings,
     person,
+    settings_on,
     sign_in_by,
 )
 
@@ -38,11 +36,7 @@ Enter = Callable[..., Any]
 @pytest.fixture(params=["sqlite", "postgresql"])
 def enter(request: pytest.FixtureRequest, tmp_path: Path) -> Enter:
     """Opens a house that blocks these, on the same database each time."""
-    settings = kernel_settings(tmp_path)
-    if request.param == "postgresql":
-        url = Secret(request.getfixturevalue("postgres_url"))
-        secrets = SecretSettings(master_key=Secret("A" * 43 + "="))
-        settings = attrs.evolve(settings, database=DatabaseSettings(url=url), secrets=secrets)
+    settings = settings_on(request, tmp_path)
 
     @asynccontextmanager
     async def open_house(*blocked: str) -> AsyncIterator[House]:

@@ -17,12 +17,11 @@ from streamgate.contracts.auth import ACCOUNTS, AUTH, TokenInvalid
 from streamgate.contracts.events import AUTH_SESSION_ENDED, SignInEnded
 from streamgate.events import Received, on_group
 from streamgate.sdk.bearer import BearerAuthenticator
-from streamgate.settings import DatabaseSettings, Secret, SecretSettings
 from streamgate.testing.house import House, house
 from streamgate.testing.wait import eventually
 from streamgate.testing.wallets import SignedIn, Wallet, sign_in
 from streamgate_auth.config import AuthConfig
-from tests.plugins.auth.people import NAMES, actor_of, kernel_settings, sign_in_by, until
+from tests.plugins.auth.people import NAMES, actor_of, settings_on, sign_in_by, until
 
 PREFIX = "/api/v1/auth"
 ADA, BOB, CY = (Wallet.named(f"{name} of the roles") for name in ("ada", "bob", "cy"))
@@ -32,11 +31,7 @@ Enter = Callable[..., Any]
 @pytest.fixture(params=["sqlite", "postgresql"])
 def enter(request: pytest.FixtureRequest, tmp_path: Path) -> Enter:
     """Opens a house of this configuration, on the same database each time."""
-    settings = kernel_settings(tmp_path)
-    if request.param == "postgresql":
-        url = Secret(request.getfixturevalue("postgres_url"))
-        secrets = SecretSettings(master_key=Secret("A" * 43 + "="))
-        settings = attrs.evolve(settings, database=DatabaseSettings(url=url), secrets=secrets)
+    settings = settings_on(request, tmp_path)
 
     @asynccontextmanager
     async def open_house(**more: Any) -> AsyncIterator[House]:
