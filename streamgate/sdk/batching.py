@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from typing import Generic, TypeVar
 
+from streamgate.errors import Unavailable
+
 T = TypeVar("T")
 
 
@@ -20,7 +22,8 @@ class Batched(Generic[T]):
 
     Args:
         work: does what it is given; is never run twice at a time. Where it fails for several, it is asked for each
-            alone, so that one bad thing spoils no other: it must be harmless to do something again.
+            alone, so that one bad thing spoils no other: it must be harmless to do something again. What is
+            `Unavailable` is so for all of them.
         most: things at a time.
     """
 
@@ -54,7 +57,7 @@ class Batched(Generic[T]):
         try:
             await self._work([item for item, _ in batch])
         except Exception as raised:
-            if not is_last_try:
+            if not is_last_try and not isinstance(raised, Unavailable):
                 return False
             fault = raised
         except BaseException:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from streamgate.context import CallContext, call_in_progress, use_call
+from streamgate.errors import Unavailable
 from streamgate.sdk.batching import Batched
 
 
@@ -59,6 +60,21 @@ async def test_one_that_cannot_be_done_spoils_no_other(work: Work) -> None:
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [type(None), type(None), ValueError, type(None)]
     assert work.done == [[1], [2, 3, 4], [2], [3], [4]]
+
+
+async def test_where_nothing_can_be_done_now_nothing_is_tried_one_by_one() -> None:
+    """A database that is away would be waited for once for each."""
+    tried: list[list[int]] = []
+
+    async def fail(items: Sequence[int]) -> None:
+        tried.append(list(items))
+        await asyncio.sleep(0)
+        raise Unavailable("away")
+
+    batched = Batched(fail, most=10)
+    outcomes = await asyncio.gather(*(batched.do(item) for item in (1, 2, 3)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
+    assert tried == [[1, 2, 3]]
 
 
 async def test_whoever_gives_up_holds_up_nobody(work: Work) -> None:
