@@ -113,7 +113,8 @@ class Decider:
             async with asyncio.timeout(self._wait_s):
                 await asyncio.shield(self.want(live, at_once=True))
         except TimeoutError as fault:
-            raise GateUnknown("the gate was not decided in time", retry_after_s=1) from fault
+            if not live.ended:  # one that is over is not yet written down, but it is decided
+                raise GateUnknown("the gate was not decided in time", retry_after_s=1) from fault
         finally:
             self._waiting -= 1
 

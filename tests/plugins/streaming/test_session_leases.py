@@ -143,6 +143,22 @@ async def test_a_background_refusal_ends_a_session_before_its_lease(film: Theatr
     assert code(await film.fetch(session, SEGMENT)) == (410, "stream.session_ended")
 
 
+async def test_a_refusal_is_told_before_it_is_written_down(film: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = await film.watch("c_film")
+    film.auth.holders.clear()
+    await film.clock.advance(LEASE_S)
+    write, may_write = film.db.write, asyncio.Event()
+
+    async def slow(change: Any) -> Any:
+        await may_write.wait()
+        return await write(change)
+
+    monkeypatch.setattr(film.db, "write", slow)
+    assert code(await film.fetch(session, SEGMENT)) == (410, "stream.session_ended")
+    may_write.set()
+    await film.hear(events.SESSION_ENDED)
+
+
 async def test_an_ended_session_never_comes_back(film: Theatre) -> None:
     session = await film.watch("c_film")
     film.auth.holders.discard("holder")
