@@ -149,12 +149,13 @@ def discover() -> list[Found]:
                 f"two distributions bring a plugin named {entry.name!r}: {found[entry.name].distribution} and "
                 f"{distribution}; uninstall one"
             )
-        info, fault = _load(entry)
+        info, fault = load_plugin(entry)
         found[entry.name] = Found(name=entry.name, distribution=distribution, version=version, info=info, fault=fault)
     return sorted(found.values(), key=lambda f: f.name)
 
 
-def _load(entry: importlib.metadata.EntryPoint) -> tuple[PluginInfo | None, str]:
+def load_plugin(entry: importlib.metadata.EntryPoint) -> tuple[PluginInfo | None, str]:
+    """What an entry point names, or why it cannot be used."""
     try:
         info = entry.load()
     except Exception as fault:

@@ -109,13 +109,14 @@ async def leave(client: Client, subscribed: ClientSubscription) -> None:
         logger.bind(subject=subscribed.subject, error=repr(fault)).debug("left without a drain")
 
 
-async def close(client: Client) -> None:
-    """Closes a client whatever its socket's state.
+async def close(client: Client, opening: asyncio.Task[None] | None = None) -> None:
+    """Closes a client whatever its socket's state, and ends the task that opens it, where one still does.
 
     nats-py writes what is pending even to a dead socket, raises, and leaves its tasks behind; so what cannot be
-    sent is thrown away first, and a close that failed half-way is done again. And its task that reconnects can
-    miss the one cancellation it gets (`asyncio.wait_for` before Python 3.12), and would then go on for ever.
+    sent is thrown away first, and a close that failed half-way is done again. And a task that connects can
+    miss a cancellation (where it flushes; in `asyncio.wait_for` before Python 3.12), and would then go on for ever.
     """
+    await _end(opening)
     if not client.is_connected:
         _discard_pending(client)
     try:
@@ -124,10 +125,13 @@ async def close(client: Client) -> None:
         _discard_pending(client)
         client._status = Client.DISCONNECTED
         await client.close()
-    reconnecting = client._reconnection_task
-    while reconnecting is not None and not reconnecting.done():
-        reconnecting.cancel()
-        await asyncio.wait({reconnecting}, timeout=CANCEL_AGAIN_S)
+    await _end(client._reconnection_task)
+
+
+async def _end(task: asyncio.Task[None] | None) -> None:
+    while task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_AGAIN_S)
 
 
 def fail_questions(client: Client) -> None:

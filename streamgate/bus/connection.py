@@ -80,32 +80,36 @@ class Connection:
     async def _connect(self) -> None:
         client = self._client = OrderedClient(self._login)
         self._last_error = None
+        opening = asyncio.create_task(self._open(client))
         try:
             async with asyncio.timeout(self._start_timeout_s):
-                await client.connect(
-                    servers=self._urls,
-                    name=self._name,
-                    error_cb=self._on_error,
-                    disconnected_cb=self._on_disconnected,
-                    reconnected_cb=self._on_reconnected,
-                    closed_cb=self._on_closed,
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=self._reconnect_wait_s,  # type: ignore[arg-type]  # says int, takes seconds
-                    connect_timeout=CONNECT_TIMEOUT_S,
-                    ping_interval=PING_INTERVAL_S,
-                    **client.login_options(),
-                )
-                await self._prepare()
+                await asyncio.shield(opening)
         except FAULTS as fault:
-            await close(client)
+            await close(client, opening)
             reason = self._last_error or fault
             raise BusUnavailable(
                 f"NATS at {self.address} was not ready within {self._start_timeout_s:g} s: {reason or 'no answer'}"
             ) from fault
         except BaseException:
-            await close(client)
+            await close(client, opening)
             raise
         self._is_connected.set()
+
+    async def _open(self, client: OrderedClient) -> None:
+        await client.connect(
+            servers=self._urls,
+            name=self._name,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnected,
+            reconnected_cb=self._on_reconnected,
+            closed_cb=self._on_closed,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=self._reconnect_wait_s,  # type: ignore[arg-type]  # says int, takes seconds
+            connect_timeout=CONNECT_TIMEOUT_S,
+            ping_interval=PING_INTERVAL_S,
+            **client.login_options(),
+        )
+        await self._prepare()
 
     async def _prepare(self) -> None:
         while True:

@@ -15,6 +15,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from streamgate.hooks import (
     collect_units,
 )
 from streamgate.lifecycle import SimpleUnit, Unit
-from streamgate.plugins import Found, PluginInfo, discover, discover_specs
+from streamgate.plugins import PLUGIN_GROUP, PluginInfo, discover_specs, load_plugin
 from streamgate.services import Offer, Services
 from streamgate.settings import KernelSettings
 from streamgate.testing.context import bus_unit, plugin_context, running
@@ -99,11 +100,10 @@ async def house(
     hooks = Hooks()
     hooks.add_specs(_specs())
     shared: dict[object, Any] = {}
-    found = {each.name: each for each in discover()}
     plugins: dict[str, Any] = {}
     apps: dict[str, ASGIApp] = {}
     kernel = settings or KernelSettings(profile="test", data_dir=data_dir)
-    infos = [_usable(found[name]) for name in names]
+    infos = [_usable(_entries()[name]) for name in names]
     await furnish(kernel, infos)
     for name, info in zip(names, infos, strict=True):
         ctx = attrs.evolve(
@@ -159,10 +159,17 @@ async def house(
 _specs = functools.cache(discover_specs)  # what is installed stays so while tests run
 
 
-def _usable(found: Found) -> PluginInfo:
-    if found.info is None:
-        raise LookupError(f"plugin {found.name!r} cannot be loaded: {found.fault}")
-    return found.info
+@functools.cache
+def _entries() -> Mapping[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=PLUGIN_GROUP)}
+
+
+def _usable(entry: EntryPoint) -> PluginInfo:
+    """Loaded each time: a test may have put another in its place."""
+    info, fault = load_plugin(entry)
+    if info is None:
+        raise LookupError(f"plugin {entry.name!r} cannot be loaded: {fault}")
+    return info
 
 
 def _before_events(units: Sequence[Unit]) -> tuple[str, ...]:

@@ -63,11 +63,11 @@ def of_policy(policy: str) -> tuple[str, str]:
 
 def test_as_a_creator(one_process: Cast, tmp_path: Path) -> None:
     """Who may do most of what there is; what is the admins' alone is beside it."""
-    explore(one_process, tmp_path, "creator", "--phases", "coverage,fuzzing", "--max-examples", "6")
+    explore(one_process, tmp_path, "creator", "--phases", "coverage,fuzzing", "--max-examples", "3")
 
 
 def test_as_an_admin(one_process: Cast, tmp_path: Path) -> None:
-    explore(one_process, tmp_path, "admin", "--phases", "coverage,fuzzing", "--max-examples", "6", *of_policy("admin"))
+    explore(one_process, tmp_path, "admin", "--phases", "coverage,fuzzing", "--max-examples", "3", *of_policy("admin"))
 
 
 def test_as_nobody(one_process: Cast, tmp_path: Path) -> None:
@@ -77,4 +77,4 @@ def test_as_nobody(one_process: Cast, tmp_path: Path) -> None:
 def test_split(shared_split: SharedSplit, tmp_path: Path) -> None:
     """The same routes behind the gateway: fewer requests, as a creator."""
     cast = asyncio.run(gather(shared_split.stack, tmp_path))
-    explore(cast, tmp_path, "creator", "--phases", "fuzzing", "--max-examples", "4")
+    explore(cast, tmp_path, "creator", "--phases", "fuzzing", "--max-examples", "2")

@@ -17,7 +17,7 @@ from tests.e2e.client import Api
 from tests.e2e.shared import LEASE_S, SHARED_ROLES, SharedSplit
 from tests.e2e.story import Roles, StepFailed, Story
 
-CLIP_S = 20
+CLIP_S = 10
 PADDING_BYTES = 10 * 1024 * 1024  # a chunk has 5 MiB and more where the store is S3
 KINDS = {"auth", "upload", "metadata", "worker", "transcoder", "streaming", "cache", "monitor", "api", "web"}
 SERVERS = {"nats", "postgres", "redis", "s3"}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from streamgate.bus.base import BusUnavailable
+from streamgate.bus.client import OrderedClient
 from streamgate.bus.nats import NatsBus
 from streamgate.errors import Unavailable
 from streamgate.testing.processes import free_port
@@ -34,6 +35,29 @@ async def published(bus: NatsBus, subject: str, payload: bytes, message_id: str)
                 break
             except BusUnavailable:
                 await asyncio.sleep(0.02)
+
+
+async def test_a_start_ends_in_time_though_the_library_swallows_a_cancellation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As nats-py does where it flushes, and then tries again for ever."""
+    swallowed = 0
+
+    async def connect_to_server(*_: Any) -> None:
+        nonlocal swallowed
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                if swallowed:
+                    raise
+                swallowed += 1
+
+    monkeypatch.setattr(OrderedClient, "_connect_to_server", connect_to_server)
+    bus = NatsBus(f"nats://127.0.0.1:{free_port()}", name="late", start_timeout_s=0.05)
+    with pytest.raises(BusUnavailable, match=r"within 0\.05 s"):
+        await bus.start()
+    assert swallowed == 1
 
 
 async def test_all_subscriptions_go_on_after_a_server_restart(
