@@ -23,6 +23,7 @@ def audit(
     on: str,
     outcome: AuditOutcome = "done",
     actor: Actor | None = None,
+    client: str = "",
     code: str = "",
     detail: dict[str, str] | None = None,
 ) -> None:
@@ -32,6 +33,7 @@ def audit(
         act: past tense and dotted (`auth.signed_in`).
         on: what it was done to, `<kind>:<id>`.
         actor: who; the current call's actor where none is given (not yet known at sign-in).
+        client: the address that it came from, where that is known here.
     """
     call = current_call()
     who = actor or call.actor
@@ -43,6 +45,7 @@ def audit(
         who=who.user_id,
         who_kind=who.kind,
         address=who.address,
+        client=client,
         request_id=call.request_id,
         code=code,
         detail=detail or {},

@@ -2,7 +2,7 @@
 
 A unit of every process (`streamgate.process_units`). The web layer calls `on_request` when a request has ended; the
 entry waits in a bounded queue and never holds up a request. What must not be lost is audited in the transaction that
-does it (`sdk/audit.py`). `Route.audited` exempts what is frequent and harmless.
+does it (`sdk/audit.py`). `Route.audited` exempts what is frequent and harmless, and what is told there.
 
 What nobody known was refused is told once a minute for each address, route and outcome, with how often it was: whoever
 is refused a thousand times a second writes a row a minute, and a thousand such addresses no more than MAX_TALLIES.
@@ -98,7 +98,9 @@ class RequestAudit:
 
     def on_request(self, request: Access) -> None:
         """Notes it, if it was to change something and reached a route."""
-        if request.method not in CHANGING or request.route is None or not request.route.audited:
+        if request.method not in CHANGING or request.route is None or request.route.audited == "none":
+            return
+        if request.route.audited == "refused" and request.status < 400:
             return
         if request.status >= 400 and request.actor.kind == "anonymous":
             self._tallies.note(request)

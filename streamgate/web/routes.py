@@ -101,8 +101,8 @@ class Route:
         raw_schema: what a raw body holds where that can be said: a class as for `body`, for the documentation.
         headers_doc: request header names the handler reads, with a sentence each.
         also: further statuses of good answers (206, 304), with a sentence each, for the documentation.
-        audited: False where a request that changes state is too frequent and too harmless for the audit trail
-            (the parts of an upload, the renewals of a session).
+        audited: what the audit trail is told of a request that changes state: "refused" where the handler itself tells
+            it of what it did, "none" of what is too frequent and too harmless (the parts of an upload).
     """
 
     method: Method
@@ -127,7 +127,7 @@ class Route:
     produces: tuple[str, ...] = attrs.field(default=("application/json",), kw_only=True)
     headers_doc: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
     also: Mapping[int, str] = attrs.field(factory=dict, kw_only=True)
-    audited: bool = attrs.field(default=True, kw_only=True)
+    audited: Literal["all", "refused", "none"] = attrs.field(default="all", kw_only=True)
 
     @property
     def creates(self) -> bool:

@@ -44,7 +44,7 @@ async def assert_audited(admin: Api, *, creator: str, stranger: str, content_id:
         return await eventually(look, timeout_s=RELAYED_S, every_s=0.3, what=f"the audit entry of {what}")
 
     signed_in = await line("the sign-in", act="auth.signed_in", address=creator)
-    assert signed_in["outcome"] == "done", signed_in
+    assert (signed_in["outcome"], signed_in["client"]) == ("done", "127.0.0.1"), signed_in
     gate = await line("the gate", act="gate.set", subject_id=f"content:{content_id}")
     assert gate["address"].lower() == creator.lower(), gate
     refusal = await line("the refusal", act="http", outcome="refused", address=stranger)

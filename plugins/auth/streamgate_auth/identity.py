@@ -120,8 +120,8 @@ class Identity:
             user_id = ensure_user(session, proven.wallet, now_ms=now_ms)
             sign_in = repository.begin_sign_in(session, user_id, proven.wallet, device, now_ms=now_ms, ttl_ms=ttl_ms)
             who = Actor(kind="user", user_id=user_id, address=challenge.address)
-            detail = {"scheme": challenge.scheme, "chain": challenge.chain}
-            audit(session, "auth.signed_in", on=f"session:{sign_in.session_id}", actor=who, detail=detail)
+            on, detail = f"session:{sign_in.session_id}", {"scheme": challenge.scheme, "chain": challenge.chain}
+            audit(session, "auth.signed_in", on=on, actor=who, client=client, detail=detail)
             return sign_in, self._roles.of_person(session, user_id)
 
         begun = await self._db.write(begin)

@@ -87,7 +87,7 @@ class AuthRoutes:
                 body=ChallengeBody,
                 answer=ChallengeAnswer,
                 summary="Ask for something to sign",
-                audited=False,
+                audited="none",
                 errors=(AddressInvalid, ChainUnknown, SchemeUnknown, TooMany),
             ),
             Route(
@@ -99,6 +99,7 @@ class AuthRoutes:
                 body=VerifyBody,
                 answer=VerifyAnswer,
                 summary="Sign in with what was signed",
+                audited="refused",
                 errors=(*PROOF_ERRORS, ChainUnavailable, Forbidden, TooMany),
             ),
             Route(
@@ -110,7 +111,7 @@ class AuthRoutes:
                 body=TokenBody,
                 answer=TokenAnswer,
                 summary="Whether an access token is good, and whose it is",
-                audited=False,
+                audited="none",
                 errors=(TooMany,),
             ),
             Route(

@@ -125,7 +125,7 @@ class AccountRoutes:
                 body=ChallengeBody,
                 answer=ChallengeAnswer,
                 summary="Ask for what another wallet signs to be linked to your account",
-                audited=False,
+                audited="none",
                 errors=(AddressInvalid, ChainUnknown, SchemeUnknown, TooMany, KeyNotAllowed),
             ),
             Route(

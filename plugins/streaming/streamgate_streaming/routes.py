@@ -18,17 +18,17 @@ from streamgate.contracts.streaming import (
     TooManySessions,
 )
 from streamgate.errors import Unauthorized
+from streamgate.sdk.playlists import dash, hls
+from streamgate.sdk.playlists.presentation import Presentation
 from streamgate.settings import Matches
 from streamgate.web.routes import PUBLIC, Call, Route
 
-from . import dash, hls
 from .answers import RenewAnswer, SessionAnswer, told_of
 from .catalogue import Catalogue
 from .delivery import PREFIX
 from .extent import nothing_left
 from .keys import PathKeys
 from .opening import Opening
-from .presentation import Presentation
 from .sessions import Sessions
 
 _OPENING = (Unauthorized, ContentNotFound, GateRefused, GateUnknown, PlaybackRevoked, NotPlayable, TooManySessions)
@@ -131,7 +131,7 @@ class StreamRoutes:
                 answer=RenewAnswer,
                 only_reads=True,
                 summary="Keep a playback session alive",
-                audited=False,
+                audited="none",
                 description="For its subject, and for the content's owner. Traffic renews a session too.",
                 errors=(SessionUnknown, SessionEnded, GateUnknown),
             ),

@@ -127,7 +127,7 @@ class UploadRoutes:
                 timeout_s=None,
                 headers_doc={"Content-Digest": "`sha-256=:…:` (RFC 9530): the bytes are checked against it."},
                 summary="Send a chunk",
-                audited=False,
+                audited="none",
                 description=(
                     "The raw bytes, or a form with the one part `chunk`. In any order, several at once; sending one "
                     "again is harmless. What is acknowledged survives a crash of the server."

@@ -165,7 +165,7 @@ class TusRoutes:
                 status=204,
                 timeout_s=None,
                 summary="Continue a tus upload",
-                audited=False,
+                audited="none",
                 headers_doc=_BYTES_SAID,
                 description=(
                     "What comes of a request that breaks off is kept, but for one with a checksum. With the last byte "
@@ -185,7 +185,7 @@ class TusRoutes:
                 status=204,
                 timeout_s=None,
                 summary="Continue or abort a tus upload, where PATCH or DELETE cannot be sent",
-                audited=False,
+                audited="none",
                 headers_doc={"X-HTTP-Method-Override": "`PATCH` or `DELETE`.", **_BYTES_SAID},
                 errors=_BYTES_ERRORS,
             ),

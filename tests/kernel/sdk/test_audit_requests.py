@@ -74,7 +74,9 @@ ROUTES = [
     Route("DELETE", "/refused", refused, policy=SIGNED_IN, summary="D"),
     Route("PUT", "/failed", failed, policy=SIGNED_IN, summary="F"),
     Route("POST", "/api/v1/stream/s/{token}", done, policy=PUBLIC, summary="T"),
-    Route("POST", "/often", done, policy=PUBLIC, summary="O", audited=False),
+    Route("POST", "/often", done, policy=PUBLIC, summary="O", audited="none"),
+    Route("POST", "/tells", done, policy=PUBLIC, summary="D", audited="refused"),
+    Route("PATCH", "/tells", refused, policy=PUBLIC, summary="R", audited="refused"),
 ]
 
 
@@ -120,10 +122,21 @@ async def test_what_changes_nothing_or_reached_no_route_is_not_told() -> None:
         await http.get("/things/t_1")
         await http.post("/nothing-here")
         await http.post("/often")
+        await http.post("/tells")
         await http.post("/api/v1/stream/s/c2VjcmV0")
         await trail.has(1)
     (entry,) = trail.entries  # the stop has drained the rest
     assert entry.subject_id == "/api/v1/stream/s/…"
+
+
+async def test_what_tells_of_itself_is_told_where_it_is_refused() -> None:
+    trail, bus = Trail(), MemoryBus()
+    async with asked(trail, RequestAudit(Events(bus, source="toy")), bus) as http:
+        await http.post("/tells")
+        await http.patch("/tells")
+        await trail.has(1)
+    (entry,) = trail.entries
+    assert (entry.detail["method"], entry.outcome, entry.code) == ("PATCH", "refused", "toy.audit_taken")
 
 
 NOBODY = Actor()
