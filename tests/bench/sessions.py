@@ -23,6 +23,7 @@ from streamgate.bus.memory import MemoryBus
 from streamgate.contracts.auth import DecideMany, Decision, Decisions
 from streamgate.contracts.gate import Explanation
 from streamgate.sdk.ids import new_id
+from streamgate.sdk.playlists.presentation import Presentation, Segment, Track
 from streamgate.testing.clock import FakeClock
 from streamgate.testing.context import bus_unit, plugin_context, running
 from streamgate_streaming.catalogue import Listing, Texts
@@ -30,7 +31,6 @@ from streamgate_streaming.config import StreamingConfig
 from streamgate_streaming.decider import BATCH
 from streamgate_streaming.delivery import PREFIX
 from streamgate_streaming.plugin import StreamingPlugin
-from streamgate_streaming.presentation import Presentation, Segment, Track
 from streamgate_streaming.tables import SessionRow
 from tests.bench.figures import Figure, Row
 

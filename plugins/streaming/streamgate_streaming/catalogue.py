@@ -13,12 +13,12 @@ from streamgate.contracts.events import RenditionReady
 from streamgate.events import Received
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
+from streamgate.sdk.playlists.dash import render_manifest
+from streamgate.sdk.playlists.hls import render_media_playlist, render_multivariant
+from streamgate.sdk.playlists.presentation import Presentation, Track
 
 from . import media_repository as repository
-from .dash import render_manifest
 from .extent import ALL, Extent, cut
-from .hls import render_media_playlist, render_multivariant
-from .presentation import Presentation, Track
 
 _KEPT = 256
 _EXTENTS = 16

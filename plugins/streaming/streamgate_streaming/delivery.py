@@ -23,15 +23,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamgate.contracts.streaming import SegmentUnknown, SessionUnknown
 from streamgate.errors import Internal, StreamgateError
 from streamgate.sdk.blobs import BlobMissing, BlobStore
+from streamgate.sdk.playlists import dash, hls
+from streamgate.sdk.playlists.presentation import Track
 from streamgate.web.problems import MethodNotAllowed, problem_response
 from streamgate.web.request_id import header, request_id_of
 
-from . import dash, hls
 from .catalogue import Catalogue, Listing, Texts
 from .extent import nothing_left, shut
 from .hot import HotSegments
 from .live import LiveSession
-from .presentation import Track
 from .ranges import ByteRange, RangeUnsatisfiable, parse_range
 
 PREFIX = "/api/v1/stream/s"

@@ -9,9 +9,8 @@ import attrs
 
 from streamgate.contracts.auth import Decision
 from streamgate.contracts.gate import GateRefused
+from streamgate.sdk.playlists.presentation import Presentation, Track
 from streamgate.wire import to_plain
-
-from .presentation import Presentation, Track
 
 SOUND_BESIDE_S = 0.05
 """Sound is cut at its own frames (21 ms of AAC at 48 kHz), and may end so much later than the picture it belongs to; or

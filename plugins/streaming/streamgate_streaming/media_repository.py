@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session, aliased
 
 from streamgate.contracts.media import MediaPlan, PlannedRendition
 from streamgate.sdk.db import insert_into
+from streamgate.sdk.playlists.presentation import Presentation, Segment, Track
 from streamgate.wire import from_plain
 
 from .garbage import throw_away_made
-from .presentation import Presentation, Segment, Track
 from .tables import ContentRow, MediaRow, RenditionRow, SegmentRow, SessionRow, WorkRow
 from .verify import timescale_of
 

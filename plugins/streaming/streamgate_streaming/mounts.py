@@ -7,9 +7,10 @@ import attrs
 from streamgate.contracts.gate import GateRefused, GateUnknown
 from streamgate.contracts.streaming import SegmentUnknown, SessionEnded, SessionUnknown
 from streamgate.errors import NotFound
+from streamgate.sdk.playlists import dash, hls
 from streamgate.web.routes import TOKEN, Call, Mount, Route
 
-from . import by_query, dash, hls
+from . import by_query
 from .delivery import PREFIX, Delivery, RangeRefused
 
 _MEDIA = ("video/mp4", "audio/mp4")

@@ -23,12 +23,12 @@ from streamgate.contracts.jobs import JOBS, Jobs
 from streamgate.contracts.metadata import METADATA, Metadata
 from streamgate.events import Received, on_group
 from streamgate.plugins import PluginContext
+from streamgate.sdk.playlists.presentation import Presentation, Segment, Track
 from streamgate.services import Offer
 from streamgate.settings import KernelSettings
 from streamgate.testing.house import house
 from streamgate_streaming.config import StreamingConfig
 from streamgate_streaming.plugin import PLUGIN, StreamingPlugin
-from streamgate_streaming.presentation import Presentation, Segment, Track
 from tests.plugins.streaming.others import (
     FakeAccounts,
     FakeAuth,

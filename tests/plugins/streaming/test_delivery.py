@@ -16,8 +16,8 @@ from streamgate.context import Actor
 from streamgate.contracts import events
 from streamgate.contracts.media import MadeResult
 from streamgate.contracts.streaming import STREAMING, Transcode
+from streamgate.sdk.playlists.hls import MEDIA_TYPE
 from streamgate.testing.attacks import attack
-from streamgate_streaming.hls import MEDIA_TYPE
 from tests.plugins.streaming.theatre import Parse, Theatre
 
 HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))

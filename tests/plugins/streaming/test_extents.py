@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts import events
+from streamgate.sdk.playlists.presentation import Presentation
 from streamgate.testing.wait import eventually
 from streamgate_streaming.extent import ALL, SOUND_BESIDE_S, Extent, cut, narrower
-from streamgate_streaming.presentation import Presentation
 from tests.plugins.streaming.theatre import MakeTrack, Parse, Theatre
 
 HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))

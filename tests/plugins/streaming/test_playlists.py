@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streamgate.sdk.playlists.dash import render_manifest
+from streamgate.sdk.playlists.hls import quoted, render_media_playlist, render_multivariant
+from streamgate.sdk.playlists.presentation import Presentation, Segment, Track
 from streamgate.testing.attacks import attack
-from streamgate_streaming.dash import render_manifest
-from streamgate_streaming.hls import quoted, render_media_playlist, render_multivariant
-from streamgate_streaming.presentation import Presentation, Segment, Track
 
 Make = Callable[..., Track]
 Present = Callable[..., Presentation]

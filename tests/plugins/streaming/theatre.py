@@ -34,11 +34,11 @@ from streamgate.contracts.media import (
 from streamgate.events import EventType, Received
 from streamgate.sdk.blobs import BlobStore
 from streamgate.sdk.ids import uuid7
+from streamgate.sdk.playlists.presentation import Track
 from streamgate.settings import KernelSettings
 from streamgate.testing.house import House
 from streamgate.testing.wait import eventually
 from streamgate.wire import from_plain, to_plain
-from streamgate_streaming.presentation import Track
 from tests.plugins.streaming.others import (
     CREATOR,
     HOLDER,

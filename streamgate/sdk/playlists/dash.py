@@ -7,7 +7,7 @@ from itertools import groupby
 from math import ceil
 from xml.etree import ElementTree as Xml
 
-from .presentation import Presentation, Track
+from streamgate.sdk.playlists.presentation import Presentation, Track
 
 MEDIA_TYPE = "application/dash+xml"
 _NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"

@@ -6,7 +6,7 @@ rendition's. One text serves every session. A multivariant playlist that is answ
 
 from __future__ import annotations
 
-from .presentation import Presentation, Track
+from streamgate.sdk.playlists.presentation import Presentation, Track
 
 MEDIA_TYPE = "application/vnd.apple.mpegurl"
 _AUDIO_GROUP = "audio"
