@@ -17,7 +17,7 @@ from loguru import logger
 
 import streamgate
 from streamgate.context import current_call
-from streamgate.contracts.media import MediaChildFailed
+from streamgate.contracts.media import MediaChildFailed, MediaTooLarge
 from streamgate.errors import error_from_wire
 from streamgate.telemetry.tracing import note_span
 from streamgate.wire import to_plain
@@ -77,7 +77,7 @@ class ChildProcess:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=stderr_write,
                 pass_fds=(theirs.fileno(),),
-                env=_bare_environment(),
+                env=bare_environment(),
                 start_new_session=True,
             )
         except BaseException:
@@ -95,6 +95,7 @@ class ChildProcess:
 
         Raises:
             MediaError: what the child found, as its own class.
+            MediaTooLarge: it used up its processor time.
             MediaChildFailed: the child died; worth another attempt.
         """
         step = _ChildStep(task.task, self.pid)
@@ -136,7 +137,11 @@ class ChildProcess:
             self.kill()
             raise MediaChildFailed(f"the process for {task.task} spoke nonsense") from error
         except (EOFError, ConnectionError) as error:
-            raise MediaChildFailed(await self._last_words(task)) from error
+            said = await self._last_words(task)
+            if self._process.returncode == -signal.SIGXCPU:  # as many attempts would take as long
+                limit_s = task.sandbox.cpu_s
+                raise MediaTooLarge(f"it needs more than the {limit_s} s of processor time allowed") from error
+            raise MediaChildFailed(said) from error
 
     def kill(self) -> None:
         """Ends it at once; harmless when it has ended."""
@@ -236,7 +241,7 @@ def _settle(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _bare_environment() -> dict[str, str]:
+def bare_environment() -> dict[str, str]:
     """Where to import from, and nothing of this process' environment (which may hold secrets)."""
     places = dict.fromkeys(str(Path(module).parent.parent) for module in (__file__, streamgate.__file__ or ""))
     return {"PYTHONPATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"}

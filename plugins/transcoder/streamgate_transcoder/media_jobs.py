@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
+
 from streamgate.context import current_call
 from streamgate.contracts.hooks import JobKind, JobRun
 from streamgate.contracts.media import (
@@ -86,6 +88,8 @@ class MediaJobs:
         run.report(0.0, "probing")
         async with open_blob_source(self._blobs, payload.source.key) as source:
             task = self._task(PROBE_KIND, payload, source)
+            # A probe may wait for its bytes as long as the wall clock says, and compute for half of that.
+            task = attrs.evolve(task, sandbox=task.sandbox.within(self._config.probe_wall_s / 2))
             result = await self._pool.run(task, source, take, self._config.probe_wall_s)
         made = from_plain(ProbeResult, result)
         if (made.plan.content_id, made.plan.source) != (payload.content_id, payload.source):

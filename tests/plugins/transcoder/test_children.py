@@ -29,6 +29,7 @@ from streamgate.wire import from_plain, to_plain
 from streamgate_transcoder.child_process import ChildProcess
 from streamgate_transcoder.media.channel import Frame
 from streamgate_transcoder.media.limits import MediaLimits
+from streamgate_transcoder.media.profiles import WEB
 from streamgate_transcoder.media.task import ChildTask, ChunkTask, SandboxLimits
 from streamgate_transcoder.pool import ChildPool
 
@@ -199,6 +200,16 @@ async def test_memory_is_bounded(pool: ChildPool, source_of: Any) -> None:
     # Less than the interpreter has mapped already: there is no room for a decoded frame.
     with pytest.raises(MediaTooLarge, match="64 MiB"):
         await pool.run(probe_task(source, memory_bytes=64 << 20), source, ignore, 30)
+
+
+async def test_processor_time_is_bounded_and_more_of_it_is_not_tried(
+    pool: ChildPool, source_of: Any, plan_of: Callable[..., MediaPlan]
+) -> None:
+    source = source_of(big_buck_bunny())
+    payload = ChunkTask(plan=plan_of(big_buck_bunny(), WEB), chunk_n=0)
+    with pytest.raises(MediaTooLarge, match="1 s of processor time") as caught:
+        await pool.run(task_of(CHUNK_KIND, payload, source, cpu_s=1), source, ignore, 30)
+    assert not caught.value.retryable
 
 
 async def test_stopping_leaves_no_process() -> None:

@@ -19,6 +19,10 @@ class SandboxLimits:
     cpu_s: int = 3600
     niceness: int = 10
 
+    def within(self, cpu_s: float) -> SandboxLimits:
+        """The same, with no more processor time than that (whole seconds, at least one)."""
+        return attrs.evolve(self, cpu_s=max(1, min(self.cpu_s, int(cpu_s))))
+
 
 @attrs.frozen(kw_only=True)
 class ChunkTask:
