@@ -57,7 +57,8 @@ class PlannedChunk:
 
 @attrs.frozen(kw_only=True)
 class MediaPlan:
-    """How one media version is cut and encoded. `duration_ticks` = the last grid entry minus the first."""
+    """How one media version is cut and encoded. `duration_ticks` = the last grid entry minus the first. `frames`: of the
+    picture, in each of its renditions; 0 for audio-only."""
 
     plan: int = 1
     content_id: str
@@ -66,6 +67,7 @@ class MediaPlan:
     timescale: int
     origin_ticks: int = 0  # pts of the first presented video frame: grid time 0 is this source time
     duration_ticks: int
+    frames: int = 0
     video_grid: tuple[int, ...] = ()  # empty for audio-only
     audio_grid: tuple[int, ...] = ()  # in samples of the audio rendition's rate; empty without audio
     target_duration_s: int  # EXT-X-TARGETDURATION of every media playlist

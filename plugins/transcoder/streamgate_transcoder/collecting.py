@@ -17,6 +17,7 @@ from streamgate.sdk.blobs import BlobStore
 
 from .media.channel import Frame
 from .media.fragments import SegmentFacts, read_segment
+from .progress import Step, Watch, nobody
 
 CHECKPOINT_EVERY_S = 1.0
 
@@ -27,6 +28,7 @@ class _Rendition:
     init_sha256: str = ""
     init_size_bytes: int = 0
     segments: dict[int, MadeSegment] = attrs.field(factory=dict)
+    frames: int = 0  # in these segments, counted
 
 
 class Collector:
@@ -35,6 +37,7 @@ class Collector:
     Args:
         grid: the whole grid of these renditions (`video_grid` or `audio_grid`).
         seg_from, seg_to: segments this job makes.
+        watch: hears how far it is, several times a second.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Collector:
         seg_from: int,
         seg_to: int,
         *,
+        watch: Watch = nobody,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._blobs = blobs
@@ -54,21 +58,26 @@ class Collector:
         self._made = {rendition_id: _Rendition() for rendition_id in rendition_ids}
         self._grid = grid
         self._seg_from, self._seg_to = seg_from, seg_to
+        self._watch = watch
         self._monotonic_s = monotonic_s
         self._checkpoint_at_s = monotonic_s()
         self._kept = 0  # segments in the last checkpoint
         self._share = 0.0  # of the frames that were decoded: the encoder gives out whole segments later
+        self._given = 0  # frames that the child says its encoders were given
 
     async def take(self, frame: Frame) -> None:
         """Raises MediaOutputInvalid: nothing the plan knows of."""
         match frame.kind:
             case "progress":
                 self._share = max(self._share, float(frame.head["share"]))
+                self._given = max(self._given, int(frame.head.get("frames", 0)))
                 self._run.report(self._share, "encoding")
+                self._tell()
             case "init":
                 await self._take_init(frame)
             case "segment":
                 await self._take_segment(frame)
+                self._tell()
                 await self._checkpoint()
             case other:
                 raise MediaOutputInvalid(f"a frame of kind {other[:40]!r} came")
@@ -101,6 +110,7 @@ class Collector:
         start, end = self._grid[n], self._grid[n + 1]
         if (facts.decode_time_ticks, facts.duration_ticks) != (start, end - start):
             raise MediaOutputInvalid(f"segment {n} is not on the grid")
+        made.frames += len(facts.pts_ticks)
         key = f"{self._prefix}/{frame.head['rendition_id']}/{n}.m4s"
         info = await self._blobs.put_bytes(key, frame.data)
         made.segments[n] = MadeSegment(
@@ -117,6 +127,11 @@ class Collector:
         if made is None:
             raise MediaOutputInvalid("output of a rendition that is not in this job")
         return made
+
+    def _tell(self) -> None:
+        frames = {rendition_id: max(made.frames, self._given) for rendition_id, made in self._made.items()}
+        run = self._run
+        self._watch(Step(job_id=run.job_id, content_id=run.subject_id, owner=run.owner, frames=frames))
 
     async def _checkpoint(self) -> None:
         """Now and then, and only where all renditions have got as far: others may show what is kept."""

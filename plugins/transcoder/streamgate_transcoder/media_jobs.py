@@ -34,6 +34,7 @@ from .media.profiles import PROFILES
 from .media.task import AudioTask, ChildTask, ChunkTask
 from .plans import Plans
 from .pool import ChildPool
+from .progress import Watch, nobody
 from .sizing import Sizing
 from .throughput import Throughput
 
@@ -42,11 +43,19 @@ class MediaJobs:
     """Handlers. Faults of the file end a job for good; a dead child or bad output costs an attempt."""
 
     def __init__(
-        self, pool: ChildPool, blobs: BlobStore, config: TranscoderConfig, sizing: Sizing, throughput: Throughput
+        self,
+        pool: ChildPool,
+        blobs: BlobStore,
+        config: TranscoderConfig,
+        sizing: Sizing,
+        throughput: Throughput,
+        *,
+        watch: Watch = nobody,
     ) -> None:
         self._pool = pool
         self._sizing = sizing
         self._throughput = throughput
+        self._watch = watch
         self._blobs = blobs
         self._plans = Plans(blobs)
         self._config = config
@@ -102,14 +111,16 @@ class MediaJobs:
             raise NotInPlan(f"the plan has no chunk {payload.chunk_n}")
         chunk = plan.chunks[payload.chunk_n]
         ids = [item.id for item in plan.renditions if item.kind == "video" and item.mode == "encode"]
-        collector = Collector(self._blobs, run, ids, plan.video_grid, chunk.seg_from, chunk.seg_to)
+        grid, watch = plan.video_grid, self._watch
+        collector = Collector(self._blobs, run, ids, grid, chunk.seg_from, chunk.seg_to, watch=watch)
         return await self._make(CHUNK_KIND, ChunkTask(plan=plan, chunk_n=chunk.n), plan, collector)
 
     async def encode_audio(self, payload: AudioPayload, run: JobRun) -> MadeResult:
         plan = await self._plans.of(payload)
         if not any(item.id == payload.rendition_id and item.kind == "audio" for item in plan.renditions):
             raise NotInPlan(f"the plan has no audio rendition {payload.rendition_id!r}")
-        collector = Collector(self._blobs, run, [payload.rendition_id], plan.audio_grid, 0, len(plan.audio_grid) - 1)
+        grid, watch = plan.audio_grid, self._watch
+        collector = Collector(self._blobs, run, [payload.rendition_id], grid, 0, len(grid) - 1, watch=watch)
         return await self._make(AUDIO_KIND, AudioTask(plan=plan, rendition_id=payload.rendition_id), plan, collector)
 
     async def _make(self, kind: str, work: ChunkTask | AudioTask, plan: MediaPlan, collector: Collector) -> MadeResult:

@@ -18,11 +18,10 @@ from streamgate.services import Services
 
 from .faults import UnknownProfile
 from .media.profiles import PROFILES
+from .progress import share_of
 
 ASKED_AT_ONCE = 4
 """Tasks of a page: one person's list must not take every connection to the database."""
-SOUND_PX = 40_000
-"""Sound takes about as long to make as a picture of so many pixels."""
 ENDED = ("done", "failed", "dead", "cancelled")
 
 
@@ -176,9 +175,7 @@ def progress_of(media: MediaState) -> float:
     and what it had not handed in was never counted. So it never falls, through retries, cancelling and failure; a new
     transcode is another media version, and begins at 0.
     """
-    work = [(max(each.width_px * each.height_px, SOUND_PX), each.progress) for each in media.renditions]
-    whole = sum(size for size, _ in work)
-    return round(sum(size * made for size, made in work) / whole, 4) if whole else 0.0
+    return share_of((each.width_px, each.height_px, each.progress) for each in media.renditions)
 
 
 def _at_work(task: Task) -> float:

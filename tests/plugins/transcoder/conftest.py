@@ -50,7 +50,7 @@ class Made:
     def segment(self, segment: SegmentOut) -> None:
         self.segments.setdefault(segment.rendition_id, {})[segment.n] = segment
 
-    def progress(self, share: float) -> None:
+    def progress(self, share: float, frames: int = 0) -> None:
         self.shares.append(share)
 
     def file(self, rendition_id: str, only: int | None = None) -> bytes:

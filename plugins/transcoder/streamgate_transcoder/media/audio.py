@@ -177,7 +177,7 @@ class _Encoder:
         self._sink.segment(checked(self._rendition.id, self._done, data, start, end, shown))
         self._samples = []
         self._done += 1
-        self._sink.progress(self._done / (len(self._grid) - 1))
+        self._sink.progress(self._done / (len(self._grid) - 1), self._grid[self._done] // AAC_FRAME_SAMPLES)
 
 
 def _open_encoder(rendition: PlannedRendition) -> AudioCodecContext:

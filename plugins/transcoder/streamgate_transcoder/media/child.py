@@ -63,11 +63,11 @@ class LineSink:
         facts = attrs.asdict(segment, filter=lambda field, _: field.name != "data")
         self._line.send({"kind": "segment", **facts}, segment.data)
 
-    def progress(self, share: float) -> None:
+    def progress(self, share: float, frames: int = 0) -> None:
         now = time.monotonic()
         if now - self._told_at >= _PROGRESS_EVERY_S:
             self._told_at = now
-            self._line.send({"kind": "progress", "share": round(share, 4)})
+            self._line.send({"kind": "progress", "share": round(share, 4), "frames": frames})
 
 
 def serve(line: ChildLine) -> None:

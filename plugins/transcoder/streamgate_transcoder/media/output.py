@@ -30,7 +30,8 @@ class Sink(Protocol):
 
     def segment(self, segment: SegmentOut) -> None: ...
 
-    def progress(self, share: float) -> None: ...
+    def progress(self, share: float, frames: int = 0) -> None:
+        """`frames`: given to the encoders so far."""
 
 
 def checked(rendition_id: str, n: int, data: bytes, start: int, end: int, shown: Sequence[int]) -> SegmentOut:

@@ -78,6 +78,7 @@ def _video_plan(
         timescale=video.timescale,
         origin_ticks=video.origin_ticks,
         duration_ticks=grid[-1],
+        frames=len(video.times),
         video_grid=grid,
         audio_grid=audio_grid,
         target_duration_s=_target_duration(grid, video.timescale),

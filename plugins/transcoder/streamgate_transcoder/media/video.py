@@ -53,7 +53,7 @@ def encode_chunk(source: RangedBytes, plan: MediaPlan, chunk_n: int, limits: Med
             rung.encode(placed)
         seen += 1
         if seen % 8 == 0:
-            sink.progress((placed.ticks - grid[0]) / (grid[-1] - grid[0]))
+            sink.progress((placed.ticks - grid[0]) / (grid[-1] - grid[0]), seen)
     if seen == 0:
         raise MediaCorrupt(f"nothing can be decoded between {grid[0]} and {grid[-1]} ticks")
     for rung in rungs:
