@@ -18,18 +18,20 @@ T = TypeVar("T")
 
 
 class Batched(Generic[T]):
-    """Nothing waits for company: what comes while nothing is under way begins at once.
+    """What comes while nothing is under way begins at once.
 
     Args:
         work: does what it is given; is never run twice at a time. Where it fails for several, it is asked for each
             alone, so that one bad thing spoils no other: it must be harmless to do something again. What is
             `Unavailable` is so for all of them.
         most: things at a time.
+        pause_s: between two turns of the work, so that there are fewer and larger ones; the first waits for nothing.
     """
 
-    def __init__(self, work: Callable[[Sequence[T]], Awaitable[None]], *, most: int) -> None:
+    def __init__(self, work: Callable[[Sequence[T]], Awaitable[None]], *, most: int, pause_s: float = 0.0) -> None:
         self._work = work
         self._most = most
+        self._pause_s = pause_s
         self._waiting: deque[tuple[T, asyncio.Future[None]]] = deque()
         self._working: asyncio.Task[None] | None = None
 
@@ -48,6 +50,8 @@ class Batched(Generic[T]):
                 if not await self._done(batch, is_last_try=len(batch) == 1):
                     for each in batch:
                         await self._done([each], is_last_try=True)
+                if self._pause_s:
+                    await asyncio.sleep(self._pause_s)
         finally:
             self._working = None
 

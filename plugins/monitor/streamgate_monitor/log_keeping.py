@@ -9,7 +9,8 @@ from loguru import logger
 from streamgate.contracts.logs import LogBatch, LogLine
 
 MAX_WAITING = 20_000
-LINES_A_WRITE = 1_000
+LINES_A_WRITE = 100
+"""Everybody else's writes wait for one of these where the database is SQLite: about 5 ms."""
 
 
 class LogKeeping:

@@ -98,3 +98,25 @@ async def test_it_is_nobodys_call() -> None:
     with use_call(CallContext(request_id="somebody")):
         await Batched(look, most=1).do(1)
     assert seen == [None]
+
+
+async def test_after_a_turn_what_comes_gathers_for_a_moment(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    paused, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def sleep(for_s: float) -> None:
+        assert for_s == 0.05
+        paused.set()
+        await may_go_on.wait()
+
+    batched, wait = Batched(work, most=10, pause_s=0.05), asyncio.sleep
+    monkeypatch.setattr("streamgate.sdk.batching.asyncio.sleep", sleep)
+    work.may_go_on.set()
+    await batched.do(1)
+    await paused.wait()
+    late = [asyncio.create_task(batched.do(item)) for item in (2, 3)]
+    for _ in range(3):
+        await wait(0)
+    assert work.done == [[1]]
+    may_go_on.set()
+    await asyncio.gather(*late)
+    assert work.done == [[1], [2, 3]]
