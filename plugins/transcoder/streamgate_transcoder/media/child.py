@@ -29,6 +29,7 @@ from streamgate.contracts.media import (
     MediaError,
     MediaTooLarge,
     NoPlayableTrack,
+    NotMedia,
     ProbePayload,
     ProbeResult,
 )
@@ -91,8 +92,8 @@ def serve(line: ChildLine) -> None:
         line.send({"kind": "done", "result": result, "began_ns": began_ns, "ended_ns": time.time_ns()})
 
 
-# Decoders report want of memory as damage.
-_MAY_BE_MEMORY = (NoPlayableTrack, MediaCorrupt)
+# Decoders report want of memory as damage, and opening a file as too many streams.
+_MAY_BE_MEMORY = (NotMedia, NoPlayableTrack, MediaCorrupt, MediaTooLarge)
 
 
 def _is_out_of_memory() -> bool:

@@ -14,6 +14,7 @@ class MediaLimits:
     max_streams: int = 64
     max_duration_s: float = 12 * 3600.0
     max_fps: float = 240.0  # on average over the file
+    max_packets_a_s: float = 4000.0  # of one track, on average; sound in raw samples has up to 1,500
     max_frames: int = 3_000_000  # 12 h at 60 fps, with room
     max_channels: int = 64
     max_sample_rate_hz: int = 768_000

@@ -21,7 +21,7 @@ from .clock import Clock, choose_timescale
 from .frame_index import FrameIndex, index_from_header, index_from_scan
 from .info import AudioTrack, Colour, MediaInfo, VideoTrack
 from .limits import MediaLimits
-from .opening import check_size, decode, main_audio, main_video, open_source, packets, select_only
+from .opening import check_size, decode, is_decodable, main_audio, main_video, open_source, packets, select_only
 from .orientation import orientation_of
 from .source import RangedBytes
 
@@ -70,7 +70,7 @@ def probe(source: RangedBytes, limits: MediaLimits, on_progress: Callable[[float
             audio = tuple(
                 _audio_track(track, start.audio_frame if track.index == sound.index else None, end_s)
                 for track in container.streams.audio
-                if sound is not None and track.codec_context.name
+                if sound is not None and is_decodable(track)
             )
     return MediaInfo(container=container_name, video=video, audio=audio, warnings=tuple(warnings))
 
