@@ -139,7 +139,7 @@ def _output_colour(video: VideoTrack) -> Colour:
         if video.height_px >= 720
         else Colour(primaries=6, transfer=6, matrix=6)
     )
-    found = video.colour
+    found = Colour(primaries=1, transfer=1, matrix=1) if video.colour.is_hdr else video.colour  # see `tone`
     # Matrix 0 is RGB: such a picture is converted to BT.709 YCbCr for 4:2:0.
     return Colour(
         primaries=found.primaries if found.primaries not in (0, 2) else guess.primaries,

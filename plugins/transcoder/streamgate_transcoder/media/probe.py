@@ -147,9 +147,9 @@ def _video_track(
     )
     _check_track(track, limits)
     if track.is_interlaced:
-        warnings.append("the video is interlaced; it is shown as it is")
+        warnings.append("the video is interlaced; two fields are made one picture")
     if track.colour.is_hdr:
-        warnings.append("the video is HDR; its encodes are 8 bit and keep its transfer function")
+        warnings.append("the video is HDR; its encodes are toned down to standard range (BT.709, 8 bit)")
     return track
 
 

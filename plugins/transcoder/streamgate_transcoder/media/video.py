@@ -16,6 +16,7 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from streamgate.contracts.media import MediaCorrupt, MediaOutputInvalid, MediaPlan, PlannedRendition
 
 from .decode_times import NotAClosedSegment
+from .deinterlacing import deinterlaced
 from .fragments import Sample, write_segment
 from .frame_feed import Placed, decoded_frames, place_on_grid
 from .h264 import parameter_sets, to_length_prefixed
@@ -25,6 +26,7 @@ from .limits import MediaLimits
 from .orientation import Turner, orientation_of
 from .output import Sink, checked
 from .source import RangedBytes
+from .tone import ToneMapper
 
 # The grid alone says where key frames are: no scene cuts, no interval of x264's own. The 8x8 transform makes the
 # profile High with any preset (x264 names the lowest that fits what it was told to use).
@@ -45,10 +47,9 @@ def encode_chunk(source: RangedBytes, plan: MediaPlan, chunk_n: int, limits: Med
         for rendition in plan.renditions
         if rendition.kind == "video" and rendition.mode == "encode"
     ]
-    frames = decoded_frames(source, plan, chunk.decode_from_ticks, grid[0], limits)
-    turner = Turner()
+    frames = deinterlaced(decoded_frames(source, plan, chunk.decode_from_ticks, grid[0], limits))
     seen = 0
-    for placed in _turned(place_on_grid(frames, grid[:-1], grid[-1]), turner):
+    for placed in _as_shown(place_on_grid(frames, grid[:-1], grid[-1]), _tone_mapper(plan)):
         for rung in rungs:
             rung.encode(placed)
         seen += 1
@@ -60,10 +61,19 @@ def encode_chunk(source: RangedBytes, plan: MediaPlan, chunk_n: int, limits: Med
         rung.finish()
 
 
-def _turned(frames: Iterator[Placed[VideoFrame]], turner: Turner) -> Iterator[Placed[VideoFrame]]:
+def _as_shown(frames: Iterator[Placed[VideoFrame]], mapper: ToneMapper) -> Iterator[Placed[VideoFrame]]:
+    """Upright, and of standard range."""
+    turner = Turner()
     for placed in frames:
         turned = turner.turn(placed.frame, orientation_of(placed.frame))
-        yield Placed(placed.ticks, turned, placed.starts_segment)
+        yield Placed(placed.ticks, mapper.map(turned), placed.starts_segment)
+
+
+def _tone_mapper(plan: MediaPlan) -> ToneMapper:
+    """It works at the size of the largest rung: the others are made smaller from what it gives."""
+    rungs = [item for item in plan.renditions if item.kind == "video" and item.mode == "encode"]
+    largest = max(rungs, key=lambda rung: rung.width_px * rung.height_px)
+    return ToneMapper(largest.width_px, largest.height_px)
 
 
 class Rung:
