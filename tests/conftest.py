@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
+from streamgate.testing.compiled import share_compiled_statements
+
 pytest_plugins = ["streamgate.testing.fixtures", "tests.e2e.running"]
 
 TOGETHER = {
@@ -27,6 +29,9 @@ class Together(LoadFileScheduling):  # type: ignore[misc]  # xdist is not typed
     def _split_scope(self, nodeid: str) -> str:
         shared = (name for name, pattern in TOGETHER.items() if re.match(pattern, nodeid))
         return next(shared, None) or str(super()._split_scope(nodeid))
+
+
+share_compiled_statements()
 
 
 def pytest_collection_finish() -> None:
