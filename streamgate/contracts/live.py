@@ -24,7 +24,8 @@ class LiveUpdate:
         kind, id: the thing: an upload, job, media version (id: the content), content or playback session.
         content_id: the content it belongs to, or "".
         event: what happened, as clients see it: `upload.progress`, `upload.changed`, `job.progress`, `job.finished`,
-            `rendition.ready`, `media.playable`, `media.ready`, `media.failed`, `content.changed`, `session.ended`.
+            `transcode.progress`, `rendition.ready`, `media.playable`, `media.ready`, `media.failed`,
+            `content.changed`, `session.ended`.
         data: the thing's public fields as the API shows them (`progress` 0 to 1, `status`, …); small.
     """
 

@@ -57,8 +57,8 @@ class PlannedChunk:
 
 @attrs.frozen(kw_only=True)
 class MediaPlan:
-    """How one media version is cut and encoded. `duration_ticks` = the last grid entry minus the first. `frames`: of the
-    picture, in each of its renditions; 0 for audio-only."""
+    """How one media version is cut and encoded. `duration_ticks` = the last grid entry minus the first. `frames`: of
+    the picture, in each of its renditions; 0 for audio-only."""
 
     plan: int = 1
     content_id: str
@@ -97,6 +97,9 @@ class MadePart:
     init_sha256: str
     init_size_bytes: int
     segments: tuple[MadeSegment, ...]
+
+
+AAC_FRAME_SAMPLES = 1024
 
 
 # --- job kinds: payload in, result out (both travel as plain JSON in a lease) ---------------------

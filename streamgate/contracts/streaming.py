@@ -52,7 +52,8 @@ class RevocationUnknown(NotFound):
 
 @attrs.frozen(kw_only=True)
 class RenditionState:
-    """`progress` 0 to 1; `bitrate_bps` measured from the bytes once whole."""
+    """`progress` 0 to 1; `bitrate_bps` measured from the bytes once whole. `frames`: made and kept, told by whole
+    segments (of sound: AAC frames of 1,024 samples)."""
 
     id: str
     name: str
@@ -63,6 +64,8 @@ class RenditionState:
     bitrate_bps: int
     status: RenditionStatus
     progress: float
+    frames: int = 0
+    frames_planned: int = 0
 
 
 @attrs.frozen(kw_only=True)

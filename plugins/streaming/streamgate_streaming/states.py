@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast, get_args
 
-from streamgate.contracts.media import MediaPlan, PlannedRendition
+from streamgate.contracts.media import AAC_FRAME_SAMPLES, MediaPlan, PlannedRendition
 from streamgate.contracts.streaming import MediaStage, MediaState, RenditionState, RenditionStatus
 
 from .tables import MediaRow, RenditionRow
@@ -42,6 +42,7 @@ def media_state(
 def _rendition_state(plan: MediaPlan, planned: PlannedRendition, row: RenditionRow) -> RenditionState:
     is_video = planned.kind == "video"
     bitrate_bps = planned.bitrate_bps or planned.maxrate_bps
+    frames = plan.frames if is_video else grid_of(plan, planned)[-1] // AAC_FRAME_SAMPLES
     if row.status == "ready":
         duration_ticks = grid_of(plan, planned)[-1]
         bitrate_bps = row.made_bytes * 8 * timescale_of(plan, planned) // duration_ticks
@@ -55,4 +56,6 @@ def _rendition_state(plan: MediaPlan, planned: PlannedRendition, row: RenditionR
         bitrate_bps=bitrate_bps,
         status=cast(RenditionStatus, row.status),
         progress=row.segments_made / row.segments_planned,
+        frames=frames * row.segments_made // row.segments_planned,
+        frames_planned=frames,
     )

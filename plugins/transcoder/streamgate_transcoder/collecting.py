@@ -13,11 +13,12 @@ import attrs
 
 from streamgate.contracts.hooks import JobRun
 from streamgate.contracts.media import MadePart, MadeResult, MadeSegment, MediaOutputInvalid
+from streamgate.contracts.transcode import Step
 from streamgate.sdk.blobs import BlobStore
 
 from .media.channel import Frame
 from .media.fragments import SegmentFacts, read_segment
-from .progress import Step, Watch, nobody
+from .progress import Watch, nobody
 
 CHECKPOINT_EVERY_S = 1.0
 
@@ -64,6 +65,7 @@ class Collector:
         self._kept = 0  # segments in the last checkpoint
         self._share = 0.0  # of the frames that were decoded: the encoder gives out whole segments later
         self._given = 0  # frames that the child says its encoders were given
+        self._handed_in = dict.fromkeys(self._made, 0)  # frames in the last checkpoint
 
     async def take(self, frame: Frame) -> None:
         """Raises MediaOutputInvalid: nothing the plan knows of."""
@@ -93,6 +95,8 @@ class Collector:
                 raise MediaOutputInvalid(
                     f"{rendition_id}: {len(made.segments)} of {self._seg_to - self._seg_from} segments came"
                 )
+        self._handed_in = {rendition_id: made.frames for rendition_id, made in self._made.items()}
+        self._tell()
         return self._so_far()
 
     async def _take_init(self, frame: Frame) -> None:
@@ -130,8 +134,8 @@ class Collector:
 
     def _tell(self) -> None:
         frames = {rendition_id: max(made.frames, self._given) for rendition_id, made in self._made.items()}
-        run = self._run
-        self._watch(Step(job_id=run.job_id, content_id=run.subject_id, owner=run.owner, frames=frames))
+        run, kept = self._run, self._handed_in
+        self._watch(Step(job_id=run.job_id, content_id=run.subject_id, owner=run.owner, frames=frames, kept=kept))
 
     async def _checkpoint(self) -> None:
         """Now and then, and only where all renditions have got as far: others may show what is kept."""
@@ -141,7 +145,9 @@ class Collector:
             return
         self._kept, self._checkpoint_at_s = whole, now
         self._share = max(self._share, whole / (self._seg_to - self._seg_from))
+        handed_in = {rendition_id: made.frames for rendition_id, made in self._made.items()}
         await self._run.checkpoint(self._so_far(), self._share)
+        self._handed_in = handed_in
 
     def _so_far(self) -> MadeResult:
         return MadeResult(

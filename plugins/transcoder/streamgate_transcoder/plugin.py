@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from streamgate.contracts.hooks import JobKind
 from streamgate.contracts.jobs import JOBS, JOBS_AVAILABLE, JOBS_CANCELLED
+from streamgate.contracts.live import LIVE
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
 from streamgate.contracts.streaming import STREAMING
+from streamgate.contracts.transcode import TRANSCODE_STEPS
+from streamgate.events import EventSubscription
 from streamgate.health import Check
 from streamgate.hooks import hookimpl
 from streamgate.lifecycle import Unit
@@ -25,12 +28,14 @@ class TranscoderPlugin:
         from streamgate.sdk.clock import SYSTEM_CLOCK
         from streamgate.sdk.jobs import Runner
 
+        from .board import Board
         from .figures import Figures
         from .media_jobs import MediaJobs
         from .pool import ChildPool
         from .routes import TranscodeRoutes
         from .scaler import Scaler
         from .sizing import Sizing
+        from .telling import Telling
         from .throughput import Throughput
         from .transcodes import Transcodes
 
@@ -41,13 +46,16 @@ class TranscoderPlugin:
         self.pool = ChildPool(size=config.encoder_count + 2, warm=config.warm_children)
         sizing = Sizing(most=config.encoder_count, child_bytes=config.child_needs_bytes)
         throughput = Throughput(SYSTEM_CLOCK)
-        self._jobs = MediaJobs(self.pool, self._blobs, config, sizing, throughput)
+        board = Board(SYSTEM_CLOCK)
+        transcodes = Transcodes(ctx.services, SYSTEM_CLOCK, board)
+        self.telling = Telling(board, transcodes, ctx.events, SYSTEM_CLOCK)
+        self._jobs = MediaJobs(self.pool, self._blobs, config, sizing, throughput, watch=self.telling.watch)
         self._runner = Runner(ctx, needs=(f"{ctx.name}.blobs", self.pool.name))
         kinds = tuple(kind.name for kind in self._jobs.kinds())
         jobs = ctx.services.get(JOBS)
         self._scaler = Scaler(self.pool, sizing, jobs, kinds, ctx.bus, SYSTEM_CLOCK)
         figures = Figures(self.pool, sizing, throughput, jobs, kinds, instance=ctx.events.source)
-        self._routes = TranscodeRoutes(Transcodes(ctx.services, SYSTEM_CLOCK), figures)
+        self._routes = TranscodeRoutes(transcodes, figures)
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
@@ -59,7 +67,11 @@ class TranscoderPlugin:
 
     @hookimpl
     def collect_units(self) -> Sequence[Unit]:
-        return [*self._blobs.units(self._name), self.pool, self._scaler, self._runner]
+        return [*self._blobs.units(self._name), self.pool, self._scaler, self.telling, self._runner]
+
+    @hookimpl
+    def collect_subscriptions(self) -> Sequence[EventSubscription]:
+        return self.telling.subscriptions
 
     @hookimpl
     def collect_checks(self) -> Sequence[Check]:
@@ -71,7 +83,8 @@ PLUGIN = PluginInfo(
     summary="Probes, plans and encodes media in child processes.",
     build=TranscoderPlugin,
     needs=(JOBS, METADATA, STREAMING),
-    hears=(JOBS_AVAILABLE, JOBS_CANCELLED),
+    tells=(LIVE, TRANSCODE_STEPS),
+    hears=(JOBS_AVAILABLE, JOBS_CANCELLED, TRANSCODE_STEPS),
     acts_as_service=True,
     config=TranscoderConfig,
     port=SERVICES["transcoder"].port,

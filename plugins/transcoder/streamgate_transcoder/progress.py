@@ -7,26 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
-from streamgate.contracts.media import MediaPlan, PlannedRendition
-
-from .media.grid import AAC_FRAME_SAMPLES
+from streamgate.contracts.media import AAC_FRAME_SAMPLES, MediaPlan, PlannedRendition
+from streamgate.contracts.transcode import Step
 
 SOUND_PX = 40_000
 """Sound takes about as long to make as a picture of so many pixels."""
 WINDOW_S = 10.0
 """A rate is that of so long: what an encoder did before says little about the scene it is at."""
 SPACING_S = 0.2
-
-
-@attrs.frozen(kw_only=True)
-class Step:
-    """How far one attempt at one job is. `frames`: for each rendition it makes, those that were made, or given to its
-    encoder (of sound: AAC frames of 1,024 samples)."""
-
-    job_id: str
-    content_id: str
-    owner: str
-    frames: Mapping[str, int]
 
 
 Watch = Callable[[Step], None]
@@ -52,17 +40,18 @@ class Pace:
         return self.frames >= self.frames_planned
 
 
-def pace(frames: int, planned: int, duration_s: float, fps: float | None) -> Pace:
-    """Never more frames than planned: where damage was mended, or a child says what cannot be, there may be."""
+def pace(frames: int, planned: int, duration_s: float, fps: float | None, ahead: int = 0) -> Pace:
+    """Never more frames than planned: where damage was mended, or a child says what cannot be, there may be. `ahead`:
+    frames beyond those that shorten the time that is left."""
     frames = min(frames, planned)
     if not fps or not planned:
-        return Pace(frames=frames, frames_planned=planned, fps=fps, eta_s=0.0 if frames == planned else None)
+        return Pace(frames=frames, frames_planned=planned, eta_s=0.0 if planned and frames == planned else None)
     return Pace(
         frames=frames,
         frames_planned=planned,
         fps=round(fps, 1),
         speed=round(fps * duration_s / planned, 2),
-        eta_s=round((planned - frames) / fps, 1),
+        eta_s=round(max(0, planned - frames - ahead) / fps, 1),
     )
 
 
@@ -98,8 +87,9 @@ class Rate:
         points = self._points
         if points and count < points[-1][1]:
             points.clear()
-        if not points or now_s - points[-1][0] >= SPACING_S:
-            points.append((now_s, count))
+        if points and now_s - points[-1][0] < SPACING_S:
+            now_s = points.pop()[0]
+        points.append((now_s, count))
         while len(points) > 2 and points[1][0] <= now_s - WINDOW_S:
             points.popleft()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -11,17 +12,19 @@ from streamgate.context import Actor
 from streamgate.contracts.jobs import JOBS, Cancel, JobList, JobNotFound, JobQuery, JobState, Task
 from streamgate.contracts.media import CHUNK_KIND, PROBE_KIND
 from streamgate.contracts.metadata import METADATA, AccessQuery, ContentNotFound
-from streamgate.contracts.streaming import STREAMING, MediaState, TaskQuery, Transcode
-from streamgate.contracts.transcode import TranscodeStatus
+from streamgate.contracts.streaming import STREAMING, MediaQuery, MediaState, RenditionState, TaskQuery, Transcode
+from streamgate.contracts.transcode import RenditionProgress, TranscodeStatus
 from streamgate.sdk.clock import Clock
 from streamgate.services import Services
 
+from .board import Board
 from .faults import UnknownProfile
 from .media.profiles import PROFILES
-from .progress import share_of
+from .progress import Pace, pace, share_of, slowest
 
 ASKED_AT_ONCE = 4
 """Tasks of a page: one person's list must not take every connection to the database."""
+ENCODING = "encoding"
 ENDED = ("done", "failed", "dead", "cancelled")
 
 
@@ -42,7 +45,8 @@ class TaskPage:
 class Transcodes:
     """Submit, status, cancel. Whoever may change the content may do all three."""
 
-    def __init__(self, services: Services, clock: Clock) -> None:
+    def __init__(self, services: Services, clock: Clock, board: Board) -> None:
+        self._board = board
         self._jobs = services.get(JOBS)
         self._metadata = services.get(METADATA)
         self._streaming = services.get(STREAMING)
@@ -69,7 +73,7 @@ class Transcodes:
             task = await self._jobs.task(JobQuery(job_id=task_id))
         except JobNotFound:  # asked for in a transaction that worker has not heard of yet, or forgotten long ago
             return without_jobs(task_id, media)
-        return describe(task, media, self._clock.now_s())
+        return self._described(task, media)
 
     async def list_tasks(self, actor: Actor, wanted: TaskList) -> TaskPage:
         """The actor's own transcodes, newest first; everybody's for admins. A page may hold fewer than `limit` where a
@@ -100,7 +104,19 @@ class Transcodes:
                 task = await self._jobs.task(JobQuery(job_id=task_id))
         except JobNotFound:
             return None
-        return describe(task, media, self._clock.now_s())
+        return self._described(task, media)
+
+    async def under_way(self, content_id: str) -> TranscodeStatus:
+        """Of what is encoded for a content now, without asking worker: for whoever is told again and again."""
+        media = await self._streaming.media(MediaQuery(content_id=content_id))
+        told = attrs.evolve(without_jobs(media.root_id, media), status="running", stage=ENCODING)
+        return paced(told, media, self._board.rates(content_id), self._board.ahead(content_id))
+
+    def _described(self, task: Task, media: MediaState) -> TranscodeStatus:
+        told = describe(task, media, self._clock.now_s())
+        if told.status != "running":
+            return told
+        return paced(told, media, self._board.rates(media.content_id), self._board.ahead(media.content_id))
 
     async def cancel(self, actor: Actor, task_id: str) -> Task:
         """Stops the whole task; how it stands then. What has ended stays as it is.
@@ -125,13 +141,16 @@ def without_jobs(task_id: str, media: MediaState) -> TranscodeStatus:
     """What the media says where worker knows nothing of the task."""
     ended: dict[str, JobState] = {"ready": "done", "failed": "failed"}
     status = ended.get(media.state, "queued")
+    whole = _whole(media, [pace_of(each, media) for each in media.renditions])
     return TranscodeStatus(
         task_id=task_id,
         content_id=media.content_id,
         status=status,
         progress=1.0 if status == "done" else progress_of(media),
         stage=status,
-        renditions=media.renditions,
+        renditions=tuple(_progress(each, pace_of(each, media)) for each in media.renditions),
+        frames=whole.frames,
+        frames_planned=whole.frames_planned,
         speed=None,
         eta_s=None,
         error=media.error_code,
@@ -154,18 +173,60 @@ def describe(task: Task, media: MediaState, now_s: float) -> TranscodeStatus:
         speed = round(media.duration_s * done / elapsed_s, 2) if media.duration_s else None
         eta_s = round(elapsed_s * (1 - done) / done, 1) if status == "running" else None
     failed = next((job.error_code for job in task.jobs if job.status in ("failed", "dead")), "")
+    whole = _whole(media, [pace_of(each, media) for each in media.renditions])
     return TranscodeStatus(
         task_id=task.root.job_id,
         content_id=media.content_id,
         status=status,
         progress=progress,
         stage=_stage(task, status),
-        renditions=media.renditions,
+        renditions=tuple(_progress(each, pace_of(each, media)) for each in media.renditions),
+        frames=whole.frames,
+        frames_planned=whole.frames_planned,
         speed=speed,
         eta_s=0.0 if status == "done" else eta_s,
         error=media.error_code or failed,
         attempts=max(job.attempts for job in task.jobs),
     )
+
+
+def paced(
+    told: TranscodeStatus, media: MediaState, rates: Mapping[str, float], ahead: Mapping[str, int]
+) -> TranscodeStatus:
+    """With how fast it goes now.
+
+    Args:
+        rates: frames a second by rendition; without one, estimates stay as they were.
+        ahead: frames by rendition that are made and not kept yet.
+    """
+    paces = [pace_of(each, media, rates.get(each.id), ahead.get(each.id, 0)) for each in media.renditions]
+    whole = _whole(media, paces)
+    left_s = slowest(paces).eta_s if paces else None
+    return attrs.evolve(
+        told,
+        stage=ENCODING if rates and told.stage == told.status else told.stage,
+        renditions=tuple(_progress(each, one) for each, one in zip(media.renditions, paces, strict=True)),
+        fps=whole.fps,
+        speed=whole.speed or told.speed,
+        eta_s=told.eta_s if left_s is None else left_s,
+    )
+
+
+def pace_of(rendition: RenditionState, media: MediaState, fps: float | None = None, ahead: int = 0) -> Pace:
+    is_made = rendition.frames >= rendition.frames_planned
+    return pace(rendition.frames, rendition.frames_planned, media.duration_s, None if is_made else fps, ahead)
+
+
+def _whole(media: MediaState, paces: Sequence[Pace]) -> Pace:
+    videos = [one for each, one in zip(media.renditions, paces, strict=True) if each.kind == "video"]
+    return slowest(videos or paces) if paces else Pace(frames=0, frames_planned=0)
+
+
+def _progress(rendition: RenditionState, now: Pace) -> RenditionProgress:
+    facts = attrs.asdict(rendition, recurse=False)
+    if now.fps and rendition.status == "planned":  # nothing of it was handed in yet
+        facts["status"] = "running"
+    return RenditionProgress(**facts, fps=now.fps, speed=now.speed, eta_s=now.eta_s)
 
 
 def progress_of(media: MediaState) -> float:

@@ -15,8 +15,8 @@ _HEAD = f"""\
 
 {NOTE}
 
-Faults are told in a line each with what to do, on standard error. The exit code is 0 when it went well, 1 when
-the doctor found a fault or a file cannot be transcoded, and 2 when the command could not be carried out as it was given.
+Faults are told in a line each with what to do, on standard error. The exit code is 0 when it went well, 1 when the
+doctor found a fault or a file cannot be transcoded, and 2 when the command could not be carried out as it was given.
 """
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from streamgate.contracts.media import MediaPlan, MediaSource, PlannedRendition
-from streamgate_transcoder.progress import Pace, Rate, Step, Tracker, pace, slowest
+from streamgate.contracts.transcode import Step
+from streamgate_transcoder.progress import Pace, Rate, Tracker, pace, slowest
 
 
 def plan() -> MediaPlan:

@@ -26,9 +26,11 @@ from streamgate.contracts.jobs import (
     RegisterKinds,
     Task,
 )
+from streamgate.contracts.live import LIVE, LiveUpdate
 from streamgate.contracts.metadata import METADATA, AccessQuery, Content, ContentNotFound
 from streamgate.contracts.streaming import (
     STREAMING,
+    MediaQuery,
     MediaState,
     NotPlayable,
     RenditionState,
@@ -36,8 +38,11 @@ from streamgate.contracts.streaming import (
     Transcode,
     TranscodeStarted,
 )
+from streamgate.contracts.transcode import Step
+from streamgate.events import EventSubscription, Received, on_everyone
 from streamgate.services import Offer, ServiceRef
 from streamgate.testing.house import House, house
+from streamgate.testing.wait import eventually
 from streamgate_transcoder.transcodes import describe, without_jobs
 
 ALICE = Actor(kind="user", user_id="u_alice", roles=("creator",))
@@ -79,6 +84,8 @@ RENDITION = RenditionState(
     bitrate_bps=0,
     status="running",
     progress=0.4,
+    frames=600,
+    frames_planned=1500,
 )
 MEDIA = MediaState(
     content_id="c_1",
@@ -99,6 +106,22 @@ class StandIns:
     known_to_worker: bool = True
     has_source: bool = True
     asked: list[Any] = attrs.field(factory=list)
+    seen: list[LiveUpdate] = attrs.field(factory=list)
+
+    @property
+    def watching(self) -> EventSubscription:
+        """Somebody with an open page."""
+
+        async def see(event: Received[LiveUpdate]) -> None:
+            self.seen.append(event.body)
+
+        async def nothing() -> None: ...
+
+        return on_everyone(LIVE, see, resync=nothing)
+
+    async def media(self, query: MediaQuery) -> MediaState:
+        assert query == MediaQuery(content_id="c_1")
+        return MEDIA
 
     async def register_kinds(self, wanted: RegisterKinds) -> None:
         self.asked.append(wanted)
@@ -159,7 +182,7 @@ def stand_ins() -> StandIns:
 async def home(tmp_path: Path, stand_ins: StandIns) -> AsyncIterator[House]:
     refs: tuple[ServiceRef[Any], ...] = (JOBS, METADATA, STREAMING)
     offers = [Offer(ref, standing_in(ref, stand_ins)) for ref in refs]
-    async with house(tmp_path, ["transcoder"], offers=offers) as home:
+    async with house(tmp_path, ["transcoder"], offers=offers, subscriptions=[stand_ins.watching]) as home:
         yield home
 
 
@@ -197,6 +220,34 @@ async def test_status_tells_how_far_it_is(home: House) -> None:
     expected = {"task_id": "t_1", "content_id": "c_1", "status": "running", "progress": 0.4, "stage": "encoding"}
     assert {key: told[key] for key in expected} == expected
     assert told["attempts"] == 2
+
+
+async def test_status_tells_frames_speed_and_time_left_while_it_is_encoded(home: House, stand_ins: StandIns) -> None:
+    """What the children report goes by broadcasts to whoever answers, and to the owner's open pages."""
+    frames = 0
+
+    async def told_with_pace() -> dict[str, Any] | None:
+        nonlocal frames
+        frames += 25
+        kept = {"v360": frames - 100}
+        step = Step(job_id="j_2", content_id="c_1", owner="u_alice", frames={"v360": frames}, kept=kept)
+        home.plugins["transcoder"].telling.watch(step)
+        told: dict[str, Any] = (await home.client(ALICE).get("/api/v1/transcode/status?task_id=t_1")).json()
+        return told if told["fps"] and any(update.data["fps"] for update in stand_ins.seen) else None
+
+    told = await eventually(told_with_pace, every_s=0.25, what="a rate")
+    assert (told["progress"], told["frames"], told["frames_planned"]) == (0.4, 600, 1500)
+    assert told["speed"] == pytest.approx(told["fps"] / 25, abs=0.01)
+    assert told["eta_s"] == pytest.approx((1500 - 600 - 100) / told["fps"], rel=0.01)
+    (rung,) = told["renditions"]
+    assert [rung[name] for name in ("frames", "frames_planned", "status")] == [600, 1500, "running"]
+    assert [rung[name] for name in ("fps", "speed", "eta_s")] == [told[name] for name in ("fps", "speed", "eta_s")]
+
+    last = stand_ins.seen[-1]
+    assert (last.owner, last.kind, last.id, last.event) == ("u_alice", "media", "c_1", "transcode.progress")
+    assert (last.data["task_id"], last.data["stage"], last.data["frames"]) == ("t_1", "encoding", 600)
+    assert last.data["renditions"][0]["id"] == "v360"
+    assert len(stand_ins.seen) < frames / 25, "not with each report"
 
 
 async def test_a_task_that_worker_has_not_heard_of_yet_is_queued(home: House, stand_ins: StandIns) -> None:

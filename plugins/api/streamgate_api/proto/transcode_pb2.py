@@ -23,10 +23,9 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
-from streamgate_api.proto import streaming_pb2 as streamgate__api_dot_proto_dot_streaming__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$streamgate_api/proto/transcode.proto\x12\rstreamgate.v1\x1a\x1cgoogle/api/annotations.proto\x1a$streamgate_api/proto/streaming.proto\"r\n\x16SubmitTranscodeRequest\x12\x12\n\ncontent_id\x18\x01 \x01(\t\x12\x14\n\x07profile\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08priority\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\n\n\x08_profileB\x0b\n\t_priority\"0\n\rTranscodeTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\")\n\x16TranscodeStatusRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"\xf2\x01\n\x0fTranscodeStatus\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x12\n\ncontent_id\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x10\n\x08progress\x18\x04 \x01(\x01\x12\r\n\x05stage\x18\x05 \x01(\t\x12,\n\nrenditions\x18\x06 \x03(\x0b\x32\x18.streamgate.v1.Rendition\x12\x12\n\x05speed\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05\x65ta_s\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12\r\n\x05\x65rror\x18\t \x01(\t\x12\x10\n\x08\x61ttempts\x18\n \x01(\x05\x42\x08\n\x06_speedB\x08\n\x06_eta_s\")\n\x16\x43\x61ncelTranscodeRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"\x9d\x01\n\x15ListTranscodesRequest\x12\x13\n\x06status\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x17\n\ncontent_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05limit\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\t\n\x07_statusB\r\n\x0b_content_idB\x08\n\x06_limitB\t\n\x07_cursor\"h\n\rTranscodePage\x12-\n\x05items\x18\x01 \x03(\x0b\x32\x1e.streamgate.v1.TranscodeStatus\x12\x18\n\x0bnext_cursor\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x0e\n\x0c_next_cursor2\xab\x04\n\x10TranscodeService\x12r\n\x06Submit\x12%.streamgate.v1.SubmitTranscodeRequest\x1a\x1c.streamgate.v1.TranscodeTask\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/transcode/submit:\x01*\x12q\n\x06Status\x12%.streamgate.v1.TranscodeStatusRequest\x1a\x1e.streamgate.v1.TranscodeStatus\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/transcode/status\x12r\n\x06\x43\x61ncel\x12%.streamgate.v1.CancelTranscodeRequest\x1a\x1c.streamgate.v1.TranscodeTask\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/transcode/cancel:\x01*\x12j\n\x04List\x12$.streamgate.v1.ListTranscodesRequest\x1a\x1c.streamgate.v1.TranscodePage\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/transcode/list\x12P\n\x05Watch\x12%.streamgate.v1.TranscodeStatusRequest\x1a\x1e.streamgate.v1.TranscodeStatus0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$streamgate_api/proto/transcode.proto\x12\rstreamgate.v1\x1a\x1cgoogle/api/annotations.proto\"r\n\x16SubmitTranscodeRequest\x12\x12\n\ncontent_id\x18\x01 \x01(\t\x12\x14\n\x07profile\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08priority\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\n\n\x08_profileB\x0b\n\t_priority\"0\n\rTranscodeTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\")\n\x16TranscodeStatusRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"\xbc\x02\n\x0fTranscodeStatus\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x12\n\ncontent_id\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x10\n\x08progress\x18\x04 \x01(\x01\x12\r\n\x05stage\x18\x05 \x01(\t\x12\x34\n\nrenditions\x18\x06 \x03(\x0b\x32 .streamgate.v1.RenditionProgress\x12\x12\n\x05speed\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05\x65ta_s\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12\r\n\x05\x65rror\x18\t \x01(\t\x12\x10\n\x08\x61ttempts\x18\n \x01(\x05\x12\x0e\n\x06\x66rames\x18\x0b \x01(\x03\x12\x16\n\x0e\x66rames_planned\x18\x0c \x01(\x03\x12\x10\n\x03\x66ps\x18\r \x01(\x01H\x02\x88\x01\x01\x42\x08\n\x06_speedB\x08\n\x06_eta_sB\x06\n\x04_fps\"\xa4\x02\n\x11RenditionProgress\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x10\n\x08width_px\x18\x04 \x01(\x05\x12\x11\n\theight_px\x18\x05 \x01(\x05\x12\r\n\x05\x63odec\x18\x06 \x01(\t\x12\x13\n\x0b\x62itrate_bps\x18\x07 \x01(\x03\x12\x0e\n\x06status\x18\x08 \x01(\t\x12\x10\n\x08progress\x18\t \x01(\x01\x12\x0e\n\x06\x66rames\x18\n \x01(\x03\x12\x16\n\x0e\x66rames_planned\x18\x0b \x01(\x03\x12\x10\n\x03\x66ps\x18\x0c \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05speed\x18\r \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05\x65ta_s\x18\x0e \x01(\x01H\x02\x88\x01\x01\x42\x06\n\x04_fpsB\x08\n\x06_speedB\x08\n\x06_eta_s\")\n\x16\x43\x61ncelTranscodeRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"\x9d\x01\n\x15ListTranscodesRequest\x12\x13\n\x06status\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x17\n\ncontent_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05limit\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\t\n\x07_statusB\r\n\x0b_content_idB\x08\n\x06_limitB\t\n\x07_cursor\"h\n\rTranscodePage\x12-\n\x05items\x18\x01 \x03(\x0b\x32\x1e.streamgate.v1.TranscodeStatus\x12\x18\n\x0bnext_cursor\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x0e\n\x0c_next_cursor2\xab\x04\n\x10TranscodeService\x12r\n\x06Submit\x12%.streamgate.v1.SubmitTranscodeRequest\x1a\x1c.streamgate.v1.TranscodeTask\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/transcode/submit:\x01*\x12q\n\x06Status\x12%.streamgate.v1.TranscodeStatusRequest\x1a\x1e.streamgate.v1.TranscodeStatus\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/transcode/status\x12r\n\x06\x43\x61ncel\x12%.streamgate.v1.CancelTranscodeRequest\x1a\x1c.streamgate.v1.TranscodeTask\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/transcode/cancel:\x01*\x12j\n\x04List\x12$.streamgate.v1.ListTranscodesRequest\x1a\x1c.streamgate.v1.TranscodePage\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/transcode/list\x12P\n\x05Watch\x12%.streamgate.v1.TranscodeStatusRequest\x1a\x1e.streamgate.v1.TranscodeStatus0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,20 +40,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSCODESERVICE'].methods_by_name['Cancel']._serialized_options = b'\202\323\344\223\002\035\"\030/api/v1/transcode/cancel:\001*'
   _globals['_TRANSCODESERVICE'].methods_by_name['List']._loaded_options = None
   _globals['_TRANSCODESERVICE'].methods_by_name['List']._serialized_options = b'\202\323\344\223\002\030\022\026/api/v1/transcode/list'
-  _globals['_SUBMITTRANSCODEREQUEST']._serialized_start=123
-  _globals['_SUBMITTRANSCODEREQUEST']._serialized_end=237
-  _globals['_TRANSCODETASK']._serialized_start=239
-  _globals['_TRANSCODETASK']._serialized_end=287
-  _globals['_TRANSCODESTATUSREQUEST']._serialized_start=289
-  _globals['_TRANSCODESTATUSREQUEST']._serialized_end=330
-  _globals['_TRANSCODESTATUS']._serialized_start=333
-  _globals['_TRANSCODESTATUS']._serialized_end=575
-  _globals['_CANCELTRANSCODEREQUEST']._serialized_start=577
-  _globals['_CANCELTRANSCODEREQUEST']._serialized_end=618
-  _globals['_LISTTRANSCODESREQUEST']._serialized_start=621
-  _globals['_LISTTRANSCODESREQUEST']._serialized_end=778
-  _globals['_TRANSCODEPAGE']._serialized_start=780
-  _globals['_TRANSCODEPAGE']._serialized_end=884
-  _globals['_TRANSCODESERVICE']._serialized_start=887
-  _globals['_TRANSCODESERVICE']._serialized_end=1442
+  _globals['_SUBMITTRANSCODEREQUEST']._serialized_start=85
+  _globals['_SUBMITTRANSCODEREQUEST']._serialized_end=199
+  _globals['_TRANSCODETASK']._serialized_start=201
+  _globals['_TRANSCODETASK']._serialized_end=249
+  _globals['_TRANSCODESTATUSREQUEST']._serialized_start=251
+  _globals['_TRANSCODESTATUSREQUEST']._serialized_end=292
+  _globals['_TRANSCODESTATUS']._serialized_start=295
+  _globals['_TRANSCODESTATUS']._serialized_end=611
+  _globals['_RENDITIONPROGRESS']._serialized_start=614
+  _globals['_RENDITIONPROGRESS']._serialized_end=906
+  _globals['_CANCELTRANSCODEREQUEST']._serialized_start=908
+  _globals['_CANCELTRANSCODEREQUEST']._serialized_end=949
+  _globals['_LISTTRANSCODESREQUEST']._serialized_start=952
+  _globals['_LISTTRANSCODESREQUEST']._serialized_end=1109
+  _globals['_TRANSCODEPAGE']._serialized_start=1111
+  _globals['_TRANSCODEPAGE']._serialized_end=1215
+  _globals['_TRANSCODESERVICE']._serialized_start=1218
+  _globals['_TRANSCODESERVICE']._serialized_end=1773
 # @@protoc_insertion_point(module_scope)

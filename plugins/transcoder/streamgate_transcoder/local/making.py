@@ -23,6 +23,7 @@ from streamgate.contracts.media import (
     MediaSource,
     ProbePayload,
 )
+from streamgate.contracts.transcode import Step
 from streamgate.errors import StreamgateError
 from streamgate.sdk.blobs.disk import DiskStore
 from streamgate.sdk.clock import SYSTEM_CLOCK
@@ -31,7 +32,7 @@ from streamgate.wire import to_plain
 from ..config import TranscoderConfig
 from ..media_jobs import MediaJobs
 from ..pool import ChildPool
-from ..progress import Step, Tracker
+from ..progress import Tracker
 from ..sizing import Sizing
 from ..throughput import Throughput
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-AAC_FRAME_SAMPLES = 1024
+from streamgate.contracts import media
+
+AAC_FRAME_SAMPLES = media.AAC_FRAME_SAMPLES
 
 
 def video_grid(

@@ -137,9 +137,11 @@ export class Sharing {
     const info = await ask("GET", `/api/v1/stream/info?content_id=${contentId}`, undefined, { signal });
     const task = info.task_id
       ? await ask("GET", `/api/v1/transcode/status?task_id=${info.task_id}`, undefined, { signal })
-      : { progress: 0, eta_s: null };
+      : { progress: 0, eta_s: null, fps: null };
     const words = canWatch ? "It can be watched; the other qualities follow" : "Preparing it for players";
-    this.tell(task.progress, `${words}: ${Math.round(task.progress * 100)} %${timeLeft(task.eta_s)}`);
+    const rate = task.fps ? ` · ${Math.round(task.fps)} frames/s · ${task.speed.toFixed(1)}×` : "";
+    const made = task.frames_planned ? ` · ${task.frames} of ${task.frames_planned} frames` : "";
+    this.tell(task.progress, `${words}: ${Math.round(task.progress * 100)} %${made}${rate}${timeLeft(task.eta_s)}`);
   }
 
   offer(contentId) {
