@@ -127,6 +127,16 @@ def test_a_stream_cut_off_plays_as_far_as_it_goes(
     assert len(made.segments["v72"]) == len(made.plan.video_grid) - 1
 
 
+def test_a_picture_that_stays_for_long_is_cut_into_segments_all_the_same(
+    clips: Callable[..., Path], make_media: Callable[..., Any]
+) -> None:
+    spec = ClipSpec(pts=(0, 25, 50, 1025, 1050), time_base=Fraction(1, 25), key_frames=(0,))
+    made = make_media(clips("still.mp4", spec))
+    grid = made.plan.video_grid
+    assert (made.plan.target_duration_s, grid[-1]) == (9, 42 * made.plan.timescale + made.plan.timescale // 25)
+    assert set(made.shown_ticks("v72")) == {*grid[:-1], *(number * made.plan.timescale for number in (0, 1, 2, 41, 42))}
+
+
 def test_damage_in_the_middle_leaves_every_segment_there(
     clips: Callable[..., Path], make_media: Callable[..., Any], tmp_path: Path
 ) -> None:

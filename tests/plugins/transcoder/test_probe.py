@@ -131,6 +131,38 @@ def test_sound_alone(
     assert abs(info.main_audio.end_s - info.main_audio.start_s - 3) < Fraction(1, 10)
 
 
+@pytest.mark.parametrize("road", ["header", "scan"])
+def test_a_clock_that_jumps_by_hours_ends_the_video(
+    road: str, clips: Callable[..., Path], probe_path: Callable[[Path], MediaInfo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jump = 20 + 25 * 3600
+    spec = ClipSpec(pts=(*range(20), *range(jump, jump + 5)), time_base=Fraction(1, 25), key_frames=(0,), b_frames=0)
+    if road == "scan":
+        monkeypatch.setattr(probing, "index_from_header", lambda *_: None)
+    info = probe_path(clips("jump.mp4", spec))
+    assert info.video is not None
+    assert (len(info.video.times), Fraction(info.video.end, info.video.timescale)) == (20, Fraction(20, 25))
+    assert "jumps" in info.warnings[0]
+
+
+def test_sound_after_hours_of_nothing_is_left_out(
+    clips: Callable[..., Path], tmp_path: Path, probe_path: Callable[[Path], MediaInfo]
+) -> None:
+    spec = ClipSpec(has_video=False, audio_codec="aac", container="matroska", audio_s=2)
+    whole, path = clips("two-seconds.mka", spec), tmp_path / "jump.mka"
+    with av.open(str(whole)) as source, av.open(str(path), "w", format="matroska") as out:
+        copy = out.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.size and packet.pts is not None and packet.time_base is not None:
+                if packet.pts * packet.time_base > 1:
+                    packet.pts = packet.dts = packet.pts + int(3600 / packet.time_base)
+                packet.stream = copy
+                out.mux(packet)
+    sound = probe_path(path).main_audio
+    assert sound is not None
+    assert 0.9 < sound.end_s - sound.start_s < 1.1
+
+
 def test_a_file_without_tracks_that_decode_says_so(
     clips: Callable[..., Path], tmp_path: Path, probe_path: Callable[[Path], MediaInfo]
 ) -> None:

@@ -107,6 +107,15 @@ def index_from_scan(
     return FrameIndex(pts=pts, key_pts=key_pts, cut_pts=cut_pts, last_duration=last_duration)
 
 
+def until_hole(shown: list[int], longest: int) -> list[int]:
+    """What is shown (rising stamps) before the first hole of more than `longest`: a damaged stamp or a clock that was
+    set anew would make hours of nothing."""
+    for at in range(1, len(shown)):
+        if shown[at] - shown[at - 1] > longest:
+            return shown[:at]
+    return shown
+
+
 def _proven_shift(timestamps: Sequence[int], offsets: Sequence[int], packets: Sequence[Packet[Any]]) -> int | None:
     """What libav adds to decode time + offset (an edit's start, a negative `ctts`), if all packets agree on it."""
     shifts = {

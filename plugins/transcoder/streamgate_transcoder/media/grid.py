@@ -15,7 +15,8 @@ AAC_FRAME_SAMPLES = media.AAC_FRAME_SAMPLES
 def video_grid(
     times: Sequence[int], end: int, cut_times: Sequence[int], timescale: int, *, segment_s: float, max_gap_s: float
 ) -> tuple[int, ...]:
-    """Cut times from 0 to `end`, in ticks: the source's own closed key frames where they serve, else uniform.
+    """Cut times from 0 to `end`, in ticks: the source's own closed key frames where they serve, else uniform. No
+    segment is longer than `max_gap_s`, and a second that a short last piece may add.
 
     Args:
         times: all frames in display order, from 0.
@@ -23,7 +24,7 @@ def video_grid(
         cut_times: closed key frames among `times`, rising.
     """
     return source_grid(end, cut_times, timescale, segment_s, max_gap_s) or uniform_grid(
-        times, end, timescale, segment_s
+        times, end, timescale, segment_s, max_gap_s
     )
 
 
@@ -49,17 +50,18 @@ def source_grid(
     return closed if longest_gap(closed) <= longest else None
 
 
-def uniform_grid(times: Sequence[int], end: int, timescale: int, segment_s: float) -> tuple[int, ...]:
-    """Every `segment_s`, each cut moved to the first frame that is shown no earlier."""
+def uniform_grid(times: Sequence[int], end: int, timescale: int, segment_s: float, max_gap_s: float) -> tuple[int, ...]:
+    """Every `segment_s`, each cut moved to the first frame that is shown no earlier. Where that would make a segment of
+    more than `max_gap_s`, the cut stays where it is: the picture that is on screen is shown once more there."""
     grid = [0]
-    step = Fraction(segment_s) * timescale
+    step, longest = Fraction(segment_s) * timescale, int(max_gap_s * timescale)
     wanted = step
     while wanted < end:
         at = bisect_left(times, wanted)
-        if at == len(times):
-            break
-        if times[at] > grid[-1]:
-            grid.append(times[at])
+        next_shown = times[at] if at < len(times) else end
+        cut = next_shown if next_shown - grid[-1] <= longest else round(wanted)
+        if grid[-1] < cut < end:
+            grid.append(cut)
         wanted += step
     return _close(grid, end, timescale)
 

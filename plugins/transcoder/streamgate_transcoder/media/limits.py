@@ -16,5 +16,6 @@ class MediaLimits:
     max_fps: float = 240.0  # on average over the file
     max_packets_a_s: float = 4000.0  # of one track, on average; sound in raw samples has up to 1,500
     max_frames: int = 3_000_000  # 12 h at 60 fps, with room
+    max_hole_s: float = 600.0  # between two frames; beyond it the file's clock is taken as broken
     max_channels: int = 64
     max_sample_rate_hz: int = 768_000

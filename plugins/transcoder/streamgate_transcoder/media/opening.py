@@ -120,7 +120,7 @@ def packets(
             packet = next(demuxer, None)
         except MemoryError:
             raise
-        except av.error.FFmpegError:
+        except (av.error.FFmpegError, IndexError):  # the latter from PyAV, at the end, if a stream came up meanwhile
             break
         if packet is None:
             return

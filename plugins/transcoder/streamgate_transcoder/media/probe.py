@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from streamgate.contracts.media import MediaTooLarge, NoPlayableTrack
 
 from .clock import Clock, choose_timescale
-from .frame_index import FrameIndex, index_from_header, index_from_scan
+from .frame_index import FrameIndex, index_from_header, index_from_scan, until_hole
 from .info import AudioTrack, Colour, MediaInfo, VideoTrack
 from .limits import MediaLimits
 from .opening import check_size, decode, is_decodable, main_audio, main_video, open_source, packets, select_only
@@ -47,9 +47,10 @@ def probe(source: RangedBytes, limits: MediaLimits, on_progress: Callable[[float
     with open_source(source, limits) as container:
         stream, sound = main_video(container), main_audio(container)
         start = _read_opening(container, stream, sound)
-        if stream is not None and start.video_frame is None:
+        has_unknown = not all(map(is_decodable, container.streams.video))
+        if start.video_frame is None and (stream is not None or has_unknown):
             warnings.append("the video track cannot be decoded; only its sound is offered")
-        if sound is not None and start.audio_frame is None:
+        if start.audio_frame is None and container.streams.audio:
             warnings.append("the audio track cannot be decoded; the video is offered without sound")
         if start.video_frame is None and start.audio_frame is None:
             raise NoPlayableTrack(_what_was_there(container))
@@ -104,12 +105,16 @@ def _video_track(
     time_base = Fraction(said.numerator, said.denominator) if said else Fraction(1, 1000)
     origin = first.pts or 0
     # A file may begin with frames that refer to others before its beginning: they cannot be shown.
-    shown = sorted({stamp for stamp in index.pts if stamp >= origin}) or [origin]
+    found = sorted({stamp for stamp in index.pts if stamp >= origin}) or [origin]
+    shown = until_hole(found, int(limits.max_hole_s / time_base))
+    if len(shown) < len(found):
+        warnings.append("the file's clock jumps by more than minutes; what comes after the jump is left out")
     gaps = [after - before for before, after in pairwise(shown)]
     clock = Clock(time_base, choose_timescale(time_base, min(gaps, default=1)))
     usual = sorted(gaps)[len(gaps) // 2] if gaps else max(1, int(1 / (25 * time_base)))
     longest = max(1, int(10 / time_base))
-    end = shown[-1] + min(index.last_duration if index.last_duration > 0 else usual, longest)
+    knows_last = index.last_duration > 0 and len(shown) == len(found)
+    end = shown[-1] + min(index.last_duration if knows_last else usual, longest)
     if index.is_cut_off:
         warnings.append("the file ends before its header says; what is there will be played")
     zero = clock.ticks(origin)
@@ -184,6 +189,8 @@ def _audio_end(container: InputContainer, stream: AudioStream, limits: MediaLimi
     end = 0
     for packet in packets(container, stream):
         if packet.size and packet.pts is not None:
+            if end and (packet.pts - end) * time_base > limits.max_hole_s:
+                break
             end = max(end, packet.pts + (packet.duration or 0))
             if end * time_base > limits.max_duration_s:
                 raise MediaTooLarge(f"longer than {limits.max_duration_s / 3600:g} hours")
