@@ -6,6 +6,7 @@ import gc
 import re
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
@@ -32,6 +33,10 @@ class Together(LoadFileScheduling):  # type: ignore[misc]  # xdist is not typed
 
 
 share_compiled_statements()
+hypothesis.settings.register_profile(
+    "of a busy machine", deadline=None, max_examples=60, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("of a busy machine")
 
 
 def pytest_collection_finish() -> None:
