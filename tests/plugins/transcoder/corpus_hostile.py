@@ -189,6 +189,22 @@ def flood(packets: int) -> bytes:
     return out.getvalue()
 
 
+def growing(small_px: int, large_px: int) -> bytes:
+    """Ten pictures of one size, then ten of another, in one track."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="matroska") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = small_px, small_px, "yuvj420p"
+        for number, side_px in enumerate([small_px] * 10 + [large_px] * 10):
+            clip = Clip(frames=1, size=(side_px, side_px), audio_codec="", codec="mjpeg", pixel_format="yuvj420p")
+            with av.open(io.BytesIO(make(clip)), "r") as one:
+                packet = av.Packet(bytes(next(one.demux(video=0))))
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            container.mux(packet)
+    return out.getvalue()
+
+
 def attachment_of_gigabytes() -> bytes:
     """A Matroska file whose attachment says that it has 3 GB."""
 
@@ -214,6 +230,7 @@ HOSTILE = {
     "a program": Hostile(lambda: b"\x7fELF\x02\x01\x01" + bytes(5000), (NOT_MEDIA,)),
     "a png bomb": Hostile(lambda: deflated_picture(16_384), (NOT_MEDIA,)),
     "a png bomb as video": Hostile(lambda: picture_as_video(deflated_picture(16_384)), (NOTHING, TOO_MUCH)),
+    "a film of small pngs": Hostile(lambda: picture_as_video(deflated_picture(64)), (NOTHING,)),
     "a gif bomb": Hostile(animated_gif, (NOT_MEDIA,)),
     "a header alone": Hostile(lambda: box(b"moov", payload_at(make(TINY), "moov")), (NOTHING,)),
     "no header": Hostile(lambda: cut(0.5, TINY), (NOT_MEDIA, NOTHING)),

@@ -12,10 +12,11 @@ from pathlib import Path
 import attrs
 import pytest
 
-from streamgate.contracts.media import MediaError
+from streamgate.contracts.media import MediaError, MediaTooLarge
 from streamgate.testing.attacks import attack
 from streamgate_transcoder.media.channel import Frame
 from streamgate_transcoder.media.limits import MediaLimits
+from streamgate_transcoder.media.opening import decode, main_video, open_source, packets
 from streamgate_transcoder.media.probe import probe
 from streamgate_transcoder.media.source import DescriptorBytes
 from streamgate_transcoder.pool import ChildPool
@@ -30,6 +31,8 @@ from tests.plugins.transcoder.corpus_hostile import (
     TOO_MUCH,
     cut,
     flipped,
+    flood,
+    growing,
     playlists,
 )
 
@@ -76,6 +79,29 @@ def test_what_is_left_of_a_file_that_was_cut_off_plays(
     if not outcome.code:
         check_whole(outcome)
         assert all(list(seen.numbers) == list(range(len(seen.numbers))) for seen in watch(outcome))
+
+
+@attack("B32")
+@pytest.mark.parametrize(("max_pixels", "shown"), [(64 * 64, 10), (128 * 128, 20)])
+def test_pictures_that_grow_beyond_the_limit_are_not_decoded(max_pixels: int, shown: int, tmp_path: Path) -> None:
+    path = tmp_path / "growing.mkv"
+    path.write_bytes(growing(64, 128))
+    limits = MediaLimits(max_pixels=max_pixels)
+    with path.open("rb") as file, open_source(DescriptorBytes(file.fileno()), limits) as container:
+        stream = main_video(container)
+        assert stream is not None
+        assert shown == sum(len(decode(packet)) for packet in packets(container, stream))
+
+
+@attack("B32")
+def test_packets_are_counted_beside_their_time(tmp_path: Path) -> None:
+    path = tmp_path / "flood.mkv"
+    path.write_bytes(flood(9000))
+    with path.open("rb") as file, open_source(DescriptorBytes(file.fileno()), MediaLimits()) as container:
+        with pytest.raises(MediaTooLarge, match="2000 packets a second"):
+            list(packets(container, container.streams.video[0], packets_a_s=2000))
+        container.seek(0)
+        assert len(list(packets(container, container.streams.video[0]))) == 9001
 
 
 FUZZED = [
