@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import accumulate
@@ -12,7 +13,7 @@ import pytest
 
 from tests.plugins.transcoder.corpus import Clip, Seen, make, watch
 from tests.plugins.transcoder.corpus_children import Children
-from tests.plugins.transcoder.corpus_edits import ticks_a_second, with_edits
+from tests.plugins.transcoder.corpus_edits import rewrite, ticks_a_second, with_edits
 
 NTSC = Fraction(30_000, 1001)
 UNEVEN_MS = tuple(accumulate([0, *([20, 80, 41, 40, 33, 17, 60, 40] * 6)]))
@@ -142,6 +143,19 @@ def test_it_is_shown_as_it_was_meant(name: str, children: Children, tmp_path: Pa
         assert seen.picture_s == pytest.approx(times_s[-1] + last_s, abs=0.005)
         if case.clip.audio_codec and case.channels:
             check_sound(seen, case)
+
+
+def test_a_single_picture_is_shown_for_as_long_as_its_file_says(children: Children, tmp_path: Path) -> None:
+    """As films of sound with one picture have it."""
+    path, data = tmp_path / "still.mp4", make(Clip(frames=1, audio_codec=""))
+    times = struct.pack(">IIII", 0, 1, 1, 30 * ticks_a_second(data, 0))
+    data = rewrite(data, "moov/trak/edts", None)
+    path.write_bytes(rewrite(data, "moov/trak/mdia/minf/stbl/stts", times))
+    outcome = children.handle(path)
+    assert outcome.code == "", outcome.detail
+    (seen,) = watch(outcome)
+    assert list(seen.times_s) == [0, 4, 8, 12, 16, 20]  # at each beginning of a segment once more
+    assert (set(seen.numbers), seen.picture_s) == ({0}, 30)
 
 
 def check_sound(seen: Seen, case: Case) -> None:

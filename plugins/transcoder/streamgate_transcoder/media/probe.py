@@ -106,13 +106,13 @@ def _video_track(
     origin = first.pts or 0
     # A file may begin with frames that refer to others before its beginning: they cannot be shown.
     found = sorted({stamp for stamp in index.pts if stamp >= origin}) or [origin]
-    shown = until_hole(found, int(limits.max_hole_s / time_base))
+    longest = max(1, int(limits.max_hole_s / time_base))
+    shown = until_hole(found, longest)
     if len(shown) < len(found):
         warnings.append("the file's clock jumps by more than minutes; what comes after the jump is left out")
     gaps = [after - before for before, after in pairwise(shown)]
     clock = Clock(time_base, choose_timescale(time_base, min(gaps, default=1)))
     usual = sorted(gaps)[len(gaps) // 2] if gaps else max(1, int(1 / (25 * time_base)))
-    longest = max(1, int(10 / time_base))
     knows_last = index.last_duration > 0 and len(shown) == len(found)
     end = shown[-1] + min(index.last_duration if knows_last else usual, longest)
     if index.is_cut_off:
