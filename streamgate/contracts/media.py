@@ -41,8 +41,9 @@ class PlannedRendition:
     bufsize_bits: int = 0
     sample_rate_hz: int = 0
     channels: int = 0
-    settings: dict[str, str] = attrs.field(factory=dict)  # encoder options, frozen: they shape the init segment
+    settings: dict[str, str] = attrs.field(factory=dict)  # encoder options, or what is copied: they shape the init
     settings_sha256: str = ""
+    segment_bytes: tuple[int, ...] = ()  # copied: what each segment will have, from the source's own index
 
 
 @attrs.frozen(kw_only=True)
@@ -74,6 +75,8 @@ class MediaPlan:
     chunks: tuple[PlannedChunk, ...] = ()
     renditions: tuple[PlannedRendition, ...] = ()
     warnings: tuple[str, ...] = ()
+    copies_prefix: str = ""  # what is copied is written below it, each segment under one name whoever cuts it
+    not_copied: tuple[str, ...] = ()  # why picture or sound of the source are not played as they are
 
 
 @attrs.frozen(kw_only=True)
@@ -107,19 +110,26 @@ AAC_FRAME_SAMPLES = 1024
 PROBE_KIND = "media.probe"
 CHUNK_KIND = "media.encode_chunk"
 AUDIO_KIND = "media.encode_audio"
+COPY_KIND = "media.copy"
 
 
 @attrs.frozen(kw_only=True)
 class ProbePayload:
+    """`copies_prefix`: below it the source itself may become a rendition; empty: everything is encoded."""
+
     content_id: str
     media_version: int
     source: MediaSource
     profile: str = "web"
+    copies_prefix: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class ProbeResult:
+    """`parts`: the beginning of what is copied, cut while the source was open."""
+
     plan: MediaPlan
+    parts: tuple[MadePart, ...] = ()
 
 
 MAX_PLAN_BYTES = 4 << 20
@@ -148,8 +158,19 @@ class AudioPayload:
 
 
 @attrs.frozen(kw_only=True)
+class CopyPayload:
+    """Segments seg_from … seg_to - 1 of every copied rendition. `plan_key`: see ChunkPayload."""
+
+    content_id: str
+    media_version: int
+    plan_key: str
+    seg_from: int
+    seg_to: int
+
+
+@attrs.frozen(kw_only=True)
 class MadeResult:
-    """Result of CHUNK_KIND and AUDIO_KIND; a checkpoint carries the parts made so far."""
+    """Result of CHUNK_KIND, AUDIO_KIND and COPY_KIND; a checkpoint carries the parts made so far."""
 
     parts: tuple[MadePart, ...]
 

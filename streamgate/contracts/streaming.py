@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import attrs
 
 from streamgate.context import Actor
-from streamgate.errors import Conflict, Forbidden, Gone, NotFound, TooMany
+from streamgate.errors import Conflict, Forbidden, Gone, NotFound, TooMany, Unavailable
 from streamgate.services import ServiceRef, method
 
 MediaStage = Literal["none", "planning", "encoding", "ready", "failed"]
@@ -31,6 +31,12 @@ class SessionUnknown(NotFound):
 
 class SegmentUnknown(NotFound):
     code, title = "stream.not_found", "No such file in this stream"
+
+
+class SegmentPending(Unavailable):
+    """It is listed and not made yet; asking again, as players do, brings it."""
+
+    code, title = "stream.segment_pending", "This part is being made"
 
 
 class TooManySessions(TooMany):

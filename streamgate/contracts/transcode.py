@@ -1,19 +1,54 @@
-"""What a transcode looks like to those who ask for one, over HTTP today and gRPC later.
+"""What a transcode looks like to those who ask for one, over HTTP today and gRPC later, and what is asked of a
+transcoder outside the queue.
 
-There is no transcoder *service*: a process with a transcoder leases jobs from the worker. Submitting goes to
-streaming (`Streaming.transcode`), progress is composed of the worker's task and streaming's renditions,
-cancelling goes to the worker. A `task_id` is the root job's id.
+A process with a transcoder leases jobs from the worker. Submitting goes to streaming (`Streaming.transcode`), progress
+is composed of the worker's task and streaming's renditions, cancelling goes to the worker. A `task_id` is the root
+job's id. Only what somebody waits for before a picture is a call: cutting a copied rendition takes milliseconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import attrs
 
 from streamgate.contracts.jobs import JobState
+from streamgate.contracts.media import MadeResult
 from streamgate.contracts.streaming import RenditionState
+from streamgate.errors import Unavailable
 from streamgate.events import Topic
+from streamgate.services import ServiceRef, method
+
+
+class TranscoderBusy(Unavailable):
+    code, title = "transcode.busy", "Too many wait for this already"
+
+
+@attrs.frozen(kw_only=True)
+class CutQuery:
+    """Segments seg_from … seg_to - 1 of every copied rendition; at most 8. `plan_key`: the plan's blob."""
+
+    content_id: str
+    media_version: int
+    plan_key: str
+    seg_from: int
+    seg_to: int
+
+
+class Transcoder(Protocol):
+    @method(timeout_s=8, idempotent=True)
+    async def cut(self, query: CutQuery) -> MadeResult:
+        """Cuts the source itself, now: the same segments under the same keys however often it is asked, and whether or
+        not the job that cuts all of it has come as far.
+
+        Raises:
+            MediaError: the source is not as the plan has it, or the process that cut it failed.
+            TranscoderBusy: too many others wait.
+        """
+
+
+TRANSCODER = ServiceRef("transcoder", Transcoder)
 
 
 @attrs.frozen(kw_only=True)

@@ -34,6 +34,7 @@ GROUPS = {
     "worker": ("worker",),
     "monitor": ("monitor",),
     "transcoder": ("transcoder",),
+    "playable": ("playable",),
 }
 """Group to modules of this package; each has `measure(folder) -> list of rows`, and says in its docstring what is
 measured, how, and in how many processes."""

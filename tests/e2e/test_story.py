@@ -73,7 +73,8 @@ async def test_one_trace_goes_through_all_processes(shared_split: SharedSplit, t
 
     async def is_told() -> bool | None:
         services = {"api", "upload", "streaming", "worker", "transcoder"}
-        return trace_leads_to_a_child(shared_split.collector, services, last="POST mounted") or None
+        found = trace_leads_to_a_child(shared_split.collector, services, last="POST mounted", kind="media.copy")
+        return found or None
 
     await eventually(is_told, timeout_s=30, every_s=0.5, what="the spans of one trace")
 
@@ -87,9 +88,11 @@ async def run(story: Story) -> None:
         pytest.fail(f"{failed}\nkilled: {story.crashes.told}\n{story.stack.logs()}")
 
 
-def trace_leads_to_a_child(collector: OtlpReceiver, wanted: set[str], *, last: str) -> bool:
-    """From the request at the gateway to a process that encoded, through whatever processes lie between."""
-    begins = ["child media.encode_chunk", "run media.encode_chunk", "lease media.encode_chunk"]
+def trace_leads_to_a_child(
+    collector: OtlpReceiver, wanted: set[str], *, last: str, kind: str = "media.encode_chunk"
+) -> bool:
+    """From the request at the gateway to a process that did such a job, through whatever processes lie between."""
+    begins = [f"child {kind}", f"run {kind}", f"lease {kind}"]
     for child in collector.spans:
         if child.name != begins[0] or child.has_failed:
             continue

@@ -7,9 +7,9 @@ from collections import OrderedDict
 from functools import cached_property
 
 import attrs
-from sqlalchemy.orm import Session
 
 from streamgate.contracts.events import RenditionReady
+from streamgate.contracts.media import MediaPlan
 from streamgate.events import Received
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
@@ -17,8 +17,8 @@ from streamgate.sdk.playlists.dash import render_manifest
 from streamgate.sdk.playlists.hls import render_media_playlist, render_multivariant
 from streamgate.sdk.playlists.presentation import Presentation, Track
 
-from . import media_repository as repository
 from .extent import ALL, Extent, cut
+from .loading import load_presentation
 
 _KEPT = 256
 _EXTENTS = 16
@@ -53,6 +53,7 @@ class Listing:
     """What there is of a media version, and what is open to those to whom not all of it is."""
 
     whole: Texts
+    plan: MediaPlan | None  # where something of it is listed that is not made yet
     is_complete: bool
     loaded_at_s: float
     _parts: OrderedDict[Extent, Texts | None] = attrs.field(factory=OrderedDict)
@@ -99,15 +100,11 @@ class Catalogue:
         self._listings.clear()
 
     async def _load(self, key: tuple[str, int]) -> Listing | None:
-        def read(session: Session) -> tuple[Presentation | None, bool]:
-            media = repository.find_media(session, *key)
-            return repository.load_presentation(session, *key), media is not None and media.state == "ready"
-
-        presentation, is_complete = await self._db.read(read)
-        if presentation is None:
+        loaded = await self._db.read(lambda session: load_presentation(session, *key))
+        if loaded is None:
             self._listings.pop(key, None)
             return None
-        listing = Listing(Texts(presentation), is_complete, self._clock.monotonic_s())
+        listing = Listing(Texts(loaded.presentation), loaded.plan, loaded.is_complete, self._clock.monotonic_s())
         self._listings[key] = listing
         self._listings.move_to_end(key)
         while len(self._listings) > _KEPT:

@@ -20,7 +20,7 @@ from loguru import logger
 from prometheus_client import Counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from streamgate.contracts.streaming import SegmentUnknown, SessionUnknown
+from streamgate.contracts.streaming import SegmentPending, SegmentUnknown, SessionUnknown
 from streamgate.errors import Internal, StreamgateError
 from streamgate.sdk.blobs import BlobMissing, BlobStore
 from streamgate.sdk.playlists import dash, hls
@@ -32,6 +32,7 @@ from .catalogue import Catalogue, Listing, Texts
 from .extent import nothing_left, shut
 from .hot import HotSegments
 from .live import LiveSession
+from .pending import INIT, Pending
 from .ranges import ByteRange, RangeUnsatisfiable, parse_range
 
 PREFIX = "/api/v1/stream/s"
@@ -98,17 +99,32 @@ class _Blob:
         return f'"{self.sha256[:32]}"'.encode()
 
 
+@attrs.frozen(kw_only=True)
+class _Unmade:
+    """Listed, and still to be made. `n`: of the segment, or INIT."""
+
+    track: Track
+    n: int
+
+
 class Delivery:
     """The ASGI application."""
 
     def __init__(
-        self, tokens: TokenReader, sessions: Doorkeeper, catalogue: Catalogue, blobs: BlobStore, hot: HotSegments
+        self,
+        tokens: TokenReader,
+        sessions: Doorkeeper,
+        catalogue: Catalogue,
+        blobs: BlobStore,
+        hot: HotSegments,
+        pending: Pending,
     ) -> None:
         self._tokens = tokens
         self._sessions = sessions
         self._catalogue = catalogue
         self._blobs = blobs
         self._hot = hot
+        self._pending = pending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = request_id_of(scope)
@@ -141,6 +157,11 @@ class Delivery:
         if listing is None:
             raise SegmentUnknown("nothing of this media version is served any more")
         found = _open(listing, live, asked)
+        if isinstance(found, _Unmade):
+            if method == "HEAD":
+                raise SegmentPending("it is made when it is asked for", retry_after_s=1)
+            found = await self._made(listing, found, session_id)
+            _open(listing, await self._sessions.admit(session_id), asked)  # it may be over, or narrower, meanwhile
         if isinstance(found, _Blob):
             return await self._blob(scope, common, found)
         media_type, body = found
@@ -151,6 +172,12 @@ class Delivery:
             (b"content-length", b"%d" % len(body)),
         ]
         return _Plain(200, headers, body)
+
+    async def _made(self, listing: Listing, wanted: _Unmade, session_id: str) -> _Blob:
+        if listing.plan is None:
+            raise SegmentUnknown("this file is lost")
+        made = await self._pending.made(listing.plan, wanted.track.id, wanted.n, session_id=session_id)
+        return _blob_of(wanted.track, made.key, made.size_bytes, made.sha256)
 
     async def _blob(self, scope: Scope, common: RawHeaders, blob: _Blob) -> ASGIApp:
         headers = [
@@ -185,7 +212,7 @@ class Delivery:
         return _Streamed(status, headers, first, chunks, length)
 
 
-def _open(listing: Listing, live: LiveSession, asked: re.Match[str]) -> _Blob | tuple[str, bytes]:
+def _open(listing: Listing, live: LiveSession, asked: re.Match[str]) -> _Blob | _Unmade | tuple[str, bytes]:
     """What is asked for, as far as it is open.
 
     Raises:
@@ -206,8 +233,8 @@ def _open(listing: Listing, live: LiveSession, asked: re.Match[str]) -> _Blob | 
     raise shut(live.content_id, live.extent, live.decision)
 
 
-def _find(texts: Texts, asked: re.Match[str]) -> _Blob | tuple[str, bytes]:
-    """A blob, or a text with its media type. Raises SegmentUnknown."""
+def _find(texts: Texts, asked: re.Match[str]) -> _Blob | _Unmade | tuple[str, bytes]:
+    """A blob, one to be made, or a text with its media type. Raises SegmentUnknown."""
     if asked["top"] == "master.m3u8":
         return hls.MEDIA_TYPE, texts.multivariant
     if asked["top"] == "manifest.mpd":
@@ -218,11 +245,15 @@ def _find(texts: Texts, asked: re.Match[str]) -> _Blob | tuple[str, bytes]:
     if asked["named"] == "playlist.m3u8":
         return hls.MEDIA_TYPE, texts.playlist(track)
     if asked["named"] == "init.mp4":
+        if not track.init_key:
+            return _Unmade(track=track, n=INIT)
         return _blob_of(track, track.init_key, track.init_size_bytes, track.init_sha256)
     n = int(asked["n"])
     if n >= len(track.segments):
         raise SegmentUnknown(f"{track.id} has no segment {n}")
     segment = track.segments[n]
+    if not segment.key:
+        return _Unmade(track=track, n=n)
     return _blob_of(track, segment.key, segment.size_bytes, segment.sha256)
 
 

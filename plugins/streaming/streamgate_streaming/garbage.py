@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from streamgate.sdk.db import insert_into
 
-from .plans import plans_prefix
+from .plans import copies_prefix, plans_prefix
 from .tables import GarbageRow, MediaRow, RenditionRow, SegmentRow
 
 GARBAGE_AFTER_MS = 60_000
@@ -56,6 +56,7 @@ def throw_away_made(session: Session, media: MediaRow, now_ms: int) -> None:
     session.execute(delete(SegmentRow).where(*segments))
     session.execute(update(RenditionRow).where(*renditions).values(init_key=""))
     throw_away_below(session, plans_prefix(media.content_id, media.media_version), now_ms)
+    throw_away_copies(session, media.content_id, media.media_version, now_ms)
 
 
 def throw_away_below(session: Session, prefix: str, now_ms: int, *, after_ms: int = GARBAGE_AFTER_MS) -> None:
@@ -63,6 +64,11 @@ def throw_away_below(session: Session, prefix: str, now_ms: int, *, after_ms: in
     due_at_ms = now_ms + after_ms
     note = insert_into(session, GarbageRow).values(key=prefix, due_at_ms=due_at_ms)
     session.execute(note.on_conflict_do_update(index_elements=["key"], set_={"due_at_ms": due_at_ms}))
+
+
+def throw_away_copies(session: Session, content_id: str, media_version: int, now_ms: int) -> None:
+    """What is cut of a source that is no longer played. Whoever cuts when it is noted may write on for a while."""
+    throw_away_below(session, copies_prefix(content_id, media_version), now_ms, after_ms=LOST_AFTER_MS)
 
 
 def throw_away_lost(session: Session, content_id: str, now_ms: int, *, job_id: str = "") -> None:

@@ -1,7 +1,7 @@
 """How a media version comes to be, step by step, inside one transaction each: source → plan → parts → whole.
 
-    planning ──▶ encoding ──▶ ready           playable: the base rendition and its sound are whole
-        └───────────┴──▶ failed               failed: nothing of this version can be played
+    planning ──▶ encoding ──▶ ready           playable: the base rendition and its sound are whole, or the base is the
+        └───────────┴──▶ failed               source itself; failed: nothing of this version can be played
 
 Each step may come twice or late. `revision` of every event is the content's own counter.
 """
@@ -32,7 +32,8 @@ from streamgate.wire import to_plain
 
 from . import garbage
 from . import media_repository as repository
-from .orders import made_by, next_revision, order_parts, order_plan, source_of
+from . import session_repository as sessions
+from .orders import made_by, next_revision, order_parts, order_plan, segments_made_by, source_of
 from .tables import ContentRow, MediaRow, RenditionRow, SegmentRow, WorkRow
 from .verify import PartRefused, PlanRefused, base_of, check_part, check_plan, grid_of
 
@@ -42,8 +43,11 @@ PART_MISSING = "media.part_missing"
 CANCELLED = "media.cancelled"
 
 
-def begin_version(session: Session, content: ContentRow, *, profile: str, priority: int, now_ms: int) -> MediaRow:
-    """A new media version of the content's newest source, and the job that plans it."""
+def begin_version(
+    session: Session, content: ContentRow, *, profile: str, priority: int, now_ms: int, may_copy: bool = True
+) -> MediaRow:
+    """A new media version of the content's newest source, and the job that plans it. `may_copy`: whether the source
+    itself may be one of its renditions."""
     content.newest_version += 1
     media = MediaRow(
         content_id=content.content_id,
@@ -65,12 +69,12 @@ def begin_version(session: Session, content: ContentRow, *, profile: str, priori
         created_at_ms=now_ms,
     )
     session.add(media)
-    order_plan(session, content, media)
+    order_plan(session, content, media, may_copy=may_copy)
     return media
 
 
 def accept_plan(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan) -> None:
-    """Stores the plan and asks for everything it wants made, sound first: it is quick, and nothing plays without.
+    """Stores the plan and asks for everything it wants made.
 
     Raises:
         PlanRefused: it cannot be played.
@@ -164,10 +168,7 @@ def accept_end(session: Session, media: MediaRow, work: WorkRow, code: str, deta
         if code:
             fail_rendition(media, row, code, detail)
             continue
-        wanted = range(row.segments_planned)
-        if work.chunk_n is not None:
-            chunk = plan.chunks[work.chunk_n]
-            wanted = range(chunk.seg_from, chunk.seg_to)
+        wanted = segments_made_by(plan, work, row.segments_planned)
         missing = set(wanted) - set(repository.segments_of(session, row, wanted))
         if missing:
             fail_rendition(media, row, PART_MISSING, f"segment {min(missing)} was not made")
@@ -191,12 +192,16 @@ def settle(session: Session, content: ContentRow, media: MediaRow, *, now_ms: in
     session.flush()
     status = repository.rendition_statuses(repository.renditions_of(session, media))
     if status[base_of(plan).id] == "failed":
-        fail_version(session, content, media, media.error_code, media.error_detail, now_ms=now_ms)
+        if base_of(plan).mode == "copy" and media.error_code != CANCELLED and _is_newest(content, media):
+            _encode_instead(session, content, media, now_ms)
+        else:
+            fail_version(session, content, media, media.error_code, media.error_detail, now_ms=now_ms)
         return
     eager = [rendition for rendition in plan.renditions if rendition.policy == "eager"]
     is_sound_settled = all(status[each.id] in ("ready", "failed") for each in eager if each.kind == "audio")
-    is_playable = status[base_of(plan).id] == "ready" and is_sound_settled
-    is_ready = is_playable and all(status[each.id] in ("ready", "failed") for each in eager)
+    is_whole = status[base_of(plan).id] == "ready" and is_sound_settled
+    is_playable = is_whole or base_of(plan).mode == "copy"
+    is_ready = is_whole and all(status[each.id] in ("ready", "failed") for each in eager)
     newest_playable = repository.active_version(session, media.content_id) or 0
     is_told = newest_playable <= media.media_version
     kind = base_of(plan).kind
@@ -226,17 +231,35 @@ def settle(session: Session, content: ContentRow, media: MediaRow, *, now_ms: in
             emit(session, MEDIA_READY, ready)
 
 
+def _is_newest(content: ContentRow, media: MediaRow) -> bool:
+    return (content.newest_version, content.source_key) == (media.media_version, media.source_key)
+
+
+def _encode_instead(session: Session, content: ContentRow, media: MediaRow, now_ms: int) -> None:
+    """The source cannot be played as it is after all: another version follows in which everything is encoded. Who
+    watches this one is told to begin again."""
+    about = {"content_id": media.content_id, "media_version": media.media_version, "code": media.error_code}
+    logger.bind(**about, detail=media.error_detail).warning("source cannot be cut, and is encoded instead")
+    _discard(session, media, now_ms)
+    sessions.end_all_of(session, media.content_id, "version_changed", now_ms, media_version=media.media_version)
+    begin_version(session, content, profile=media.profile, priority=media.priority, now_ms=now_ms, may_copy=False)
+
+
+def _discard(session: Session, media: MediaRow, now_ms: int) -> None:
+    media.state, media.playable = "failed", False
+    for row in repository.renditions_of(session, media).values():
+        row.status = "failed"
+    garbage.throw_away_made(session, media, now_ms)
+
+
 def fail_version(
     session: Session, content: ContentRow, media: MediaRow, code: str, detail: str, *, now_ms: int
 ) -> None:
     """Nothing of it can be played, now or later; what was made of it is garbage. Said where nothing older plays in
     its place, or the creator waits for it."""
     was_playable = media.playable
-    media.state, media.playable = "failed", False
     media.error_code, media.error_detail = code, detail
-    for row in repository.renditions_of(session, media).values():
-        row.status = "failed"
-    garbage.throw_away_made(session, media, now_ms)
+    _discard(session, media, now_ms)
     if was_playable and repository.active_version(session, media.content_id) is not None:
         return
     failed = MediaFailed(
@@ -249,12 +272,23 @@ def fail_version(
     emit(session, MEDIA_FAILED, failed)
 
 
-def try_plan(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan, *, now_ms: int) -> None:
-    """`accept_plan`, or the end of the version."""
+def try_plan(
+    session: Session,
+    content: ContentRow,
+    media: MediaRow,
+    plan: MediaPlan,
+    parts: Sequence[MadePart],
+    *,
+    now_ms: int,
+) -> None:
+    """`accept_plan`, with what was made of it already, or the end of the version."""
     try:
         accept_plan(session, content, media, plan)
     except PlanRefused as fault:
         fail_version(session, content, media, PLAN_INVALID, str(fault), now_ms=now_ms)
+        return
+    accept_parts(session, content, media, parts, is_final=False, now_ms=now_ms)
+    settle(session, content, media, now_ms=now_ms)
 
 
 def _index(session: Session, row: RenditionRow, part: MadePart, *, is_final: bool, now_ms: int) -> None:

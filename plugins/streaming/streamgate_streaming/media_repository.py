@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from streamgate.contracts.media import MediaPlan, PlannedRendition
+from streamgate.contracts.media import MediaPlan
 from streamgate.sdk.db import insert_into
-from streamgate.sdk.playlists.presentation import Presentation, Segment, Track
 from streamgate.wire import from_plain
 
 from .garbage import throw_away_made
 from .tables import ContentRow, MediaRow, RenditionRow, SegmentRow, SessionRow, WorkRow
-from .verify import timescale_of
 
 
 def content_for_update(session: Session, content_id: str) -> ContentRow:
@@ -106,67 +103,6 @@ def count_made(session: Session, rendition: RenditionRow) -> tuple[int, int]:
 
 def plan_of(media: MediaRow) -> MediaPlan | None:
     return None if media.plan is None else from_plain(MediaPlan, media.plan)
-
-
-def load_presentation(session: Session, content_id: str, media_version: int) -> Presentation | None:
-    """All whole renditions of a playable version; None for any other."""
-    media = find_media(session, content_id, media_version)
-    plan = plan_of(media) if media is not None and media.playable else None
-    if media is None or plan is None:
-        return None
-    whole = {key: row for key, row in renditions_of(session, media).items() if row.status == "ready"}
-    segments: defaultdict[str, list[Segment]] = defaultdict(list)
-    columns = (SegmentRow.n, SegmentRow.key, SegmentRow.size_bytes, SegmentRow.sha256)
-    times = (SegmentRow.start_ticks, SegmentRow.duration_ticks)
-    in_order = (
-        select(SegmentRow.rendition_id, *columns, *times)
-        .where(
-            SegmentRow.content_id == content_id,
-            SegmentRow.media_version == media_version,
-            SegmentRow.rendition_id.in_(list(whole)),
-        )
-        .order_by(SegmentRow.rendition_id, SegmentRow.n)
-    )
-    for rendition_id, n, key, size_bytes, sha256, start_ticks, duration_ticks in session.execute(in_order):
-        segments[rendition_id].append(
-            Segment(
-                n=n,
-                key=key,
-                size_bytes=size_bytes,
-                sha256=sha256,
-                start_ticks=start_ticks,
-                duration_ticks=duration_ticks,
-            )
-        )
-    tracks = [_track(plan, each, whole[each.id], segments[each.id]) for each in plan.renditions if each.id in whole]
-    tracks.sort(key=lambda track: (track.average_bps, track.height_px))
-    return Presentation(
-        content_id=content_id,
-        media_version=media_version,
-        target_duration_s=plan.target_duration_s,
-        video=tuple(track for track in tracks if track.kind == "video"),
-        audio=tuple(track for track in tracks if track.kind == "audio"),
-    )
-
-
-def _track(plan: MediaPlan, rendition: PlannedRendition, row: RenditionRow, segments: list[Segment]) -> Track:
-    return Track(
-        id=rendition.id,
-        kind=rendition.kind,
-        codec=rendition.codec,
-        timescale=timescale_of(plan, rendition),
-        init_key=row.init_key,
-        init_sha256=row.init_sha256,
-        init_size_bytes=row.init_size_bytes,
-        segments=tuple(segments),
-        target_duration_s=plan.target_duration_s,
-        width_px=rendition.width_px,
-        height_px=rendition.height_px,
-        fps_num=rendition.fps_num,
-        fps_den=rendition.fps_den,
-        sample_rate_hz=rendition.sample_rate_hz,
-        channels=rendition.channels,
-    )
 
 
 # --- what is no longer needed -----------------------------------------------------------------------

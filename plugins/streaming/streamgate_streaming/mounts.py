@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from streamgate.contracts.gate import GateRefused, GateUnknown
-from streamgate.contracts.streaming import SegmentUnknown, SessionEnded, SessionUnknown
+from streamgate.contracts.streaming import SegmentPending, SegmentUnknown, SessionEnded, SessionUnknown
 from streamgate.errors import NotFound
 from streamgate.sdk.playlists import dash, hls
 from streamgate.web.routes import TOKEN, Call, Mount, Route
@@ -87,7 +87,7 @@ def _bytes(path: str, query: type, summary: str) -> Route:
         produces=_MEDIA,
         summary=summary,
         headers_doc=_CONDITIONS,
-        errors=(*_ERRORS, RangeRefused),
+        errors=(*_ERRORS, SegmentPending, RangeRefused),
     )
 
 

@@ -21,7 +21,7 @@ from streamgate.contracts.events import (
     UploadFinished,
 )
 from streamgate.contracts.jobs import JobQuery, Jobs
-from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, PROBE_KIND, MadePart, ProbeResult
+from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, COPY_KIND, PROBE_KIND, MadePart, ProbeResult
 from streamgate.contracts.streaming import NotPlayable, Transcode
 from streamgate.errors import StreamgateError
 from streamgate.events import Received
@@ -38,7 +38,7 @@ from .results import RESULT_INVALID, fault_of, keys_of, parts_of, structured
 from .tables import ContentRow, MediaRow, WorkRow
 
 GROUP = "streaming"
-KINDS_OF_PARTS = frozenset({CHUNK_KIND, AUDIO_KIND})
+KINDS_OF_PARTS = frozenset({CHUNK_KIND, AUDIO_KIND, COPY_KIND})
 IN_THE_MAKING = ("planning", "encoding")
 DEFAULT_PROFILE, DEFAULT_PRIORITY = "web", 5
 
@@ -194,19 +194,21 @@ class Orchestration:
         if probed is not None:  # its jobs may begin as soon as they are asked for
             blob = plan_blob(work.content_id, work.media_version, probed.plan)
             await self._blobs.put_bytes(blob.key, blob.data)
+        parts = await self._new(work, probed.parts) if probed is not None else ()
 
         def take(session: Session, content: ContentRow, media: MediaRow, work: WorkRow) -> None:
             if media.state != "planning":
                 forget_plan(session)
                 return
             if probed is not None:
-                making.try_plan(session, content, media, probed.plan, now_ms=now_ms)
+                making.try_plan(session, content, media, probed.plan, parts, now_ms=now_ms)
             else:
                 fault = (code, detail) if code else (RESULT_INVALID, "the probe's answer cannot be read")
                 making.fail_version(session, content, media, *fault, now_ms=now_ms)
 
         def forget_plan(session: Session) -> None:
             garbage.throw_away_below(session, plans_prefix(work.content_id, work.media_version), now_ms)
+            garbage.throw_away_copies(session, work.content_id, work.media_version, now_ms)
 
         await self._handle(event.event_id, body.job_id, take, is_over=True, too_late=forget_plan)
 
@@ -259,6 +261,8 @@ class Orchestration:
                 too_late(session)
             if is_over:
                 garbage.throw_away_lost(session, work.content_id, now_ms, job_id=work.job_id)
+                if work.kind == COPY_KIND and (media is None or media.state == "failed"):
+                    garbage.throw_away_copies(session, work.content_id, work.media_version, now_ms)
                 session.delete(work)
 
         await self._db.write(handle)

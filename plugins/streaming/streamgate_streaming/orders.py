@@ -14,9 +14,11 @@ from streamgate.contracts.jobs import NewJob
 from streamgate.contracts.media import (
     AUDIO_KIND,
     CHUNK_KIND,
+    COPY_KIND,
     PROBE_KIND,
     AudioPayload,
     ChunkPayload,
+    CopyPayload,
     MediaPlan,
     MediaSource,
     PlannedRendition,
@@ -27,11 +29,15 @@ from streamgate.sdk.ids import uuid7
 from streamgate.sdk.jobs import in_trace
 from streamgate.wire import to_plain
 
-from .plans import plan_blob
+from .plans import copies_prefix, plan_blob
 from .tables import ContentRow, MediaRow, WorkRow
 
 _EVENT_BYTES = 262_144
 """Jobs of one `jobs.requested` at most: a message has its limit."""
+
+
+COPY_SEGMENTS = 300
+"""Of one job that copies, about 20 minutes: what it tells of them must fit into a message."""
 
 
 @attrs.frozen(kw_only=True)
@@ -51,29 +57,42 @@ def source_of(media: MediaRow) -> MediaSource:
     return MediaSource(key=media.source_key, size_bytes=media.source_size_bytes)
 
 
-def order_plan(session: Session, content: ContentRow, media: MediaRow) -> None:
-    """Asks for the probe; its job is the root of all others."""
+def order_plan(session: Session, content: ContentRow, media: MediaRow, *, may_copy: bool) -> None:
+    """Asks for the probe; its job is the root of all others. `may_copy`: whether the source itself may be played."""
     payload = ProbePayload(
         content_id=media.content_id,
         media_version=media.media_version,
         source=source_of(media),
         profile=media.profile,
+        copies_prefix=copies_prefix(media.content_id, media.media_version) if may_copy else "",
     )
     probe = _job(content, media, PROBE_KIND, to_plain(payload), "probe", job_id=media.root_id)
     _request(session, content, media, [_Order(job=probe)])
 
 
 def order_parts(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan) -> None:
-    """Asks for everything eager, sound first: it is quick, and nothing plays without it. The plan's blob must be
-    there."""
+    """Asks for everything eager: what is copied first, for it plays already, then sound, without which nothing else
+    does. The plan's blob must be there."""
     _request(session, content, media, _children(content, media, plan))
 
 
 def made_by(plan: MediaPlan, work: WorkRow) -> list[PlannedRendition]:
-    """What a job is for: a chunk is made in all eager video renditions at once."""
+    """What a job is for: a chunk is encoded in all eager video renditions at once."""
+    encoded = [each for each in plan.renditions if each.mode == "encode"]
+    if work.kind == COPY_KIND:
+        return [each for each in plan.renditions if each.mode == "copy"]
     if work.kind == CHUNK_KIND:
-        return [each for each in plan.renditions if each.kind == "video" and each.policy == "eager"]
-    return [each for each in plan.renditions if each.id == work.rendition_id]
+        return [each for each in encoded if each.kind == "video" and each.policy == "eager"]
+    return [each for each in encoded if each.id == work.rendition_id]
+
+
+def segments_made_by(plan: MediaPlan, work: WorkRow, segments: int) -> range:
+    """Which of a rendition's segments a job makes. `segments`: how many the rendition has."""
+    if work.kind == COPY_KIND and work.chunk_n is not None:
+        return range(work.chunk_n * COPY_SEGMENTS, min((work.chunk_n + 1) * COPY_SEGMENTS, segments))
+    if work.chunk_n is not None:
+        return range(plan.chunks[work.chunk_n].seg_from, plan.chunks[work.chunk_n].seg_to)
+    return range(segments)
 
 
 def _job(
@@ -104,8 +123,14 @@ def _children(content: ContentRow, media: MediaRow, plan: MediaPlan) -> Iterable
         "media_version": media.media_version,
         "plan_key": plan_blob(media.content_id, media.media_version, plan).key,
     }
+    segments = len(plan.video_grid) - 1 if any(each.mode == "copy" for each in plan.renditions) else 0
+    for span, seg_from in enumerate(range(0, segments, COPY_SEGMENTS)):
+        seg_to = min(seg_from + COPY_SEGMENTS, segments)
+        copy = to_plain(CopyPayload(**of_plan, seg_from=seg_from, seg_to=seg_to))
+        job = _job(content, media, COPY_KIND, copy, f"copy:{span}", root_id=media.root_id)
+        yield _Order(job=job, chunk_n=span)
     for rendition in plan.renditions:
-        if rendition.kind == "audio" and rendition.policy == "eager":
+        if (rendition.kind, rendition.mode, rendition.policy) == ("audio", "encode", "eager"):
             sound = to_plain(AudioPayload(**of_plan, rendition_id=rendition.id))
             job = _job(content, media, AUDIO_KIND, sound, rendition.id, root_id=media.root_id)
             yield _Order(job=job, rendition_id=rendition.id)

@@ -26,6 +26,12 @@ def plan_blob(content_id: str, media_version: int, plan: MediaPlan) -> PlanBlob:
     return PlanBlob(f"{plans_prefix(content_id, media_version)}{name}.json", data)
 
 
+def copies_prefix(content_id: str, media_version: int) -> str:
+    """Where segments of the source itself are, each under one name, whoever cuts them. Everything below it goes with
+    the version."""
+    return f"copies/{content_id}/{media_version}/"
+
+
 def plans_prefix(content_id: str, media_version: int) -> str:
     """Everything below it goes with the version."""
     return f"plans/{content_id}/{media_version}/"

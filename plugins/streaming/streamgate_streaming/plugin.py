@@ -29,6 +29,7 @@ from streamgate.contracts.live import LIVE
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
 from streamgate.contracts.streaming import STREAMING
+from streamgate.contracts.transcode import TRANSCODER
 from streamgate.events import EventSubscription, on_everyone, on_group
 from streamgate.health import Check
 from streamgate.hooks import hookimpl
@@ -74,6 +75,7 @@ class StreamingPlugin:
         from .mounts import media_mounts
         from .opening import Opening
         from .orchestration import Orchestration
+        from .pending import Pending
         from .periodic import Periodic
         from .reconciler import Reconciler
         from .revoking import Revoking
@@ -129,7 +131,8 @@ class StreamingPlugin:
             self._opening, self._sessions, self._keys, self._catalogue, self._service, metadata, lease_s=config.lease_s
         )
         hot = HotSegments(self._blobs, config.hot_cache_bytes)
-        delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs, hot)
+        pending = Pending(self._db, ctx.services.get(TRANSCODER), clock)
+        delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs, hot, pending)
         self._mounts = media_mounts(delivery)
         self._telling = Telling(self._db, ctx.events)
         stores = ("streaming.db", "streaming.blobs")
@@ -191,7 +194,7 @@ PLUGIN = PluginInfo(
     summary="Playback sessions, playlists, manifests and media bytes for those who may watch.",
     build=StreamingPlugin,
     offers=(STREAMING,),
-    needs=(AUTH, ACCOUNTS, METADATA, JOBS),
+    needs=(AUTH, ACCOUNTS, METADATA, JOBS, TRANSCODER),
     tells=(
         JOBS_REQUESTED,
         MEDIA_PLANNED,

@@ -43,9 +43,9 @@ def _rendition_state(plan: MediaPlan, planned: PlannedRendition, row: RenditionR
     is_video = planned.kind == "video"
     bitrate_bps = planned.bitrate_bps or planned.maxrate_bps
     frames = plan.frames if is_video else grid_of(plan, planned)[-1] // AAC_FRAME_SAMPLES
-    if row.status == "ready":
-        duration_ticks = grid_of(plan, planned)[-1]
-        bitrate_bps = row.made_bytes * 8 * timescale_of(plan, planned) // duration_ticks
+    size_bytes = row.made_bytes if row.status == "ready" else sum(planned.segment_bytes)
+    if size_bytes:
+        bitrate_bps = size_bytes * 8 * timescale_of(plan, planned) // grid_of(plan, planned)[-1]
     return RenditionState(
         id=planned.id,
         name=f"{min(planned.width_px, planned.height_px)}p" if is_video else "audio",

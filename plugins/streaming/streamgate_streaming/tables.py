@@ -110,7 +110,8 @@ class SegmentRow(Base):
 
 
 class WorkRow(Base):
-    """A job asked for, and what it makes: chunk `chunk_n` of all video renditions, or one audio rendition."""
+    """A job asked for, and what it makes: chunk `chunk_n` of all video renditions, one audio rendition, or the
+    segments of copied renditions that are number `chunk_n` of those that a job cuts."""
 
     __tablename__ = "streaming_work"
 

@@ -9,6 +9,8 @@ from itertools import pairwise
 
 from streamgate.contracts.media import MadePart, MediaPlan, MediaSource, PlannedRendition
 
+from .plans import copies_prefix
+
 RENDITION_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _CODEC = re.compile(r"[A-Za-z0-9.]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -72,7 +74,12 @@ def _plan_faults(plan: MediaPlan, content_id: str, media_version: int, source: M
     bases = [rendition for rendition in plan.renditions if rendition.base]
     if len(bases) != 1 or bases[0].policy != "eager" or (videos and bases[0].kind != "video"):
         yield "there must be one base rendition, eager, and a video one where there is video"
-    if videos:
+    copied = [rendition for rendition in plan.renditions if rendition.mode == "copy"]
+    if plan.copies_prefix != (copies_prefix(content_id, media_version) if copied else ""):
+        yield "it copies to another place"
+    if copied and (not bases or bases[0] not in copied or len(plan.audio_grid) not in (0, len(plan.video_grid))):
+        yield "what is copied has another base, or sound that is cut elsewhere"
+    if any(rendition.mode == "encode" for rendition in videos):
         edges = [chunk.seg_from for chunk in plan.chunks] + [len(plan.video_grid) - 1]
         spans = [(chunk.n, chunk.seg_from, chunk.seg_to) for chunk in plan.chunks]
         if edges[0] != 0 or spans != [(n, a, b) for n, (a, b) in enumerate(pairwise(edges))]:
@@ -91,6 +98,10 @@ def _rendition_faults(plan: MediaPlan, rendition: PlannedRendition) -> Iterator[
         yield f"{rendition.id}: time scale {timescale}"
     elif not _rises_from_zero(grid):
         yield f"{rendition.id}: its grid does not rise from 0"
+    elif rendition.mode == "copy" and (
+        len(rendition.segment_bytes) != len(grid) - 1 or min(rendition.segment_bytes, default=0) < 1
+    ):
+        yield f"{rendition.id}: it does not say how large its segments are"
     elif max(round(Fraction(b - a, timescale)) for a, b in pairwise(grid)) > plan.target_duration_s:
         yield f"{rendition.id}: a segment is longer than the target duration of {plan.target_duration_s} s"
 

@@ -7,7 +7,7 @@ the plan has them, and times only as read back from the bytes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -33,31 +33,36 @@ class _Rendition:
 
 
 class Collector:
-    """Takes the frames of one job. Keys: `<prefix>/<rendition id>/init.mp4` and `<prefix>/<rendition id>/<n>.m4s`.
+    """Takes the frames of one child. Keys: `<prefix>/<rendition id>/init.mp4` and `<prefix>/<rendition id>/<n>.m4s`.
 
     Args:
-        grid: the whole grid of these renditions (`video_grid` or `audio_grid`).
+        run: of the job it belongs to; None of a call that somebody waits for.
+        grids: the whole grid of each of these renditions (`video_grid` or `audio_grid`).
         seg_from, seg_to: segments this job makes.
+        prefix: where they go; empty: below the lease's own.
+        stage: what the job is said to do.
         watch: hears how far it is, several times a second.
     """
 
     def __init__(
         self,
         blobs: BlobStore,
-        run: JobRun,
-        rendition_ids: Sequence[str],
-        grid: Sequence[int],
+        run: JobRun | None,
+        grids: Mapping[str, Sequence[int]],
         seg_from: int,
         seg_to: int,
         *,
+        prefix: str = "",
+        stage: str = "encoding",
         watch: Watch = nobody,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._blobs = blobs
         self._run = run
-        self._prefix = run.blob_prefix.rstrip("/")
-        self._made = {rendition_id: _Rendition() for rendition_id in rendition_ids}
-        self._grid = grid
+        self._prefix = (prefix or (run.blob_prefix if run is not None else "")).rstrip("/")
+        self._stage = stage
+        self._made = {rendition_id: _Rendition() for rendition_id in grids}
+        self._grids = grids
         self._seg_from, self._seg_to = seg_from, seg_to
         self._watch = watch
         self._monotonic_s = monotonic_s
@@ -73,7 +78,8 @@ class Collector:
             case "progress":
                 self._share = max(self._share, float(frame.head["share"]))
                 self._given = max(self._given, int(frame.head.get("frames", 0)))
-                self._run.report(self._share, "encoding")
+                if self._run is not None:
+                    self._run.report(self._share, self._stage)
                 self._tell()
             case "init":
                 await self._take_init(frame)
@@ -111,7 +117,8 @@ class Collector:
         if n != self._seg_from + len(made.segments) or n >= self._seg_to:
             raise MediaOutputInvalid(f"segment {n} came out of turn")
         facts = _read_back(frame.data, n)
-        start, end = self._grid[n], self._grid[n + 1]
+        grid = self._grids[str(frame.head["rendition_id"])]
+        start, end = grid[n], grid[n + 1]
         if (facts.decode_time_ticks, facts.duration_ticks) != (start, end - start):
             raise MediaOutputInvalid(f"segment {n} is not on the grid")
         made.frames += len(facts.pts_ticks)
@@ -133,15 +140,17 @@ class Collector:
         return made
 
     def _tell(self) -> None:
-        frames = {rendition_id: max(made.frames, self._given) for rendition_id, made in self._made.items()}
         run, kept = self._run, self._handed_in
+        if run is None:
+            return
+        frames = {rendition_id: max(made.frames, self._given) for rendition_id, made in self._made.items()}
         self._watch(Step(job_id=run.job_id, content_id=run.subject_id, owner=run.owner, frames=frames, kept=kept))
 
     async def _checkpoint(self) -> None:
         """Now and then, and only where all renditions have got as far: others may show what is kept."""
         whole = min(len(made.segments) for made in self._made.values())
         now = self._monotonic_s()
-        if whole <= self._kept or now - self._checkpoint_at_s < CHECKPOINT_EVERY_S:
+        if self._run is None or whole <= self._kept or now - self._checkpoint_at_s < CHECKPOINT_EVERY_S:
             return
         self._kept, self._checkpoint_at_s = whole, now
         self._share = max(self._share, whole / (self._seg_to - self._seg_from))

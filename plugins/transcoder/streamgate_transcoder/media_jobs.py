@@ -1,4 +1,4 @@
-"""The three kinds of media job: a child does the work, what it sends is collected."""
+"""The kinds of media job: a child does the work, what it sends is collected."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
+from loguru import logger
 
 from streamgate.context import current_call
 from streamgate.contracts.hooks import JobKind, JobRun
 from streamgate.contracts.media import (
     AUDIO_KIND,
     CHUNK_KIND,
+    COPY_KIND,
     PROBE_KIND,
     AudioPayload,
     ChunkPayload,
+    CopyPayload,
+    MadePart,
     MadeResult,
     MediaOutputInvalid,
     MediaPlan,
@@ -31,12 +35,22 @@ from .config import TranscoderConfig
 from .faults import NotInPlan, UnknownProfile
 from .media.channel import Frame
 from .media.profiles import PROFILES
-from .media.task import AudioTask, ChildTask, ChunkTask
+from .media.task import AudioTask, ChildTask, ChunkTask, CopyTask
 from .plans import Plans
 from .pool import ChildPool
 from .progress import Watch, nobody
 from .sizing import Sizing
 from .throughput import Throughput
+
+COPIES_AT_ONCE = 2
+MOST_OPENING_FRAMES = 8
+"""Of one probe: an init and a segment of each copied rendition."""
+
+
+def copied_grids(plan: MediaPlan) -> dict[str, tuple[int, ...]]:
+    """Of the renditions that are the source itself."""
+    copied = [item for item in plan.renditions if item.mode == "copy"]
+    return {item.id: plan.video_grid if item.kind == "video" else plan.audio_grid for item in copied}
 
 
 class MediaJobs:
@@ -57,7 +71,7 @@ class MediaJobs:
         self._throughput = throughput
         self._watch = watch
         self._blobs = blobs
-        self._plans = Plans(blobs)
+        self.plans = Plans(blobs)
         self._config = config
 
     def kinds(self) -> Sequence[JobKind]:
@@ -85,62 +99,106 @@ class MediaJobs:
                 result=MadeResult,
                 handler=self.encode_audio,
             ),
+            JobKind(
+                name=COPY_KIND,
+                summary="Cuts a source that is played as it is.",
+                payload=CopyPayload,
+                result=MadeResult,
+                handler=self.copy,
+                concurrency=COPIES_AT_ONCE,
+            ),
         )
 
     async def probe(self, payload: ProbePayload, run: JobRun) -> ProbeResult:
         if payload.profile not in PROFILES:
             raise UnknownProfile(f"no profile {payload.profile!r}")
 
+        opening: list[Frame] = []
+
         async def take(frame: Frame) -> None:
-            run.report(float(frame.head["share"]), "scanning")
+            if frame.kind == "progress":
+                run.report(float(frame.head["share"]), "scanning")
+            elif len(opening) == MOST_OPENING_FRAMES:
+                raise MediaOutputInvalid("more came than the beginning")
+            else:
+                opening.append(frame)
 
         run.report(0.0, "probing")
         async with open_blob_source(self._blobs, payload.source.key) as source:
-            task = self._task(PROBE_KIND, payload, source)
+            task = self.task(PROBE_KIND, payload, source, is_waited_for=True)
             # A probe may wait for its bytes as long as the wall clock says, and compute for half of that.
             task = attrs.evolve(task, sandbox=task.sandbox.within(self._config.probe_wall_s / 2))
             result = await self._pool.run(task, source, take, self._config.probe_wall_s)
         made = from_plain(ProbeResult, result)
         if (made.plan.content_id, made.plan.source) != (payload.content_id, payload.source):
             raise MediaOutputInvalid("the plan is of another content")
-        return made
+        if made.plan.copies_prefix not in ("", payload.copies_prefix):
+            raise MediaOutputInvalid("the plan copies to another place")
+        for reason in made.plan.not_copied:
+            logger.bind(content_id=payload.content_id, reason=reason).info("source is not played as it is")
+        return attrs.evolve(made, parts=await self._begun(made.plan, opening))
+
+    async def _begun(self, plan: MediaPlan, frames: Sequence[Frame]) -> tuple[MadePart, ...]:
+        """The beginning that a probe has cut. It came before the plan that it must fit."""
+        grids = copied_grids(plan)
+        if not grids:
+            return ()
+        collector = Collector(self._blobs, None, grids, 0, 1, prefix=plan.copies_prefix)
+        for frame in frames:
+            await collector.take(frame)
+        return collector.result().parts
+
+    async def copy(self, payload: CopyPayload, run: JobRun) -> MadeResult:
+        plan = await self.plans.of(payload)
+        grids, seg_from, seg_to = copied_grids(plan), payload.seg_from, payload.seg_to
+        if not grids or not 0 <= seg_from < seg_to < len(plan.video_grid):
+            raise NotInPlan(f"the plan has no segments {seg_from} to {seg_to} to copy")
+        work = CopyTask(plan=plan, rendition_ids=tuple(grids), seg_from=seg_from, seg_to=seg_to)
+        prefix, watch = plan.copies_prefix, self._watch
+        collector = Collector(self._blobs, run, grids, seg_from, seg_to, prefix=prefix, stage="copying", watch=watch)
+        return await self._make(COPY_KIND, work, plan, collector)
 
     async def encode_chunk(self, payload: ChunkPayload, run: JobRun) -> MadeResult:
-        plan = await self._plans.of(payload)
+        plan = await self.plans.of(payload)
         if not 0 <= payload.chunk_n < len(plan.chunks):
             raise NotInPlan(f"the plan has no chunk {payload.chunk_n}")
         chunk = plan.chunks[payload.chunk_n]
         ids = [item.id for item in plan.renditions if item.kind == "video" and item.mode == "encode"]
-        grid, watch = plan.video_grid, self._watch
-        collector = Collector(self._blobs, run, ids, grid, chunk.seg_from, chunk.seg_to, watch=watch)
+        grids, watch = dict.fromkeys(ids, plan.video_grid), self._watch
+        collector = Collector(self._blobs, run, grids, chunk.seg_from, chunk.seg_to, watch=watch)
         return await self._make(CHUNK_KIND, ChunkTask(plan=plan, chunk_n=chunk.n), plan, collector)
 
     async def encode_audio(self, payload: AudioPayload, run: JobRun) -> MadeResult:
-        plan = await self._plans.of(payload)
-        if not any(item.id == payload.rendition_id and item.kind == "audio" for item in plan.renditions):
-            raise NotInPlan(f"the plan has no audio rendition {payload.rendition_id!r}")
-        grid, watch = plan.audio_grid, self._watch
-        collector = Collector(self._blobs, run, [payload.rendition_id], grid, 0, len(grid) - 1, watch=watch)
+        plan = await self.plans.of(payload)
+        encoded = [item.id for item in plan.renditions if item.kind == "audio" and item.mode == "encode"]
+        if payload.rendition_id not in encoded:
+            raise NotInPlan(f"the plan has no audio rendition {payload.rendition_id!r} to encode")
+        grids = {payload.rendition_id: plan.audio_grid}
+        collector = Collector(self._blobs, run, grids, 0, len(plan.audio_grid) - 1, watch=self._watch)
         return await self._make(AUDIO_KIND, AudioTask(plan=plan, rendition_id=payload.rendition_id), plan, collector)
 
-    async def _make(self, kind: str, work: ChunkTask | AudioTask, plan: MediaPlan, collector: Collector) -> MadeResult:
+    async def _make(
+        self, kind: str, work: ChunkTask | AudioTask | CopyTask, plan: MediaPlan, collector: Collector
+    ) -> MadeResult:
         async with open_blob_source(self._blobs, plan.source.key) as source:
-            task = self._task(kind, work, source)
+            task = self.task(kind, work, source)
             await self._pool.run(task, source, collector.take, self._config.encode_wall_s)
         made = collector.result()
-        grid = plan.video_grid if kind == CHUNK_KIND else plan.audio_grid
-        seconds_a_tick = plan.duration_ticks / plan.timescale / (grid[-1] - grid[0])
+        scales = {item.id: item.sample_rate_hz or plan.timescale for item in plan.renditions}
         for part in made.parts:
-            self._throughput.note(kind, sum(each.duration_ticks for each in part.segments) * seconds_a_tick)
+            ticks = sum(each.duration_ticks for each in part.segments)
+            self._throughput.note(kind, ticks / scales[part.rendition_id])
         return made
 
-    def _task(self, kind: str, payload: Any, source: BlobSource) -> ChildTask:
+    def task(self, kind: str, payload: Any, source: BlobSource, *, is_waited_for: bool = False) -> ChildTask:
+        """`is_waited_for`: somebody sits before it, so that it does not stand back behind other work."""
+        sandbox = self._config.sandbox_limits
         return ChildTask(
             task=kind,
             payload=to_plain(payload),
             source_by="reads" if source.descriptor is None else "descriptor",
             source_size_bytes=source.size_bytes,
             limits=self._config.media_limits,
-            sandbox=self._config.sandbox_limits,
+            sandbox=attrs.evolve(sandbox, niceness=0) if is_waited_for else sandbox,
             trace_id=trace_id_of(current_call().traceparent),
         )

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Protocol
 
 import orjson
 
-from streamgate.contracts.media import MAX_PLAN_BYTES, AudioPayload, ChunkPayload, MediaPlan
+from streamgate.contracts.media import MAX_PLAN_BYTES, MediaPlan
 from streamgate.sdk.blobs import BlobStore
 from streamgate.wire import from_plain
 
 from .faults import PlanUnreadable
 
 _KEPT = 8
+
+
+class NamesPlan(Protocol):
+    """A job's payload, or a call."""
+
+    @property
+    def content_id(self) -> str: ...
+
+    @property
+    def media_version(self) -> int: ...
+
+    @property
+    def plan_key(self) -> str: ...
 
 
 class Plans:
@@ -22,7 +36,7 @@ class Plans:
         self._blobs = blobs
         self._known: OrderedDict[str, MediaPlan] = OrderedDict()
 
-    async def of(self, payload: ChunkPayload | AudioPayload) -> MediaPlan:
+    async def of(self, payload: NamesPlan) -> MediaPlan:
         """The plan that a job obeys.
 
         Raises:

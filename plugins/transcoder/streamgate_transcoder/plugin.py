@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from streamgate.contracts.hooks import JobKind
 from streamgate.contracts.jobs import JOBS, JOBS_AVAILABLE, JOBS_CANCELLED
@@ -10,12 +11,13 @@ from streamgate.contracts.live import LIVE
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
 from streamgate.contracts.streaming import STREAMING
-from streamgate.contracts.transcode import TRANSCODE_STEPS
+from streamgate.contracts.transcode import TRANSCODE_STEPS, TRANSCODER
 from streamgate.events import EventSubscription
 from streamgate.health import Check
 from streamgate.hooks import hookimpl
 from streamgate.lifecycle import Unit
 from streamgate.plugins import PluginContext, PluginInfo
+from streamgate.services import Offer
 from streamgate.web.routes import Route
 from streamgate_transcoder.diagnose import diagnose
 
@@ -29,8 +31,9 @@ class TranscoderPlugin:
         from streamgate.sdk.jobs import Runner
 
         from .board import Board
+        from .cuts import AT_ONCE, Cuts
         from .figures import Figures
-        from .media_jobs import MediaJobs
+        from .media_jobs import COPIES_AT_ONCE, MediaJobs
         from .pool import ChildPool
         from .routes import TranscodeRoutes
         from .scaler import Scaler
@@ -42,20 +45,26 @@ class TranscoderPlugin:
         config: TranscoderConfig = ctx.config
         self._name = ctx.name
         self._blobs = open_blobs(ctx)
-        # A probe and a sound track beside the encoders: both are short, and what is waited for most.
-        self.pool = ChildPool(size=config.encoder_count + 2, warm=config.warm_children)
+        # A probe, a sound track, copies and cuts beside the encoders: all are short, and what is waited for most.
+        beside = 2 + COPIES_AT_ONCE + AT_ONCE
+        self.pool = ChildPool(size=config.encoder_count + beside, warm=config.warm_children)
         sizing = Sizing(most=config.encoder_count, child_bytes=config.child_needs_bytes)
         throughput = Throughput(SYSTEM_CLOCK)
         board = Board(SYSTEM_CLOCK)
         transcodes = Transcodes(ctx.services, SYSTEM_CLOCK, board)
         self.telling = Telling(board, transcodes, ctx.events, SYSTEM_CLOCK)
         self._jobs = MediaJobs(self.pool, self._blobs, config, sizing, throughput, watch=self.telling.watch)
+        self._cuts = Cuts(self.pool, self._blobs, self._jobs)
         self._runner = Runner(ctx, needs=(f"{ctx.name}.blobs", self.pool.name))
         kinds = tuple(kind.name for kind in self._jobs.kinds())
         jobs = ctx.services.get(JOBS)
         self._scaler = Scaler(self.pool, sizing, jobs, kinds, ctx.bus, SYSTEM_CLOCK)
         figures = Figures(self.pool, sizing, throughput, jobs, kinds, instance=ctx.events.source)
         self._routes = TranscodeRoutes(transcodes, figures)
+
+    @hookimpl
+    def collect_services(self) -> Sequence[Offer[Any]]:
+        return [Offer(TRANSCODER, self._cuts)]
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
@@ -82,6 +91,7 @@ PLUGIN = PluginInfo(
     name="transcoder",
     summary="Probes, plans and encodes media in child processes.",
     build=TranscoderPlugin,
+    offers=(TRANSCODER,),
     needs=(JOBS, METADATA, STREAMING),
     tells=(LIVE, TRANSCODE_STEPS),
     hears=(JOBS_AVAILABLE, JOBS_CANCELLED, TRANSCODE_STEPS),

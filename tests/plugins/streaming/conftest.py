@@ -21,6 +21,7 @@ from streamgate.contracts.auth import (
 )
 from streamgate.contracts.jobs import JOBS, Jobs
 from streamgate.contracts.metadata import METADATA, Metadata
+from streamgate.contracts.transcode import TRANSCODER, Transcoder
 from streamgate.events import Received, on_group
 from streamgate.plugins import PluginContext
 from streamgate.sdk.playlists.presentation import Presentation, Segment, Track
@@ -34,6 +35,7 @@ from tests.plugins.streaming.others import (
     FakeAuth,
     FakeJobs,
     FakeMetadata,
+    FakeTranscoder,
     SteppedClock,
 )
 from tests.plugins.streaming.theatre import EVERYTHING, LEASE_S, MakeTrack, Open, Parse, Theatre
@@ -59,6 +61,7 @@ def open_theatre(tmp_path: Path, clock: SteppedClock, monkeypatch: pytest.Monkey
     @asynccontextmanager
     async def open_it(settings: KernelSettings | None = None) -> AsyncIterator[Theatre]:
         auth, accounts, metadata, jobs = FakeAuth(clock), FakeAccounts(), FakeMetadata(), FakeJobs()
+        transcoder = FakeTranscoder()
         heard: list[Received[Any]] = []
 
         async def hear(received: Received[Any]) -> None:
@@ -73,19 +76,23 @@ def open_theatre(tmp_path: Path, clock: SteppedClock, monkeypatch: pytest.Monkey
                 Offer(ACCOUNTS, cast(Accounts, accounts)),
                 Offer(METADATA, cast(Metadata, metadata)),
                 Offer(JOBS, cast(Jobs, jobs)),
+                Offer(TRANSCODER, cast(Transcoder, transcoder)),
             ],
             settings=settings,
             subscriptions=[on_group(event, hear, group="theatre") for event in EVERYTHING],
         ) as home:
-            yield Theatre(
+            opened = Theatre(
                 home=home,
                 auth=auth,
                 accounts=accounts,
                 metadata=metadata,
                 jobs=jobs,
+                transcoder=transcoder,
                 clock=clock,
                 heard=heard,
             )
+            transcoder.cut_now = opened.cut
+            yield opened
 
     return open_it
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from streamgate.context import Actor
@@ -19,7 +19,9 @@ from streamgate.contracts.auth import (
 )
 from streamgate.contracts.gate import Explanation, Outcome
 from streamgate.contracts.jobs import Cancel, Job, JobNotFound, JobQuery, JobState, NewJob, Task
+from streamgate.contracts.media import MadeResult
 from streamgate.contracts.metadata import AccessQuery, Content, ContentNotFound
+from streamgate.contracts.transcode import CutQuery
 from streamgate.testing.clock import FakeClock
 
 CREATOR = Actor(kind="user", user_id="creator", roles=("creator",))
@@ -159,6 +161,25 @@ class FakeMetadata(Partial):
         if query.content_id not in self.contents or is_hidden:
             raise ContentNotFound(f"no content {query.content_id}")
         return Content(content_id=query.content_id, owner=CREATOR.user_id, title="A film")
+
+
+class FakeTranscoder(Partial):
+    """Cuts what it is asked for once it is `open`. `cut_now`: by whom; `fault`: what every question meets."""
+
+    def __init__(self) -> None:
+        self.fault: Exception | None = None
+        self.asked: list[CutQuery] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.cut_now: Callable[[CutQuery], Awaitable[MadeResult]] | None = None
+
+    async def cut(self, query: CutQuery) -> MadeResult:
+        self.asked.append(query)
+        await self.open.wait()
+        if self.fault is not None:
+            raise self.fault
+        assert self.cut_now is not None
+        return await self.cut_now(query)
 
 
 class FakeJobs(Partial):

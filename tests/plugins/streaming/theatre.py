@@ -22,6 +22,7 @@ from streamgate.contracts.jobs import NewJob
 from streamgate.contracts.media import (
     AUDIO_KIND,
     CHUNK_KIND,
+    COPY_KIND,
     MadePart,
     MadeResult,
     MadeSegment,
@@ -31,6 +32,7 @@ from streamgate.contracts.media import (
     PlannedRendition,
     ProbeResult,
 )
+from streamgate.contracts.transcode import CutQuery
 from streamgate.events import EventType, Received
 from streamgate.sdk.blobs import BlobStore
 from streamgate.sdk.ids import uuid7
@@ -46,6 +48,7 @@ from tests.plugins.streaming.others import (
     FakeAuth,
     FakeJobs,
     FakeMetadata,
+    FakeTranscoder,
     SteppedClock,
 )
 
@@ -67,8 +70,10 @@ def make_plan(
     segments: int = 3,
     video: bool = True,
     audio: bool = True,
+    copied: str = "",
 ) -> MediaPlan:
-    """4 s segments at 25 frames a second; two rungs and one sound, as far as they are wanted."""
+    """4 s segments at 25 frames a second; two rungs and one sound, as far as they are wanted. `copied`: ids of those
+    that are the source itself (`v720`, or it and `a128`)."""
     video_grid = tuple(range(0, 4 * 12_800 * segments + 1, 4 * 12_800)) if video else ()
     audio_grid = tuple(n * 4 * 48_000 // 1024 * 1024 for n in range(segments + 1)) if audio else ()
     rungs: list[PlannedRendition] = []
@@ -77,8 +82,9 @@ def make_plan(
             PlannedRendition(
                 id=f"v{height_px}",
                 kind="video",
-                mode="encode",
-                base=height_px == 360,
+                mode="copy" if f"v{height_px}" in copied else "encode",
+                base=height_px == (720 if copied else 360),
+                segment_bytes=sizes_of(f"v{height_px}", segments) if f"v{height_px}" in copied else (),
                 codec="avc1.64001f",
                 width_px=width_px,
                 height_px=height_px,
@@ -91,8 +97,9 @@ def make_plan(
             PlannedRendition(
                 id="a128",
                 kind="audio",
-                mode="encode",
+                mode="copy" if "a128" in copied else "encode",
                 base=not video,
+                segment_bytes=sizes_of("a128", segments) if "a128" in copied else (),
                 codec="mp4a.40.2",
                 bitrate_bps=128_000,
                 sample_rate_hz=48_000,
@@ -114,7 +121,12 @@ def make_plan(
         ),
         renditions=tuple(rungs),
         warnings=("plan: a remark",),
+        copies_prefix=f"copies/{content_id}/{media_version}/" if copied else "",
     )
+
+
+def sizes_of(rendition_id: str, segments: int) -> tuple[int, ...]:
+    return tuple(len(bytes_of(rendition_id, n)) for n in range(segments))
 
 
 def bytes_of(rendition_id: str, n: int, marker: str = "") -> bytes:
@@ -137,6 +149,7 @@ class Theatre:
     accounts: FakeAccounts
     metadata: FakeMetadata
     jobs: FakeJobs
+    transcoder: FakeTranscoder
     clock: SteppedClock
     heard: list[Received[Any]]
     made: dict[str, bytes] = attrs.field(factory=dict)  # by key
@@ -214,7 +227,8 @@ class Theatre:
         plan = plan or self.plan_for(probe, **shape)
         before = len(self.orders())
         await self.done(probe, ProbeResult(plan=plan))
-        count = len(plan.chunks) + sum(1 for each in plan.renditions if each.kind == "audio")
+        count = len(plan.chunks) + sum(1 for each in plan.renditions if (each.kind, each.mode) == ("audio", "encode"))
+        count += 1 if plan.copies_prefix else 0
         return (await self.ordered(before + count))[before:]
 
     async def done(self, job: NewJob, result: Any, event_id: str = "") -> str:
@@ -244,16 +258,32 @@ class Theatre:
     async def make(self, job: NewJob, attempt: int = 1) -> MadeResult:
         """What a transcoder answers, with the bytes in the blob store."""
         plan = await self.plan_of(job)
-        parts = []
         if job.kind == CHUNK_KIND:
             chunk = plan.chunks[job.payload["chunk_n"]]
             numbers = range(chunk.seg_from, chunk.seg_to)
-            wanted = [(each.id, plan.video_grid) for each in plan.renditions if each.kind == "video"]
+            encoded = [each for each in plan.renditions if (each.kind, each.mode) == ("video", "encode")]
+            wanted = [(each.id, plan.video_grid) for each in encoded]
+        elif job.kind == COPY_KIND:
+            return await self._copied(plan, range(job.payload["seg_from"], job.payload["seg_to"]))
         else:
             assert job.kind == AUDIO_KIND
             numbers = range(len(plan.audio_grid) - 1)
             wanted = [(job.payload["rendition_id"], plan.audio_grid)]
         prefix = f"jobs/{job.subject_id}/{job.job_id}/l_{attempt}"
+        return await self._parts(prefix, wanted, numbers)
+
+    async def cut(self, query: CutQuery) -> MadeResult:
+        """What a transcoder answers to a call."""
+        plan = from_plain(MediaPlan, json.loads(await self.blobs.read(query.plan_key)))
+        return await self._copied(plan, range(query.seg_from, query.seg_to))
+
+    async def _copied(self, plan: MediaPlan, numbers: range) -> MadeResult:
+        copied = [each for each in plan.renditions if each.mode == "copy"]
+        wanted = [(each.id, plan.video_grid if each.kind == "video" else plan.audio_grid) for each in copied]
+        return await self._parts(plan.copies_prefix.rstrip("/"), wanted, numbers)
+
+    async def _parts(self, prefix: str, wanted: Sequence[tuple[str, Sequence[int]]], numbers: range) -> MadeResult:
+        parts = []
         for rendition_id, grid in wanted:
             init = f"init of {rendition_id}".encode() * 40
             await self._put(f"{prefix}/{rendition_id}/init.mp4", init)

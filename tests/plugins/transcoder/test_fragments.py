@@ -72,7 +72,7 @@ def test_libav_reads_size_shape_and_colours_from_the_init() -> None:
             timescale=30_000,
             width_px=320,
             height_px=180,
-            sets=SETS,
+            config=SETS.decoder_configuration(),
             sar_num=4,
             sar_den=3,
             colour=Colour(primaries=1, transfer=1, matrix=1),
@@ -87,7 +87,7 @@ def test_libav_reads_size_shape_and_colours_from_the_init() -> None:
 
 
 def test_no_shape_is_written_for_square_pixels() -> None:
-    init = write_video_init(VideoInit(timescale=1000, width_px=320, height_px=180, sets=SETS))
+    init = write_video_init(VideoInit(timescale=1000, width_px=320, height_px=180, config=SETS.decoder_configuration()))
     assert b"pasp" not in init
     assert b"edts" not in init
 

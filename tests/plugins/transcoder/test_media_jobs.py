@@ -232,7 +232,7 @@ def clock() -> list[float]:
 def collector(bench: Bench, clock: list[float]) -> tuple[Collector, Run]:
     run = Run()
     grid = [number * 100 for number in range(9)]
-    return Collector(bench.blobs, run, ["v72", "v90"], grid, 4, 7, monotonic_s=lambda: clock[0]), run
+    return Collector(bench.blobs, run, {"v72": grid, "v90": grid}, 4, 7, monotonic_s=lambda: clock[0]), run
 
 
 @attack("B42")

@@ -33,6 +33,13 @@ HEADER_SPECS = {
 }
 
 
+def without_faults(info: MediaInfo) -> MediaInfo:
+    """Without what speaks against keeping packets: of an mp4 that had to be scanned that is the scan."""
+    assert info.video is not None
+    coded = None if info.video.coded is None else attrs.evolve(info.video.coded, fault="")
+    return attrs.evolve(info, video=attrs.evolve(info.video, coded=coded))
+
+
 @pytest.mark.parametrize("name", HEADER_SPECS)
 def test_the_header_alone_tells_what_a_scan_of_all_packets_tells(
     name: str,
@@ -51,7 +58,7 @@ def test_the_header_alone_tells_what_a_scan_of_all_packets_tells(
     with monkeypatch.context() as without_header:
         without_header.setattr(probing, "index_from_header", lambda *_: None)
         by_scan = probing.probe(source, MediaLimits(), lambda share: None)
-    assert by_scan == by_header
+    assert without_faults(by_scan) == without_faults(by_header)
 
 
 def test_open_groups_can_be_decoded_from_but_not_cut_at(

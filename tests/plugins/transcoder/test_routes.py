@@ -130,7 +130,7 @@ class StandIns:
         return LeaseAnswer(lease=None)
 
     async def depth(self, query: QueueQuery) -> QueueDepth:
-        assert query.kinds == ("media.probe", "media.encode_chunk", "media.encode_audio")
+        assert query.kinds == ("media.probe", "media.encode_chunk", "media.encode_audio", "media.copy")
         return QueueDepth(queued=7, running=2, oldest_queued_s=1.5)
 
     async def list_jobs(self, query: JobList) -> JobPage:
@@ -281,7 +281,8 @@ async def test_strangers_get_404_and_nobody_401(
 
 async def test_the_kinds_are_registered_with_worker(home: House, stand_ins: StandIns) -> None:
     wanted = next(item for item in stand_ins.asked if isinstance(item, RegisterKinds))
-    assert [kind.name for kind in wanted.kinds] == ["media.probe", "media.encode_chunk", "media.encode_audio"]
+    names = ["media.probe", "media.encode_chunk", "media.encode_audio", "media.copy"]
+    assert [kind.name for kind in wanted.kinds] == names
     assert not any(kind.user_may_submit for kind in wanted.kinds)
 
 

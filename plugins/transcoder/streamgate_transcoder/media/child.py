@@ -24,9 +24,12 @@ import av
 from streamgate.contracts.media import (
     AUDIO_KIND,
     CHUNK_KIND,
+    COPY_KIND,
     PROBE_KIND,
     MediaCorrupt,
     MediaError,
+    MediaOutputInvalid,
+    MediaPlan,
     MediaTooLarge,
     NoPlayableTrack,
     NotMedia,
@@ -38,13 +41,14 @@ from streamgate.wire import from_plain, to_plain, tolerant
 from . import sandbox
 from .audio import encode_audio
 from .channel import ChildLine, Frame
+from .cutting import cut_segments
 from .limits import MediaLimits
 from .output import SegmentOut
 from .planning import make_plan
 from .probe import probe
 from .profiles import PROFILES
 from .source import AskedBytes, DescriptorBytes, RangedBytes
-from .task import AudioTask, ChildTask, ChunkTask, SandboxLimits
+from .task import AudioTask, ChildTask, ChunkTask, CopyTask, SandboxLimits
 from .video import encode_chunk
 
 _PROGRESS_EVERY_S = 0.25
@@ -112,9 +116,7 @@ def run_task(task: ChildTask, source: RangedBytes, sink: LineSink) -> dict[str, 
     """
     if task.task == PROBE_KIND:
         wanted = from_plain(ProbePayload, task.payload)
-        info = probe(source, task.limits, sink.progress)
-        plan = make_plan(info, PROFILES[wanted.profile], wanted.content_id, wanted.media_version, wanted.source)
-        result: dict[str, Any] = to_plain(ProbeResult(plan=plan))
+        result: dict[str, Any] = to_plain(ProbeResult(plan=_planned(wanted, task.limits, source, sink)))
         return result
     if task.task == CHUNK_KIND:
         chunk = from_plain(ChunkTask, task.payload)
@@ -124,7 +126,33 @@ def run_task(task: ChildTask, source: RangedBytes, sink: LineSink) -> dict[str, 
         audio = from_plain(AudioTask, task.payload)
         encode_audio(source, audio.plan, audio.rendition_id, task.limits, sink)
         return {}
+    if task.task == COPY_KIND:
+        copy = from_plain(CopyTask, task.payload)
+        cut_segments(source, copy.plan, copy.rendition_ids, copy.seg_from, copy.seg_to, task.limits, sink)
+        return {}
     raise ValueError(f"unknown task {task.task!r}")
+
+
+def _planned(wanted: ProbePayload, limits: MediaLimits, source: RangedBytes, sink: LineSink) -> MediaPlan:
+    """The plan. Where the source itself is played, its first segments are sent too, for they are asked for first; where
+    they cannot be cut after all, everything is encoded."""
+    info = probe(source, limits, sink.progress)
+
+    def plan(copies_prefix: str, *more: str) -> MediaPlan:
+        profile = PROFILES[wanted.profile]
+        made = make_plan(
+            info, profile, wanted.content_id, wanted.media_version, wanted.source, copies_prefix=copies_prefix
+        )
+        return attrs.evolve(made, not_copied=(*made.not_copied, *more))
+
+    planned = plan(wanted.copies_prefix)
+    copied = tuple(each.id for each in planned.renditions if each.mode == "copy")
+    if copied:
+        try:
+            cut_segments(source, planned, copied, 0, 1, limits, sink)
+        except MediaOutputInvalid as fault:
+            return plan("", f"picture: {fault.detail}")
+    return planned
 
 
 def _source(line: ChildLine, task: ChildTask) -> RangedBytes:
@@ -145,7 +173,7 @@ def _rehearse() -> None:
         if not module.name.endswith(("__main__", "datasets")):
             importlib.import_module(module.name)
     from_plain(ChildTask, to_plain(_EXAMPLE))
-    for kind in (ProbePayload, ChunkTask, AudioTask):
+    for kind in (ProbePayload, ChunkTask, AudioTask, CopyTask):
         tolerant.get_structure_hook(kind)
     traceback.format_exception(ValueError("rehearsal"))
 

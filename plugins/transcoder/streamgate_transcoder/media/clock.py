@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import attrs
@@ -33,6 +34,13 @@ class Clock:
 
     def ticks(self, stamp: int) -> int:
         return round(stamp * self.time_base * self.timescale)
+
+    def all_ticks(self, stamps: Sequence[int]) -> list[int]:
+        """`ticks` of many: where a stamp is a whole number of ticks, without fractions."""
+        factor = self.time_base * self.timescale
+        if factor.denominator == 1:
+            return [stamp * factor.numerator for stamp in stamps]
+        return [self.ticks(stamp) for stamp in stamps]
 
     def stamp(self, ticks: int) -> int:
         """The last source time stamp that is no later than `ticks`."""

@@ -16,6 +16,7 @@ OTHER_SAMPLE = 0x0101_0000
 
 _STYP = box(b"styp", b"cmfs", struct.pack(">I", 0), b"cmfs", b"msdh")
 _DEFAULT_BASE_IS_MOOF = 0x02_0000
+_AROUND_BYTES = 120  # styp 24, moof and traf 16, mfhd 16, tfhd 16, tfdt 20, trun 20, mdat 8
 _TRUN_FLAGS = 0x1 | 0x100 | 0x200 | 0x400 | 0x800  # data offset; duration, size, flags, composition offset
 
 
@@ -65,6 +66,11 @@ def write_segment(sequence: int, samples: Sequence[Sample], end_ticks: int) -> b
     moof = _moof(sequence, decode_times[0], len(samples), rows, data_offset=0)
     moof = _moof(sequence, decode_times[0], len(samples), rows, data_offset=len(moof) + 8)
     return b"".join((_STYP, moof, box(b"mdat", *(sample.data for sample in samples))))
+
+
+def segment_size(samples: int, data_bytes: int) -> int:
+    """Bytes of a segment before it is written: what stands around so many samples is always as long."""
+    return _AROUND_BYTES + 16 * samples + data_bytes
 
 
 def _moof(sequence: int, decode_time: int, count: int, rows: bytes, *, data_offset: int) -> bytes:

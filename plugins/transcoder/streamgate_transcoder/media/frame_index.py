@@ -12,13 +12,21 @@ from av.video.stream import VideoStream
 
 from streamgate.contracts.media import MediaTooLarge
 
-from .h264 import begins_closed_group, nal_length_size
+from .h264 import begins_closed_group, brings_other_sets, nal_length_size, read_avc_config
 from .limits import MediaLimits
 from .mp4_index import expand_offsets, read_tables
 from .opening import packets, select_only
 from .source import RangedBytes
 
 _HEAD_BYTES = 4096
+CHANGING_SETS = "it has parameter sets beside those of its header"
+
+
+_FAULTS_OF_SCANNED = {
+    "mov": "its header does not tell all frames (fragments, or edits beyond a trimmed start)",
+    "mpegts": "an MPEG transport stream has no index to cut by",
+}
+"""By libav's demuxer: packets that cannot be found again by their times alone."""
 
 
 @attrs.frozen(kw_only=True)
@@ -28,8 +36,10 @@ class FrameIndex:
     pts: Sequence[int]
     key_pts: Sequence[int]  # where decoding can begin
     cut_pts: Sequence[int]  # of those, where a closed group begins
+    sizes: Sequence[int]  # bytes of each frame's packet
     last_duration: int = 0  # of the frame shown last; 0 where the container does not say
     is_cut_off: bool = False  # the file ends before the frames its header promises
+    fault: str = ""  # why the packets cannot be kept as they are
 
 
 def index_from_header(
@@ -69,12 +79,26 @@ def index_from_header(
         return source.read_at(entries[at].pos, min(_HEAD_BYTES, entries[at].size))
 
     codec = stream.codec_context.name
+    config = read_avc_config(stream.codec_context.extradata or b"") if codec == "h264" else None
+    fault, cut_pts = "", []
+    if whole < count:
+        fault = "the file ends before its header says"
+    elif tables.descriptions != 1:
+        fault = "its coding changes on the way"
+    for at in keys:
+        data = head(at)
+        if begins_closed_group(codec, data, length_size):
+            cut_pts.append(pts[at])
+        if config is not None and brings_other_sets(data, config):
+            fault = fault or CHANGING_SETS
     return FrameIndex(
         pts=[pts[at] for at in kept],
         key_pts=[pts[at] for at in keys],
-        cut_pts=[pts[at] for at in keys if begins_closed_group(codec, head(at), length_size)],
+        cut_pts=cut_pts,
+        sizes=[entries[at].size for at in kept],
         last_duration=tables.last_duration,
         is_cut_off=whole < count,
+        fault=fault,
     )
 
 
@@ -85,7 +109,10 @@ def index_from_scan(
     select_only(container, stream)
     length_size = nal_length_size(stream.codec_context.name, stream.codec_context.extradata)
     codec = stream.codec_context.name
+    config = read_avc_config(stream.codec_context.extradata or b"") if codec == "h264" else None
+    fault = _FAULTS_OF_SCANNED.get(container.format.name, "")
     pts: list[int] = []
+    sizes: list[int] = []
     key_pts: list[int] = []
     cut_pts: list[int] = []
     last_shown, last_duration = None, 0
@@ -95,16 +122,20 @@ def index_from_scan(
         if packet.size == 0 or shown_at is None or packet.is_discard:
             continue
         pts.append(shown_at)
+        sizes.append(packet.size)
         _check_count(len(pts), limits)
         if last_shown is None or shown_at > last_shown:
             last_shown, last_duration = shown_at, packet.duration or 0
         if packet.is_keyframe:
             key_pts.append(shown_at)
-            if begins_closed_group(codec, bytes(memoryview(packet)[:_HEAD_BYTES]), length_size):
+            head = bytes(memoryview(packet)[:_HEAD_BYTES])
+            if begins_closed_group(codec, head, length_size):
                 cut_pts.append(shown_at)
+            if config is not None and brings_other_sets(head, config):
+                fault = fault or CHANGING_SETS
         if len(pts) % 2000 == 0 and packet.pos:
             on_progress(min(1.0, packet.pos / size_bytes))
-    return FrameIndex(pts=pts, key_pts=key_pts, cut_pts=cut_pts, last_duration=last_duration)
+    return FrameIndex(pts=pts, key_pts=key_pts, cut_pts=cut_pts, sizes=sizes, last_duration=last_duration, fault=fault)
 
 
 def until_hole(shown: list[int], longest: int) -> list[int]:

@@ -54,6 +54,59 @@ def parameter_sets(extradata: bytes) -> ParameterSets:
     return ParameterSets(units[7], units[8])
 
 
+@attrs.frozen(kw_only=True)
+class AvcConfig:
+    """What an AVCDecoderConfigurationRecord (ISO/IEC 14496-15 5.3.3.1) holds."""
+
+    sps: tuple[bytes, ...]
+    pps: tuple[bytes, ...]
+    length_size: int
+
+    @property
+    def codec(self) -> str:
+        """RFC 6381 name."""
+        return f"avc1.{self.sps[0][1]:02x}{self.sps[0][2]:02x}{self.sps[0][3]:02x}"
+
+
+def read_avc_config(record: bytes) -> AvcConfig | None:
+    """None where it is none, or ends before its sets do."""
+    if len(record) < 7 or record[0] != 1:
+        return None
+    groups: list[list[bytes]] = []
+    at = 5
+    for mask in (0x1F, 0xFF):
+        if at >= len(record):
+            return None
+        count, units = record[at] & mask, list[bytes]()
+        at += 1
+        for _ in range(count):
+            size = int.from_bytes(record[at : at + 2], "big")
+            unit = record[at + 2 : at + 2 + size]
+            if size < 4 or len(unit) < size:
+                return None
+            units.append(unit)
+            at += 2 + size
+        groups.append(units)
+    return AvcConfig(sps=tuple(groups[0]), pps=tuple(groups[1]), length_size=(record[4] & 3) + 1)
+
+
+def brings_other_sets(head: bytes, config: AvcConfig) -> bool:
+    """Whether parameter sets in the stream itself differ from those of its header: then something changes on the way.
+
+    Args:
+        head: the first bytes of a key frame, where such sets are.
+    """
+    known = {*config.sps, *config.pps}
+    at = 0
+    while at + config.length_size < len(head):
+        size = int.from_bytes(head[at : at + config.length_size], "big")
+        unit = head[at + config.length_size : at + config.length_size + size]
+        if unit and unit[0] & 0x1F in (7, 8) and unit not in known:
+            return True
+        at += config.length_size + size
+    return False
+
+
 def begins_closed_group(codec: str, head: bytes, length_size: int) -> bool:
     """Whether a key frame's first slice is an IDR. Containers also mark open-GOP and refresh points as key frames.
 

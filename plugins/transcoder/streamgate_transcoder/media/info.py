@@ -24,6 +24,32 @@ class Colour:
 
 
 @attrs.frozen(kw_only=True)
+class CodedVideo:
+    """A video track as its packets are, for whoever would keep them. `times` (ticks, as in `VideoTrack`) and `sizes`
+    are in decoding order. `fault`: why they cannot be kept, as far as the container tells."""
+
+    config: bytes  # the codec's own header; of H.264 an AVCDecoderConfigurationRecord
+    width_px: int  # of the coded picture
+    height_px: int
+    pixel_format: str
+    is_upright: bool
+    times: tuple[int, ...]
+    sizes: tuple[int, ...]
+    fault: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class CodedAudio:
+    """An audio track as its packets are: from `first_s` (source time) on, of `sizes`, without a gap unless `fault`."""
+
+    config: bytes  # of AAC an AudioSpecificConfig
+    profile: str
+    first_s: Fraction
+    sizes: tuple[int, ...]
+    fault: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class VideoTrack:
     """The video track that will be shown.
 
@@ -48,6 +74,7 @@ class VideoTrack:
     cut_times: tuple[int, ...]
     colour: Colour = attrs.field(factory=Colour)
     is_interlaced: bool = False
+    coded: CodedVideo | None = None  # of H.264
 
     @property
     def is_variable_rate(self) -> bool:
@@ -72,6 +99,7 @@ class AudioTrack:
     is_default: bool = False
     start_s: Fraction = Fraction(0)
     end_s: Fraction = Fraction(0)
+    coded: CodedAudio | None = None  # of AAC, of the track that is heard
 
 
 @attrs.frozen(kw_only=True)

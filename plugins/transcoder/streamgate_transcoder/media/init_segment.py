@@ -7,7 +7,6 @@ import struct
 import attrs
 
 from .boxes import box, full_box
-from .h264 import ParameterSets
 from .info import Colour
 
 _MATRIX = struct.pack(">9I", 0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000)
@@ -20,7 +19,7 @@ class VideoInit:
     timescale: int
     width_px: int
     height_px: int
-    sets: ParameterSets
+    config: bytes  # AVCDecoderConfigurationRecord, ISO/IEC 14496-15 5.3.3.1
     sar_num: int = 1
     sar_den: int = 1
     colour: Colour = attrs.field(factory=Colour)
@@ -39,7 +38,7 @@ class AudioInit:
 def write_video_init(init: VideoInit) -> bytes:
     entry = [
         struct.pack(">6xH16xHHII4xH32sHh", 1, init.width_px, init.height_px, 0x48_0000, 0x48_0000, 1, b"", 0x18, -1),
-        box(b"avcC", init.sets.decoder_configuration()),
+        box(b"avcC", init.config),
     ]
     if init.colour != Colour():
         nclx = struct.pack(

@@ -28,6 +28,10 @@ _LEVELS = (
     ("6.2", 139_264, 16_711_680, 1_000_000),
 )
 
+_NOT_SHAPING = ("base", "policy", "settings_sha256", "segment_bytes")
+_SAME_SHARE = Fraction(9, 10)
+"""A rung whose shorter side is at least so much of the source's adds nothing beside the source itself."""
+
 _RATES = (24, 25, 30, 48, 50, 60, 100, 120)
 
 
@@ -58,14 +62,33 @@ def choose_sizes(width_px: int, height_px: int, profile: Profile) -> tuple[tuple
     return ((width, height, own),)
 
 
-def choose_ladder(video: VideoTrack, profile: Profile) -> tuple[PlannedRendition, ...]:
-    """Video renditions for one source, tallest first, never empty; the lowest one is the base.
+def cap_bps(width_px: int, height_px: int, profile: Profile) -> int:
+    """The peak rate that is right for a size: that of the smallest rung it fits into; above all rungs, more than the
+    highest one's in proportion to the pixels (bits per pixel fall as pictures grow)."""
+    long_px, short_px = max(width_px, height_px), min(width_px, height_px)
+    holding = [rung for rung in profile.rungs if long_px <= rung.long_px and short_px <= rung.short_px]
+    if holding:
+        return min(rung.maxrate_bps for rung in holding)
+    top = max(profile.rungs, key=lambda rung: rung.short_px)
+    share = max(1.0, width_px * height_px / (top.long_px * top.short_px))
+    return round(top.maxrate_bps * float(share**0.75))
+
+
+def choose_ladder(
+    video: VideoTrack, profile: Profile, copied: PlannedRendition | None = None
+) -> tuple[PlannedRendition, ...]:
+    """Video renditions for one source, tallest first, never empty. The source itself is the first and the base where
+    it is `copied`, and nothing is encoded at its height; else the lowest one is the base.
 
     Encoder settings are frozen here, because they shape the init segment that all chunks share.
     """
     fps = nominal_fps(video)
     sizes = choose_sizes(video.width_px, video.height_px, profile)
     colour = _output_colour(video)
+    if copied is not None:
+        most_px = _SAME_SHARE * min(copied.width_px, copied.height_px)
+        lower = [each for each in sizes if min(each[0], each[1]) < most_px]
+        return (copied, *(_rendition(*each, fps, colour, profile, is_base=False) for each in lower))
     return tuple(
         _rendition(width, height, rung, fps, colour, profile, is_base=position == len(sizes) - 1)
         for position, (width, height, rung) in enumerate(sizes)
@@ -86,7 +109,7 @@ def nominal_fps(video: VideoTrack) -> Fraction | None:
 
 def settings_sha256(rendition: PlannedRendition) -> str:
     """Hash of all that shapes a rendition's init segment, apart from its place in a plan."""
-    shaping = attrs.asdict(rendition, filter=lambda field, _: field.name not in ("base", "policy", "settings_sha256"))
+    shaping = attrs.asdict(rendition, filter=lambda field, _: field.name not in _NOT_SHAPING)
     return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
 
 

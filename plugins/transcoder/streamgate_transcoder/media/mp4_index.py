@@ -1,4 +1,4 @@
-"""Times of an mp4's frames from its header alone: libav's index has decode times, `ctts` the offsets to display."""
+"""What an mp4's header alone tells: libav's index has decode times, `ctts` the offsets to display; of sound, all."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from .source import RangedBytes
 _LARGEST_HEADER_BYTES = 256 << 20
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class TrackTables:
     """What libav does not show of one track's header."""
 
     offsets: tuple[tuple[int, int], ...]  # ctts: runs of (samples, pts - dts)
     last_duration: int  # of the last sample, in the track's ticks
+    durations: tuple[tuple[int, int], ...]  # stts: runs of (samples, ticks each)
+    sizes: Sequence[int]  # stsz: bytes of each sample; empty where they are told in another form
+    descriptions: int  # stsd: more than one where the coding changes on the way
 
 
 def read_tables(source: RangedBytes, track_id: int) -> TrackTables | None:
@@ -50,7 +53,25 @@ def _tables(moov: bytes, start: int, end: int) -> TrackTables | None:
     durations = _runs(moov[stts.start : stts.end], ">II")
     # Version 0 is unsigned by the book, and written signed by many.
     offsets = _runs(moov[ctts.start : ctts.end], ">Ii") if ctts else []
-    return TrackTables(tuple(offsets), durations[-1][1] if durations else 0)
+    stsd = find(moov, b"stsd", start=stbl.start, end=stbl.end)
+    stsz = find(moov, b"stsz", start=stbl.start, end=stbl.end)
+    return TrackTables(
+        offsets=tuple(offsets),
+        last_duration=durations[-1][1] if durations else 0,
+        durations=tuple(durations),
+        sizes=_sizes(moov[stsz.start : stsz.end]) if stsz else (),
+        descriptions=struct.unpack_from(">I", moov, stsd.start + 4)[0] if stsd and stsd.end - stsd.start >= 8 else 0,
+    )
+
+
+def _sizes(table: bytes) -> Sequence[int]:
+    """ISO/IEC 14496-12 8.7.3.2: one size for all, or one each."""
+    if len(table) < 12:
+        return ()
+    alike, count = struct.unpack_from(">II", table, 4)
+    if alike:
+        return ()
+    return struct.unpack_from(f">{count}I", table, 12) if len(table) >= 12 + 4 * count else ()
 
 
 def _runs(table: bytes, form: str) -> list[tuple[int, int]]:

@@ -10,25 +10,36 @@ import attrs
 
 from streamgate.contracts.media import MediaPlan, MediaSource, NoPlayableTrack, PlannedChunk, PlannedRendition
 
+from .copying import NotCopied, copy_audio, copy_video
 from .grid import audio_grid_alone, audio_grid_beside, chunk_spans, longest_gap, video_grid
 from .info import AudioTrack, MediaInfo, VideoTrack
 from .ladder import choose_ladder, settings_sha256
 from .profiles import Profile
 
 
-def make_plan(info: MediaInfo, profile: Profile, content_id: str, media_version: int, source: MediaSource) -> MediaPlan:
+def make_plan(
+    info: MediaInfo,
+    profile: Profile,
+    content_id: str,
+    media_version: int,
+    source: MediaSource,
+    *,
+    copies_prefix: str = "",
+) -> MediaPlan:
     """The plan of one media version: grid, ladder, chunks, all settings.
 
     Args:
         info: what the probe found.
         source: where the bytes are; copied into the plan.
+        copies_prefix: where segments of the source itself may go; empty: it may not be a rendition.
 
     Raises:
         NoPlayableTrack: neither video nor audio (`media.no_playable_track`).
     """
     audio = info.main_audio
     if info.video is not None:
-        return _video_plan(info, info.video, audio, profile, content_id, media_version, source)
+        plan = _video_plan(info, info.video, audio, profile, copies_prefix)
+        return attrs.evolve(plan, content_id=content_id, media_version=media_version, source=source)
     if audio is None:
         raise NoPlayableTrack()
     rendition = _audio_rendition(audio, profile, is_base=True)
@@ -49,14 +60,9 @@ def make_plan(info: MediaInfo, profile: Profile, content_id: str, media_version:
 
 
 def _video_plan(
-    info: MediaInfo,
-    video: VideoTrack,
-    audio: AudioTrack | None,
-    profile: Profile,
-    content_id: str,
-    media_version: int,
-    source: MediaSource,
+    info: MediaInfo, video: VideoTrack, audio: AudioTrack | None, profile: Profile, copies_prefix: str
 ) -> MediaPlan:
+    """Without saying of what it is the plan."""
     grid = video_grid(
         video.times,
         video.end,
@@ -65,16 +71,22 @@ def _video_plan(
         segment_s=profile.segment_s,
         max_gap_s=profile.max_source_gap_s,
     )
-    renditions = choose_ladder(video, profile)
+    copied, not_copied = None, list[str]()
+    if copies_prefix:
+        try:
+            copied = copy_video(video, profile, grid)
+        except NotCopied as reason:
+            not_copied.append(f"picture: {reason}")
+    renditions = choose_ladder(video, profile, copied)
     audio_grid: tuple[int, ...] = ()
     if audio is not None:
-        sound = _audio_rendition(audio, profile, is_base=False)
-        audio_grid = audio_grid_beside(grid, video.timescale, sound.sample_rate_hz)
+        sound, audio_grid = _sound(audio, video, profile, grid, not_copied, may_copy=copied is not None)
         renditions = (*renditions, sound)
+    is_encoded = any(each.kind == "video" and each.mode == "encode" for each in renditions)
     return MediaPlan(
-        content_id=content_id,
-        media_version=media_version,
-        source=source,
+        content_id="",
+        media_version=0,
+        source=MediaSource(key="", size_bytes=0),
         timescale=video.timescale,
         origin_ticks=video.origin_ticks,
         duration_ticks=grid[-1],
@@ -82,10 +94,33 @@ def _video_plan(
         video_grid=grid,
         audio_grid=audio_grid,
         target_duration_s=_target_duration(grid, video.timescale),
-        chunks=_chunks(grid, video.key_times),
+        chunks=_chunks(grid, video.key_times) if is_encoded else (),
         renditions=renditions,
         warnings=info.warnings,
+        copies_prefix=copies_prefix if copied else "",
+        not_copied=tuple(not_copied),
     )
+
+
+def _sound(
+    audio: AudioTrack,
+    video: VideoTrack,
+    profile: Profile,
+    grid: tuple[int, ...],
+    not_copied: list[str],
+    *,
+    may_copy: bool,
+) -> tuple[PlannedRendition, tuple[int, ...]]:
+    """The sound beside a picture, and its grid. Why it is not copied, where it may be, is added to `not_copied`."""
+    if may_copy:
+        try:
+            copied = copy_audio(audio, profile, grid, video.timescale, Fraction(video.origin_ticks, video.timescale))
+        except NotCopied as reason:
+            not_copied.append(f"sound: {reason}")
+        else:
+            return copied.rendition, copied.grid
+    encoded = _audio_rendition(audio, profile, is_base=False)
+    return encoded, audio_grid_beside(grid, video.timescale, encoded.sample_rate_hz)
 
 
 def _chunks(grid: tuple[int, ...], key_times: tuple[int, ...]) -> tuple[PlannedChunk, ...]:

@@ -18,11 +18,12 @@ from av.video.stream import VideoStream
 from streamgate.contracts.media import MediaTooLarge, NoPlayableTrack
 
 from .clock import Clock, choose_timescale
+from .coded import coded_audio, coded_video
 from .frame_index import FrameIndex, index_from_header, index_from_scan, until_hole
-from .info import AudioTrack, Colour, MediaInfo, VideoTrack
+from .info import AudioTrack, CodedAudio, Colour, MediaInfo, VideoTrack
 from .limits import MediaLimits
 from .opening import check_size, decode, is_decodable, main_audio, main_video, open_source, packets, select_only
-from .orientation import orientation_of
+from .orientation import UPRIGHT, orientation_of
 from .source import RangedBytes
 
 _PACKETS_TRIED = 3000
@@ -35,6 +36,7 @@ class _Opening:
     video_frame: VideoFrame | None = None
     audio_frame: AudioFrame | None = None
     video_packets: list[Packet[Any]] = attrs.field(factory=list)
+    first_audio: Packet[Any] | None = None
 
 
 def probe(source: RangedBytes, limits: MediaLimits, on_progress: Callable[[float], None]) -> MediaInfo:
@@ -59,6 +61,7 @@ def probe(source: RangedBytes, limits: MediaLimits, on_progress: Callable[[float
             check_size(start.video_frame.width, start.video_frame.height, limits)
             index = index_from_header(stream, source, start.video_packets, limits)
         container_name = container.format.name
+        kept_audio = None if sound is None else coded_audio(sound, source, start.first_audio)
     video: VideoTrack | None = None
     audio: tuple[AudioTrack, ...] = ()
     with open_source(source, limits) as container:
@@ -69,7 +72,9 @@ def probe(source: RangedBytes, limits: MediaLimits, on_progress: Callable[[float
         if start.audio_frame is not None:
             end_s = _audio_end(container, sound, limits) if sound is not None and video is None else Fraction(0)
             audio = tuple(
-                _audio_track(track, start.audio_frame if track.index == sound.index else None, end_s)
+                _audio_track(track, start.audio_frame, kept_audio, end_s)
+                if track.index == sound.index
+                else _audio_track(track, None, None, end_s)
                 for track in container.streams.audio
                 if sound is not None and is_decodable(track)
             )
@@ -86,6 +91,8 @@ def _read_opening(container: InputContainer, video: VideoStream | None, audio: A
         done = found.video_frame is not None if is_video else found.audio_frame is not None
         if is_video and len(found.video_packets) < 64 and packet.size:
             found.video_packets.append(packet)
+        if not is_video and found.first_audio is None and packet.size:
+            found.first_audio = packet
         if not done:
             frame = next(iter(decode(packet)), None)
             if isinstance(frame, VideoFrame) and frame.pts is not None:
@@ -120,7 +127,8 @@ def _video_track(
     zero = clock.ticks(origin)
 
     def ticks(stamps: list[int]) -> tuple[int, ...]:
-        return tuple(sorted({clock.ticks(stamp) - zero for stamp in stamps if origin <= stamp < end}))
+        kept = [stamp for stamp in stamps if origin <= stamp < end]
+        return tuple(sorted({each - zero for each in clock.all_ticks(kept)}))
 
     orientation = orientation_of(first)
     sar = stream.sample_aspect_ratio or Fraction(1)
@@ -149,6 +157,7 @@ def _video_track(
             is_full_range=first.color_range == 2 or first.format.name.startswith("yuvj"),
         ),
         is_interlaced=first.interlaced_frame,
+        coded=coded_video(stream, first, index, clock, zero, is_upright=orientation == UPRIGHT),
     )
     _check_track(track, limits)
     if track.is_interlaced:
@@ -165,7 +174,9 @@ def _check_track(track: VideoTrack, limits: MediaLimits) -> None:
         raise MediaTooLarge(f"{float(track.average_fps):.0f} frames a second; {limits.max_fps:g} are allowed")
 
 
-def _audio_track(stream: AudioStream, first: AudioFrame | None, end_s: Fraction) -> AudioTrack:
+def _audio_track(
+    stream: AudioStream, first: AudioFrame | None, coded: CodedAudio | None, end_s: Fraction
+) -> AudioTrack:
     start_s = Fraction(0)
     if first is not None and first.pts is not None:
         start_s = first.pts * (first.time_base or stream.time_base or Fraction(1, 1000))
@@ -178,6 +189,7 @@ def _audio_track(stream: AudioStream, first: AudioFrame | None, end_s: Fraction)
         is_default=first is not None,
         start_s=start_s,
         end_s=end_s,
+        coded=coded,
     )
 
 

@@ -41,12 +41,22 @@ class AudioTask:
 
 
 @attrs.frozen(kw_only=True)
+class CopyTask:
+    """Segments to cut of copied renditions: a CopyPayload, or a service call's CutQuery, with the plan."""
+
+    plan: MediaPlan
+    rendition_ids: tuple[str, ...]
+    seg_from: int
+    seg_to: int
+
+
+@attrs.frozen(kw_only=True)
 class ChildTask:
     """One piece of work. `source_by`: a 'descriptor' follows the frame, or ranges are asked for ('reads').
     `trace_id`: of the call it belongs to, for what the child writes to its standard error."""
 
     task: str  # a job kind of contracts.media
-    payload: dict[str, Any]  # JSON of a ProbePayload, ChunkTask or AudioTask
+    payload: dict[str, Any]  # JSON of a ProbePayload, ChunkTask, AudioTask or CopyTask
     source_by: str
     source_size_bytes: int
     limits: MediaLimits

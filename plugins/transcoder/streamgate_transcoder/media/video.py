@@ -184,7 +184,7 @@ def init_segment(rendition: PlannedRendition, timescale: int, encoder: VideoCode
             timescale=timescale,
             width_px=rendition.width_px,
             height_px=rendition.height_px,
-            sets=sets,
+            config=sets.decoder_configuration(),
             colour=Colour(
                 primaries=int(settings["color_primaries"]),
                 transfer=int(settings["color_trc"]),

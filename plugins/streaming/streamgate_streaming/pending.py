@@ -1,0 +1,172 @@
+"""What is listed and not made yet: a request for it waits while it is made, once, however many wait.
+
+A copied rendition is cut by the transcoder, now. Encoded sound beside it comes by the checkpoints of its job, so it is
+looked for in the index. What was cut is remembered here: the job that copies all of it brings it into the index.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter as Counted
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from loguru import logger
+from prometheus_client import Counter
+from sqlalchemy.orm import Session
+
+from streamgate.contracts.media import MediaPlan
+from streamgate.contracts.streaming import SegmentPending
+from streamgate.contracts.transcode import CutQuery, Transcoder
+from streamgate.errors import StreamgateError
+from streamgate.sdk.clock import Clock
+from streamgate.sdk.db import Database
+from streamgate.sdk.playlists.presentation import Segment
+
+from .loading import made_init, made_segment
+from .plans import plan_blob
+from .verify import PartRefused, check_part, planned
+
+INIT = -1
+"""In place of a segment's number: the head of the rendition."""
+WAIT_S = 8.0
+"""Players give up at ten."""
+MOST_OF_SESSION = 4
+MOST = 256
+_LOOK_EVERY_S = 0.25
+_AHEAD = 2
+"""Segments that are cut at once: whoever wants one wants the next one, too."""
+_KEPT = 8_192
+_RETRY_AFTER_S = 1
+
+_MADE = Counter("streamgate_stream_pending_total", "Requests for what was not made yet.", ["result"])
+
+Place = tuple[str, int, str, int]
+"""Content, media version, rendition, number."""
+
+
+class Pending:
+    def __init__(self, db: Database, transcoder: Transcoder, clock: Clock) -> None:
+        self._db = db
+        self._transcoder = transcoder
+        self._clock = clock
+        self._known: OrderedDict[Place, Segment] = OrderedDict()
+        self._making: dict[Place, asyncio.Task[None]] = {}
+        self._waiting: Counted[str] = Counted()
+
+    async def made(self, plan: MediaPlan, rendition_id: str, n: int, *, session_id: str) -> Segment:
+        """The segment (`INIT`: the head), when it is made.
+
+        Raises:
+            SegmentPending: not within 8 s, or so many wait already.
+        """
+        place = (plan.content_id, plan.media_version, rendition_id, n)
+        found = self._known.get(place)
+        if found is None:
+            if self._waiting[session_id] >= MOST_OF_SESSION or self._waiting.total() >= MOST:
+                _MADE.labels("refused").inc()
+                raise SegmentPending("too many wait for parts already", retry_after_s=_RETRY_AFTER_S)
+            self._waiting[session_id] += 1
+            try:
+                found = await self._wait(plan, place)
+            finally:
+                self._waiting[session_id] -= 1
+                if not self._waiting[session_id]:
+                    del self._waiting[session_id]
+        return found
+
+    async def _wait(self, plan: MediaPlan, place: Place) -> Segment:
+        rendition = planned(plan, place[2])
+        is_copied = rendition is not None and rendition.mode == "copy"
+        try:
+            async with asyncio.timeout(WAIT_S):
+                if is_copied:
+                    n = max(0, place[3])
+                    whole = (*place[:2], "", n - n % _AHEAD)  # of all copied renditions at once
+                    await self._once(whole, partial(self._cut, plan, place, n - n % _AHEAD))
+                else:
+                    await self._once(place, partial(self._look, place))
+        except TimeoutError as fault:
+            _MADE.labels("late").inc()
+            raise SegmentPending("it is not made yet", retry_after_s=_RETRY_AFTER_S) from fault
+        except StreamgateError as fault:
+            _MADE.labels("failed").inc()
+            logger.bind(content_id=place[0], n=place[3], code=fault.code).warning("segment could not be cut")
+            raise SegmentPending(f"it could not be made now: {fault.title}", retry_after_s=_RETRY_AFTER_S) from fault
+        found = self._known.get(place)
+        if found is None:
+            _MADE.labels("failed").inc()
+            raise SegmentPending("what was made is not what was planned", retry_after_s=_RETRY_AFTER_S)
+        _MADE.labels("made").inc()
+        return found
+
+    async def _once(self, place: Place, make: Callable[[], Awaitable[None]]) -> None:
+        """Whoever comes while it is made waits for the same; it goes on when one of them leaves."""
+        making = self._making.get(place)
+        if making is None:
+            making = self._making[place] = asyncio.ensure_future(self._made_in_time(make))
+            making.add_done_callback(lambda _: self._making.pop(place, None))
+        await asyncio.shield(making)
+
+    async def _made_in_time(self, make: Callable[[], Awaitable[None]]) -> None:
+        async with asyncio.timeout(WAIT_S):
+            await make()
+
+    async def _cut(self, plan: MediaPlan, place: Place, seg_from: int) -> None:
+        found = await self._db.read(partial(_indexed, place=place))
+        if found is not None:
+            self._keep(place, found)
+            return
+        query = CutQuery(
+            content_id=plan.content_id,
+            media_version=plan.media_version,
+            plan_key=plan_blob(plan.content_id, plan.media_version, plan).key,
+            seg_from=seg_from,
+            seg_to=min(seg_from + _AHEAD, len(plan.video_grid) - 1),
+        )
+        for part in (await self._transcoder.cut(query)).parts:
+            keys = [part.init_key, *(segment.key for segment in part.segments)]
+            try:
+                check_part(plan, part, init_sha256="")
+                if not all(key.startswith(plan.copies_prefix) for key in keys):
+                    raise PartRefused(f"{part.rendition_id}: it is in another place")
+            except PartRefused as fault:
+                logger.bind(content_id=plan.content_id, fault=str(fault)).error("what was cut is left out")
+                continue
+            head = Segment(
+                n=INIT,
+                key=part.init_key,
+                size_bytes=part.init_size_bytes,
+                sha256=part.init_sha256,
+                start_ticks=0,
+                duration_ticks=0,
+            )
+            self._keep((*place[:2], part.rendition_id, INIT), head)
+            for each in part.segments:
+                segment = Segment(
+                    n=each.n,
+                    key=each.key,
+                    size_bytes=each.size_bytes,
+                    sha256=each.sha256,
+                    start_ticks=each.decode_time_ticks,
+                    duration_ticks=each.duration_ticks,
+                )
+                self._keep((*place[:2], part.rendition_id, each.n), segment)
+
+    async def _look(self, place: Place) -> None:
+        while (found := await self._db.read(partial(_indexed, place=place))) is None:
+            await self._clock.sleep(_LOOK_EVERY_S)
+        self._keep(place, found)
+
+    def _keep(self, place: Place, segment: Segment) -> None:
+        self._known[place] = segment
+        while len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+
+
+def _indexed(session: Session, place: Place) -> Segment | None:
+    content_id, media_version, rendition_id, n = place
+    if n == INIT:
+        return made_init(session, content_id, media_version, rendition_id)
+    return made_segment(session, content_id, media_version, rendition_id, n)

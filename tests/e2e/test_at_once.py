@@ -1,0 +1,75 @@
+"""A film that needs no encoding to be watched is watched before anything of it is encoded."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import av
+import pytest
+
+from streamgate.testing.clips import ClipSpec, make_clip
+from streamgate.testing.stacks import Stack
+from streamgate.testing.wait import eventually
+from tests.e2e.client import Api
+from tests.e2e.playback import fetch, read_dash, read_hls
+from tests.e2e.shared import WALK, shared_stack
+
+FRAMES = 500
+CLIP = ClipSpec(
+    width_px=1280,
+    height_px=720,
+    frames=FRAMES,
+    key_frames=tuple(range(0, FRAMES, 50)),
+    options={"crf": "36"},
+    audio_codec="aac",
+    audio_s=20.0,
+)
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("film") / "film.mp4", CLIP)
+
+
+@pytest.fixture(params=["all", "split"])
+def stack(request: pytest.FixtureRequest) -> Stack:
+    return shared_stack(request)
+
+
+@pytest.mark.timeout(120, func_only=True)
+async def test_the_first_segment_is_there_before_any_encode_job_is_done(stack: Stack, film: Path) -> None:
+    async with Api.connect(stack.url) as api:
+        await api.sign_in(WALK["creator"])
+        begun = await api.begin_upload(film)
+        await api.resume_upload(begun, film)
+        asked = {"content_id": begun["content_id"]}
+
+        async def opened() -> dict[str, Any] | None:
+            answer = await api.send("POST", "/api/v1/stream/session", json=asked)
+            return answer.json() if answer.status_code == 201 else None
+
+        session = await eventually(opened, timeout_s=30, every_s=0.02, what="a session")
+        hls_url, dash_url = (urljoin(stack.url, session[key]) for key in ("hls_url", "dash_url"))
+        tracks = {track.name: track for track in await read_hls(api, hls_url)}
+        picture = tracks["v720"]
+        wanted = (picture.init, picture.segments[0], picture.segments[-1])
+        head, first, end = [(await api.get(url)).content for url in wanted]
+        info = await api.call("GET", "/api/v1/stream/info", params=asked)
+        status = {rendition["id"]: rendition["status"] for rendition in info["renditions"]}
+        assert (info["state"], info["playable"]) == ("encoding", True)
+        assert {status["v480"], status["v360"]} <= {"planned", "running"}
+        assert set(tracks) == {"v720", *(name for name in status if name.startswith("a"))}
+        assert {track.name for track in await read_dash(api, dash_url)} == set(tracks)
+        assert frames(head + first) > 0
+        assert frames(head + end) > 0
+        whole = [await fetch(api, track) for track in tracks.values()]
+        await api.call("POST", "/api/v1/transcode/cancel", json={"task_id": info["task_id"]})
+    assert frames(whole[0]) == FRAMES
+
+
+def frames(data: bytes) -> int:
+    with av.open(io.BytesIO(data), "r", format="mp4") as container:
+        return sum(1 for _ in container.decode(video=0))
