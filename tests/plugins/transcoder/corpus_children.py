@@ -21,6 +21,7 @@ import attrs
 from streamgate.contracts.media import (
     AUDIO_KIND,
     CHUNK_KIND,
+    COPY_KIND,
     PROBE_KIND,
     MediaPlan,
     MediaSource,
@@ -30,7 +31,7 @@ from streamgate.contracts.media import (
 from streamgate.wire import from_plain, to_plain
 from streamgate_transcoder.media.channel import ChildLine, Frame
 from streamgate_transcoder.media.limits import MediaLimits
-from streamgate_transcoder.media.task import AudioTask, ChildTask, ChunkTask, SandboxLimits
+from streamgate_transcoder.media.task import AudioTask, ChildTask, ChunkTask, CopyTask, SandboxLimits
 
 LONGEST_S = 20.0
 """Of one task: far above what any file here needs."""
@@ -100,14 +101,18 @@ class Children:
         if self._stem.stderr is not None:
             self._stem.stderr.close()
 
-    def handle(self, path: Path) -> Outcome:
-        """The way of a file through the transcoder: probe, each chunk, the sound."""
+    def handle(self, path: Path, *, may_copy: bool = False) -> Outcome:
+        """The way of a file through the transcoder: probe, what is cut from the source, each chunk, the sound."""
         outcome = Outcome()
         size_bytes = path.stat().st_size
-        answer = self._run(probe_task(size_bytes), path, outcome)
+        answer = self._run(probe_task(size_bytes, may_copy=may_copy), path, outcome)
         if outcome.code:
             return outcome
         plan = outcome.plan = from_plain(ProbeResult, answer).plan
+        copied = tuple(rendition.id for rendition in plan.renditions if rendition.mode == "copy")
+        if copied:
+            cut = CopyTask(plan=plan, rendition_ids=copied, seg_from=0, seg_to=len(plan.video_grid) - 1)
+            self._run(_task(COPY_KIND, cut, size_bytes), path, outcome)
         for chunk in plan.chunks:
             self._run(_task(CHUNK_KIND, ChunkTask(plan=plan, chunk_n=chunk.n), size_bytes), path, outcome)
         for rendition in plan.renditions:
@@ -143,9 +148,14 @@ class Children:
             return ""
 
 
-def probe_task(size_bytes: int) -> ChildTask:
-    source = MediaSource(key="s", size_bytes=size_bytes)
-    return _task(PROBE_KIND, ProbePayload(content_id="c_1", media_version=1, source=source), size_bytes)
+def probe_task(size_bytes: int, *, may_copy: bool = False) -> ChildTask:
+    wanted = ProbePayload(
+        content_id="c_1",
+        media_version=1,
+        source=MediaSource(key="s", size_bytes=size_bytes),
+        copies_prefix="copies" if may_copy else "",
+    )
+    return _task(PROBE_KIND, wanted, size_bytes)
 
 
 def _task(kind: str, payload: Any, size_bytes: int) -> ChildTask:

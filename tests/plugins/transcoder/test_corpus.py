@@ -119,12 +119,13 @@ def children() -> Iterator[Children]:
         yield made
 
 
+@pytest.mark.parametrize("may_copy", [False, True], ids=["encoded", "copied where it can be"])
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_shown_as_it_was_meant(name: str, children: Children, tmp_path: Path) -> None:
+def test_it_is_shown_as_it_was_meant(name: str, may_copy: bool, children: Children, tmp_path: Path) -> None:
     case = CASES[name]
     path = tmp_path / "upload.mp4"
     path.write_bytes(case.change(make(case.clip)))
-    outcome = children.handle(path)
+    outcome = children.handle(path, may_copy=may_copy)
     assert outcome.code == "", outcome.detail
     assert outcome.plan is not None
     assert any(case.warning in warning for warning in outcome.plan.warnings) or not case.warning

@@ -60,7 +60,7 @@ def check_whole(outcome: Outcome) -> None:
 def test_it_is_refused_by_a_clear_code_within_its_limits(name: str, children: Children, tmp_path: Path) -> None:
     path = tmp_path / "upload.mp4"
     path.write_bytes(HOSTILE[name].make())
-    outcome = children.handle(path)
+    outcome = children.handle(path, may_copy=True)
     assert outcome.code in HOSTILE[name].codes
     assert bool(outcome.detail) == bool(outcome.code)
     if not outcome.code:
@@ -74,7 +74,7 @@ def test_what_is_left_of_a_file_that_was_cut_off_plays(
 ) -> None:
     path = tmp_path / "upload.mp4"
     path.write_bytes(cut(share, clip))
-    outcome = children.handle(path)
+    outcome = children.handle(path, may_copy=True)
     assert outcome.code in ("", *([NOT_MEDIA, NOTHING] if share < 0.5 else []))
     if not outcome.code:
         check_whole(outcome)
@@ -121,7 +121,7 @@ FUZZED = [
 def test_changed_bytes_crash_nothing(seed: int, where: str, kind: str, children: Children, tmp_path: Path) -> None:
     path = tmp_path / "upload.mp4"
     path.write_bytes(flipped(seed, attrs.evolve(TINY, container=kind), where))
-    outcome = children.handle(path)
+    outcome = children.handle(path, may_copy=True)
     assert outcome.code in ("", NOT_MEDIA, NOTHING, TOO_MUCH, CORRUPT)
     if not outcome.code:
         check_whole(outcome)
