@@ -12,7 +12,6 @@ the viewer's own, but are asked for again each time (`no-cache`), so that an end
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
 
 import attrs
@@ -34,6 +33,7 @@ from .hot import HotSegments
 from .live import LiveSession
 from .pending import INIT, Pending
 from .ranges import ByteRange, RangeUnsatisfiable, parse_range
+from .responses import Plain, RawHeaders, Streamed
 
 PREFIX = "/api/v1/stream/s"
 OF_CONTENT = "streamgate.stream.content_id"
@@ -50,7 +50,6 @@ _REVALIDATE = b"private, no-cache"
 
 _SENT = Counter("streamgate_stream_media_bytes_total", "Bytes of media that were asked for and granted.")
 
-RawHeaders = list[tuple[bytes, bytes]]
 _SHARED: RawHeaders = [
     (b"access-control-allow-origin", b"*"),
     (
@@ -141,7 +140,7 @@ class Delivery:
         common = [(b"x-request-id", request_id.encode()), *_SHARED]
         method = scope["method"]
         if method == "OPTIONS":
-            return _Plain(204, [*common, *_PREFLIGHT], b"")
+            return Plain(204, [*common, *_PREFLIGHT], b"")
         if method not in _METHODS:
             raise MethodNotAllowed(f"the stream does not take {method}", allowed=_METHODS)
         asked = _FILE.fullmatch(scope["path"])
@@ -171,7 +170,7 @@ class Delivery:
             (b"cache-control", _NO_STORE),
             (b"content-length", b"%d" % len(body)),
         ]
-        return _Plain(200, headers, body)
+        return Plain(200, headers, body)
 
     async def _made(self, listing: Listing, wanted: _Unmade, session_id: str) -> _Blob:
         if listing.plan is None:
@@ -188,7 +187,7 @@ class Delivery:
             (b"accept-ranges", b"bytes"),
         ]
         if _has_it(header(scope, b"if-none-match"), blob.etag):
-            return _Plain(304, headers, b"")
+            return Plain(304, headers, b"")
         part = _wanted_part(scope, blob)
         length = blob.size_bytes if part is None else part.length_bytes
         headers.append((b"content-length", b"%d" % length))
@@ -197,19 +196,19 @@ class Delivery:
             status = 206
             headers.append((b"content-range", b"bytes %d-%d/%d" % (part.first, part.last, blob.size_bytes)))
         if scope["method"] == "HEAD":
-            return _Plain(status, headers, b"")
+            return Plain(status, headers, b"")
         _SENT.inc(length)
         begin = 0 if part is None else part.first
         try:  # the first bytes before the status: now a fault can still be said
             kept = await self._hot.get(blob.key, blob.size_bytes)
             if kept is not None and len(kept) == blob.size_bytes:
-                return _Plain(status, headers, kept if part is None else kept[begin : begin + length])
+                return Plain(status, headers, kept if part is None else kept[begin : begin + length])
             chunks = self._blobs.stream(blob.key, begin, length)
             first = await anext(chunks, b"")
         except BlobMissing as fault:
             logger.bind(key=blob.key).error("segment is indexed, but not in the blob store")
             raise SegmentUnknown("this file is lost") from fault
-        return _Streamed(status, headers, first, chunks, length)
+        return Streamed(status, headers, first, chunks, length)
 
 
 def _open(listing: Listing, live: LiveSession, asked: re.Match[str]) -> _Blob | _Unmade | tuple[str, bytes]:
@@ -286,41 +285,3 @@ def _problem(error: StreamgateError, request_id: str) -> ASGIApp:
     if isinstance(error, RangeRefused):
         headers.append((b"content-range", b"bytes */%d" % error.size_bytes))
     return problem_response(error, request_id, headers)
-
-
-@attrs.frozen
-class _Plain:
-    status: int
-    headers: RawHeaders
-    body: bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
-        body = b"" if scope["method"] == "HEAD" else self.body
-        await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-@attrs.frozen
-class _Streamed:
-    """The bytes of a blob as they are read; `first` are read already."""
-
-    status: int
-    headers: RawHeaders
-    first: bytes
-    rest: AsyncIterator[bytes]
-    length_bytes: int
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        left = self.length_bytes - len(self.first)
-        try:
-            await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
-            await send({"type": "http.response.body", "body": self.first, "more_body": left > 0})
-            async for chunk in self.rest:
-                left -= len(chunk)
-                await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
-        finally:
-            if isinstance(self.rest, AsyncGenerator):
-                await self.rest.aclose()
-        if left > 0:
-            # Returning without the end of the body makes the server cut the connection: the client must notice.
-            logger.bind(missing_bytes=left).error("blob is shorter than its index says")

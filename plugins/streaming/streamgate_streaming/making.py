@@ -33,8 +33,9 @@ from streamgate.wire import to_plain
 from . import garbage
 from . import media_repository as repository
 from . import session_repository as sessions
+from .indexing import index_part, keys_of
 from .orders import made_by, next_revision, order_parts, order_plan, segments_made_by, source_of
-from .tables import ContentRow, MediaRow, RenditionRow, SegmentRow, WorkRow
+from .tables import ContentRow, MediaRow, RenditionRow, WorkRow
 from .verify import PartRefused, PlanRefused, base_of, check_part, check_plan, grid_of
 
 PLAN_INVALID = "media.plan_invalid"
@@ -143,7 +144,7 @@ def accept_parts(
             if is_final:
                 garbage.throw_away(session, keys_of(part), now_ms)
             continue
-        _index(session, row, part, is_final=is_final, now_ms=now_ms)
+        index_part(session, row, part, is_final=is_final, now_ms=now_ms)
         if row.segments_made == row.segments_planned:
             row.status = "ready"
             body = RenditionReady(
@@ -289,41 +290,3 @@ def try_plan(
         return
     accept_parts(session, content, media, parts, is_final=False, now_ms=now_ms)
     settle(session, content, media, now_ms=now_ms)
-
-
-def _index(session: Session, row: RenditionRow, part: MadePart, *, is_final: bool, now_ms: int) -> None:
-    known = repository.segments_of(session, row, [segment.n for segment in part.segments])
-    replaced = []
-    if not row.init_key:
-        row.init_key, row.init_sha256, row.init_size_bytes = part.init_key, part.init_sha256, part.init_size_bytes
-    elif part.init_key != row.init_key:
-        replaced.append(part.init_key)
-    for segment in part.segments:
-        found = known.get(segment.n)
-        if found is None:
-            found = SegmentRow(
-                content_id=row.content_id,
-                media_version=row.media_version,
-                rendition_id=row.rendition_id,
-                n=segment.n,
-                key=segment.key,
-            )
-            session.add(found)
-        elif found.key == segment.key or not is_final:
-            continue
-        else:
-            replaced.append(found.key)
-        found.key = segment.key
-        found.size_bytes = segment.size_bytes
-        found.sha256 = segment.sha256
-        found.start_ticks = segment.decode_time_ticks
-        found.duration_ticks = segment.duration_ticks
-    session.flush()
-    garbage.keep(session, keys_of(part))
-    garbage.throw_away(session, replaced, now_ms)
-    row.segments_made, row.made_bytes = repository.count_made(session, row)
-    row.status = "running"
-
-
-def keys_of(part: MadePart) -> list[str]:
-    return [part.init_key, *(segment.key for segment in part.segments)]

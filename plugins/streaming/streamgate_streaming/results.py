@@ -10,7 +10,7 @@ from streamgate.contracts.events import JobFinished
 from streamgate.contracts.media import MadePart, MadeResult
 from streamgate.wire import from_plain
 
-from . import making
+from . import indexing, making
 
 RESULT_INVALID = "media.result_invalid"
 JOB_FAILED = "media.job_failed"
@@ -42,4 +42,4 @@ def structured(kind: type[T], result: dict[str, Any] | None) -> T | None:
 
 
 def keys_of(parts: tuple[MadePart, ...]) -> list[str]:
-    return [key for part in parts for key in making.keys_of(part)]
+    return [key for part in parts for key in indexing.keys_of(part)]
