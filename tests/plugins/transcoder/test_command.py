@@ -20,7 +20,15 @@ from streamgate.testing.clips import ClipSpec
 from streamgate_transcoder.local.command import STOPPED, transcode
 from streamgate_transcoder.local.folder import put_in_place
 
-CLIP = ClipSpec(width_px=128, height_px=72, frames=260, key_frames=(0, 60, 110, 200), audio_codec="aac", audio_s=10.4)
+CLIP = ClipSpec(
+    width_px=854,
+    height_px=480,
+    frames=260,
+    key_frames=(0, 60, 110, 200),
+    options={"crf": "36"},  # with few enough bits to be played as it is
+    audio_codec="aac",
+    audio_s=10.4,
+)
 FRAMES, AAC_FRAMES = 260, 488
 
 
@@ -56,12 +64,16 @@ def test_a_file_becomes_a_folder_that_players_open(tmp_path: Path, clips: Callab
     assert (process.returncode, faults) == (0, "")
     film = tmp_path / "film"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["film"], "nothing is left beside it"
-    assert sorted(each.name for each in film.iterdir()) == ["a128", "manifest.mpd", "master.m3u8", "v72"]
+    (sound,) = (each.name for each in film.glob("a*"))
+    assert sorted(each.name for each in film.iterdir()) == [sound, "manifest.mpd", "master.m3u8", "v360", "v480"]
     assert shown_frames(film / "master.m3u8") == FRAMES
-    segments = [line for line in (film / "v72" / "playlist.m3u8").read_text().splitlines() if not line.startswith("#")]
-    assert sorted([*segments, "init.mp4", "playlist.m3u8"]) == sorted(each.name for each in (film / "v72").iterdir())
+    segments = [line for line in (film / "v360" / "playlist.m3u8").read_text().splitlines() if not line.startswith("#")]
+    for rung in (film / "v360", film / "v480"):
+        assert sorted([*segments, "init.mp4", "playlist.m3u8"]) == sorted(each.name for each in rung.iterdir())
+    first_picture = (film / "v480" / "0.m4s").read_bytes().partition(b"mdat")[2][:1_000]
+    assert first_picture in clips("job.mp4", CLIP).read_bytes(), "at its own height it is the source's"
     timeline = ElementTree.parse(film / "manifest.mpd").iter("{urn:mpeg:dash:schema:mpd:2011}SegmentTimeline")
-    assert [sum(1 + int(run.get("r", "0")) for run in each) for each in timeline] == [len(segments)] * 2
+    assert {sum(1 + int(run.get("r", "0")) for run in each) for each in timeline} == {len(segments)}
 
     *progress, done = events(told)
     assert {each["event"] for each in progress} == {"progress"}
@@ -71,7 +83,8 @@ def test_a_file_becomes_a_folder_that_players_open(tmp_path: Path, clips: Callab
     last = progress[-1]
     assert (last["stage"], last["progress"], last["frames"], last["frames_planned"]) == ("done", 1.0, FRAMES, FRAMES)
     counted = {each["id"]: (each["stage"], each["frames"], each["frames_planned"]) for each in last["renditions"]}
-    assert counted == {"v72": ("done", FRAMES, FRAMES), "a128": ("done", AAC_FRAMES, AAC_FRAMES)}
+    pictures = dict.fromkeys(("v360", "v480"), ("done", FRAMES, FRAMES))
+    assert counted == {**pictures, sound: ("done", AAC_FRAMES, AAC_FRAMES)}
 
 
 def test_what_is_no_media_is_refused_in_a_sentence(tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ def _shown(rendition: PlannedRendition, pace: Pace) -> RenditionShown:
         stage = "done"
     elif not pace.frames:
         stage = "waiting"
+    elif rendition.mode == "copy":
+        stage = "copy"
     else:
         stage = "encode" if rendition.kind == "video" else "audio"
     name = f"{min(rendition.width_px, rendition.height_px)}p" if rendition.kind == "video" else "audio"

@@ -1,4 +1,4 @@
-"""The jobs of one media version, run here: probe, sound, chunks; each tried as often as a server would."""
+"""The jobs of one media version, run here: probe, copy, sound, chunks; each tried as often as a server would."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from streamgate.contracts.hooks import JobRun
 from streamgate.contracts.media import (
     AudioPayload,
     ChunkPayload,
+    CopyPayload,
     MadePart,
     MadeResult,
     MadeSegment,
@@ -30,7 +31,7 @@ from streamgate.sdk.clock import SYSTEM_CLOCK
 from streamgate.wire import to_plain
 
 from ..config import TranscoderConfig
-from ..media_jobs import MediaJobs
+from ..media_jobs import MediaJobs, copied_grids
 from ..pool import ChildPool
 from ..progress import Tracker
 from ..sizing import Sizing
@@ -43,6 +44,7 @@ Work = Callable[[JobRun], Awaitable[MadeResult]]
 CONTENT_ID = "local"
 _SOURCE_KEY = "source"
 _PLAN_KEY = "plan.json"
+_COPIES = "made/copies"
 _RESERVE_BYTES = 64 << 20
 
 
@@ -107,11 +109,12 @@ class Making:
                 media_version=1,
                 source=MediaSource(key=_SOURCE_KEY, size_bytes=size_bytes),
                 profile=profile,
+                copies_prefix=_COPIES,
             )
             plan = (await self._tried("probe", lambda run: jobs.probe(wanted, run))).plan
             self.tracker = Tracker(plan)
             await store.put_bytes(_PLAN_KEY, orjson.dumps(to_plain(plan)))
-            self.stage = "encode" if plan.chunks else "audio"
+            self.stage = "encode" if plan.chunks else "copy" if copied_grids(plan) else "audio"
             results = await self._all(_works(jobs, plan))
         finally:
             await pool.stop()
@@ -176,15 +179,18 @@ def joined(plan: MediaPlan, results: list[MadeResult]) -> dict[str, MadePart]:
 
 
 def _works(jobs: MediaJobs, plan: MediaPlan) -> dict[str, Work]:
-    """By name, in the order in which they begin: sound first, for it is one job and nothing can be cut off it."""
+    """By name, in the order in which they begin: what is one job each comes first."""
     of_plan: dict[str, Any] = {
         "content_id": plan.content_id,
         "media_version": plan.media_version,
         "plan_key": _PLAN_KEY,
     }
     works: dict[str, Work] = {}
+    if copied_grids(plan):
+        whole = CopyPayload(**of_plan, seg_from=0, seg_to=len(plan.video_grid) - 1)
+        works["copy"] = partial(jobs.copy, whole)
     for rendition in plan.renditions:
-        if rendition.kind == "audio":
+        if (rendition.kind, rendition.mode) == ("audio", "encode"):
             sound = AudioPayload(**of_plan, rendition_id=rendition.id)
             works[rendition.id] = partial(jobs.encode_audio, sound)
     for chunk in plan.chunks:
