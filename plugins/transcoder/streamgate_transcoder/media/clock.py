@@ -39,7 +39,8 @@ class Clock:
         """`ticks` of many: where a stamp is a whole number of ticks, without fractions."""
         factor = self.time_base * self.timescale
         if factor.denominator == 1:
-            return [stamp * factor.numerator for stamp in stamps]
+            ticks_each = factor.numerator
+            return [stamp * ticks_each for stamp in stamps]
         return [self.ticks(stamp) for stamp in stamps]
 
     def stamp(self, ticks: int) -> int:
