@@ -130,6 +130,18 @@ class MediaFailed:
 
 
 @attrs.frozen(kw_only=True)
+class PicturesChanged:
+    """What there is to show of a content before it plays, and on its seek bar (streaming). `has_poster`: the newest
+    that plays has one, or the creator gave it one. `media_version`: whose pictures were made; 0: the creator's own.
+    `revision` is the content's, as in the events of its media."""
+
+    subject_id: str
+    revision: int
+    media_version: int
+    has_poster: bool
+
+
+@attrs.frozen(kw_only=True)
 class ContentDeleted:
     """Nothing of it may be served any more (metadata)."""
 
@@ -213,6 +225,7 @@ MEDIA_PLAYABLE = EventType("media.playable", MediaPlayable)
 RENDITION_READY = EventType("rendition.ready", RenditionReady)
 MEDIA_READY = EventType("media.ready", MediaReady)
 MEDIA_FAILED = EventType("media.failed", MediaFailed)
+PICTURES_CHANGED = EventType("pictures.changed", PicturesChanged)
 CONTENT_DELETED = EventType("content.deleted", ContentDeleted)
 GATE_CHANGED = EventType("gate.changed", GateChanged)
 SESSION_ENDED = EventType("session.ended", SessionEndedEvent)

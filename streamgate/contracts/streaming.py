@@ -39,6 +39,12 @@ class SegmentPending(Unavailable):
     code, title = "stream.segment_pending", "This part is being made"
 
 
+class PictureUnknown(NotFound):
+    """Not made: not yet, or never where there is nothing to show. The address stays the same."""
+
+    code, title = "stream.no_picture", "No such picture"
+
+
 class TooManySessions(TooMany):
     code, title, status = "stream.too_many", "Too many playback sessions", 409
 

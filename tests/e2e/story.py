@@ -26,6 +26,7 @@ from streamgate.testing.wait import eventually
 from tests.e2e.aftermath import assert_audited, assert_no_dead_letters, assert_source_is_whole, dead_letters
 from tests.e2e.client import Api, ApiProblem
 from tests.e2e.crashes import Crashes
+from tests.e2e.pictures import check_pictures
 from tests.e2e.playback import Decoded, Track, count_frames, decode, fetch, read_dash, read_hls
 from tests.e2e.wallet import Wallet
 
@@ -254,6 +255,8 @@ class Story:
                     said.append(self.crashes.told[-1])
             rungs = sorted({d.height_px for d in self.watched if d.kind == "video"}, reverse=True)
             said.append(f"{wanted} frames in each of {rungs}, audio {self._audio_s():.2f} s")
+        async with self._step("poster and storyboard are there, and as their index says") as said:
+            said.append(await check_pictures(api, self.stack.url, content_id))
         return session
 
     async def _watch_lowest(self, wallet: Wallet, api: Api, content_id: str) -> None:

@@ -72,6 +72,9 @@ async def test_b12_media_without_a_session(cast: Cast, http: httpx.AsyncClient) 
                 seen = await http.get(filled, params={k: v for k, v in query.items() if k in wanted}, headers=headers)
                 if path.endswith("/info"):
                     assert "/s/" not in seen.text  # it describes, and gives no address away
+                elif path.startswith("/api/v1/stream/poster/"):
+                    assert seen.status_code in (200, 404)  # what is published shows its poster
+                    assert seen.headers["content-type"] in ("image/jpeg", "application/problem+json")
                 else:
                     assert seen.status_code in (401, 403, 404, 410), (filled, seen.status_code, seen.text[:200])
 
@@ -87,6 +90,10 @@ async def test_b13_side_files(cast: Cast, http: httpx.AsyncClient) -> None:
         f"/api/v1/content/{video_id}/original",
         f"/api/v1/stream/{video_id}/init.mp4",
         f"/api/v1/stream/s/{video_id}/master.m3u8",
+        f"/api/v1/stream/s/{video_id}/storyboard.vtt",
+        f"/api/v1/stream/s/{video_id}/storyboard/0.jpg",
+        f"/api/v1/stream/poster/{video_id}/storyboard/0.jpg",
+        f"/api/v1/stream/poster/{video_id}-0.jpg",
         f"/api/v1/upload/{cast.ids['upload_id']}",
         "/blobs",
         "/data/blobs",

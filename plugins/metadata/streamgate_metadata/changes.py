@@ -18,7 +18,18 @@ from streamgate.sdk.db import Database
 
 CHANGES = Counter("streamgate_metadata_changes_total", "Changes of contents that were committed.")
 
-SHOWN = ("state", "playable", "title", "visibility", "kind", "duration_s", "media_version", "failure", "published_at")
+SHOWN = (
+    "state",
+    "playable",
+    "title",
+    "visibility",
+    "kind",
+    "duration_s",
+    "media_version",
+    "poster_url",
+    "failure",
+    "published_at",
+)
 """Fields that a person who watches is told."""
 
 

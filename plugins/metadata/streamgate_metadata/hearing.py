@@ -14,9 +14,11 @@ from streamgate.contracts.events import (
     MEDIA_PLANNED,
     MEDIA_PLAYABLE,
     MEDIA_READY,
+    PICTURES_CHANGED,
     UPLOAD_FAILED,
     UPLOAD_FINISHED,
     GateChanged,
+    PicturesChanged,
 )
 from streamgate.events import EventBody, EventSubscription, Received, on_group
 from streamgate.sdk.clock import Clock
@@ -46,7 +48,22 @@ class Hearing:
             on_group(MEDIA_READY, self._applies("streaming", states.media_ready), group=GROUP),
             on_group(MEDIA_FAILED, self._applies("streaming", states.media_failed), group=GROUP),
             on_group(GATE_CHANGED, self._on_gate_changed, group=GROUP),
+            on_group(PICTURES_CHANGED, self._on_pictures_changed, group=GROUP),
         ]
+
+    async def _on_pictures_changed(self, event: Received[PicturesChanged]) -> None:
+        body = event.body
+
+        def run(session: Session) -> Changed | None:
+            if not first_time(session, event.event_id, group=GROUP):
+                return None
+            row = repository.find_for_change(session, body.subject_id)
+            if row is None or row.state == "deleted":
+                return None
+            is_new = repository.set_poster(session, row, body.revision, body.has_poster, self._clock.now_ms())
+            return Changed(repository.to_content(row), is_new)
+
+        await self._changes.write(body.subject_id, run)
 
     async def _on_gate_changed(self, event: Received[GateChanged]) -> None:
         """Published while it has a gate. Auth calls `publish` too; this is for when that call is lost."""

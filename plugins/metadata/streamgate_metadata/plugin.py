@@ -14,6 +14,7 @@ from streamgate.contracts.events import (
     MEDIA_PLANNED,
     MEDIA_PLAYABLE,
     MEDIA_READY,
+    PICTURES_CHANGED,
     UPLOAD_FAILED,
     UPLOAD_FINISHED,
 )
@@ -97,6 +98,7 @@ PLUGIN = PluginInfo(
         MEDIA_PLAYABLE,
         MEDIA_READY,
         MEDIA_FAILED,
+        PICTURES_CHANGED,
         GATE_CHANGED,
         CACHE_DROPPED,
     ),

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
 from streamgate.contracts.metadata import Content, ContentState, Protection, Visibility
+from streamgate.contracts.pictures import poster_path
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import rfc3339
 from streamgate.sdk.db import insert_into
@@ -73,6 +74,7 @@ def add(
         visibility=visibility,
         protection=protection,
         published_at_ms=None,
+        has_poster=False,
         created_at_ms=now_ms,
         updated_at_ms=now_ms,
         revision=1,
@@ -109,6 +111,15 @@ def set_published(session: Session, row: ContentRow, revision: int, published: b
     touch(row, now_ms)
     put(session, row)
     audit(session, "content.published" if published else "content.unpublished", on=f"content:{row.content_id}")
+    return True
+
+
+def set_poster(session: Session, row: ContentRow, revision: int, has_poster: bool, now_ms: int) -> bool:
+    """Whether that changed something; not what an older event says."""
+    if not heard(session, row.content_id, "pictures", revision) or row.has_poster == has_poster:
+        return False
+    row.has_poster = has_poster
+    touch(row, now_ms)
     return True
 
 
@@ -181,6 +192,7 @@ def to_content(row: ContentRow) -> Content:
         protection=cast(Protection, row.protection),
         duration_s=row.duration_s,
         media_version=row.media_version,
+        poster_url=poster_path(row.content_id) if row.has_poster else None,
         warnings=tuple(row.warnings),
         failure=row.failure,
         failure_detail=row.failure_detail,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Float, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, Float, Index, Integer, String, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from streamgate.sdk.db.tables import Json, RowId, plugin_tables
@@ -46,6 +46,7 @@ class ContentRow(Base):
     warnings: Mapped[list[str]]
     failure: Mapped[str] = mapped_column(String(128))
     failure_detail: Mapped[str]
+    has_poster: Mapped[bool] = mapped_column(Boolean, server_default=false())
     source_upload_id: Mapped[str] = mapped_column(String(40))
     was_playable: Mapped[bool] = mapped_column(Boolean)
 

@@ -39,7 +39,8 @@ class SessionAnswer(RenewAnswer):
     """URLs are paths of this origin, and carry the session: whoever has them can watch for as long as it may.
     `decided_until` (`expires_at` is its older name): when bytes stop, unless traffic or a renewal brings a new
     decision. `grace`: why it goes on without one. `preview_s`: nothing but the first so many seconds are open.
-    `max_height_px`: renditions above are not."""
+    `max_height_px`: renditions above are not. `poster_url`, `storyboard_url` (WebVTT for a seek bar): null where there
+    is none, or none yet; a preview has no storyboard."""
 
     hls_url: str
     dash_url: str | None

@@ -7,8 +7,9 @@ from collections import OrderedDict
 from functools import cached_property
 
 import attrs
+from sqlalchemy.orm import Session
 
-from streamgate.contracts.events import RenditionReady
+from streamgate.contracts.events import PicturesChanged, RenditionReady
 from streamgate.contracts.media import MediaPlan
 from streamgate.events import Received
 from streamgate.sdk.clock import Clock
@@ -18,7 +19,9 @@ from streamgate.sdk.playlists.hls import render_media_playlist, render_multivari
 from streamgate.sdk.playlists.presentation import Presentation, Track
 
 from .extent import ALL, Extent, cut
-from .loading import load_presentation
+from .loading import Loaded, load_presentation
+from .picture_repository import Pictures, pictures_of
+from .showing import Showing
 
 _KEPT = 256
 _EXTENTS = 16
@@ -54,6 +57,7 @@ class Listing:
 
     whole: Texts
     plan: MediaPlan | None  # where something of it is listed that is not made yet
+    showing: Showing
     is_complete: bool
     loaded_at_s: float
     _parts: OrderedDict[Extent, Texts | None] = attrs.field(factory=OrderedDict)
@@ -96,15 +100,30 @@ class Catalogue:
     async def on_rendition_ready(self, event: Received[RenditionReady]) -> None:
         self._listings.pop((event.body.subject_id, event.body.media_version), None)
 
+    async def on_pictures_changed(self, event: Received[PicturesChanged]) -> None:
+        """All versions: they may share a poster."""
+        for key in [key for key in self._listings if key[0] == event.body.subject_id]:
+            del self._listings[key]
+
     async def forget_all(self) -> None:
         self._listings.clear()
 
     async def _load(self, key: tuple[str, int]) -> Listing | None:
-        loaded = await self._db.read(lambda session: load_presentation(session, *key))
+        def read(session: Session) -> tuple[Loaded | None, Pictures]:
+            loaded = load_presentation(session, *key)
+            return loaded, Pictures() if loaded is None else pictures_of(session, *key)
+
+        loaded, pictures = await self._db.read(read)
         if loaded is None:
             self._listings.pop(key, None)
             return None
-        listing = Listing(Texts(loaded.presentation), loaded.plan, loaded.is_complete, self._clock.monotonic_s())
+        listing = Listing(
+            Texts(loaded.presentation),
+            loaded.plan,
+            Showing(pictures, loaded.presentation),
+            loaded.is_complete and pictures.is_settled,
+            self._clock.monotonic_s(),
+        )
         self._listings[key] = listing
         self._listings.move_to_end(key)
         while len(self._listings) > _KEPT:

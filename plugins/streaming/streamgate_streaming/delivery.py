@@ -24,9 +24,11 @@ from streamgate.errors import Internal, StreamgateError
 from streamgate.sdk.blobs import BlobMissing, BlobStore
 from streamgate.sdk.playlists import dash, hls
 from streamgate.sdk.playlists.presentation import Track
+from streamgate.sdk.playlists.storyboard import VTT_TYPE
 from streamgate.web.problems import MethodNotAllowed, problem_response
 from streamgate.web.request_id import header, request_id_of
 
+from . import showing
 from .catalogue import Catalogue, Listing, Texts
 from .extent import nothing_left, shut
 from .hot import HotSegments
@@ -41,7 +43,8 @@ OF_CONTENT = "streamgate.stream.content_id"
 
 _FILE = re.compile(
     re.escape(PREFIX) + r"/(?P<token>[A-Za-z0-9_-]{1,512})/"
-    r"(?:(?P<top>master\.m3u8|manifest\.mpd)|(?P<track>[a-z0-9][a-z0-9_-]{0,31})/"
+    r"(?:(?P<top>master\.m3u8|manifest\.mpd)|"
+    r"(?P<picture>poster\.jpg|storyboard\.vtt|storyboard/(?P<sheet>0|[1-9][0-9]{0,2})\.jpg)|(?P<track>[a-z0-9][a-z0-9_-]{0,31})/"
     r"(?:(?P<named>playlist\.m3u8|init\.mp4)|(?P<n>0|[1-9][0-9]{0,6})\.m4s))"
 )
 _METHODS = ("GET", "HEAD", "OPTIONS")
@@ -155,7 +158,7 @@ class Delivery:
         listing = await self._catalogue.listing(live.content_id, live.media_version)
         if listing is None:
             raise SegmentUnknown("nothing of this media version is served any more")
-        found = _open(listing, live, asked)
+        found = _picture(listing, live, asked) if asked["picture"] else _open(listing, live, asked)
         if isinstance(found, _Unmade):
             if method == "HEAD":
                 raise SegmentPending("it is made when it is asked for", retry_after_s=1)
@@ -258,6 +261,14 @@ def _find(texts: Texts, asked: re.Match[str]) -> _Blob | _Unmade | tuple[str, by
 
 def _blob_of(track: Track, key: str, size_bytes: int, sha256: str) -> _Blob:
     return _Blob(key=key, size_bytes=size_bytes, sha256=sha256, media_type=f"{track.kind}/mp4")
+
+
+def _picture(listing: Listing, live: LiveSession, asked: re.Match[str]) -> _Blob | tuple[str, bytes]:
+    """Raises GateRefused, PictureUnknown."""
+    found = listing.showing.find(live, asked["picture"], asked["sheet"])
+    if isinstance(found, bytes):
+        return VTT_TYPE, found
+    return _Blob(key=found.key, size_bytes=found.size_bytes, sha256=found.sha256, media_type=showing.MEDIA_TYPE)
 
 
 def _wanted_part(scope: Scope, blob: _Blob) -> ByteRange | None:

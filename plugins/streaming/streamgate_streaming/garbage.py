@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from streamgate.sdk.db import insert_into
 
 from .plans import copies_prefix, plans_prefix
-from .tables import GarbageRow, MediaRow, RenditionRow, SegmentRow
+from .tables import GarbageRow, MediaRow, PictureRow, RenditionRow, SegmentRow, StoryboardRow
 
 GARBAGE_AFTER_MS = 60_000
 """A response that is running when its blob becomes garbage may finish."""
@@ -44,8 +44,11 @@ def throw_away_made(session: Session, media: MediaRow, now_ms: int) -> None:
         RenditionRow.media_version == media.media_version,
         RenditionRow.init_key != "",
     )
+    pictures = (PictureRow.content_id == media.content_id, PictureRow.media_version == media.media_version)
     keys = union_all(
-        select(SegmentRow.key).where(*segments), select(RenditionRow.init_key).where(*renditions)
+        select(SegmentRow.key).where(*segments),
+        select(RenditionRow.init_key).where(*renditions),
+        select(PictureRow.key).where(*pictures),
     ).subquery()
     due = (
         select(keys.c.key, literal(now_ms + GARBAGE_AFTER_MS))
@@ -54,6 +57,9 @@ def throw_away_made(session: Session, media: MediaRow, now_ms: int) -> None:
     )
     session.execute(insert(GarbageRow).from_select(["key", "due_at_ms"], due))
     session.execute(delete(SegmentRow).where(*segments))
+    session.execute(delete(PictureRow).where(*pictures))
+    of_media = (StoryboardRow.content_id == media.content_id, StoryboardRow.media_version == media.media_version)
+    session.execute(delete(StoryboardRow).where(*of_media))
     session.execute(update(RenditionRow).where(*renditions).values(init_key=""))
     throw_away_below(session, plans_prefix(media.content_id, media.media_version), now_ms)
     throw_away_copies(session, media.content_id, media.media_version, now_ms)
@@ -86,12 +92,13 @@ def keep(session: Session, keys: Sequence[str]) -> None:
 
 
 def named_among(session: Session, keys: Sequence[str]) -> set[str]:
-    """Those of the keys that the index names, as a segment or as an init."""
+    """Those of the keys that the index names, as a segment, an init or a picture."""
     named: set[str] = set()
     for at in range(0, len(keys), _PAGE):
         page = keys[at : at + _PAGE]
         named.update(session.scalars(select(SegmentRow.key).where(SegmentRow.key.in_(page))))
         named.update(session.scalars(select(RenditionRow.init_key).where(RenditionRow.init_key.in_(page))))
+        named.update(session.scalars(select(PictureRow.key).where(PictureRow.key.in_(page))))
     return named
 
 

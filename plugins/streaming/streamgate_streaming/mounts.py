@@ -5,13 +5,21 @@ from __future__ import annotations
 import attrs
 
 from streamgate.contracts.gate import GateRefused, GateUnknown
-from streamgate.contracts.streaming import SegmentPending, SegmentUnknown, SessionEnded, SessionUnknown
+from streamgate.contracts.streaming import (
+    PictureUnknown,
+    SegmentPending,
+    SegmentUnknown,
+    SessionEnded,
+    SessionUnknown,
+)
 from streamgate.errors import NotFound
 from streamgate.sdk.playlists import dash, hls
+from streamgate.sdk.playlists.storyboard import VTT_TYPE
 from streamgate.web.routes import TOKEN, Call, Mount, Route
 
 from . import by_query
 from .delivery import PREFIX, Delivery, RangeRefused
+from .showing import MEDIA_TYPE as IMAGE
 
 _MEDIA = ("video/mp4", "audio/mp4")
 _CONDITIONS = {"Range": "One range of bytes; answered 206.", "If-None-Match": "The ETag that is known; answered 304."}
@@ -28,6 +36,13 @@ class TopPath:
 @attrs.frozen(kw_only=True)
 class TrackPath(TopPath):
     rendition: str
+
+
+@attrs.frozen(kw_only=True)
+class SheetPath(TopPath):
+    """`number`: as the index names it, from 0 on."""
+
+    number: int
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +71,9 @@ def media_mounts(delivery: Delivery) -> list[Mount]:
                 _text("master.m3u8", TopPath, hls.MEDIA_TYPE, "The multivariant playlist"),
                 _text("manifest.mpd", TopPath, dash.MEDIA_TYPE, "The manifest"),
                 _text("{rendition}/playlist.m3u8", TrackPath, hls.MEDIA_TYPE, "A rendition's playlist"),
+                _text("storyboard.vtt", TopPath, VTT_TYPE, "The index of the storyboard"),
+                _image("poster.jpg", TopPath, "The poster"),
+                _image("storyboard/{number}.jpg", SheetPath, "A sheet of the storyboard"),
                 _bytes(f"{PREFIX}/{{token}}/{{rendition}}/init.mp4", TrackPath, "A rendition's head"),
                 _bytes(f"{PREFIX}/{{token}}/{{rendition}}/{{number}}.m4s", SegmentPath, "A segment"),
             ),
@@ -74,6 +92,14 @@ def _text(name: str, query: type, media_type: str, summary: str) -> Route:
     path = f"{PREFIX}/{{token}}/{name}"
     return Route(
         "GET", path, _never, policy=TOKEN, query=query, produces=(media_type,), summary=summary, errors=_ERRORS
+    )
+
+
+def _image(name: str, query: type, summary: str) -> Route:
+    return attrs.evolve(
+        _bytes(f"{PREFIX}/{{token}}/{name}", query, summary),
+        produces=(IMAGE,),
+        errors=(*_ERRORS, PictureUnknown, RangeRefused),
     )
 
 

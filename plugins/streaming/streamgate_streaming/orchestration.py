@@ -33,6 +33,7 @@ from . import garbage, making
 from . import media_repository as repository
 from . import session_repository as sessions
 from .cancelling import Cancellations, cancel_later
+from .picturing import PICTURE_KINDS, Picturing
 from .plans import plan_blob, plans_prefix
 from .results import RESULT_INVALID, fault_of, keys_of, parts_of, structured
 from .tables import ContentRow, MediaRow, WorkRow
@@ -48,11 +49,20 @@ Take = Callable[[Session, ContentRow, MediaRow, WorkRow], None]
 class Orchestration:
     """Owns the media versions."""
 
-    def __init__(self, db: Database, blobs: BlobStore, jobs: Jobs, cancellations: Cancellations, clock: Clock) -> None:
+    def __init__(
+        self,
+        db: Database,
+        blobs: BlobStore,
+        jobs: Jobs,
+        cancellations: Cancellations,
+        pictures: Picturing,
+        clock: Clock,
+    ) -> None:
         self._db = db
         self._blobs = blobs
         self._jobs = jobs
         self._cancellations = cancellations
+        self._pictures = pictures
         self._clock = clock
 
     # --- sources ------------------------------------------------------------------------------------
@@ -182,7 +192,9 @@ class Orchestration:
         work = await self._work(event.body.job_id)
         if work is None:
             return
-        if work.kind == PROBE_KIND:
+        if work.kind in PICTURE_KINDS:
+            await self._pictures.on_job_finished(event, work)
+        elif work.kind == PROBE_KIND:
             await self._on_probe_finished(event, work)
         else:
             await self._on_parts_finished(event, work)

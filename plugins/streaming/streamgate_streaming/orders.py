@@ -24,6 +24,7 @@ from streamgate.contracts.media import (
     PlannedRendition,
     ProbePayload,
 )
+from streamgate.contracts.pictures import PICTURES_KIND, PicturesPayload
 from streamgate.sdk.db import emit
 from streamgate.sdk.ids import uuid7
 from streamgate.sdk.jobs import in_trace
@@ -31,6 +32,9 @@ from streamgate.wire import to_plain
 
 from .plans import copies_prefix, plan_blob
 from .tables import ContentRow, MediaRow, WorkRow
+
+LAST = 9
+"""The priority of what may wait for everything else."""
 
 _EVENT_BYTES = 262_144
 """Jobs of one `jobs.requested` at most: a message has its limit."""
@@ -74,6 +78,17 @@ def order_parts(session: Session, content: ContentRow, media: MediaRow, plan: Me
     """Asks for everything eager: what is copied first, for it plays already, then sound, without which nothing else
     does. The plan's blob must be there."""
     _request(session, content, media, _children(content, media, plan))
+
+
+def order_pictures(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan) -> None:
+    """Asks for poster and storyboard, last of all; a task of its own, so that the media are done without it."""
+    payload = PicturesPayload(
+        content_id=media.content_id,
+        media_version=media.media_version,
+        plan_key=plan_blob(media.content_id, media.media_version, plan).key,
+    )
+    job = _job(content, media, PICTURES_KIND, to_plain(payload), "pictures")
+    _request(session, content, media, [_Order(job=attrs.evolve(job, priority=LAST))])
 
 
 def made_by(plan: MediaPlan, work: WorkRow) -> list[PlannedRendition]:

@@ -18,6 +18,7 @@ from streamgate.contracts.events import (
     MEDIA_PLAYABLE,
     MEDIA_READY,
     PEOPLE_CHANGED,
+    PICTURES_CHANGED,
     RENDITION_READY,
     SESSION_ENDED,
     TOKEN_TRANSFERRED,
@@ -77,9 +78,11 @@ class StreamingPlugin:
         from .orchestration import Orchestration
         from .pending import Pending
         from .periodic import Periodic
+        from .picturing import Picturing
         from .reconciler import Reconciler
         from .revoking import Revoking
         from .routes import StreamRoutes
+        from .routes_poster import PosterRoutes
         from .routes_revoke import RevokeRoutes
         from .service import StreamingService
         from .sessions import Sessions
@@ -110,6 +113,7 @@ class StreamingPlugin:
         self._sessions = Sessions(self._db, metadata, clock, self._keeper, self._decider)
         revoking = Revoking(self._db, ctx.services.get(ACCOUNTS), metadata, clock, self._keeper)
         self._revoke_routes = RevokeRoutes(revoking)
+        self._poster_routes = PosterRoutes(self._db, self._blobs, metadata)
         self._opening = Opening(
             self._db,
             auth,
@@ -125,7 +129,10 @@ class StreamingPlugin:
             self.revocations,
         )
         cancellations = Cancellations(self._db, ctx.services.get(JOBS), clock)
-        self._orchestration = Orchestration(self._db, self._blobs, ctx.services.get(JOBS), cancellations, clock)
+        self._pictures = Picturing(self._db, self._blobs, clock)
+        self._orchestration = Orchestration(
+            self._db, self._blobs, ctx.services.get(JOBS), cancellations, self._pictures, clock
+        )
         self._service = StreamingService(self._db, self._orchestration)
         self._routes = StreamRoutes(
             self._opening, self._sessions, self._keys, self._catalogue, self._service, metadata, lease_s=config.lease_s
@@ -134,7 +141,7 @@ class StreamingPlugin:
         pending = Pending(self._db, ctx.services.get(TRANSCODER), clock)
         delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs, hot, pending)
         self._mounts = media_mounts(delivery)
-        self._telling = Telling(self._db, ctx.events)
+        self._telling = Telling(self._db, ctx.events, on_playable=self._pictures.on_media_playable)
         stores = ("streaming.db", "streaming.blobs")
         reconciler = Reconciler(self._db, ctx.services.get(JOBS), self._orchestration, clock)
         collector = Collector(self._db, self._blobs, clock)
@@ -152,7 +159,7 @@ class StreamingPlugin:
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
-        return [*self._routes.routes(), *self._revoke_routes.routes()]
+        return [*self._routes.routes(), *self._revoke_routes.routes(), *self._poster_routes.routes()]
 
     @hookimpl
     def collect_mounts(self) -> Sequence[Mount]:
@@ -177,6 +184,7 @@ class StreamingPlugin:
             *self._telling.subscriptions(GROUP),
             on_everyone(SESSION_ENDED, self._keeper.on_session_ended, resync=self._keeper.resync),
             on_everyone(RENDITION_READY, self._catalogue.on_rendition_ready, resync=self._catalogue.forget_all),
+            on_everyone(PICTURES_CHANGED, self._catalogue.on_pictures_changed, resync=self._catalogue.forget_all),
         ]
 
     @hookimpl
@@ -202,6 +210,7 @@ PLUGIN = PluginInfo(
         RENDITION_READY,
         MEDIA_READY,
         MEDIA_FAILED,
+        PICTURES_CHANGED,
         SESSION_ENDED,
         LIVE,
     ),
@@ -220,6 +229,7 @@ PLUGIN = PluginInfo(
         MEDIA_PLAYABLE,
         MEDIA_READY,
         MEDIA_FAILED,
+        PICTURES_CHANGED,
     ),
     acts_as_service=True,
     config=StreamingConfig,

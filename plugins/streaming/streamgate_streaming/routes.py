@@ -30,6 +30,7 @@ from .extent import nothing_left
 from .keys import PathKeys
 from .opening import Opening
 from .sessions import Sessions
+from .showing import POSTER_FILE, STORYBOARD_FILE
 
 _OPENING = (Unauthorized, ContentNotFound, GateRefused, GateUnknown, PlaybackRevoked, NotPlayable, TooManySessions)
 _CONTENT_ID = Matches(r"[A-Za-z0-9_-]{1,40}", "must be the id of a content: 1 to 40 letters, digits, - and _")
@@ -182,12 +183,14 @@ class StreamRoutes:
     async def open(self, call: Call[SessionBody, None]) -> SessionAnswer:
         live = await self._opening.open(call.actor, call.body.content_id, call.body.client_id)
         folder = f"{PREFIX}/{self._keys.make(live.session_id)}"
+        listing = await self._catalogue.listing(live.content_id, live.media_version)
+        shown = None if listing is None else listing.showing
         return SessionAnswer(
             session_id=live.session_id,
             hls_url=f"{folder}/master.m3u8",
             dash_url=f"{folder}/manifest.mpd",
-            poster_url=None,
-            storyboard_url=None,
+            poster_url=f"{folder}/{POSTER_FILE}" if shown is not None and shown.pictures.poster else None,
+            storyboard_url=f"{folder}/{STORYBOARD_FILE}" if shown is not None and shown.has_storyboard(live) else None,
             **told_of(live, self._sessions.expires_at_ms(live)),
             renew_after_s=self._lease_s / 2,
         )

@@ -109,6 +109,39 @@ class SegmentRow(Base):
     __table_args__ = (Index("ix_streaming_segments_key", "key"),)
 
 
+class PictureRow(Base):
+    """A JPEG file: `name` is `poster`, or the number of a sheet of the storyboard. `media_version` 0: the creator's
+    own."""
+
+    __tablename__ = "streaming_pictures"
+
+    content_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    media_version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    key: Mapped[str]
+    size_bytes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    width_px: Mapped[int] = mapped_column(Integer)
+    height_px: Mapped[int] = mapped_column(Integer)
+
+    __table_args__ = (Index("ix_streaming_pictures_key", "key"),)
+
+
+class StoryboardRow(Base):
+    """How the sheets of a media version are laid out, as in `contracts.pictures.Storyboard`."""
+
+    __tablename__ = "streaming_storyboards"
+
+    content_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    media_version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    tile_width_px: Mapped[int] = mapped_column(Integer)
+    tile_height_px: Mapped[int] = mapped_column(Integer)
+    columns: Mapped[int] = mapped_column(Integer)
+    rows: Mapped[int] = mapped_column(Integer)
+    tiles: Mapped[int] = mapped_column(Integer)
+    interval_ms: Mapped[int] = mapped_column(Integer)
+
+
 class WorkRow(Base):
     """A job asked for, and what it makes: chunk `chunk_n` of all video renditions, one audio rendition, or the
     segments of copied renditions that are number `chunk_n` of those that a job cuts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -27,11 +27,18 @@ from . import media_repository, session_repository
 
 
 class Telling:
-    """Hears what streaming itself has said, once committed, and broadcasts it to the one person concerned."""
+    """Hears what streaming itself has said, once committed, and broadcasts it to the one person concerned.
 
-    def __init__(self, db: Database, events: Events) -> None:
+    Args:
+        on_playable: what follows from it; done once, and before anybody is told.
+    """
+
+    def __init__(
+        self, db: Database, events: Events, *, on_playable: Callable[[Received[MediaPlayable]], Awaitable[None]]
+    ) -> None:
         self._db = db
         self._events = events
+        self._act_on_playable = on_playable
 
     def subscriptions(self, group: str) -> Sequence[EventSubscription]:
         return [
@@ -44,6 +51,7 @@ class Telling:
 
     async def _on_playable(self, event: Received[MediaPlayable]) -> None:
         body = event.body
+        await self._act_on_playable(event)
         await self._tell_owner(
             body.subject_id,
             "media.playable",

@@ -91,7 +91,7 @@ class ChildProcess:
         return cls(process, ours, stderr_read)
 
     async def serve(self, task: ChildTask, source: ReadableSource, on_frame: OnFrame) -> dict[str, Any]:
-        """Runs the task; `on_frame` gets `init`, `segment` and `progress` frames in order, one at a time.
+        """Runs the task; `on_frame` gets `init`, `segment`, `picture` and `progress` frames in order, one at a time.
 
         Raises:
             MediaError: what the child found, as its own class.

@@ -111,8 +111,9 @@ ATTACKS = (
     Attack(
         "B13",
         "Ungated side files",
-        "Init segments, playlists and manifests hang on the same session; uploads cannot be read back",
-        "no thumbnails, captions or storyboards are made",
+        "Init segments, playlists, manifests and storyboards hang on the same session, a preview has no storyboard; "
+        "uploads cannot be read back; posters are for whoever may see that the content exists (decision 0091)",
+        "no captions are made",
     ),
     Attack("B14", "Past the server to the store", "The bucket answers signed requests alone"),
     Attack("B15", "The token is sold after sign-in", "Transfers end sessions at once; else the lease does"),

@@ -11,6 +11,7 @@ from streamgate.contracts.events import (
     MEDIA_FAILED,
     MEDIA_PLAYABLE,
     MEDIA_READY,
+    PICTURES_CHANGED,
     UPLOAD_FAILED,
     UPLOAD_FINISHED,
     ContentDeleted,
@@ -18,6 +19,7 @@ from streamgate.contracts.events import (
     MediaFailed,
     MediaPlayable,
     MediaReady,
+    PicturesChanged,
     UploadFailed,
     UploadFinished,
 )
@@ -183,3 +185,15 @@ async def test_a_gate_heard_by_both_roads_counts_once(
     called = await metadata.publish(Publish(content_id=content_id, revision=1, published=True))
     await say_gate(home, content_id, 1, has_gate=True)
     assert await get(metadata, alice, content_id) == called
+
+
+async def test_a_poster_has_its_address_while_it_is_there(home: House, metadata: Metadata, alice: Actor) -> None:
+    made = await metadata.create(NewContent(actor=alice, title="clip"))
+    seen: list[str | None] = [made.poster_url]
+    for revision, has_poster in ((5, True), (4, False), (6, False)):  # the second one comes late
+        told = PicturesChanged(subject_id=made.content_id, revision=revision, media_version=1, has_poster=has_poster)
+        await home.events.publish(PICTURES_CHANGED, told, event_id=f"poster:{revision}")
+        found = await metadata.get(AccessQuery(content_id=made.content_id, actor=alice, want="see"))
+        seen.append(found.poster_url)
+    there = f"/api/v1/stream/poster/{made.content_id}.jpg"
+    assert seen == [None, there, there, None]

@@ -35,6 +35,7 @@ def test_a_child_loads_contracts_and_nothing_of_the_kernels_runtime() -> None:
         "streamgate",
         "streamgate.contracts",
         "streamgate.contracts.media",
+        "streamgate.contracts.pictures",
         "streamgate.errors",
         "streamgate.wire",
     ]

@@ -4,8 +4,8 @@
 
 From the parent: one `task` (kind, payload, limits, how the source is reached), followed by one marker byte
 that carries the source's open descriptor where there is one; then an answer (`bytes`) to each `read`.
-From the child: `ready` once, then `read`, `progress`, `init`, `segment`, and at last `done` or `fault`, which say
-from when to when it worked (`began_ns`, `ended_ns`: Unix time).
+From the child: `ready` once, then `read`, `progress`, `init`, `segment`, `picture`, and at last `done` or `fault`,
+which say from when to when it worked (`began_ns`, `ended_ns`: Unix time).
 """
 
 from __future__ import annotations

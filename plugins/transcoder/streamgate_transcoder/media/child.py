@@ -36,6 +36,7 @@ from streamgate.contracts.media import (
     ProbePayload,
     ProbeResult,
 )
+from streamgate.contracts.pictures import PICTURES_KIND, POSTER_KIND, PosterPayload
 from streamgate.wire import from_plain, to_plain, tolerant
 
 from . import sandbox
@@ -44,11 +45,12 @@ from .channel import ChildLine, Frame
 from .cutting import cut_segments
 from .limits import MediaLimits
 from .output import SegmentOut
+from .pictures import make_pictures, make_poster
 from .planning import make_plan
 from .probe import probe
 from .profiles import PROFILES
 from .source import AskedBytes, DescriptorBytes, RangedBytes
-from .task import AudioTask, ChildTask, ChunkTask, CopyTask, SandboxLimits
+from .task import AudioTask, ChildTask, ChunkTask, CopyTask, PicturesTask, SandboxLimits
 from .video import encode_chunk
 
 _PROGRESS_EVERY_S = 0.25
@@ -67,6 +69,9 @@ class LineSink:
     def segment(self, segment: SegmentOut) -> None:
         facts = attrs.asdict(segment, filter=lambda field, _: field.name != "data")
         self._line.send({"kind": "segment", **facts}, segment.data)
+
+    def picture(self, name: str, data: bytes) -> None:
+        self._line.send({"kind": "picture", "name": name}, data)
 
     def progress(self, share: float, frames: int = 0) -> None:
         now = time.monotonic()
@@ -130,6 +135,12 @@ def run_task(task: ChildTask, source: RangedBytes, sink: LineSink) -> dict[str, 
         copy = from_plain(CopyTask, task.payload)
         cut_segments(source, copy.plan, copy.rendition_ids, copy.seg_from, copy.seg_to, task.limits, sink)
         return {}
+    if task.task == PICTURES_KIND:
+        make_pictures(source, from_plain(PicturesTask, task.payload).plan, task.limits, sink)
+        return {}
+    if task.task == POSTER_KIND:
+        make_poster(source, task.limits, sink)
+        return {}
     raise ValueError(f"unknown task {task.task!r}")
 
 
@@ -173,7 +184,7 @@ def _rehearse() -> None:
         if not module.name.endswith(("__main__", "datasets")):
             importlib.import_module(module.name)
     from_plain(ChildTask, to_plain(_EXAMPLE))
-    for kind in (ProbePayload, ChunkTask, AudioTask, CopyTask):
+    for kind in (ProbePayload, ChunkTask, AudioTask, CopyTask, PicturesTask, PosterPayload):
         tolerant.get_structure_hook(kind)
     traceback.format_exception(ValueError("rehearsal"))
 

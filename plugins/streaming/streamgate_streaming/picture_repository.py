@@ -1,0 +1,101 @@
+"""Posters and storyboards in the database. Functions take a session and never commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
+
+from streamgate.contracts.pictures import PICTURES_KIND, MadePicture, Storyboard
+
+from . import garbage
+from .tables import MediaRow, PictureRow, StoryboardRow, WorkRow
+
+POSTER = "poster"
+OWN = 0
+"""The media version of what the creator gave."""
+
+
+@attrs.frozen(kw_only=True)
+class Pictures:
+    """What there is to show of a media version. `is_settled`: no more is being made."""
+
+    poster: MadePicture | None = None
+    storyboard: Storyboard | None = None
+    is_settled: bool = True
+
+
+def store(
+    session: Session, content_id: str, media_version: int, poster: MadePicture | None, board: Storyboard | None
+) -> list[str]:
+    """In place of what was there, whose keys are returned. What is stored is no garbage."""
+    before = keys_of(session, content_id, media_version)
+    of_version = (PictureRow.content_id == content_id, PictureRow.media_version == media_version)
+    session.execute(delete(PictureRow).where(*of_version))
+    boards = (StoryboardRow.content_id == content_id, StoryboardRow.media_version == media_version)
+    session.execute(delete(StoryboardRow).where(*boards))
+    named = {POSTER: poster} if poster is not None else {}
+    named |= {str(n): sheet for n, sheet in enumerate(board.sheets)} if board is not None else {}
+    for name, made in named.items():
+        session.add(PictureRow(content_id=content_id, media_version=media_version, name=name, **attrs.asdict(made)))
+    if board is not None:
+        layout = attrs.asdict(board, filter=lambda field, _: field.name != "sheets")
+        session.add(StoryboardRow(content_id=content_id, media_version=media_version, **layout))
+    session.flush()
+    kept = [made.key for made in named.values()]
+    garbage.keep(session, kept)
+    return [key for key in before if key not in kept]
+
+
+def keys_of(session: Session, content_id: str, media_version: int) -> list[str]:
+    of_version = (PictureRow.content_id == content_id, PictureRow.media_version == media_version)
+    return list(session.scalars(select(PictureRow.key).where(*of_version)))
+
+
+def poster_of(session: Session, content_id: str) -> MadePicture | None:
+    """The creator's own, else that of the newest version that plays."""
+    plays = exists().where(
+        MediaRow.content_id == PictureRow.content_id,
+        MediaRow.media_version == PictureRow.media_version,
+        MediaRow.playable.is_(True),
+    )
+    wanted = (PictureRow.content_id == content_id, PictureRow.name == POSTER)
+    own = select(PictureRow).where(*wanted, PictureRow.media_version == OWN)
+    newest = select(PictureRow).where(*wanted, plays).order_by(PictureRow.media_version.desc()).limit(1)
+    found = session.scalars(own).one_or_none() or session.scalars(newest).one_or_none()
+    return None if found is None else _made(found)
+
+
+def pictures_of(session: Session, content_id: str, media_version: int) -> Pictures:
+    """What a session of that version is shown."""
+    of_version = (PictureRow.content_id == content_id, PictureRow.media_version == media_version)
+    sheets = session.scalars(select(PictureRow).where(*of_version, PictureRow.name != POSTER))
+    layout = session.get(StoryboardRow, (content_id, media_version))
+    pending = exists().where(
+        WorkRow.content_id == content_id, WorkRow.media_version == media_version, WorkRow.kind == PICTURES_KIND
+    )
+    return Pictures(
+        poster=poster_of(session, content_id),
+        storyboard=None if layout is None else _board(layout, sheets),
+        is_settled=not session.scalar(select(pending)),
+    )
+
+
+def _board(layout: StoryboardRow, sheets: Iterable[PictureRow]) -> Storyboard:
+    return Storyboard(
+        tile_width_px=layout.tile_width_px,
+        tile_height_px=layout.tile_height_px,
+        columns=layout.columns,
+        rows=layout.rows,
+        tiles=layout.tiles,
+        interval_ms=layout.interval_ms,
+        sheets=tuple(_made(row) for row in sorted(sheets, key=lambda row: int(row.name))),
+    )
+
+
+def _made(row: PictureRow) -> MadePicture:
+    return MadePicture(
+        key=row.key, size_bytes=row.size_bytes, sha256=row.sha256, width_px=row.width_px, height_px=row.height_px
+    )

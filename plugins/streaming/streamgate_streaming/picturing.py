@@ -1,0 +1,163 @@
+"""Posters and storyboards: asked for once something plays, looked at closely when they come, and kept.
+
+Nothing waits for them: a content is ready without, and where they fail it says so among its warnings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from loguru import logger
+from sqlalchemy.orm import Session
+
+from streamgate.contracts.events import PICTURES_CHANGED, JobFinished, MediaPlayable, PicturesChanged
+from streamgate.contracts.pictures import (
+    MAX_COLUMNS,
+    MAX_PICTURE_BYTES,
+    MAX_POSTER_SIDE_PX,
+    MAX_ROWS,
+    MAX_TILES,
+    PICTURES_KIND,
+    POSTER_KIND,
+    TILE_SIDE_PX,
+    MadePicture,
+    PicturesResult,
+    Storyboard,
+)
+from streamgate.events import Received
+from streamgate.sdk.blobs import BlobMissing, BlobStore
+from streamgate.sdk.clock import Clock
+from streamgate.sdk.db import Database, emit, first_time
+from streamgate.sdk.jpeg import jpeg_size
+
+from . import garbage
+from . import media_repository as media
+from . import picture_repository as pictures
+from .orders import next_revision, order_pictures
+from .results import RESULT_INVALID, fault_of, structured
+from .tables import ContentRow, MediaRow, WorkRow
+
+GROUP = "streaming"
+PICTURE_KINDS = frozenset({PICTURES_KIND, POSTER_KIND})
+
+
+class PictureRefused(Exception):
+    """It is not what was asked for; the message says why."""
+
+
+class Picturing:
+    """Owns the pictures."""
+
+    def __init__(self, db: Database, blobs: BlobStore, clock: Clock) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._clock = clock
+
+    async def on_media_playable(self, event: Received[MediaPlayable]) -> None:
+        body = event.body
+
+        def order(session: Session) -> None:
+            content = media.content_for_update(session, body.subject_id)
+            if not first_time(session, event.event_id, group=GROUP):
+                return
+            version = media.find_media(session, body.subject_id, body.media_version)
+            plan = media.plan_of(version) if version is not None and version.playable else None
+            if version is not None and plan is not None:
+                order_pictures(session, content, version, plan)
+
+        await self._db.write(order)
+
+    async def on_job_finished(self, event: Received[JobFinished], work: WorkRow) -> None:
+        body, now_ms = event.body, self._clock.now_ms()
+        code, detail = fault_of(body)
+        result = None if code else structured(PicturesResult, body.result)
+        try:
+            if result is None and not code:
+                raise PictureRefused("the job's answer cannot be read")
+            if result is not None:
+                await self._check(result, work)
+        except PictureRefused as fault:
+            code, detail, result = RESULT_INVALID, str(fault), None
+
+        def take(session: Session) -> None:
+            content = media.content_for_update(session, work.content_id)
+            known = media.reread_work(session, work.job_id)
+            if known is None or not first_time(session, event.event_id, group=GROUP):
+                return
+            version = media.find_media(session, known.content_id, known.media_version)
+            if version is not None and version.state != "failed":
+                self._take(session, content, version, result, (code, detail), now_ms)
+            garbage.throw_away_lost(session, known.content_id, now_ms, job_id=known.job_id)
+            session.delete(known)
+
+        await self._db.write(take)
+
+    def _take(
+        self,
+        session: Session,
+        content: ContentRow,
+        version: MediaRow,
+        result: PicturesResult | None,
+        fault: tuple[str, str],
+        now_ms: int,
+    ) -> None:
+        if result is None:
+            version.warnings = [*version.warnings, f"pictures: {fault[0]}: {fault[1]}"]
+            logger.bind(content_id=version.content_id, code=fault[0]).warning("no pictures were made")
+            return
+        replaced = pictures.store(session, version.content_id, version.media_version, result.poster, result.storyboard)
+        garbage.throw_away(session, replaced, now_ms)
+        tell(session, content, version.media_version)
+
+    async def _check(self, result: PicturesResult, work: WorkRow) -> None:
+        """Raises PictureRefused."""
+        if result.poster is not None:
+            await self._check_file(result.poster)
+            if max(result.poster.width_px, result.poster.height_px) > MAX_POSTER_SIDE_PX:
+                raise PictureRefused("the poster is too large")
+        if result.storyboard is not None:
+            check_layout(result.storyboard)
+            for n, sheet in enumerate(result.storyboard.sheets):
+                if (sheet.width_px, sheet.height_px) != result.storyboard.sheet_size(n):
+                    raise PictureRefused(f"sheet {n} has another size than its pictures need")
+                await self._check_file(sheet)
+
+    async def _check_file(self, made: MadePicture) -> None:
+        try:
+            data = await self._blobs.read(made.key, 0, MAX_PICTURE_BYTES + 1)
+        except (BlobMissing, ValueError) as fault:
+            raise PictureRefused("a picture is not there as told") from fault
+        told = (made.size_bytes, made.sha256)
+        if len(data) > MAX_PICTURE_BYTES or (len(data), hashlib.sha256(data).hexdigest()) != told:
+            raise PictureRefused("a picture has other bytes than told")
+        try:
+            size = jpeg_size(data)
+        except ValueError as fault:
+            raise PictureRefused(f"a picture is no JPEG file: {fault}") from fault
+        if size != (made.width_px, made.height_px):
+            raise PictureRefused("a picture has another size than told")
+
+
+def check_layout(board: Storyboard) -> None:
+    """Raises PictureRefused: its numbers make no sense together."""
+    within = (
+        2 <= board.tile_width_px <= TILE_SIDE_PX
+        and 2 <= board.tile_height_px <= TILE_SIDE_PX
+        and 1 <= board.columns <= MAX_COLUMNS
+        and 1 <= board.rows <= MAX_ROWS
+        and 1 <= board.tiles <= MAX_TILES
+        and board.interval_ms >= 1
+    )
+    if not within or len(board.sheets) != board.sheet_count:
+        raise PictureRefused("the storyboard is laid out as none can be")
+
+
+def tell(session: Session, content: ContentRow, media_version: int) -> None:
+    """Says what there is now."""
+    changed = PicturesChanged(
+        subject_id=content.content_id,
+        revision=next_revision(content),
+        media_version=media_version,
+        has_poster=pictures.poster_of(session, content.content_id) is not None,
+    )
+    emit(session, PICTURES_CHANGED, changed)

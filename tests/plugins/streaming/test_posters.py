@@ -1,0 +1,224 @@
+"""Posters and storyboards: nothing waits for them, nothing is believed of them unseen, and whom they are shown."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+
+from streamgate.contracts import events
+from streamgate.contracts.jobs import NewJob
+from streamgate.contracts.pictures import MadePicture, PicturesResult, Storyboard
+from streamgate.contracts.streaming import STREAMING, MediaQuery, MediaState
+from streamgate.sdk.playlists.storyboard import render_vtt
+from streamgate.settings import DatabaseSettings, KernelSettings, Secret, SecretSettings
+from streamgate.testing.attacks import attack
+from streamgate.testing.wait import eventually
+from tests.plugins.streaming.others import CREATOR, HOLDER
+from tests.plugins.streaming.theatre import STRANGER, Open, Theatre
+
+POSTER = "/api/v1/stream/poster/c_film.jpg"
+BOARD = Storyboard(tile_width_px=160, tile_height_px=90, columns=2, rows=2, tiles=6, interval_ms=2_000)
+
+
+def jpeg(width_px: int, height_px: int, marker: str = "") -> bytes:
+    """A file that says so, and holds nothing."""
+    size = height_px.to_bytes(2, "big") + width_px.to_bytes(2, "big")
+    frame = b"\xff\xc0\x00\x11\x08" + size + b"\x03" + bytes(9)
+    return b"\xff\xd8" + frame + b"\xff\xda\x00\x02" + marker.encode() + b"\xff\xd9"
+
+
+async def made(
+    theatre: Theatre, job: NewJob, name: str, width_px: int, height_px: int, marker: str = ""
+) -> MadePicture:
+    data, key = jpeg(width_px, height_px, marker), f"jobs/{job.subject_id}/{job.job_id}/l_1/{name}.jpg"
+    await theatre.blobs.put_bytes(key, data)
+    return MadePicture(
+        key=key,
+        size_bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        width_px=width_px,
+        height_px=height_px,
+    )
+
+
+async def ordered(theatre: Theatre, count: int = 1) -> NewJob:
+    async def enough() -> list[NewJob] | None:
+        return theatre.picture_orders() if len(theatre.picture_orders()) >= count else None
+
+    return (await eventually(enough, timeout_s=10, every_s=0.005, what="an order of pictures"))[-1]
+
+
+async def result_of(theatre: Theatre, job: NewJob, marker: str = "") -> PicturesResult:
+    sheets = [await made(theatre, job, str(n), *BOARD.sheet_size(n), marker=f"{n}{marker}") for n in range(2)]
+    poster = await made(theatre, job, "poster", 1280, 720, marker=f"poster{marker}")
+    return PicturesResult(poster=poster, storyboard=attrs.evolve(BOARD, sheets=tuple(sheets)))
+
+
+async def show(theatre: Theatre, marker: str = "") -> None:
+    """The pictures that were asked for last are made."""
+    count = len(theatre.told(events.PICTURES_CHANGED))
+    job = await ordered(theatre)
+    await theatre.done(job, await result_of(theatre, job, marker))
+    await theatre.hear(events.PICTURES_CHANGED, count + 1)
+
+
+async def poster(theatre: Theatre, actor: Any = STRANGER, **headers: str) -> httpx.Response:
+    async with theatre.client(actor) as http:
+        return await http.get(POSTER, headers=headers)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stored_in(request: pytest.FixtureRequest, tmp_path: Path) -> KernelSettings | None:
+    if request.param == "sqlite":
+        return None
+    return KernelSettings(
+        profile="test",
+        data_dir=tmp_path,
+        database=DatabaseSettings(url=Secret(request.getfixturevalue("postgres_url"))),
+        secrets=SecretSettings(master_key=Secret(base64.b64encode(bytes(32)).decode())),
+    )
+
+
+async def test_they_are_asked_for_last_kept_shown_replaced_and_collected(
+    open_theatre: Open, stored_in: KernelSettings | None
+) -> None:
+    async with open_theatre(stored_in) as theatre:
+        await theatre.play("c_film")
+        order = await ordered(theatre)
+        assert (order.kind, order.priority, order.root_id) == ("media.pictures", 9, "")
+        plan = await theatre.plan_of(order)
+        assert (plan.content_id, plan.media_version) == ("c_film", 1)
+        before = await theatre.watch("c_film")
+        assert (before["poster_url"], before["storyboard_url"]) == (None, None)
+        assert (await theatre.fetch(before, "storyboard.vtt")).json()["code"] == "stream.no_picture"
+        assert (await poster(theatre)).json()["code"] == "stream.no_picture"
+        await show(theatre)
+        [told] = theatre.told(events.PICTURES_CHANGED)
+        assert (told.media_version, told.has_poster) == (1, True)
+        session = await theatre.watch("c_film")
+        folder = session["hls_url"].removesuffix("master.m3u8")
+        assert (session["poster_url"], session["storyboard_url"]) == (folder + "poster.jpg", folder + "storyboard.vtt")
+        index = await theatre.fetch(session, "storyboard.vtt")
+        assert (index.headers["content-type"], index.headers["cache-control"]) == ("text/vtt", "private, no-store")
+        for n in range(2):
+            sheet = await theatre.fetch(session, f"storyboard/{n}.jpg")
+            assert (sheet.headers["content-type"], sheet.content) == ("image/jpeg", jpeg(*BOARD.sheet_size(n), str(n)))
+            assert sheet.headers["cache-control"].startswith("private")
+        assert (await theatre.fetch(session, "storyboard/2.jpg")).status_code == 404
+        assert (await theatre.fetch(session, "poster.jpg")).content == jpeg(1280, 720, "poster")
+        await theatre.play("c_film", revision=2)
+        await ordered(theatre, 2)
+        await show(theatre, "again")
+        assert (await poster(theatre)).content == jpeg(1280, 720, "posteragain")
+        await theatre.say(events.CONTENT_DELETED, events.ContentDeleted(subject_id="c_film", revision=9, owner="x"))
+        await theatre.collected()
+
+
+async def test_the_index_names_each_part_of_each_sheet_for_its_time() -> None:
+    text = render_vtt(BOARD, 11.5)
+    cues = re.findall(r"(\S+) --> (\S+)\nstoryboard/(\d)\.jpg#xywh=(\d+),(\d+),(\d+),(\d+)", text)
+    assert [(cue[2], *map(int, cue[3:])) for cue in cues] == [
+        ("0", 0, 0, 160, 90),
+        ("0", 160, 0, 160, 90),
+        ("0", 0, 90, 160, 90),
+        ("0", 160, 90, 160, 90),
+        ("1", 0, 0, 160, 90),
+        ("1", 160, 0, 160, 90),
+    ]
+    assert [cue[1] for cue in cues] == [cue[0] for cue in cues[1:]] + ["00:00:11.500"]
+    assert text.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:02.000\n")
+
+
+@attack("B13")
+async def test_a_preview_has_the_poster_and_nothing_of_the_rest(film: Theatre) -> None:
+    await show(film)
+    film.auth.preview_s = 5.0
+    session = await film.watch("c_film", STRANGER)
+    assert (session["preview_s"], session["storyboard_url"]) == (5.0, None)
+    assert (await film.fetch(session, "poster.jpg")).status_code == 200
+    for path in ("storyboard.vtt", "storyboard/0.jpg"):
+        answer = await film.fetch(session, path)
+        assert (answer.status_code, answer.json()["code"]) == (403, "gate.refused")
+
+
+@attack("B13")
+async def test_pictures_end_with_the_session(film: Theatre) -> None:
+    await show(film)
+    session = await film.watch("c_film")
+    async with film.client(HOLDER) as http:
+        await http.delete(f"/api/v1/stream/session/{session['session_id']}")
+    for path in ("poster.jpg", "storyboard.vtt", "storyboard/0.jpg"):
+        assert (await film.fetch(session, path)).status_code == 410
+
+
+@attack("B13")
+async def test_the_poster_is_for_whoever_may_see_the_content(film: Theatre) -> None:
+    await show(film)
+    nobody = await film.client().__aenter__()
+    seen = await nobody.get(POSTER)
+    assert (seen.status_code, seen.headers["content-type"]) == (200, "image/jpeg")
+    assert (seen.headers["cache-control"], seen.headers["vary"]) == ("public, no-cache", "Authorization")
+    again = await nobody.get(POSTER, headers={"If-None-Match": f"W/{seen.headers['etag']}"})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", seen.headers["etag"])
+    await nobody.aclose()
+    film.metadata.private.add("c_film")
+    assert (await poster(film)).json()["code"] == "content.not_found"
+    assert (await poster(film, CREATOR)).headers["cache-control"] == "private, no-cache"
+
+
+LIES: dict[str, dict[str, Any]] = {
+    "other bytes": {"sha256": "0" * 64},
+    "another size": {"size_bytes": 5},
+    "other sides": {"width_px": 640},
+    "not there": {"key": "jobs/c_1/none/l_1/poster.jpg"},
+    "no key": {"key": "../secrets"},
+}
+
+
+async def test_what_is_not_as_told_is_a_warning_and_nothing_else(theatre: Theatre) -> None:
+    for count, lie in enumerate([*LIES, "layout", "unreadable", "a fault"], 1):
+        await theatre.play(f"c_{count}", segments=1)
+        job = await ordered(theatre, count)
+        result = await result_of(theatre, job)
+        if lie in LIES and result.poster is not None:
+            result = attrs.evolve(result, poster=attrs.evolve(result.poster, **LIES[lie]))
+        if lie == "layout" and result.storyboard is not None:
+            result = attrs.evolve(result, storyboard=attrs.evolve(result.storyboard, tiles=9))
+        if lie == "unreadable":
+            await theatre.over(job, status="done", result={"poster": 5})
+        elif lie == "a fault":
+            await theatre.over(job, status="dead", error_code="media.child_failed", error_detail="it died")
+        else:
+            await theatre.done(job, result)
+        state = await warned(theatre, f"c_{count}")
+        assert (state.state, state.playable) == ("ready", True)
+        assert state.warnings[-1].startswith("pictures: media."), lie
+    assert theatre.told(events.PICTURES_CHANGED) == []
+
+
+async def warned(theatre: Theatre, content_id: str) -> MediaState:
+    async def enough() -> MediaState | None:
+        state = await theatre.home.services.get(STREAMING).media(MediaQuery(content_id=content_id))
+        return state if len(state.warnings) > 1 else None
+
+    return await eventually(enough, timeout_s=10, every_s=0.005, what="a warning")
+
+
+async def test_an_event_that_comes_twice_asks_and_keeps_once(film: Theatre) -> None:
+    job = await ordered(film)
+    [playable] = [each for each in film.heard if each.name == events.MEDIA_PLAYABLE.name]
+    await film.say(events.MEDIA_PLAYABLE, playable.body, playable.event_id)
+    result = await result_of(film, job)
+    first = await film.done(job, result)
+    await film.done(job, result, event_id=first)
+    await film.done(job, attrs.evolve(result, poster=None))  # the job is over
+    await film.hear(events.PICTURES_CHANGED)
+    assert len(film.picture_orders()) == len(film.told(events.PICTURES_CHANGED)) == 1
+    assert (await poster(film)).status_code == 200
