@@ -26,7 +26,8 @@ NOT_IN_ONE_PROCESS: set[str] = set()
 async def test_one_trace_leads_from_the_request_to_the_child(tmp_path: Path) -> None:
     """Nothing is sampled here but what this request's `traceparent` says. How it is across processes is seen by
     `test_story.py`."""
-    clip = make_clip(tmp_path / "clip.mp4", ClipSpec(frames=50, key_frames=(0,)))
+    ten_bit = ClipSpec(frames=50, key_frames=(0,), pixel_format="yuv420p10le")  # has to be encoded
+    clip = make_clip(tmp_path / "clip.mp4", ten_bit)
     internal_port = free_port()
     trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
     with OtlpReceiver() as collector:
