@@ -11,6 +11,7 @@ from playwright.async_api import Route, expect
 from tests.browser.chromium import Tab, open_tab
 from tests.browser.stage import HOSTILE, PUBLIC, SMALL, SMALL_S, Stage
 from tests.e2e.client import Api
+from tests.e2e.pictures import check_pictures
 from tests.e2e.wallet import Wallet
 
 pytestmark = pytest.mark.timeout(150)
@@ -93,7 +94,7 @@ async def test_words_of_others_are_text(one_process: Stage) -> None:
         await expect(tab.page.locator("#player-title")).to_have_text(HOSTILE)
         await expect(tab.page.locator("#player-about")).to_have_text(HOSTILE)
         await expect(tab.page).to_have_title(f"{HOSTILE} · StreamGate")
-        assert await tab.value("document.querySelectorAll('main img, main script').length") == 0
+        assert await tab.value("document.querySelectorAll('main img:not(.poster), main script').length") == 0
         assert (tab.faults, tab.foreign) == ([], [])
 
 
@@ -148,3 +149,26 @@ async def test_nothing_is_wider_than_the_window(
             assert await tab.value("document.documentElement.scrollWidth - innerWidth") <= 0, path
             assert await tab.value(too_wide) == [], path
         assert tab.faults == []
+
+
+async def test_a_card_has_its_poster_and_the_seek_bar_shows_what_is_where(one_process: Stage) -> None:
+    content_id = one_process.contents["public"]
+    async with open_tab(one_process.url) as tab, Api.connect(one_process.url) as api:
+        await check_pictures(api, one_process.url, content_id)
+        await tab.open()
+        card = tab.page.locator("#catalogue a").filter(has_text="Colours and a tone")
+        await expect(card.locator("img.poster")).to_have_js_property("naturalWidth", SMALL.width_px)
+        await card.click()
+        await tab.until(PLAYS, what="playing")
+        bar, peek = tab.page.locator("#seeking input"), tab.page.locator("#seeking .peek")
+        await bar.hover()
+        await expect(peek).to_be_visible()
+        assert "/storyboard/0.jpg" in await peek.evaluate("each => getComputedStyle(each).backgroundImage")
+        box = await peek.bounding_box()
+        assert box is not None
+        assert (box["width"], box["height"]) == (160, 90)
+        await tab.page.locator("#player-title").hover()
+        await expect(peek).to_be_hidden()
+        await bar.fill("3")
+        await tab.until("Math.abs(video.currentTime - 3) < 1.5", what="where the bar says")
+        assert (tab.faults, tab.refused, tab.foreign) == ([], [], [])

@@ -43,6 +43,7 @@ export function markChosen() {
 function card(content) {
   const link = document.createElement("a");
   link.href = `/?v=${encodeURIComponent(content.content_id)}`;
+  if (content.poster_url && content.published_at) link.append(poster(content.poster_url));
   link.append(part("strong", content.title), part("span", content.description, "about"));
   const foot = part("span", "", "foot");
   const state = part("span", stateInWords(content), "state");
@@ -53,6 +54,14 @@ function card(content) {
   const item = document.createElement("li");
   item.append(link);
   return item;
+}
+
+// Of what is published: an image cannot say who asks.
+function poster(url) {
+  const image = document.createElement("img");
+  [image.className, image.alt, image.loading, image.src] = ["poster", "", "lazy", url];
+  image.addEventListener("error", () => image.remove(), { once: true });
+  return image;
 }
 
 function part(tag, text, kind = "") {

@@ -5,6 +5,7 @@ import { markChosen, showCatalogue } from "./catalogue.js";
 import * as demo from "./demo.js";
 import { lookForDevchain, mintFor } from "./devchain.js";
 import { Owning } from "./owning.js";
+import { Seeking } from "./seeking.js";
 import { Sharing } from "./sharing.js";
 import { lookForWallets, offerWallets } from "./wallets.js";
 import { Watching } from "./watching.js";
@@ -16,6 +17,7 @@ const element = (id) => document.getElementById(id);
 let watching = null;
 let shown = ""; // the notice, as JSON
 const sharing = new Sharing(watchIfIdle, () => showCatalogue());
+const seeking = new Seeking(element("seeking"), element("video"));
 const owning = new Owning(leaveDeleted, () => showChosen());
 
 // --- the player ------------------------------------------------------------------------------------
@@ -34,6 +36,7 @@ const tell = {
     owning.show(content);
   },
   opened(content, session) {
+    seeking.load(session.storyboard_url);
     if (session.preview_s) demo.hide(); // what does not open does not close either
     else demo.offerToGive(content, session);
   },
@@ -70,6 +73,7 @@ function showChosen() {
   const chosen = new URLSearchParams(window.location.search).get("v");
   watching?.close();
   watching = null;
+  seeking.load(null);
   owning.show(null);
   demo.hide();
   element("player").hidden = !chosen;

@@ -85,6 +85,7 @@ export class Watching {
     this.tell.opened(this.content, session);
     this.tell.remark(remarkOn(session));
     this.session = session;
+    this.video.poster = session.poster_url ?? "";
     this.keepAlive(session, session.renew_after_s);
     this.play(session.hls_url, fromS);
   }
@@ -199,6 +200,7 @@ export class Watching {
     window.clearTimeout(this.timer);
     this.session = null;
     this.tell.remark("");
+    this.video.removeAttribute("poster");
     this.unload();
   }
 
