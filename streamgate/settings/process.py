@@ -46,8 +46,8 @@ class TelemetrySettings:
     )
     ship_requests_per_s: int = config_field(
         200,
-        help="How many lines of ordinary requests (reads that went well within 1 s) of each second are sent to the "
-        "monitor. The log itself has all.",
+        help="How many lines of ordinary requests (fast and good; reads, and what the audit trail leaves out) of each "
+        "second are sent to the monitor. The log itself has all.",
         validator=attrs.validators.ge(0),
     )
 

@@ -54,8 +54,10 @@ class Access(NamedTuple):  # made for each request: a frozen attrs class of this
 
     @property
     def is_ordinary(self) -> bool:
-        """A read that went well and fast: where there are many, one tells what the others do."""
-        return self.status < 400 and self.duration_ms < SLOW_MS and self.method in _READS
+        """Good, fast, and a read or told of elsewhere: where there are many, one tells what the others do."""
+        if self.status >= 400 or self.duration_ms >= SLOW_MS:
+            return False
+        return self.method in _READS or (self.route is not None and self.route.audited != "all")
 
 
 Writer = Callable[[Sequence[Access]], Callable[[], None] | None]

@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from loguru import logger
@@ -17,6 +17,7 @@ from streamgate.settings import LogSettings
 from streamgate.telemetry import setup_telemetry
 from streamgate.telemetry.requests import Access, line_writer
 from streamgate.telemetry.tap import LEFT_OUT, LogRecord, LogTap, open_tap
+from streamgate.web.routes import PUBLIC, Call, Route
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
@@ -165,6 +166,22 @@ def test_what_is_not_ordinary_is_always_kept(line: Access) -> None:
     try:
         line_writer(LogSettings())([line] * 3)
         assert [record.event for record in tap.take(100)[0]] == ["request"] * 3
+    finally:
+        tap.close()
+
+
+@pytest.mark.parametrize(("audited", "kept"), [("all", 3), ("refused", 0), ("none", 0)])
+def test_changes_that_the_audit_trail_leaves_out_are_ordinary(
+    audited: Literal["all", "refused", "none"], kept: int
+) -> None:
+    async def handler(call: Call[None, None]) -> None: ...
+
+    route = Route("POST", "/often", handler, policy=PUBLIC, summary="P", audited=audited)
+    line = asked(7.0, method="POST")._replace(route=route)
+    tap = open_tap("INFO", ordinary_per_s=0)
+    try:
+        line_writer(LogSettings())([line] * 3)
+        assert [record.event for record in tap.take(100)[0]].count("request") == kept
     finally:
         tap.close()
 
