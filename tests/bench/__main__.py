@@ -35,6 +35,7 @@ GROUPS = {
     "monitor": ("monitor",),
     "transcoder": ("transcoder",),
     "playable": ("playable",),
+    "pictures": ("pictures",),
 }
 """Group to modules of this package; each has `measure(folder) -> list of rows`, and says in its docstring what is
 measured, how, and in how many processes."""
