@@ -14,6 +14,8 @@ PICTURES_KIND = "media.pictures"
 POSTER_KIND = "media.poster"
 
 MAX_POSTER_SIDE_PX = 1280
+MAX_GIVEN_BYTES = 5 << 20
+"""Of a picture that a creator gives."""
 TILE_SIDE_PX = 160
 """The longer side of a storyboard's pictures."""
 MAX_COLUMNS = MAX_ROWS = 10

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import attrs
 
 from streamgate.context import Actor
-from streamgate.errors import Conflict, Forbidden, Gone, NotFound, TooMany, Unavailable
+from streamgate.errors import Conflict, Forbidden, Gone, Invalid, NotFound, TooMany, Unavailable
 from streamgate.services import ServiceRef, method
 
 MediaStage = Literal["none", "planning", "encoding", "ready", "failed"]
@@ -43,6 +43,13 @@ class PictureUnknown(NotFound):
     """Not made: not yet, or never where there is nothing to show. The address stays the same."""
 
     code, title = "stream.no_picture", "No such picture"
+
+
+class PosterInvalid(Invalid):
+    """It is made anew by a process of its own; what passes here may still turn out to be damaged, which is then among
+    the warnings of the media."""
+
+    code, title, field = "stream.poster_invalid", "The picture cannot be a poster", "picture"
 
 
 class TooManySessions(TooMany):

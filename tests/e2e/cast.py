@@ -104,7 +104,8 @@ async def _video(creator: Api, folder: Path) -> dict[str, Any]:
         sent = await creator.call("POST", "/api/v1/upload", files={"file": ("clip.mp4", file, "video/mp4")})
     video_id = sent["content_id"]
     await creator.call("PUT", f"/api/v1/content/{video_id}/gate", json={"public": {}})
-    await creator.wait_for_content(video_id, lambda content: content["state"] == "ready", timeout_s=120)
+    # Its pictures come last; from then on nothing about it moves by itself.
+    await creator.wait_for_content(video_id, lambda content: content["state"] == "ready" and content["poster_url"])
     session = await creator.call("POST", "/api/v1/stream/session", json={"content_id": video_id})
     token = session["hls_url"].split("/stream/s/")[1].partition("/")[0]
     listed = await creator.call("GET", "/api/v1/transcode/list", params={"content_id": video_id})

@@ -26,7 +26,7 @@ from streamgate.testing.wait import eventually
 from tests.e2e.aftermath import assert_audited, assert_no_dead_letters, assert_source_is_whole, dead_letters
 from tests.e2e.client import Api, ApiProblem
 from tests.e2e.crashes import Crashes
-from tests.e2e.pictures import check_pictures
+from tests.e2e.pictures import check_pictures, give_poster
 from tests.e2e.playback import Decoded, Track, count_frames, decode, fetch, read_dash, read_hls
 from tests.e2e.wallet import Wallet
 
@@ -123,6 +123,8 @@ class Story:
             chain = await self._gate(creator_api, content_id, holder)
             await self._refuse_stranger(stranger, stranger_api, content_id)
             session = await self._watch(holder, holder_api, content_id)
+            async with self._step("the creator gives it another poster") as said:
+                said.append(await give_poster(creator_api, content_id))
             await self._transfer(chain, holder, buyer, holder_api, session)
             await self._watch_lowest(buyer, buyer_api, content_id)
             async with self._step("nothing acknowledged is lost") as said:

@@ -345,6 +345,8 @@ RAW_BODIES: tuple[tuple[str, dict[str, str], bytes, int], ...] = (
     ("POST /api/v1/upload/chunk", {"Content-Type": "application/octet-stream"}, b"too short", 422),
     ("POST /api/v1/upload/chunk", {"Content-Type": "text/plain", "Content-Encoding": "gzip"}, b"x", 415),
     ("POST /api/v1/upload/chunk", {"Content-Type": "a/b", "Content-Digest": "sha-256=:nope:"}, b"x", 422),
+    ("PUT /api/v1/stream/poster/{content_id}.jpg", {"Content-Type": "image/png"}, b"", 422),
+    ("PUT /api/v1/stream/poster/{content_id}.jpg", {"Content-Type": "image/jpeg"}, b"<svg/>", 422),
     ("POST /api/v1/upload/tus", {}, b"", 412),
     ("POST /api/v1/upload/tus", {"Tus-Resumable": "0.2.2"}, b"", 412),
     ("POST /api/v1/upload/tus", TUS, b"", 400),

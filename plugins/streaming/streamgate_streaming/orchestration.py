@@ -31,8 +31,10 @@ from streamgate.sdk.db import Database, first_time
 
 from . import garbage, making
 from . import media_repository as repository
+from . import picture_repository as pictures
 from . import session_repository as sessions
 from .cancelling import Cancellations, cancel_later
+from .picture_repository import all_that_came
 from .picturing import PICTURE_KINDS, Picturing
 from .plans import plan_blob, plans_prefix
 from .results import RESULT_INVALID, fault_of, keys_of, parts_of, structured
@@ -123,6 +125,8 @@ class Orchestration:
                 if media.state in IN_THE_MAKING:
                     stopped.append(cancel_later(session, media, now_ms))
                 repository.drop_version(session, media, now_ms)
+            pictures.forget_own(session, content_id, now_ms)
+            garbage.throw_away_below(session, all_that_came(content_id), now_ms)
             garbage.throw_away_lost(session, content_id, now_ms)
             return stopped
 

@@ -24,7 +24,7 @@ from streamgate.contracts.media import (
     PlannedRendition,
     ProbePayload,
 )
-from streamgate.contracts.pictures import PICTURES_KIND, PicturesPayload
+from streamgate.contracts.pictures import PICTURES_KIND, POSTER_KIND, PicturesPayload, PosterPayload
 from streamgate.sdk.db import emit
 from streamgate.sdk.ids import uuid7
 from streamgate.sdk.jobs import in_trace
@@ -71,13 +71,13 @@ def order_plan(session: Session, content: ContentRow, media: MediaRow, *, may_co
         copies_prefix=copies_prefix(media.content_id, media.media_version) if may_copy else "",
     )
     probe = _job(content, media, PROBE_KIND, to_plain(payload), "probe", job_id=media.root_id)
-    _request(session, content, media, [_Order(job=probe)])
+    _request(session, content, [_Order(job=probe)], media_version=media.media_version)
 
 
 def order_parts(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan) -> None:
     """Asks for everything eager: what is copied first, for it plays already, then sound, without which nothing else
     does. The plan's blob must be there."""
-    _request(session, content, media, _children(content, media, plan))
+    _request(session, content, _children(content, media, plan), media_version=media.media_version)
 
 
 def order_pictures(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan) -> None:
@@ -88,7 +88,21 @@ def order_pictures(session: Session, content: ContentRow, media: MediaRow, plan:
         plan_key=plan_blob(media.content_id, media.media_version, plan).key,
     )
     job = _job(content, media, PICTURES_KIND, to_plain(payload), "pictures")
-    _request(session, content, media, [_Order(job=attrs.evolve(job, priority=LAST))])
+    _request(session, content, [_Order(job=attrs.evolve(job, priority=LAST))], media_version=media.media_version)
+
+
+def order_poster(session: Session, content: ContentRow, source: MediaSource, job_id: str) -> None:
+    """Asks for a poster of a creator's own picture: somebody waits for it."""
+    payload = PosterPayload(content_id=content.content_id, source=source)
+    job = NewJob(
+        kind=POSTER_KIND,
+        payload=to_plain(payload),
+        idempotency_key=f"poster:{job_id}",
+        job_id=job_id,
+        owner=content.owner,
+        subject_id=content.content_id,
+    )
+    _request(session, content, [_Order(job=job)], media_version=0)
 
 
 def made_by(plan: MediaPlan, work: WorkRow) -> list[PlannedRendition]:
@@ -155,7 +169,7 @@ def _children(content: ContentRow, media: MediaRow, plan: MediaPlan) -> Iterable
         yield _Order(job=job, chunk_n=chunk.n)
 
 
-def _request(session: Session, content: ContentRow, media: MediaRow, orders: Iterable[_Order]) -> None:
+def _request(session: Session, content: ContentRow, orders: Iterable[_Order], *, media_version: int) -> None:
     """Queues jobs in messages of bounded size, and notes what each is for."""
     waiting: list[dict[str, object]] = []
     waiting_bytes = 0
@@ -175,8 +189,8 @@ def _request(session: Session, content: ContentRow, media: MediaRow, orders: Ite
         session.add(
             WorkRow(
                 job_id=order.job.job_id,
-                content_id=media.content_id,
-                media_version=media.media_version,
+                content_id=content.content_id,
+                media_version=media_version,
                 kind=order.job.kind,
                 chunk_n=order.chunk_n,
                 rendition_id=order.rendition_id,

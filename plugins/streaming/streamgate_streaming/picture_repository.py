@@ -18,6 +18,20 @@ OWN = 0
 """The media version of what the creator gave."""
 
 
+def came_as(content_id: str, job_id: str) -> str:
+    """Where the picture is that a job makes a poster of."""
+    return f"{all_that_came(content_id)}{job_id}"
+
+
+def all_that_came(content_id: str) -> str:
+    return f"posters/{content_id}/"
+
+
+def forget_own(session: Session, content_id: str, now_ms: int) -> None:
+    """Of a content that is deleted."""
+    garbage.throw_away(session, store(session, content_id, OWN, None, None), now_ms)
+
+
 @attrs.frozen(kw_only=True)
 class Pictures:
     """What there is to show of a media version. `is_settled`: no more is being made."""

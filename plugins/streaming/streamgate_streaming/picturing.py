@@ -34,6 +34,7 @@ from . import garbage
 from . import media_repository as media
 from . import picture_repository as pictures
 from .orders import next_revision, order_pictures
+from .picture_repository import came_as
 from .results import RESULT_INVALID, fault_of, structured
 from .tables import ContentRow, MediaRow, WorkRow
 
@@ -84,9 +85,13 @@ class Picturing:
             known = media.reread_work(session, work.job_id)
             if known is None or not first_time(session, event.event_id, group=GROUP):
                 return
-            version = media.find_media(session, known.content_id, known.media_version)
-            if version is not None and version.state != "failed":
-                self._take(session, content, version, result, (code, detail), now_ms)
+            if known.kind == POSTER_KIND:
+                self._take_own(session, content, result, (code, detail), now_ms)
+                garbage.throw_away(session, [came_as(known.content_id, known.job_id)], now_ms)
+            else:
+                version = media.find_media(session, known.content_id, known.media_version)
+                if version is not None and version.state != "failed":
+                    self._take(session, content, version, result, (code, detail), now_ms)
             garbage.throw_away_lost(session, known.content_id, now_ms, job_id=known.job_id)
             session.delete(known)
 
@@ -108,6 +113,27 @@ class Picturing:
         replaced = pictures.store(session, version.content_id, version.media_version, result.poster, result.storyboard)
         garbage.throw_away(session, replaced, now_ms)
         tell(session, content, version.media_version)
+
+    def _take_own(
+        self,
+        session: Session,
+        content: ContentRow,
+        result: PicturesResult | None,
+        fault: tuple[str, str],
+        now_ms: int,
+    ) -> None:
+        """Where it fails, what was shown before is shown on, and the newest version says so."""
+        if content.is_deleted:
+            return
+        if result is None or result.poster is None:
+            newest = media.find_media(session, content.content_id, content.newest_version)
+            if newest is not None:
+                newest.warnings = [*newest.warnings, f"poster: {fault[0]}: {fault[1]}"]
+            logger.bind(content_id=content.content_id, code=fault[0]).warning("no poster was made")
+            return
+        replaced = pictures.store(session, content.content_id, pictures.OWN, result.poster, None)
+        garbage.throw_away(session, replaced, now_ms)
+        tell(session, content, pictures.OWN)
 
     async def _check(self, result: PicturesResult, work: WorkRow) -> None:
         """Raises PictureRefused."""

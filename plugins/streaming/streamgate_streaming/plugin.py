@@ -76,6 +76,7 @@ class StreamingPlugin:
         from .mounts import media_mounts
         from .opening import Opening
         from .orchestration import Orchestration
+        from .own_posters import OwnPosters
         from .pending import Pending
         from .periodic import Periodic
         from .picturing import Picturing
@@ -113,7 +114,7 @@ class StreamingPlugin:
         self._sessions = Sessions(self._db, metadata, clock, self._keeper, self._decider)
         revoking = Revoking(self._db, ctx.services.get(ACCOUNTS), metadata, clock, self._keeper)
         self._revoke_routes = RevokeRoutes(revoking)
-        self._poster_routes = PosterRoutes(self._db, self._blobs, metadata)
+        self._poster_routes = PosterRoutes(self._db, self._blobs, metadata, OwnPosters(self._db, self._blobs, clock))
         self._opening = Opening(
             self._db,
             auth,

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 from starlette.responses import Response
 
+from streamgate.context import Actor
 from streamgate.contracts.metadata import AccessQuery, ContentNotFound, Metadata
-from streamgate.contracts.streaming import PictureUnknown
+from streamgate.contracts.pictures import MAX_GIVEN_BYTES
+from streamgate.contracts.streaming import PictureUnknown, PosterInvalid
+from streamgate.errors import Forbidden, TooLarge
 from streamgate.sdk.blobs import BlobMissing, BlobStore
 from streamgate.sdk.db import Database
 from streamgate.settings import Matches
-from streamgate.web.routes import PUBLIC, Call, Route
+from streamgate.web.routes import PUBLIC, Call, Route, owner
 
 from . import picture_repository as pictures
+from .own_posters import OwnPosters
 from .showing import MEDIA_TYPE
 
 PATH = "/api/v1/stream/poster/{content_id}.jpg"
+GIVEN = ("image/jpeg", "image/png", "image/webp")
+HEAD_BYTES = 16
 _CONTENT_ID = Matches(r"[A-Za-z0-9_-]{1,40}", "must be the id of a content: 1 to 40 letters, digits, - and _")
+
+
+def is_still(head: bytes) -> bool:
+    """Whether a file begins as one of `GIVEN` does. Nothing more of it is read here."""
+    return head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")) or (head[:4], head[8:12]) == (b"RIFF", b"WEBP")
 
 
 @attrs.frozen(kw_only=True)
@@ -25,10 +38,11 @@ class PosterPath:
 
 
 class PosterRoutes:
-    def __init__(self, db: Database, blobs: BlobStore, metadata: Metadata) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, metadata: Metadata, own: OwnPosters) -> None:
         self._db = db
         self._blobs = blobs
         self._metadata = metadata
+        self._own = own
 
     def routes(self) -> list[Route]:
         return [
@@ -46,7 +60,54 @@ class PosterRoutes:
                 also={304: "The poster that is known."},
                 errors=(ContentNotFound, PictureUnknown),
             ),
+            Route(
+                "PUT",
+                PATH,
+                self.give,
+                policy=owner("content_id"),
+                guard=self._guard,
+                query=PosterPath,
+                raw_body=True,
+                accepts=GIVEN,
+                status=202,
+                timeout_s=60.0,
+                summary="Give a content a poster of one's own",
+                description=f"A picture of at most {MAX_GIVEN_BYTES >> 20} MiB. It is decoded in a process of its own, "
+                "made as large as posters are, and shown from then on, in place of the one made of the film; nobody is "
+                "sent the file as it came. Where it is damaged, a warning of the media says so.",
+                errors=(ContentNotFound, Forbidden, PosterInvalid, TooLarge),
+            ),
+            Route(
+                "DELETE",
+                PATH,
+                self.take_back,
+                policy=owner("content_id"),
+                guard=self._guard,
+                query=PosterPath,
+                summary="Take one's own poster back",
+                description="The one made of the film is shown again. Harmless where there is none of one's own.",
+                errors=(ContentNotFound, Forbidden),
+            ),
         ]
+
+    async def _guard(self, actor: Actor, texts: Mapping[str, str]) -> None:
+        await self._metadata.get(AccessQuery(content_id=texts["content_id"], actor=actor, want="change"))
+
+    async def give(self, call: Call[None, PosterPath]) -> Response:
+        content_id = call.query.content_id
+        data = bytearray()
+        async for piece in call.request.stream():
+            data += piece
+            if len(data) > MAX_GIVEN_BYTES:
+                raise TooLarge(f"a poster has at most {MAX_GIVEN_BYTES} bytes")
+        if not is_still(bytes(data[:HEAD_BYTES])):
+            raise PosterInvalid("send the bytes of a JPEG, PNG or WebP file")
+        content = await self._metadata.get(AccessQuery(content_id=content_id, actor=call.actor, want="change"))
+        await self._own.give(content_id, content.owner, bytes(data))
+        return Response(status_code=202)
+
+    async def take_back(self, call: Call[None, PosterPath]) -> None:
+        await self._own.take_back(call.query.content_id)
 
     async def show(self, call: Call[None, PosterPath]) -> Response:
         content_id = call.query.content_id

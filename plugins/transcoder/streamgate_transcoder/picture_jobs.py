@@ -9,6 +9,7 @@ import attrs
 from streamgate.contracts.hooks import JobKind, JobRun
 from streamgate.contracts.media import MediaOutputInvalid, NotMedia
 from streamgate.contracts.pictures import (
+    MAX_GIVEN_BYTES,
     MAX_PICTURE_BYTES,
     PICTURES_KIND,
     POSTER_KIND,
@@ -31,7 +32,6 @@ from .pool import ChildPool
 
 _NICENESS = 19
 _POSTER = "poster"
-_MAX_POSTER_SOURCE_BYTES = 5 << 20
 
 
 class PictureJobs:
@@ -78,8 +78,8 @@ class PictureJobs:
     async def make_poster(self, payload: PosterPayload, run: JobRun) -> PicturesResult:
         collector = PictureCollector(self._blobs, run, None)
         async with open_blob_source(self._blobs, payload.source.key) as source:
-            if source.size_bytes > _MAX_POSTER_SOURCE_BYTES:
-                raise NotMedia(f"a poster has at most {_MAX_POSTER_SOURCE_BYTES} bytes")
+            if source.size_bytes > MAX_GIVEN_BYTES:
+                raise NotMedia(f"a poster has at most {MAX_GIVEN_BYTES} bytes")
             task = self._media.task(POSTER_KIND, payload, source)
             await self._pool.run(task, source, collector.take, self._config.probe_wall_s)
         made = collector.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -26,7 +27,7 @@ from streamgate.events import Received, on_group
 from streamgate.plugins import PluginContext
 from streamgate.sdk.playlists.presentation import Presentation, Segment, Track
 from streamgate.services import Offer
-from streamgate.settings import KernelSettings
+from streamgate.settings import DatabaseSettings, KernelSettings, Secret, SecretSettings
 from streamgate.testing.house import house
 from streamgate_streaming.config import StreamingConfig
 from streamgate_streaming.plugin import PLUGIN, StreamingPlugin
@@ -185,3 +186,15 @@ def make_presentation() -> Callable[..., Presentation]:
         )
 
     return make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stored_in(request: pytest.FixtureRequest, tmp_path: Path) -> KernelSettings | None:
+    if request.param == "sqlite":
+        return None
+    return KernelSettings(
+        profile="test",
+        data_dir=tmp_path,
+        database=DatabaseSettings(url=Secret(request.getfixturevalue("postgres_url"))),
+        secrets=SecretSettings(master_key=Secret(base64.b64encode(bytes(32)).decode())),
+    )

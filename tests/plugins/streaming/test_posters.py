@@ -2,88 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
-from pathlib import Path
 from typing import Any
 
 import attrs
-import httpx
-import pytest
 
 from streamgate.contracts import events
-from streamgate.contracts.jobs import NewJob
-from streamgate.contracts.pictures import MadePicture, PicturesResult, Storyboard
-from streamgate.contracts.streaming import STREAMING, MediaQuery, MediaState
 from streamgate.sdk.playlists.storyboard import render_vtt
-from streamgate.settings import DatabaseSettings, KernelSettings, Secret, SecretSettings
+from streamgate.settings import KernelSettings
 from streamgate.testing.attacks import attack
-from streamgate.testing.wait import eventually
+from tests.plugins.streaming.albums import BOARD, POSTER, jpeg, ordered, poster, result_of, show, warned
 from tests.plugins.streaming.others import CREATOR, HOLDER
 from tests.plugins.streaming.theatre import STRANGER, Open, Theatre
-
-POSTER = "/api/v1/stream/poster/c_film.jpg"
-BOARD = Storyboard(tile_width_px=160, tile_height_px=90, columns=2, rows=2, tiles=6, interval_ms=2_000)
-
-
-def jpeg(width_px: int, height_px: int, marker: str = "") -> bytes:
-    """A file that says so, and holds nothing."""
-    size = height_px.to_bytes(2, "big") + width_px.to_bytes(2, "big")
-    frame = b"\xff\xc0\x00\x11\x08" + size + b"\x03" + bytes(9)
-    return b"\xff\xd8" + frame + b"\xff\xda\x00\x02" + marker.encode() + b"\xff\xd9"
-
-
-async def made(
-    theatre: Theatre, job: NewJob, name: str, width_px: int, height_px: int, marker: str = ""
-) -> MadePicture:
-    data, key = jpeg(width_px, height_px, marker), f"jobs/{job.subject_id}/{job.job_id}/l_1/{name}.jpg"
-    await theatre.blobs.put_bytes(key, data)
-    return MadePicture(
-        key=key,
-        size_bytes=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-        width_px=width_px,
-        height_px=height_px,
-    )
-
-
-async def ordered(theatre: Theatre, count: int = 1) -> NewJob:
-    async def enough() -> list[NewJob] | None:
-        return theatre.picture_orders() if len(theatre.picture_orders()) >= count else None
-
-    return (await eventually(enough, timeout_s=10, every_s=0.005, what="an order of pictures"))[-1]
-
-
-async def result_of(theatre: Theatre, job: NewJob, marker: str = "") -> PicturesResult:
-    sheets = [await made(theatre, job, str(n), *BOARD.sheet_size(n), marker=f"{n}{marker}") for n in range(2)]
-    poster = await made(theatre, job, "poster", 1280, 720, marker=f"poster{marker}")
-    return PicturesResult(poster=poster, storyboard=attrs.evolve(BOARD, sheets=tuple(sheets)))
-
-
-async def show(theatre: Theatre, marker: str = "") -> None:
-    """The pictures that were asked for last are made."""
-    count = len(theatre.told(events.PICTURES_CHANGED))
-    job = await ordered(theatre)
-    await theatre.done(job, await result_of(theatre, job, marker))
-    await theatre.hear(events.PICTURES_CHANGED, count + 1)
-
-
-async def poster(theatre: Theatre, actor: Any = STRANGER, **headers: str) -> httpx.Response:
-    async with theatre.client(actor) as http:
-        return await http.get(POSTER, headers=headers)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def stored_in(request: pytest.FixtureRequest, tmp_path: Path) -> KernelSettings | None:
-    if request.param == "sqlite":
-        return None
-    return KernelSettings(
-        profile="test",
-        data_dir=tmp_path,
-        database=DatabaseSettings(url=Secret(request.getfixturevalue("postgres_url"))),
-        secrets=SecretSettings(master_key=Secret(base64.b64encode(bytes(32)).decode())),
-    )
 
 
 async def test_they_are_asked_for_last_kept_shown_replaced_and_collected(
@@ -201,14 +131,6 @@ async def test_what_is_not_as_told_is_a_warning_and_nothing_else(theatre: Theatr
         assert (state.state, state.playable) == ("ready", True)
         assert state.warnings[-1].startswith("pictures: media."), lie
     assert theatre.told(events.PICTURES_CHANGED) == []
-
-
-async def warned(theatre: Theatre, content_id: str) -> MediaState:
-    async def enough() -> MediaState | None:
-        state = await theatre.home.services.get(STREAMING).media(MediaQuery(content_id=content_id))
-        return state if len(state.warnings) > 1 else None
-
-    return await eventually(enough, timeout_s=10, every_s=0.005, what="a warning")
 
 
 async def test_an_event_that_comes_twice_asks_and_keeps_once(film: Theatre) -> None:

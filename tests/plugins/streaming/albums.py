@@ -1,0 +1,74 @@
+"""Pictures that a transcoder would have made, and what is shown of them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import attrs
+import httpx
+
+from streamgate.contracts import events
+from streamgate.contracts.jobs import NewJob
+from streamgate.contracts.pictures import MadePicture, PicturesResult, Storyboard
+from streamgate.contracts.streaming import STREAMING, MediaQuery, MediaState
+from streamgate.testing.wait import eventually
+from tests.plugins.streaming.theatre import STRANGER, Theatre
+
+POSTER = "/api/v1/stream/poster/c_film.jpg"
+BOARD = Storyboard(tile_width_px=160, tile_height_px=90, columns=2, rows=2, tiles=6, interval_ms=2_000)
+
+
+def jpeg(width_px: int, height_px: int, marker: str = "") -> bytes:
+    """A file that says so, and holds nothing."""
+    size = height_px.to_bytes(2, "big") + width_px.to_bytes(2, "big")
+    frame = b"\xff\xc0\x00\x11\x08" + size + b"\x03" + bytes(9)
+    return b"\xff\xd8" + frame + b"\xff\xda\x00\x02" + marker.encode() + b"\xff\xd9"
+
+
+async def made(
+    theatre: Theatre, job: NewJob, name: str, width_px: int, height_px: int, marker: str = ""
+) -> MadePicture:
+    data, key = jpeg(width_px, height_px, marker), f"jobs/{job.subject_id}/{job.job_id}/l_1/{name}.jpg"
+    await theatre.blobs.put_bytes(key, data)
+    return MadePicture(
+        key=key,
+        size_bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        width_px=width_px,
+        height_px=height_px,
+    )
+
+
+async def ordered(theatre: Theatre, count: int = 1) -> NewJob:
+    async def enough() -> list[NewJob] | None:
+        return theatre.picture_orders() if len(theatre.picture_orders()) >= count else None
+
+    return (await eventually(enough, timeout_s=10, every_s=0.005, what="an order of pictures"))[-1]
+
+
+async def result_of(theatre: Theatre, job: NewJob, marker: str = "") -> PicturesResult:
+    sheets = [await made(theatre, job, str(n), *BOARD.sheet_size(n), marker=f"{n}{marker}") for n in range(2)]
+    poster = await made(theatre, job, "poster", 1280, 720, marker=f"poster{marker}")
+    return PicturesResult(poster=poster, storyboard=attrs.evolve(BOARD, sheets=tuple(sheets)))
+
+
+async def show(theatre: Theatre, marker: str = "") -> None:
+    """The pictures that were asked for last are made."""
+    count = len(theatre.told(events.PICTURES_CHANGED))
+    job = await ordered(theatre)
+    await theatre.done(job, await result_of(theatre, job, marker))
+    await theatre.hear(events.PICTURES_CHANGED, count + 1)
+
+
+async def poster(theatre: Theatre, actor: Any = STRANGER, **headers: str) -> httpx.Response:
+    async with theatre.client(actor) as http:
+        return await http.get(POSTER, headers=headers)
+
+
+async def warned(theatre: Theatre, content_id: str) -> MediaState:
+    async def enough() -> MediaState | None:
+        state = await theatre.home.services.get(STREAMING).media(MediaQuery(content_id=content_id))
+        return state if len(state.warnings) > 1 else None
+
+    return await eventually(enough, timeout_s=10, every_s=0.005, what="a warning")
