@@ -113,6 +113,7 @@ def _bytes(path: str, query: type, summary: str) -> Route:
         produces=_MEDIA,
         summary=summary,
         headers_doc=_CONDITIONS,
+        also={206: "The part that was asked for.", 304: "It is what is known already."},
         errors=(*_ERRORS, SegmentPending, RangeRefused),
     )
 

@@ -59,7 +59,7 @@ def shown_frames(master: Path) -> int:
 
 
 def test_a_file_becomes_a_folder_that_players_open(tmp_path: Path, clips: Callable[..., Path]) -> None:
-    with begin(tmp_path, str(clips("job.mp4", CLIP)), "--out", "film", "--json") as process:
+    with begin(tmp_path, str(clips("command.mp4", CLIP)), "--out", "film", "--json") as process:
         told, faults = process.communicate(timeout=50)
     assert (process.returncode, faults) == (0, "")
     film = tmp_path / "film"
@@ -71,7 +71,7 @@ def test_a_file_becomes_a_folder_that_players_open(tmp_path: Path, clips: Callab
     for rung in (film / "v360", film / "v480"):
         assert sorted([*segments, "init.mp4", "playlist.m3u8"]) == sorted(each.name for each in rung.iterdir())
     first_picture = (film / "v480" / "0.m4s").read_bytes().partition(b"mdat")[2][:1_000]
-    assert first_picture in clips("job.mp4", CLIP).read_bytes(), "at its own height it is the source's"
+    assert first_picture in clips("command.mp4", CLIP).read_bytes(), "at its own height it is the source's"
     timeline = ElementTree.parse(film / "manifest.mpd").iter("{urn:mpeg:dash:schema:mpd:2011}SegmentTimeline")
     assert {sum(1 + int(run.get("r", "0")) for run in each) for each in timeline} == {len(segments)}
 
