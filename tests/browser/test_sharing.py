@@ -199,8 +199,8 @@ async def test_a_contract_that_is_none_is_told_at_its_field(empty: Stage, small_
         await tab.page.locator("#file").set_input_files(small_clip)
         await tab.page.locator("#share-gate").get_by_role("textbox", name="Contract").fill("0x12")
         await tab.page.get_by_role("button", name="Share", exact=True).click()
-        said = await tab.value("document.querySelector('#share-gate .field input').validationMessage")
-        assert said == "A contract is 0x and 40 hexadecimal digits."
+        said = "document.querySelector('#share-gate .field input').validationMessage"
+        await tab.page.wait_for_function(f"{said} === 'A contract is 0x and 40 hexadecimal digits.'")
         await expect(tab.page.locator("#sending")).to_be_hidden()
 
 
