@@ -6,8 +6,11 @@ import pytest
 
 from streamgate.contracts import events
 from streamgate.contracts.jobs import JobState
+from streamgate.contracts.media import ProbeResult
 from streamgate.contracts.streaming import STREAMING, MediaQuery, MediaState
 from streamgate.errors import Unavailable
+from tests.plugins.streaming import albums
+from tests.plugins.streaming.others import CREATOR
 from tests.plugins.streaming.theatre import Theatre
 
 LATE_S = 600
@@ -89,6 +92,44 @@ async def test_a_worker_that_is_away_says_nothing(theatre: Theatre) -> None:
     theatre.jobs.fault = Unavailable("nobody serves worker")
     await turns(theatre, 6)
     assert (await media(theatre)).state == "planning"
+
+
+async def test_pictures_wait_as_long_as_the_film_they_are_of_is_encoded(theatre: Theatre) -> None:
+    probe = await theatre.upload("c_film")
+    plan = theatre.plan_for(probe, copied="v720 a128")
+    await theatre.done(probe, ProbeResult(plan=plan))
+    job = await albums.ordered(theatre)
+    theatre.jobs.queued(probe, *theatre.orders()[1:], probe="done")
+    theatre.jobs.queued(job)
+    await turns(theatre, 6)
+    await theatre.done(job, await albums.result_of(theatre, job))
+    await theatre.hear(events.PICTURES_CHANGED)
+    assert (await media(theatre)).warnings == plan.warnings
+
+
+async def test_pictures_whose_end_was_lost_are_a_warning(theatre: Theatre) -> None:
+    await theatre.play("c_film")
+    theatre.jobs.queued(await albums.ordered(theatre), pictures="done")
+    await turns(theatre)
+    state = await albums.warned(theatre, "c_film")
+    assert (state.state, state.warnings[-1]) == (
+        "ready",
+        "pictures: media.result_invalid: the job's answer cannot be read",
+    )
+    warned = state.warnings
+    await turns(theatre)
+    assert (await media(theatre)).warnings == warned
+
+
+async def test_a_poster_of_ones_own_whose_end_was_lost_leaves_nothing(theatre: Theatre) -> None:
+    theatre.metadata.contents.add("c_film")  # nothing is uploaded yet
+    async with theatre.client(CREATOR) as http:
+        picture = b"\x89PNG\r\n\x1a\n of my own"
+        answer = await http.put(albums.POSTER, content=picture, headers={"Content-Type": "image/png"})
+    assert answer.status_code == 202
+    await albums.ordered(theatre)
+    await turns(theatre)
+    await theatre.collected()
 
 
 async def test_more_versions_than_one_turn_asks_about(theatre: Theatre) -> None:
