@@ -25,12 +25,12 @@ LOST_AFTER_MS = 600_000
 _PAGE = 500  # keys in one statement
 
 
-def throw_away(session: Session, keys: Iterable[str], now_ms: int) -> None:
+def throw_away(session: Session, keys: Iterable[str], now_ms: int, *, after_ms: int = GARBAGE_AFTER_MS) -> None:
     """Notes blobs for the collector, apart from those that are in use; noting one twice is harmless."""
     session.flush()
     thrown = [key for key in dict.fromkeys(keys) if key]
     used = named_among(session, thrown)
-    values = [{"key": key, "due_at_ms": now_ms + GARBAGE_AFTER_MS} for key in thrown if key not in used]
+    values = [{"key": key, "due_at_ms": now_ms + after_ms} for key in thrown if key not in used]
     if values:
         session.execute(insert_into(session, GarbageRow).on_conflict_do_nothing(), values)
 

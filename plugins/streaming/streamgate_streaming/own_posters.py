@@ -33,9 +33,16 @@ class OwnPosters:
         """Keeps the picture and asks for the poster. What there is stays until it is made."""
         job_id, now_ms = uuid7(), self._clock.now_ms()
         source = MediaSource(key=came_as(content_id, job_id), size_bytes=len(data))
+
+        def note(session: Session) -> None:
+            """So that nothing is left of it where this process ends before the poster is asked for."""
+            garbage.throw_away(session, [source.key], now_ms, after_ms=garbage.LOST_AFTER_MS)
+
+        await self._db.write(note)
         await self._blobs.put_bytes(source.key, data)
 
         def order(session: Session) -> None:
+            garbage.forget_garbage(session, [source.key])
             content = media.content_for_update(session, content_id)
             content.owner = content.owner or owner
             if content.is_deleted:

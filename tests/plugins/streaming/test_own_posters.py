@@ -70,6 +70,20 @@ async def test_it_is_shown_once_it_was_made_anew_and_leaves_when_taken_back(open
         await theatre.collected()
 
 
+async def test_one_that_was_kept_and_never_asked_for_is_collected(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theatre.metadata.contents.add("c_film")
+
+    def die(*_: Any) -> None:
+        raise RuntimeError("the process ended here")
+
+    monkeypatch.setattr("streamgate_streaming.own_posters.order_poster", die)
+    assert (await give(theatre)).status_code == 500
+    assert len(await came(theatre)) == 1
+    await theatre.collected()
+
+
 async def test_of_several_the_newest_counts_however_late_the_others_are(theatre: Theatre) -> None:
     theatre.metadata.contents.add("c_film")  # nothing is uploaded yet
     for _ in range(2):
