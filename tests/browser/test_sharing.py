@@ -197,10 +197,11 @@ async def test_a_contract_that_is_none_is_told_at_its_field(empty: Stage, small_
         await tab.open()
         await sign_in(tab.page)
         await tab.page.locator("#file").set_input_files(small_clip)
-        await tab.page.locator("#share-gate").get_by_role("textbox", name="Contract").fill("0x12")
+        contract = tab.page.locator("#share-gate").get_by_role("textbox", name="Contract")
+        await contract.fill("0x12")
         await tab.page.get_by_role("button", name="Share", exact=True).click()
-        said = "document.querySelector('#share-gate .field input').validationMessage"
-        await tab.page.wait_for_function(f"{said} === 'A contract is 0x and 40 hexadecimal digits.'")
+        told = "A contract is 0x and 40 hexadecimal digits."
+        await expect(contract).to_have_js_property("validationMessage", told)
         await expect(tab.page.locator("#sending")).to_be_hidden()
 
 
