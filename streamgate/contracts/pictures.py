@@ -6,6 +6,8 @@ All of them are baseline JPEG.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import attrs
 
 from .media import MediaSource
@@ -22,6 +24,19 @@ MAX_COLUMNS = MAX_ROWS = 10
 MAX_TILES = 1_000
 MAX_PICTURE_BYTES = 4 << 20
 """Of one file: a sheet of 100 pictures of noise has about 2 MB."""
+
+
+HEAD_BYTES = 12
+"""As many of a file's first bytes tell what kind of picture it is."""
+
+
+def kind_of_still(head: bytes) -> Literal["jpeg", "png", "webp"] | None:
+    """As which kind of picture a file begins, of those that creators may give. No more of it is read."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    return "webp" if (head[:4], head[8:12]) == (b"RIFF", b"WEBP") else None
 
 
 def poster_path(content_id: str) -> str:

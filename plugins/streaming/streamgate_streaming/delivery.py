@@ -33,7 +33,8 @@ from .catalogue import Catalogue, Listing, Texts
 from .extent import nothing_left, shut
 from .hot import HotSegments
 from .live import LiveSession
-from .pending import INIT, Pending
+from .loading import INIT
+from .pending import Pending
 from .ranges import ByteRange, RangeUnsatisfiable, parse_range
 from .responses import Plain, RawHeaders, Streamed
 

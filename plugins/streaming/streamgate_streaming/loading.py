@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 import attrs
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from streamgate.contracts.media import MediaPlan, PlannedRendition
-from streamgate.sdk.playlists.presentation import Presentation, Segment, Track
+from streamgate.sdk.playlists.presentation import HasInit, Presentation, Segment, Track
 
 from . import media_repository as repository
 from .tables import RenditionRow, SegmentRow
@@ -22,6 +22,18 @@ from .verify import base_of, grid_of, timescale_of
 
 _AROUND = 1.03
 """Encoded sound with what stands around it, to its planned rate."""
+
+INIT = -1
+"""In place of a segment's number: the rendition's init segment."""
+
+_SEGMENTS = select(
+    SegmentRow.n,
+    SegmentRow.key,
+    SegmentRow.size_bytes,
+    SegmentRow.sha256,
+    SegmentRow.start_ticks,
+    SegmentRow.duration_ticks,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -43,15 +55,12 @@ def load_presentation(session: Session, content_id: str, media_version: int) -> 
     promised = promised_of(plan, rows)
     listed = {key: row for key, row in rows.items() if row.status == "ready" or key in promised}
     made = _made(session, content_id, media_version, list(listed))
-    tracks = [_track(plan, each, listed[each.id], made[each.id]) for each in plan.renditions if each.id in listed]
-    tracks.sort(key=lambda track: (track.average_bps, track.height_px))
-    presentation = Presentation(
-        content_id=content_id,
-        media_version=media_version,
-        target_duration_s=plan.target_duration_s,
-        video=tuple(track for track in tracks if track.kind == "video"),
-        audio=tuple(track for track in tracks if track.kind == "audio"),
+    tracks = (
+        Track.of(plan, each, listed[each.id], _segments(plan, each, made[each.id]))
+        for each in plan.renditions
+        if each.id in listed
     )
+    presentation = Presentation.of(plan, tracks)
     return Loaded(presentation=presentation, plan=plan if promised else None, is_complete=media.state == "ready")
 
 
@@ -65,20 +74,24 @@ def promised_of(plan: MediaPlan, rows: Mapping[str, RenditionRow]) -> set[str]:
 
 def made_segment(session: Session, content_id: str, media_version: int, rendition_id: str, n: int) -> Segment | None:
     """One, by its number; None where it is not indexed."""
-    row = session.get(SegmentRow, (content_id, media_version, rendition_id, n))
-    return None if row is None else _segment(row)
+    asked = _SEGMENTS.where(*_of(content_id, media_version), SegmentRow.rendition_id == rendition_id, SegmentRow.n == n)
+    row = session.execute(asked).first()
+    return None if row is None else Segment(**row._mapping)
 
 
 def made_init(session: Session, content_id: str, media_version: int, rendition_id: str) -> Segment | None:
-    """The head of a rendition, as a segment of no duration; None where nothing of it is indexed."""
+    """The head of a rendition; None where nothing of it is indexed."""
     row = session.get(RenditionRow, (content_id, media_version, rendition_id))
-    if row is None or not row.init_key:
-        return None
+    return None if row is None or not row.init_key else init_of(row)
+
+
+def init_of(made: HasInit) -> Segment:
+    """The head of a rendition, as a segment of no duration."""
     return Segment(
-        n=-1,
-        key=row.init_key,
-        size_bytes=row.init_size_bytes,
-        sha256=row.init_sha256,
+        n=INIT,
+        key=made.init_key,
+        size_bytes=made.init_size_bytes,
+        sha256=made.init_sha256,
         start_ticks=0,
         duration_ticks=0,
     )
@@ -88,60 +101,24 @@ def _made(
     session: Session, content_id: str, media_version: int, rendition_ids: list[str]
 ) -> defaultdict[str, dict[int, Segment]]:
     found: defaultdict[str, dict[int, Segment]] = defaultdict(dict)
-    columns = (SegmentRow.n, SegmentRow.key, SegmentRow.size_bytes, SegmentRow.sha256)
-    times = (SegmentRow.start_ticks, SegmentRow.duration_ticks)
-    in_order = (
-        select(SegmentRow.rendition_id, *columns, *times)
-        .where(
-            SegmentRow.content_id == content_id,
-            SegmentRow.media_version == media_version,
-            SegmentRow.rendition_id.in_(rendition_ids),
-        )
-        .order_by(SegmentRow.rendition_id, SegmentRow.n)
+    asked = _SEGMENTS.add_columns(SegmentRow.rendition_id).where(
+        *_of(content_id, media_version), SegmentRow.rendition_id.in_(rendition_ids)
     )
-    for rendition_id, n, key, size_bytes, sha256, start_ticks, duration_ticks in session.execute(in_order):
-        found[rendition_id][n] = Segment(
-            n=n,
-            key=key,
-            size_bytes=size_bytes,
-            sha256=sha256,
-            start_ticks=start_ticks,
-            duration_ticks=duration_ticks,
-        )
+    for row in session.execute(asked.order_by(SegmentRow.rendition_id, SegmentRow.n)):
+        values = dict(row._mapping)
+        rendition_id = values.pop("rendition_id")
+        found[rendition_id][row.n] = Segment(**values)
     return found
 
 
-def _segment(row: SegmentRow) -> Segment:
-    return Segment(
-        n=row.n,
-        key=row.key,
-        size_bytes=row.size_bytes,
-        sha256=row.sha256,
-        start_ticks=row.start_ticks,
-        duration_ticks=row.duration_ticks,
-    )
+def _of(content_id: str, media_version: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return SegmentRow.content_id == content_id, SegmentRow.media_version == media_version
 
 
-def _track(plan: MediaPlan, rendition: PlannedRendition, row: RenditionRow, made: Mapping[int, Segment]) -> Track:
-    grid = grid_of(plan, rendition)
-    segments = tuple(made.get(n) or _to_be_made(plan, rendition, n) for n in range(len(grid) - 1))
-    return Track(
-        id=rendition.id,
-        kind=rendition.kind,
-        codec=rendition.codec,
-        timescale=timescale_of(plan, rendition),
-        init_key=row.init_key,
-        init_sha256=row.init_sha256,
-        init_size_bytes=row.init_size_bytes,
-        segments=segments,
-        target_duration_s=plan.target_duration_s,
-        width_px=rendition.width_px,
-        height_px=rendition.height_px,
-        fps_num=rendition.fps_num,
-        fps_den=rendition.fps_den,
-        sample_rate_hz=rendition.sample_rate_hz,
-        channels=rendition.channels,
-    )
+def _segments(plan: MediaPlan, rendition: PlannedRendition, made: Mapping[int, Segment]) -> tuple[Segment, ...]:
+    """All of a rendition, the planned ones where there are no made ones."""
+    count = len(grid_of(plan, rendition)) - 1
+    return tuple(made.get(n) or _to_be_made(plan, rendition, n) for n in range(count))
 
 
 def _to_be_made(plan: MediaPlan, rendition: PlannedRendition, n: int) -> Segment:

@@ -24,12 +24,10 @@ from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate.sdk.playlists.presentation import Segment
 
-from .loading import made_init, made_segment
+from .loading import INIT, init_of, made_init, made_segment
 from .plans import plan_blob
 from .verify import PartRefused, check_part, planned
 
-INIT = -1
-"""In place of a segment's number: the head of the rendition."""
 WAIT_S = 8.0
 """Players give up at ten."""
 MOST_OF_SESSION = 4
@@ -134,25 +132,9 @@ class Pending:
             except PartRefused as fault:
                 logger.bind(content_id=plan.content_id, fault=str(fault)).error("what was cut is left out")
                 continue
-            head = Segment(
-                n=INIT,
-                key=part.init_key,
-                size_bytes=part.init_size_bytes,
-                sha256=part.init_sha256,
-                start_ticks=0,
-                duration_ticks=0,
-            )
-            self._keep((*place[:2], part.rendition_id, INIT), head)
+            self._keep((*place[:2], part.rendition_id, INIT), init_of(part))
             for each in part.segments:
-                segment = Segment(
-                    n=each.n,
-                    key=each.key,
-                    size_bytes=each.size_bytes,
-                    sha256=each.sha256,
-                    start_ticks=each.decode_time_ticks,
-                    duration_ticks=each.duration_ticks,
-                )
-                self._keep((*place[:2], part.rendition_id, each.n), segment)
+                self._keep((*place[:2], part.rendition_id, each.n), Segment.of(each))
 
     async def _look(self, place: Place) -> None:
         while (found := await self._db.read(partial(_indexed, place=place))) is None:

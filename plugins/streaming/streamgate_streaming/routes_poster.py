@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from streamgate.context import Actor
 from streamgate.contracts.metadata import AccessQuery, ContentNotFound, Metadata
-from streamgate.contracts.pictures import MAX_GIVEN_BYTES
+from streamgate.contracts.pictures import HEAD_BYTES, MAX_GIVEN_BYTES, kind_of_still
 from streamgate.contracts.streaming import PictureUnknown, PosterInvalid
 from streamgate.errors import Forbidden, TooLarge
 from streamgate.sdk.blobs import BlobMissing, BlobStore
@@ -23,13 +23,7 @@ from .showing import MEDIA_TYPE
 
 PATH = "/api/v1/stream/poster/{content_id}.jpg"
 GIVEN = ("image/jpeg", "image/png", "image/webp")
-HEAD_BYTES = 16
 _CONTENT_ID = Matches(r"[A-Za-z0-9_-]{1,40}", "must be the id of a content: 1 to 40 letters, digits, - and _")
-
-
-def is_still(head: bytes) -> bool:
-    """Whether a file begins as one of `GIVEN` does. Nothing more of it is read here."""
-    return head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")) or (head[:4], head[8:12]) == (b"RIFF", b"WEBP")
 
 
 @attrs.frozen(kw_only=True)
@@ -100,7 +94,7 @@ class PosterRoutes:
             data += piece
             if len(data) > MAX_GIVEN_BYTES:
                 raise TooLarge(f"a poster has at most {MAX_GIVEN_BYTES} bytes")
-        if not is_still(bytes(data[:HEAD_BYTES])):
+        if kind_of_still(bytes(data[:HEAD_BYTES])) is None:
             raise PosterInvalid("send the bytes of a JPEG, PNG or WebP file")
         content = await self._metadata.get(AccessQuery(content_id=content_id, actor=call.actor, want="change"))
         await self._own.give(content_id, content.owner, bytes(data))

@@ -5,11 +5,14 @@ HLS and DASH are two texts about the same `Presentation`; both name the same fil
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 import attrs
+
+from streamgate.contracts.media import MadeSegment, MediaPlan, PlannedRendition
 
 
 @attrs.frozen(kw_only=True)
@@ -22,6 +25,28 @@ class Segment:
     sha256: str
     start_ticks: int
     duration_ticks: int
+
+    @classmethod
+    def of(cls, made: MadeSegment) -> Segment:
+        return cls(
+            n=made.n,
+            key=made.key,
+            size_bytes=made.size_bytes,
+            sha256=made.sha256,
+            start_ticks=made.decode_time_ticks,
+            duration_ticks=made.duration_ticks,
+        )
+
+
+class HasInit(Protocol):
+    """Whatever says where a rendition's init segment is: a made part, or a row about one."""
+
+    @property
+    def init_key(self) -> str: ...
+    @property
+    def init_sha256(self) -> str: ...
+    @property
+    def init_size_bytes(self) -> int: ...
 
 
 @attrs.define(kw_only=True, slots=False, frozen=True)  # a dictionary for the cached figures
@@ -43,6 +68,27 @@ class Track:
     fps_den: int = 1
     sample_rate_hz: int = 0
     channels: int = 0
+
+    @classmethod
+    def of(cls, plan: MediaPlan, rendition: PlannedRendition, init: HasInit, segments: tuple[Segment, ...]) -> Track:
+        """A planned rendition with what was made of it."""
+        return cls(
+            id=rendition.id,
+            kind=rendition.kind,
+            codec=rendition.codec,
+            timescale=plan.timescale if rendition.kind == "video" else rendition.sample_rate_hz,
+            init_key=init.init_key,
+            init_sha256=init.init_sha256,
+            init_size_bytes=init.init_size_bytes,
+            segments=segments,
+            target_duration_s=plan.target_duration_s,
+            width_px=rendition.width_px,
+            height_px=rendition.height_px,
+            fps_num=rendition.fps_num,
+            fps_den=rendition.fps_den,
+            sample_rate_hz=rendition.sample_rate_hz,
+            channels=rendition.channels,
+        )
 
     @cached_property
     def duration(self) -> Fraction:
@@ -91,6 +137,17 @@ class Presentation:
     target_duration_s: int
     video: tuple[Track, ...]
     audio: tuple[Track, ...]
+
+    @classmethod
+    def of(cls, plan: MediaPlan, tracks: Iterable[Track]) -> Presentation:
+        in_order = sorted(tracks, key=lambda track: (track.average_bps, track.height_px))
+        return cls(
+            content_id=plan.content_id,
+            media_version=plan.media_version,
+            target_duration_s=plan.target_duration_s,
+            video=tuple(track for track in in_order if track.kind == "video"),
+            audio=tuple(track for track in in_order if track.kind == "audio"),
+        )
 
     @property
     def tracks(self) -> tuple[Track, ...]:

@@ -39,7 +39,7 @@ class RenditionShown:
 
 @attrs.frozen(kw_only=True)
 class State:
-    """`stage`: probe, encode, audio, package or done."""
+    """`stage`: probe, copy, encode, audio, package or done."""
 
     stage: str
     elapsed_s: float

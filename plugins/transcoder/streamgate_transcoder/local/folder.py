@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from streamgate.contracts.media import MadePart, MediaPlan, PlannedRendition
 from streamgate.sdk.playlists.dash import render_manifest
 from streamgate.sdk.playlists.hls import render_media_playlist, render_multivariant
 from streamgate.sdk.playlists.presentation import Presentation, Segment, Track
@@ -51,16 +50,12 @@ def work_folder(out: Path) -> Iterator[Path]:
 
 
 def presentation_of(made: Made) -> Presentation:
-    plan = made.plan
-    tracks = [_track(plan, each, made.parts[each.id]) for each in plan.renditions]
-    tracks.sort(key=lambda track: (track.average_bps, track.height_px))
-    return Presentation(
-        content_id=plan.content_id,
-        media_version=plan.media_version,
-        target_duration_s=plan.target_duration_s,
-        video=tuple(track for track in tracks if track.kind == "video"),
-        audio=tuple(track for track in tracks if track.kind == "audio"),
+    plan, parts = made.plan, made.parts
+    tracks = (
+        Track.of(plan, each, parts[each.id], tuple(map(Segment.of, parts[each.id].segments)))
+        for each in plan.renditions
     )
+    return Presentation.of(plan, tracks)
 
 
 def write(made: Made, whole: Path) -> Presentation:
@@ -96,33 +91,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _track(plan: MediaPlan, rendition: PlannedRendition, part: MadePart) -> Track:
-    return Track(
-        id=rendition.id,
-        kind=rendition.kind,
-        codec=rendition.codec,
-        timescale=plan.timescale if rendition.kind == "video" else rendition.sample_rate_hz,
-        init_key=part.init_key,
-        init_sha256=part.init_sha256,
-        init_size_bytes=part.init_size_bytes,
-        segments=tuple(
-            Segment(
-                n=each.n,
-                key=each.key,
-                size_bytes=each.size_bytes,
-                sha256=each.sha256,
-                start_ticks=each.decode_time_ticks,
-                duration_ticks=each.duration_ticks,
-            )
-            for each in part.segments
-        ),
-        target_duration_s=plan.target_duration_s,
-        width_px=rendition.width_px,
-        height_px=rendition.height_px,
-        fps_num=rendition.fps_num,
-        fps_den=rendition.fps_den,
-        sample_rate_hz=rendition.sample_rate_hz,
-        channels=rendition.channels,
-    )

@@ -12,6 +12,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from streamgate.contracts.media import MediaCorrupt, NotMedia
+from streamgate.contracts.pictures import kind_of_still
 
 from .deinterlacing import deinterlaced
 from .limits import MediaLimits
@@ -21,7 +22,7 @@ from .tone import ToneMapper
 
 _QUALITY = "4"  # of libav's 2 (best) to 31: about 85 in the scale others use
 _MATRICES = {1: Colorspace.ITU709, 5: Colorspace.ITU601, 6: Colorspace.SMPTE170M, 7: Colorspace.SMPTE240M}
-_KINDS = ((b"\xff\xd8\xff", "mjpeg"), (b"\x89PNG\r\n\x1a\n", "png"))
+_CODECS = {"jpeg": "mjpeg", "png": "png", "webp": "webp"}  # libav's names of them
 
 
 class Shaper:
@@ -74,7 +75,10 @@ def decode_still(data: bytes, limits: MediaLimits) -> VideoFrame:
         MediaTooLarge: more pixels than allowed.
         MediaCorrupt: it cannot be decoded.
     """
-    decoder: Any = av.CodecContext.create(still_codec(data), "r")  # the stub has the base class alone
+    kind = kind_of_still(data)
+    if kind is None:
+        raise NotMedia("it is no JPEG, PNG or WebP picture")
+    decoder: Any = av.CodecContext.create(_CODECS[kind], "r")  # the stub has the base class alone
     decoder.thread_count = 1
     decoder.options = {"max_pixels": str(limits.max_pixels)}
     try:
@@ -91,16 +95,6 @@ def decode_still(data: bytes, limits: MediaLimits) -> VideoFrame:
     check_size(found.width, found.height, limits)
     found.time_base = Fraction(1, 25)
     return found
-
-
-def still_codec(data: bytes) -> str:
-    """libav's name of the decoder, from the first bytes. Raises NotMedia."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    for magic, codec in _KINDS:
-        if data.startswith(magic):
-            return codec
-    raise NotMedia("it is no JPEG, PNG or WebP picture")
 
 
 def shown_size(frame: VideoFrame) -> tuple[int, int]:
