@@ -22,7 +22,8 @@ class MediaSource:
 
 @attrs.frozen(kw_only=True)
 class PlannedRendition:
-    """One entry of the ladder. Sizes are coded pixels, even, rotation applied; rates in bits per second."""
+    """One entry of the ladder. Sizes are coded pixels, even, rotation applied; rates in bits per second. The first of
+    sound in a plan is what is heard first."""
 
     id: str  # 'v720', 'a128': URL-safe
     kind: Literal["video", "audio"]
@@ -41,6 +42,10 @@ class PlannedRendition:
     bufsize_bits: int = 0
     sample_rate_hz: int = 0
     channels: int = 0
+    language: str = ""  # of sound: BCP 47; empty where the source does not say
+    title: str = ""  # of sound: its name in the source
+    source_track: int = -1  # of sound: the source's stream, which several renditions may be made of; -1: its main one
+    grid: tuple[int, ...] = ()  # of sound cut otherwise than by `audio_grid` (another rate, another end)
     settings: dict[str, str] = attrs.field(factory=dict)  # encoder options, or what is copied: they shape the init
     settings_sha256: str = ""
     segment_bytes: tuple[int, ...] = ()  # copied: what each segment will have, from the source's own index
@@ -70,13 +75,23 @@ class MediaPlan:
     duration_ticks: int
     frames: int = 0
     video_grid: tuple[int, ...] = ()  # empty for audio-only
-    audio_grid: tuple[int, ...] = ()  # in samples of the audio rendition's rate; empty without audio
+    audio_grid: tuple[int, ...] = ()  # in samples of the first audio rendition's rate; empty without audio
     target_duration_s: int  # EXT-X-TARGETDURATION of every media playlist
     chunks: tuple[PlannedChunk, ...] = ()
     renditions: tuple[PlannedRendition, ...] = ()
     warnings: tuple[str, ...] = ()
     copies_prefix: str = ""  # what is copied is written below it, each segment under one name whoever cuts it
     not_copied: tuple[str, ...] = ()  # why picture or sound of the source are not played as they are
+
+    def grid_of(self, rendition: PlannedRendition) -> tuple[int, ...]:
+        """Its segment edges, in its own time scale."""
+        if rendition.kind == "video":
+            return self.video_grid
+        return rendition.grid or self.audio_grid
+
+    def timescale_of(self, rendition: PlannedRendition) -> int:
+        """Ticks a second: the plan's for pictures, the sample rate for sound."""
+        return self.timescale if rendition.kind == "video" else rendition.sample_rate_hz
 
 
 @attrs.frozen(kw_only=True)

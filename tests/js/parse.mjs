@@ -23,6 +23,8 @@ const readHls = (text) => {
           groupId: sound.groupId,
           name: sound.name,
           isDefault: sound.isDefault,
+          autoselect: sound.autoselect ?? false,
+          language: sound.language ?? null,
           channels: sound.channels ?? null,
         })),
       })),

@@ -18,7 +18,7 @@ from streamgate.sdk.playlists.presentation import HasInit, Presentation, Segment
 
 from . import media_repository as repository
 from .tables import RenditionRow, SegmentRow
-from .verify import base_of, grid_of, timescale_of
+from .verify import base_of, grid_of, main_sound_of, timescale_of
 
 _AROUND = 1.03
 """Encoded sound with what stands around it, to its planned rate."""
@@ -65,10 +65,11 @@ def load_presentation(session: Session, content_id: str, media_version: int) -> 
 
 
 def promised_of(plan: MediaPlan, rows: Mapping[str, RenditionRow]) -> set[str]:
-    """The source itself, where it is the base, and the sound beside it, as far as they are not whole yet."""
+    """The source itself, where it is the base, and what is heard first beside it, as far as they are not whole yet."""
     if base_of(plan).mode != "copy":
         return set()
-    wanted = [each for each in plan.renditions if each.base or (each.kind == "audio" and each.policy == "eager")]
+    main_sound = main_sound_of(plan)
+    wanted = [each for each in plan.renditions if each.mode == "copy" or each == main_sound]
     return {each.id for each in wanted if rows[each.id].status in ("planned", "running")}
 
 

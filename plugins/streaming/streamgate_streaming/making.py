@@ -36,7 +36,7 @@ from . import session_repository as sessions
 from .indexing import index_part, keys_of
 from .orders import made_by, next_revision, order_parts, order_plan, segments_made_by, source_of
 from .tables import ContentRow, MediaRow, RenditionRow, WorkRow
-from .verify import PartRefused, PlanRefused, base_of, check_part, check_plan, grid_of
+from .verify import PartRefused, PlanRefused, base_of, check_part, check_plan, grid_of, main_sound_of
 
 PLAN_INVALID = "media.plan_invalid"
 PART_REFUSED = "media.part_refused"
@@ -199,7 +199,8 @@ def settle(session: Session, content: ContentRow, media: MediaRow, *, now_ms: in
             fail_version(session, content, media, media.error_code, media.error_detail, now_ms=now_ms)
         return
     eager = [rendition for rendition in plan.renditions if rendition.policy == "eager"]
-    is_sound_settled = all(status[each.id] in ("ready", "failed") for each in eager if each.kind == "audio")
+    main_sound = main_sound_of(plan)
+    is_sound_settled = main_sound is None or status[main_sound.id] in ("ready", "failed")
     is_whole = status[base_of(plan).id] == "ready" and is_sound_settled
     is_playable = is_whole or base_of(plan).mode == "copy"
     is_ready = is_whole and all(status[each.id] in ("ready", "failed") for each in eager)

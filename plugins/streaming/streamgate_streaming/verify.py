@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
+from streamgate.contracts.languages import bcp47
 from streamgate.contracts.media import MadePart, MediaPlan, MediaSource, PlannedRendition
 
 from .plans import copies_prefix
@@ -15,6 +16,7 @@ RENDITION_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _CODEC = re.compile(r"[A-Za-z0-9.]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MAX_RENDITIONS = 32
+_LONGEST_TITLE = 60
 
 
 class PlanRefused(Exception):
@@ -27,12 +29,12 @@ class PartRefused(Exception):
 
 def grid_of(plan: MediaPlan, rendition: PlannedRendition) -> tuple[int, ...]:
     """Segment edges in the rendition's own time scale."""
-    return plan.video_grid if rendition.kind == "video" else plan.audio_grid
+    return plan.grid_of(rendition)
 
 
 def timescale_of(plan: MediaPlan, rendition: PlannedRendition) -> int:
     """Ticks a second: the plan's for pictures, the sample rate for sound."""
-    return plan.timescale if rendition.kind == "video" else rendition.sample_rate_hz
+    return plan.timescale_of(rendition)
 
 
 def planned(plan: MediaPlan, rendition_id: str) -> PlannedRendition | None:
@@ -42,6 +44,11 @@ def planned(plan: MediaPlan, rendition_id: str) -> PlannedRendition | None:
 def base_of(plan: MediaPlan) -> PlannedRendition:
     """The rendition without which nothing plays; `check_plan` has seen that there is one."""
     return next(rendition for rendition in plan.renditions if rendition.base)
+
+
+def main_sound_of(plan: MediaPlan) -> PlannedRendition | None:
+    """What is heard first."""
+    return next((rendition for rendition in plan.renditions if rendition.kind == "audio"), None)
 
 
 def check_plan(plan: MediaPlan, *, content_id: str, media_version: int, source: MediaSource) -> None:
@@ -77,7 +84,8 @@ def _plan_faults(plan: MediaPlan, content_id: str, media_version: int, source: M
     copied = [rendition for rendition in plan.renditions if rendition.mode == "copy"]
     if plan.copies_prefix != (copies_prefix(content_id, media_version) if copied else ""):
         yield "it copies to another place"
-    if copied and (not bases or bases[0] not in copied or len(plan.audio_grid) not in (0, len(plan.video_grid))):
+    edge_counts = {len(plan.grid_of(each)) for each in plan.renditions if each.kind == "audio"}
+    if copied and (not bases or bases[0] not in copied or edge_counts - {len(plan.video_grid)}):
         yield "what is copied has another base, or sound that is cut elsewhere"
     if any(rendition.mode == "encode" for rendition in videos):
         edges = [chunk.seg_from for chunk in plan.chunks] + [len(plan.video_grid) - 1]
@@ -91,6 +99,8 @@ def _rendition_faults(plan: MediaPlan, rendition: PlannedRendition) -> Iterator[
         yield f"rendition id {rendition.id!r} cannot stand in a URL"
     if not _CODEC.fullmatch(rendition.codec):
         yield f"{rendition.id}: codec {rendition.codec!r} cannot stand in CODECS"
+    if rendition.language != bcp47(rendition.language) or not _is_plain(rendition.title):
+        yield f"{rendition.id}: its language or title cannot stand in a playlist"
     if rendition.kind == "video" and (rendition.width_px < 2 or rendition.height_px < 2 or rendition.fps_den < 1):
         yield f"{rendition.id}: no picture has this size or rate"
     timescale, grid = timescale_of(plan, rendition), grid_of(plan, rendition)
@@ -104,6 +114,10 @@ def _rendition_faults(plan: MediaPlan, rendition: PlannedRendition) -> Iterator[
         yield f"{rendition.id}: it does not say how large its segments are"
     elif max(round(Fraction(b - a, timescale)) for a, b in pairwise(grid)) > plan.target_duration_s:
         yield f"{rendition.id}: a segment is longer than the target duration of {plan.target_duration_s} s"
+
+
+def _is_plain(title: str) -> bool:
+    return len(title) <= _LONGEST_TITLE and title.isprintable() and '"' not in title
 
 
 def _rises_from_zero(grid: Sequence[int]) -> bool:

@@ -37,7 +37,7 @@ class Collector:
 
     Args:
         run: of the job it belongs to; None of a call that somebody waits for.
-        grids: the whole grid of each of these renditions (`video_grid` or `audio_grid`).
+        grids: the whole grid of each of these renditions (`MediaPlan.grid_of`).
         seg_from, seg_to: segments this job makes.
         prefix: where they go; empty: below the lease's own.
         stage: what the job is said to do.

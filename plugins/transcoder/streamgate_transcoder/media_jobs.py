@@ -43,14 +43,13 @@ from .sizing import Sizing
 from .throughput import Throughput
 
 COPIES_AT_ONCE = 2
-MOST_OPENING_FRAMES = 8
+MOST_OPENING_FRAMES = 32
 """Of one probe: an init and a segment of each copied rendition."""
 
 
 def copied_grids(plan: MediaPlan) -> dict[str, tuple[int, ...]]:
     """Of the renditions that are the source itself."""
-    copied = [item for item in plan.renditions if item.mode == "copy"]
-    return {item.id: plan.video_grid if item.kind == "video" else plan.audio_grid for item in copied}
+    return {item.id: plan.grid_of(item) for item in plan.renditions if item.mode == "copy"}
 
 
 class MediaJobs:
@@ -170,11 +169,12 @@ class MediaJobs:
 
     async def encode_audio(self, payload: AudioPayload, run: JobRun) -> MadeResult:
         plan = await self.plans.of(payload)
-        encoded = [item.id for item in plan.renditions if item.kind == "audio" and item.mode == "encode"]
+        encoded = {item.id: item for item in plan.renditions if item.kind == "audio" and item.mode == "encode"}
         if payload.rendition_id not in encoded:
             raise NotInPlan(f"the plan has no audio rendition {payload.rendition_id!r} to encode")
-        grids = {payload.rendition_id: plan.audio_grid}
-        collector = Collector(self._blobs, run, grids, 0, len(plan.audio_grid) - 1, watch=self._watch)
+        grid = plan.grid_of(encoded[payload.rendition_id])
+        grids = {payload.rendition_id: grid}
+        collector = Collector(self._blobs, run, grids, 0, len(grid) - 1, watch=self._watch)
         return await self._make(AUDIO_KIND, AudioTask(plan=plan, rendition_id=payload.rendition_id), plan, collector)
 
     async def _make(
@@ -184,7 +184,7 @@ class MediaJobs:
             task = self.task(kind, work, source)
             await self._pool.run(task, source, collector.take, self._config.encode_wall_s)
         made = collector.result()
-        scales = {item.id: item.sample_rate_hz or plan.timescale for item in plan.renditions}
+        scales = {item.id: plan.timescale_of(item) for item in plan.renditions}
         for part in made.parts:
             ticks = sum(each.duration_ticks for each in part.segments)
             self._throughput.note(kind, ticks / scales[part.rendition_id])

@@ -67,7 +67,8 @@ def frames_of(plan: MediaPlan, rendition: PlannedRendition) -> int:
     """How many frames it will have."""
     if rendition.kind == "video":
         return plan.frames
-    return (plan.audio_grid[-1] - plan.audio_grid[0]) // AAC_FRAME_SAMPLES if plan.audio_grid else 0
+    grid = plan.grid_of(rendition)
+    return (grid[-1] - grid[0]) // AAC_FRAME_SAMPLES if grid else 0
 
 
 def share_of(work: Iterable[tuple[int, int, float]]) -> float:

@@ -13,6 +13,7 @@ MEDIA_TYPE = "application/dash+xml"
 _NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
 _LIVE_PROFILE = "urn:mpeg:dash:profile:isoff-live:2011"
 _CHANNELS_SCHEME = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
+_ROLE_SCHEME = "urn:mpeg:dash:role:2011"
 _MICROSECONDS = 1_000_000
 
 
@@ -39,13 +40,14 @@ def render_manifest(presentation: Presentation, *, folder: str = "") -> str:
     if folder:
         Xml.SubElement(mpd, "BaseURL").text = folder
     period = Xml.SubElement(mpd, "Period", {"id": "0", "start": "PT0S"})
-    for number, tracks in enumerate(tracks for tracks in (presentation.video, presentation.audio) if tracks):
-        _add_set(period, number, tracks)
+    sounds = tuple((track,) for track in presentation.audio)  # nobody changes between sounds as between pictures
+    for number, tracks in enumerate(tracks for tracks in (presentation.video, *sounds) if tracks):
+        _add_set(period, number, tracks, is_main=tracks[0] in (*presentation.video, *presentation.audio[:1]))
     Xml.indent(mpd, space=" ")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + Xml.tostring(mpd, encoding="unicode") + "\n"
 
 
-def _add_set(period: Xml.Element, number: int, tracks: tuple[Track, ...]) -> None:
+def _add_set(period: Xml.Element, number: int, tracks: tuple[Track, ...], *, is_main: bool) -> None:
     kind = tracks[0].kind
     attributes = {
         "id": str(number),
@@ -57,7 +59,12 @@ def _add_set(period: Xml.Element, number: int, tracks: tuple[Track, ...]) -> Non
     if kind == "video":
         attributes["maxWidth"] = str(max(track.width_px for track in tracks))
         attributes["maxHeight"] = str(max(track.height_px for track in tracks))
+    if tracks[0].language:
+        attributes["lang"] = tracks[0].language
     adaptation = Xml.SubElement(period, "AdaptationSet", _checked(attributes))
+    if kind == "audio":
+        adaptation.set("selectionPriority", "2" if is_main else "1")  # dash.js begins with the highest rate otherwise
+        _add_words(adaptation, tracks[0], is_main=is_main)
     is_cut_alike = len({_timeline_key(track) for track in tracks}) == 1
     if is_cut_alike:
         _add_template(adaptation, tracks[0])
@@ -71,6 +78,12 @@ def _add_set(period: Xml.Element, number: int, tracks: tuple[Track, ...]) -> Non
             )
         if not is_cut_alike:
             _add_template(representation, track)
+
+
+def _add_words(adaptation: Xml.Element, track: Track, *, is_main: bool) -> None:
+    if track.title:
+        Xml.SubElement(adaptation, "Label").text = _checked({"title": track.title})["title"]
+    Xml.SubElement(adaptation, "Role", {"schemeIdUri": _ROLE_SCHEME, "value": "main" if is_main else "alternate"})
 
 
 def _described(track: Track) -> dict[str, str]:

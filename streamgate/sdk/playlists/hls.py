@@ -7,29 +7,29 @@ rendition's. One text serves every session. A multivariant playlist that is answ
 from __future__ import annotations
 
 from streamgate.sdk.playlists.presentation import Presentation, Track
+from streamgate.sdk.playlists.sounds import Heard, SoundGroup, groups_of
 
 MEDIA_TYPE = "application/vnd.apple.mpegurl"
-_AUDIO_GROUP = "audio"
 _MICROSECONDS = 1_000_000
 
 
 def render_multivariant(presentation: Presentation, *, folder: str = "") -> str:
     """The list of variants, lowest rate first: that is where players without a measurement begin.
 
-    BANDWIDTH and AVERAGE-BANDWIDTH are measured from the bytes and include the costliest sound of the group.
+    BANDWIDTH and AVERAGE-BANDWIDTH are measured from the bytes and include the costliest sound: of the group for the
+    average, of all groups for the peak, so that a picture beside stereo and beside 5.1 is one quality to hls.js, which
+    would change the sound while it adapts otherwise.
 
     Args:
         folder: where the renditions are, with a `/` at its end; empty: beside the playlist.
     """
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
-    has_group = bool(presentation.video and presentation.audio)
-    if has_group:
-        lines += [
-            _audio_line(track, position, len(presentation.audio), folder)
-            for position, track in enumerate(presentation.audio)
-        ]
-    for track in presentation.video or presentation.audio:
-        lines += [_variant_line(track, presentation.audio if has_group else ()), f"{folder}{track.id}/playlist.m3u8"]
+    groups = groups_of(presentation)
+    peak_bps = max((track.peak_bps for track in presentation.audio), default=0)
+    lines += [_audio_line(group, heard, folder) for group in groups for heard in group.members]
+    for track in presentation.video or presentation.audio[:1]:
+        for group in groups or (None,):
+            lines += [_variant_line(track, group, peak_bps), f"{folder}{track.id}/playlist.m3u8"]
     return "\n".join(lines) + "\n"
 
 
@@ -67,34 +67,35 @@ def quoted(value: str) -> str:
     return f'"{value}"'
 
 
-def _audio_line(track: Track, position: int, count: int, folder: str) -> str:
-    name = "Audio" if count == 1 else f"Audio {position + 1}"
-    attributes = [
-        "TYPE=AUDIO",
-        f"GROUP-ID={quoted(_AUDIO_GROUP)}",
-        f"NAME={quoted(name)}",
-        f"DEFAULT={'YES' if position == 0 else 'NO'}",
-        "AUTOSELECT=YES",
-    ]
-    if track.channels:
-        attributes.append(f"CHANNELS={quoted(str(track.channels))}")
-    attributes.append(f"URI={quoted(f'{folder}{track.id}/playlist.m3u8')}")
+def _audio_line(group: SoundGroup, heard: Heard, folder: str) -> str:
+    attributes = ["TYPE=AUDIO", f"GROUP-ID={quoted(group.id)}", f"NAME={quoted(heard.name)}"]
+    if heard.track.language:
+        attributes.append(f"LANGUAGE={quoted(heard.track.language)}")
+    attributes += [f"DEFAULT={_yes(heard.is_main)}", f"AUTOSELECT={_yes(heard.is_first_of_language)}"]
+    if heard.track.channels:
+        attributes.append(f"CHANNELS={quoted(str(heard.track.channels))}")
+    attributes.append(f"URI={quoted(f'{folder}{heard.track.id}/playlist.m3u8')}")
     return "#EXT-X-MEDIA:" + ",".join(attributes)
 
 
-def _variant_line(track: Track, group: tuple[Track, ...]) -> str:
-    codecs = dict.fromkeys([track.codec, *(sound.codec for sound in group)])
+def _yes(value: bool) -> str:
+    return "YES" if value else "NO"
+
+
+def _variant_line(track: Track, group: SoundGroup | None, sound_peak_bps: int) -> str:
+    beside = group.tracks if group is not None and track.kind == "video" else ()
+    codecs = dict.fromkeys([track.codec, *(sound.codec for sound in beside)])
     attributes = [
-        f"BANDWIDTH={track.peak_bps + max((sound.peak_bps for sound in group), default=0)}",
-        f"AVERAGE-BANDWIDTH={track.average_bps + max((sound.average_bps for sound in group), default=0)}",
+        f"BANDWIDTH={track.peak_bps + sound_peak_bps if beside else max(track.peak_bps, sound_peak_bps)}",
+        f"AVERAGE-BANDWIDTH={track.average_bps + max((sound.average_bps for sound in beside), default=0)}",
         f"CODECS={quoted(','.join(codecs))}",
     ]
     if track.kind == "video":
         attributes.append(f"RESOLUTION={track.width_px}x{track.height_px}")
         if track.fps_num:
             attributes.append(f"FRAME-RATE={track.fps_num / track.fps_den:.3f}")
-    if group:
-        attributes.append(f"AUDIO={quoted(_AUDIO_GROUP)}")
+    if group is not None:
+        attributes.append(f"AUDIO={quoted(group.id)}")
     return "#EXT-X-STREAM-INF:" + ",".join(attributes)
 
 

@@ -68,6 +68,9 @@ class Track:
     fps_den: int = 1
     sample_rate_hz: int = 0
     channels: int = 0
+    language: str = ""  # BCP 47
+    title: str = ""
+    source_track: int = -1  # tracks of one sound have it in common; -1: with no other
 
     @classmethod
     def of(cls, plan: MediaPlan, rendition: PlannedRendition, init: HasInit, segments: tuple[Segment, ...]) -> Track:
@@ -88,6 +91,9 @@ class Track:
             fps_den=rendition.fps_den,
             sample_rate_hz=rendition.sample_rate_hz,
             channels=rendition.channels,
+            language=rendition.language,
+            title=rendition.title,
+            source_track=rendition.source_track,
         )
 
     @cached_property
@@ -130,7 +136,7 @@ class Track:
 
 @attrs.frozen(kw_only=True)
 class Presentation:
-    """At least one track; `video` and `audio` are each in rising order of their rate."""
+    """At least one track; `video` in rising order of rate, of `audio` first what is heard first."""
 
     content_id: str
     media_version: int
@@ -140,13 +146,14 @@ class Presentation:
 
     @classmethod
     def of(cls, plan: MediaPlan, tracks: Iterable[Track]) -> Presentation:
-        in_order = sorted(tracks, key=lambda track: (track.average_bps, track.height_px))
+        planned = tuple(tracks)
+        in_order = sorted(planned, key=lambda track: (track.average_bps, track.height_px))
         return cls(
             content_id=plan.content_id,
             media_version=plan.media_version,
             target_duration_s=plan.target_duration_s,
             video=tuple(track for track in in_order if track.kind == "video"),
-            audio=tuple(track for track in in_order if track.kind == "audio"),
+            audio=tuple(track for track in planned if track.kind == "audio"),
         )
 
     @property

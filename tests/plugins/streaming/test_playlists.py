@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
+from xml.etree import ElementTree as Xml
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +19,7 @@ from streamgate.testing.attacks import attack
 Make = Callable[..., Track]
 Present = Callable[..., Presentation]
 
+DASH = "{urn:mpeg:dash:schema:mpd:2011}"
 NTSC_SCALE = 30_000
 NTSC_GRID = (0, 120_120, 240_240, 370_370, 480_480, 510_510)  # 1001 ticks a frame; 4.004, 4.004, 4.3…, 3.67, 1.001 s
 AUDIO_GRID = (0, 192_512, 384_000, 592_896, 768_000, 817_152)
@@ -42,7 +44,8 @@ def test_multivariant_is_understood_by_a_strict_parser(
     [read] = parse([("hls", render_multivariant(ladder))])
     low, high = ladder.video
     [sound] = ladder.audio
-    group = [{"uri": "a128/playlist.m3u8", "groupId": "audio", "name": "Audio", "isDefault": True, "channels": "2"}]
+    facts = {"name": "Audio", "isDefault": True, "autoselect": True, "language": None, "channels": "2"}
+    group = [{"uri": "a128/playlist.m3u8", "groupId": "audio", **facts}]
     assert read == {
         "version": 7,
         "independentSegments": True,
@@ -139,6 +142,86 @@ def test_sounds_with_different_clocks_have_their_own_timelines(
     assert isinstance(manifest, dict)
     assert [sound["name"] for sound in multivariant["variants"][0]["audio"]] == ["Audio 1", "Audio 2"]
     assert [found["segments"][0]["duration"] for found in manifest["audio"]] == [192_512 / 48_000, 176_128 / 44_100]
+
+
+@pytest.fixture
+def polyglot(make_track: Make, make_presentation: Present) -> Presentation:
+    """English in stereo and 5.1, French, and somebody's comments."""
+    picture = make_track("v720", (0, 4_000, 8_000), 1_000)
+    edges = (0, 192_512, 384_000)
+    return make_presentation(
+        [picture],
+        [
+            make_track("a128", edges, 48_000, 64_000, language="en", source_track=1),
+            make_track("a384", edges, 48_000, 192_000, language="en", source_track=1, channels=6),
+            make_track("a128-2", edges, 48_000, 64_000, language="fr", title="Doublé", source_track=2),
+            make_track("a64-3", edges, 48_000, 32_000, language="en", title="Comments", source_track=3, channels=1),
+        ],
+    )
+
+
+def test_each_form_of_sound_is_a_group_with_the_same_members(
+    polyglot: Presentation, parse: Callable[..., list[object]]
+) -> None:
+    [read] = parse([("hls", render_multivariant(polyglot))])
+    assert isinstance(read, dict)
+    groups = {
+        variant["audio"][0]["groupId"]: [
+            (each["name"], each["language"], each["channels"], each["uri"].split("/")[0]) for each in variant["audio"]
+        ]
+        for variant in read["variants"]
+    }
+    others = [("Doublé", "fr", "2", "a128-2"), ("Comments", "en", "1", "a64-3")]
+    assert groups == {
+        "audio": [("en", "en", "2", "a128"), *others],
+        "surround": [("en", "en", "6", "a384"), *others],
+    }
+    for variant in read["variants"]:
+        assert [each["isDefault"] for each in variant["audio"]] == [True, False, False]
+        assert [each["autoselect"] for each in variant["audio"]] == [True, True, False]  # one of a language
+    # hls.js takes variants of one rate and address for one quality, and does not change the sound while it adapts.
+    assert len({(variant["uri"], variant["bandwidth"]) for variant in read["variants"]}) == 1
+    picture, costliest = polyglot.video[0], polyglot.audio[1]
+    assert read["variants"][0]["bandwidth"] == picture.peak_bps + costliest.peak_bps
+    averages = [variant["averageBandwidth"] - picture.average_bps for variant in read["variants"]]
+    assert averages == [polyglot.audio[0].average_bps, costliest.average_bps]
+
+
+def test_each_sound_is_an_adaptation_set_in_its_language(
+    polyglot: Presentation, parse: Callable[..., list[object]]
+) -> None:
+    text = render_manifest(polyglot)
+    [read] = parse([("dash", text)])
+    assert isinstance(read, dict)
+    assert read["warnings"] == []
+    sets = [each for each in Xml.fromstring(text).iter(f"{DASH}AdaptationSet") if each.get("contentType") == "audio"]
+    found = [
+        (
+            each.get("lang"),
+            each.findtext(f"{DASH}Label"),
+            next(role.get("value") for role in each.iter(f"{DASH}Role")),
+            [form.get("value") for form in each.iter(f"{DASH}AudioChannelConfiguration")],
+        )
+        for each in sets
+    ]
+    assert found == [
+        ("en", None, "main", ["2"]),
+        ("en", None, "alternate", ["6"]),
+        ("fr", "Doublé", "alternate", ["2"]),
+        ("en", "Comments", "alternate", ["1"]),
+    ]
+    assert [each.get("selectionPriority") for each in sets] == ["2", "1", "1", "1"]
+
+
+def test_several_sounds_without_a_picture_are_one_variant_to_choose_beside(
+    polyglot: Presentation, make_presentation: Present, parse: Callable[..., list[object]]
+) -> None:
+    english, _, french, _ = polyglot.audio
+    [read] = parse([("hls", render_multivariant(make_presentation(audio=[english, french])))])
+    assert isinstance(read, dict)
+    [variant] = read["variants"]
+    assert (variant["uri"], variant["codecs"]) == ("a128/playlist.m3u8", "mp4a.40.2")
+    assert [each["uri"] for each in variant["audio"]] == ["a128/playlist.m3u8", "a128-2/playlist.m3u8"]
 
 
 def test_peak_is_measured_over_runs_of_half_to_one_and_a_half_targets(make_track: Make) -> None:

@@ -49,8 +49,13 @@ def rung(**changes: Any) -> MediaPlan:
     return attrs.evolve(PLAN, renditions=(attrs.evolve(VIDEO, **changes), SOUND))
 
 
+def sound(**changes: Any) -> MediaPlan:
+    return attrs.evolve(PLAN, renditions=(VIDEO, SOUND, attrs.evolve(SOUND, id="a128-2", **changes)))
+
+
 def test_a_sound_plan_passes() -> None:
     check(PLAN)
+    check(sound(language="pt-BR", title="Só o diretor", grid=(0, 176_128, 353_280, 398_336), sample_rate_hz=44_100))
 
 
 @pytest.mark.parametrize(
@@ -76,6 +81,12 @@ def test_a_sound_plan_passes() -> None:
         (attrs.evolve(PLAN, video_grid=(0, 4_000, 8_000, 12_600)), "longer"),
         (attrs.evolve(PLAN, audio_grid=(0,)), "rise"),
         (attrs.evolve(PLAN, timescale=0), "time scale"),
+        (sound(title='a"b'), "title"),
+        (sound(title="a\nb"), "title"),
+        (sound(title="a" * 61), "title"),
+        (sound(language="english"), "language"),
+        (sound(language="EN"), "language"),
+        (sound(grid=(0, 192_512, 192_512)), "rise"),
         (attrs.evolve(PLAN, chunks=PLAN.chunks[:1]), "chunks"),
         (attrs.evolve(PLAN, chunks=PLAN.chunks[1:]), "chunks"),
         (attrs.evolve(PLAN, chunks=()), "chunks"),

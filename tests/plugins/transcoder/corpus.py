@@ -49,6 +49,7 @@ class Clip:
     audio_layout: str = "stereo"
     audio_tracks: int = 1
     loud_track: int = 0  # the only one of them that is heard
+    languages: Sequence[str] = ()  # of the tracks, as containers have them
     colour: tuple[int, int, int] | None = None  # primaries, transfer, matrix
     is_seekable: bool = True
 
@@ -99,6 +100,9 @@ def _write(clip: Clip, target: Any) -> None:
             out.add_stream(clip.audio_codec, rate=_RATE_HZ, layout=clip.audio_layout)
             for _ in range(clip.audio_tracks if clip.audio_codec else 0)
         ]
+        for track, language in zip(tracks, clip.languages, strict=False):
+            track.metadata["language"] = language
+            track.metadata["title"] = f"In {language}"
         if video is not None:
             for frame in pictures(clip):
                 out.mux(video.encode(frame))
@@ -146,6 +150,15 @@ def _add_sound(out: Any, track: Any, clip: Clip, *, is_loud: bool) -> None:
 
 
 @attrs.frozen(kw_only=True)
+class Heard:
+    language: str
+    title: str
+    channels: int
+    tone_at_s: float | None
+    sound_s: float
+
+
+@attrs.frozen(kw_only=True)
 class Seen:
     """What a player shows and plays: numbers and times of the frames, when the tone begins, how long it all is."""
 
@@ -156,6 +169,7 @@ class Seen:
     picture_s: float = 0.0
     sound_s: float = 0.0
     channels: int = 0
+    others: tuple[Heard, ...] = ()  # beside what is heard first
     colour: tuple[int, int, int] = (2, 2, 2)
     brightest: int = 0
 
@@ -208,13 +222,26 @@ def luma(frame: VideoFrame) -> float:
 def _listen_to(outcome: Outcome, renditions: Sequence[PlannedRendition]) -> dict[str, Any]:
     if not renditions:
         return {}
+    first, *others = (_hear(outcome, each) for each in renditions)
+    facts = {name: getattr(first, name) for name in ("tone_at_s", "sound_s", "channels")}
+    return {**facts, "others": tuple(others)}
+
+
+def _hear(outcome: Outcome, rendition: PlannedRendition) -> Heard:
     at, begins = 0, None
-    with av.open(io.BytesIO(outcome.file(renditions[0].id)), "r") as container:
+    with av.open(io.BytesIO(outcome.file(rendition.id)), "r") as container:
         channels = container.streams.audio[0].codec_context.channels
-        for frame in _frames(container, container.streams.audio[0], renditions[0].mode):
-            samples = memoryview(bytes(frame.planes[0])).cast("f")[: frame.samples]
+        for frame in _frames(container, container.streams.audio[0], rendition.mode):
             if begins is None:
-                begins = next((at + n for n, value in enumerate(samples) if abs(value) > 0.08), None)
+                planes = [memoryview(bytes(plane)).cast("f")[: frame.samples] for plane in frame.planes]
+                loudest = (max(map(abs, values)) for values in zip(*planes, strict=True))
+                begins = next((at + n for n, value in enumerate(loudest) if value > 0.05), None)
             at += frame.samples
         rate = container.streams.audio[0].codec_context.sample_rate
-    return {"tone_at_s": None if begins is None else begins / rate, "sound_s": at / rate, "channels": channels}
+    return Heard(
+        language=rendition.language,
+        title=rendition.title,
+        channels=channels,
+        tone_at_s=None if begins is None else begins / rate,
+        sound_s=at / rate,
+    )

@@ -162,7 +162,6 @@ def test_a_file_that_was_cut_off_is_not_copied(clips: Callable[..., Path], tmp_p
 @pytest.mark.parametrize(
     ("name", "spec", "reason"),
     [
-        ("surround.mp4", {"audio_layout": "5.1"}, "6 channels"),
         ("opus.mkv", {"audio_codec": "libopus", "container": "matroska"}, "opus"),
         ("delayed.mp4", {"audio_delay_s": 1.5}, "mp4|begins after"),
         ("short.mp4", {"audio_s": 5.0}, "ends before"),
@@ -180,6 +179,23 @@ def test_sound_that_does_not_fit_is_encoded_beside_the_copied_picture(
     assert len(made.audio_grid) == len(made.video_grid)
 
 
+def test_surround_sound_is_copied_beside_stereo_that_is_made_of_it(clips: Callable[..., Path], plan: Plan) -> None:
+    made = plan(clips("sound-surround.mp4", attrs.evolve(WITH_SOUND, audio_layout="5.1")))
+    picture, stereo, surround = made.renditions
+    assert (picture.mode, stereo.mode, surround.mode) == ("copy", "encode", "copy")
+    assert (stereo.channels, surround.channels) == (2, 6)
+    assert stereo.source_track == surround.source_track == 1
+    assert made.grid_of(stereo) == made.audio_grid
+    assert len(made.grid_of(surround)) == len(made.video_grid)
+    assert made.not_copied == ("sound: it has 6 channels at 48000 Hz",)
+
+
+def test_sound_that_shall_have_a_loudness_is_not_copied(clips: Callable[..., Path], plan: Plan) -> None:
+    made = plan(clips("copied.mp4", WITH_SOUND), attrs.evolve(WEB, loudness_lufs=-16.0))
+    assert [(item.kind, item.mode) for item in made.renditions] == [("video", "copy"), ("audio", "encode")]
+    assert made.not_copied == ("sound: it is brought to -16 LUFS",)
+
+
 def test_sound_that_ends_a_little_early_is_copied_as_long_as_it_is(clips: Callable[..., Path], plan: Plan) -> None:
     made = plan(clips("sound-early.mp4", attrs.evolve(WITH_SOUND, audio_s=7.8)))
     assert made.renditions[-1].mode == "copy"
@@ -190,7 +206,7 @@ def test_sound_that_ends_a_little_early_is_copied_as_long_as_it_is(clips: Callab
 def test_one_key_frame_serves_a_film_of_one_segment(plan: Plan) -> None:
     made = plan(big_buck_bunny())
     assert made.video_grid == (0, 67_584)
-    assert [(item.id, item.mode) for item in made.renditions][-1] == ("a128", "encode")  # its sound is 5.1
+    assert [(item.id, item.mode) for item in made.renditions][-2:] == [("a128", "encode"), ("s390", "copy")]  # 5.1
     assert made.renditions[0].mode == "copy"
 
 

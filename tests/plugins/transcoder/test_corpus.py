@@ -30,6 +30,7 @@ class Case:
     size: tuple[int, int] = (64, 64)
     channels: int = 2
     late_s: float = 0.0
+    also: Sequence[tuple[str, int]] = ()  # language and channels of other sounds; of 5.1, the first one's
     warning: str = ""
     change: Callable[[bytes], bytes] = bytes
     tolerance: int = 0  # of frame numbers
@@ -100,8 +101,15 @@ CASES = {
     "HDR10": Case(clip=Clip(pixel_format="yuv420p10le", colour=HDR10), warning="HDR", toned_to=235),
     "HLG": Case(clip=Clip(pixel_format="yuv420p10le", colour=HLG), warning="HDR", toned_to=221),
     "interlaced": Case(clip=Clip(x264="tff=1"), warning="interlaced"),
-    "5.1": Case(clip=Clip(audio_layout="5.1")),
-    "7 tracks, the first is the default": Case(clip=Clip(audio_tracks=7)),
+    "5.1": Case(clip=Clip(audio_layout="5.1"), also=[("", 6)]),
+    "7 tracks, the first is the default": Case(
+        clip=Clip(audio_tracks=7, languages=["eng", "ger", "fre", "und", "jpn", "por", "zho"]),
+        also=[("de", 2), ("fr", 2), ("", 2), ("ja", 2), ("pt", 2), ("zh", 2)],
+    ),
+    "two languages in 5.1": Case(
+        clip=Clip(container="matroska", audio_codec="ac3", audio_layout="5.1(side)", audio_tracks=2),
+        also=[("", 6), ("", 2), ("", 6)],
+    ),
     "sound of no known codec": Case(
         clip=Clip(),
         change=lambda data: data.replace(b"mp4a", b"zzzz").replace(b"esds", b"free"),
@@ -163,5 +171,12 @@ def check_sound(seen: Seen, case: Case) -> None:
     assert seen.channels == case.channels
     assert seen.sound_s == pytest.approx(seen.picture_s, abs=0.022)  # whole AAC frames
     assert seen.tone_at_s is not None
+    assert [(each.language, each.channels) for each in seen.others] == list(case.also)
+    for number, other in enumerate(seen.others):
+        assert other.sound_s == pytest.approx(seen.sound_s, abs=0.001)
+        if number == 0 and other.channels == 6:
+            assert other.tone_at_s == pytest.approx(seen.tone_at_s, abs=0.002)
+        else:
+            assert other.tone_at_s is None
     if not case.toned_to:
         assert seen.tone_at_s - seen.flash_at_s == pytest.approx(case.late_s, abs=0.011)  # half an AAC frame

@@ -34,6 +34,7 @@ def test_a_child_loads_contracts_and_nothing_of_the_kernels_runtime() -> None:
     expected = [
         "streamgate",
         "streamgate.contracts",
+        "streamgate.contracts.languages",
         "streamgate.contracts.media",
         "streamgate.contracts.pictures",
         "streamgate.errors",

@@ -169,7 +169,7 @@ def joined(plan: MediaPlan, results: list[MadeResult]) -> dict[str, MadePart]:
     for rendition in plan.renditions:
         parts = [part for result in results for part in result.parts if part.rendition_id == rendition.id]
         segments: dict[int, MadeSegment] = {each.n: each for part in parts for each in part.segments}
-        grid = plan.video_grid if rendition.kind == "video" else plan.audio_grid
+        grid = plan.grid_of(rendition)
         if sorted(segments) != list(range(len(grid) - 1)):
             raise MediaOutputInvalid(f"{rendition.id}: {len(segments)} of {len(grid) - 1} segments were made")
         if len({part.init_sha256 for part in parts}) != 1:

@@ -21,7 +21,7 @@ from .fragments import Sample, write_segment
 from .grid import AAC_FRAME_SAMPLES
 from .init_segment import AudioInit, write_audio_init
 from .limits import MediaLimits
-from .opening import decode, main_audio, open_source, packets, select_only
+from .opening import decode, open_source, packets, select_only, sound_stream
 from .output import Sink, checked
 from .pcm import PcmTimeline
 from .source import RangedBytes
@@ -35,13 +35,14 @@ def encode_audio(source: RangedBytes, plan: MediaPlan, rendition_id: str, limits
         MediaOutputInvalid: what came out is not what the plan says (`media.output_invalid`).
     """
     rendition = next(item for item in plan.renditions if item.id == rendition_id)
-    total = plan.audio_grid[-1]
+    grid = plan.grid_of(rendition)
+    total = grid[-1]
     origin_s = Fraction(plan.origin_ticks, plan.timescale)
-    encoder = _Encoder(rendition, plan.audio_grid, sink)
+    encoder = _Encoder(rendition, grid, sink)
     timeline = PcmTimeline(rendition.channels, total, tolerance=rendition.sample_rate_hz // 50)
     heard = 0
     with open_source(source, limits) as container:
-        stream = main_audio(container)
+        stream = sound_stream(container, rendition.source_track)
         if stream is None:
             raise MediaCorrupt("the audio track is gone")
         for frame in _resampled(_decoded(container, stream), rendition):
@@ -100,10 +101,13 @@ class _Resampler:
                 time_base=first.time_base,
             ),
             self._graph.add(
-                "aformat",
-                sample_fmts="fltp",
-                sample_rates=str(rendition.sample_rate_hz),
-                channel_layouts=_layout(rendition),
+                "aresample",
+                osf="fltp",
+                osr=str(rendition.sample_rate_hz),
+                ochl=_layout(rendition),
+                # Fewer channels: ITU-R BS.775's shares (centre and surrounds at -3 dB, no LFE), made smaller together
+                # so that all channels at their loudest fit.
+                rematrix_maxval="1.0",
             ),
             self._graph.add("abuffersink"),
         )
@@ -120,8 +124,11 @@ class _Resampler:
                 yield pulled
 
 
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+
+
 def _layout(rendition: PlannedRendition) -> str:
-    return "mono" if rendition.channels == 1 else "stereo"
+    return _LAYOUTS[rendition.channels]
 
 
 class _Encoder:

@@ -126,12 +126,15 @@ def _segments_of(times: Sequence[int], sizes: Sequence[int], grid: Sequence[int]
 
 
 def copy_audio(
-    audio: AudioTrack, profile: Profile, video_grid: Sequence[int], timescale: int, origin_s: Fraction
+    audio: AudioTrack, channels: Sequence[int], video_grid: Sequence[int], timescale: int, origin_s: Fraction
 ) -> CopiedSound:
     """The source's sound as a rendition beside its picture.
 
     Its packets keep their order and spacing; all of them are moved by under half a packet (10.7 ms at 48 kHz), onto
-    whole packets from the picture's beginning.
+    whole packets from the picture's beginning. The rendition has no id yet.
+
+    Args:
+        channels: how many it may have.
 
     Raises:
         NotCopied: with the first reason.
@@ -139,7 +142,7 @@ def copy_audio(
     coded, rate = audio.coded, audio.sample_rate_hz
     if coded is None or not _is_plain_aac(coded, audio):
         raise NotCopied(f"it is no AAC-LC in an mp4 ({audio.codec})")
-    if audio.channels > profile.audio_channels or rate not in _RATES_HZ:
+    if audio.channels not in channels or rate not in _RATES_HZ:
         raise NotCopied(f"it has {audio.channels} channels at {rate} Hz")
     if coded.fault:
         raise NotCopied(coded.fault)
@@ -157,7 +160,7 @@ def copy_audio(
     segment_bytes = tuple(segment_size(b - a, sum(coded.sizes[a:b])) for a, b in pairwise(frames))
     bitrate_bps = sum(segment_bytes) * 8 * rate // grid[-1]
     rendition = PlannedRendition(
-        id=f"a{bitrate_bps // 1000}",
+        id="",
         kind="audio",
         mode="copy",
         codec="mp4a.40.2",
@@ -171,8 +174,7 @@ def copy_audio(
             "phase_samples": str(round(offset - first * AAC_FRAME_SAMPLES)),
         },
     )
-    rendition = attrs.evolve(rendition, settings_sha256=settings_sha256(rendition), segment_bytes=segment_bytes)
-    return CopiedSound(rendition, grid)
+    return CopiedSound(attrs.evolve(rendition, segment_bytes=segment_bytes), grid)
 
 
 def _is_plain_aac(coded: CodedAudio, audio: AudioTrack) -> bool:

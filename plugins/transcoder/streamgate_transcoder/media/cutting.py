@@ -23,7 +23,7 @@ from .h264 import begins_closed_group, nal_length_size
 from .info import Colour
 from .init_segment import AudioInit, VideoInit, write_audio_init, write_video_init
 from .limits import MediaLimits
-from .opening import main_audio, main_video, open_source, packets
+from .opening import main_video, open_source, packets, sound_stream
 from .output import Sink, checked
 from .source import RangedBytes
 
@@ -142,13 +142,13 @@ def _seek(container: InputContainer, stream: Stream, stamp: int) -> bool:
 def _track_of(
     container: InputContainer, plan: MediaPlan, rendition: PlannedRendition, seg_from: int, seg_to: int, sink: Sink
 ) -> _Track:
-    stream = main_video(container) if rendition.kind == "video" else main_audio(container)
-    header = "avcc" if rendition.kind == "video" else "asc"
+    is_video = rendition.kind == "video"
+    stream = main_video(container) if is_video else sound_stream(container, rendition.source_track)
+    header = "avcc" if is_video else "asc"
     if stream is None or (stream.codec_context.extradata or b"").hex() != rendition.settings[header]:
         raise MediaOutputInvalid(f"{rendition.id}: the source's {rendition.kind} track is not the one that was planned")
-    place: _Placing = _Pictures(plan, stream) if rendition.kind == "video" else _Sound(plan, rendition, stream)
-    grid = plan.video_grid if rendition.kind == "video" else plan.audio_grid
-    return _Track(rendition, stream, place, grid, seg_from, seg_to, sink)
+    place: _Placing = _Pictures(plan, stream) if is_video else _Sound(plan, rendition, stream)
+    return _Track(rendition, stream, place, plan.grid_of(rendition), seg_from, seg_to, sink)
 
 
 class _Placing(Protocol):

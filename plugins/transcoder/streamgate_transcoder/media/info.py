@@ -89,17 +89,19 @@ class VideoTrack:
 
 @attrs.frozen(kw_only=True)
 class AudioTrack:
-    """One audio track. `start_s` and `end_s` are exact source times in seconds, priming already left out."""
+    """One audio track. `start_s` and `end_s` are exact source times in seconds, priming already left out; known of the
+    main track alone."""
 
     index: int
     codec: str
     sample_rate_hz: int
     channels: int
-    language: str = ""
+    language: str = ""  # BCP 47
+    title: str = ""
     is_default: bool = False
     start_s: Fraction = Fraction(0)
     end_s: Fraction = Fraction(0)
-    coded: CodedAudio | None = None  # of AAC, of the track that is heard
+    coded: CodedAudio | None = None  # of AAC
 
 
 @attrs.frozen(kw_only=True)
@@ -113,5 +115,10 @@ class MediaInfo:
 
     @property
     def main_audio(self) -> AudioTrack | None:
-        """The track marked as default, else the first."""
-        return next((track for track in self.audio if track.is_default), self.audio[0] if self.audio else None)
+        """What is heard first: the track marked as default, else the first."""
+        return self.sounds[0] if self.audio else None
+
+    @property
+    def sounds(self) -> tuple[AudioTrack, ...]:
+        """The main track, and the others in the order of the file."""
+        return tuple(sorted(self.audio, key=lambda track: not track.is_default))

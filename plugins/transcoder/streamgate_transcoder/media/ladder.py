@@ -28,7 +28,7 @@ _LEVELS = (
     ("6.2", 139_264, 16_711_680, 1_000_000),
 )
 
-_NOT_SHAPING = ("base", "policy", "settings_sha256", "segment_bytes")
+_NOT_SHAPING = ("base", "policy", "settings_sha256", "segment_bytes", "grid", "language", "title")
 _SAME_SHARE = Fraction(9, 10)
 """A rung whose shorter side is at least so much of the source's adds nothing beside the source itself."""
 

@@ -152,7 +152,16 @@ def main_video(container: InputContainer) -> VideoStream | None:
     return None
 
 
-def main_audio(container: InputContainer) -> AudioStream | None:
-    """The track marked as default, else the first, among those that may be decoded."""
+def sound_streams(container: InputContainer) -> list[AudioStream]:
+    """Those that may be decoded: the first that is marked as default (else the first), then the others as they lie."""
     tracks = [stream for stream in container.streams.audio if is_decodable(stream) and stream.codec_context.channels]
-    return next((track for track in tracks if track.disposition & Disposition.default), tracks[0] if tracks else None)
+    main = next((track for track in tracks if track.disposition & Disposition.default), tracks[0] if tracks else None)
+    return sorted(tracks, key=lambda track: track is not main)
+
+
+def sound_stream(container: InputContainer, source_track: int) -> AudioStream | None:
+    """The stream a rendition of sound is made of (`PlannedRendition.source_track`)."""
+    found = sound_streams(container)
+    if source_track < 0:
+        return found[0] if found else None
+    return next((track for track in found if track.index == source_track), None)

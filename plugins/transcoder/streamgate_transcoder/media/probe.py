@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -22,21 +22,27 @@ from .coded import coded_audio, coded_video
 from .frame_index import FrameIndex, index_from_header, index_from_scan, until_hole
 from .info import AudioTrack, CodedAudio, Colour, MediaInfo, VideoTrack
 from .limits import MediaLimits
-from .opening import check_size, decode, is_decodable, main_audio, main_video, open_source, packets, select_only
+from .opening import check_size, decode, is_decodable, main_video, open_source, packets, select_only, sound_streams
 from .orientation import UPRIGHT, orientation_of
 from .source import RangedBytes
+from .titles import language_of, title_of
 
 _PACKETS_TRIED = 3000
+_PACKETS_TRIED_BESIDE = 400
+"""For sounds beside the main one, once that and the picture have been met."""
+MOST_SOUNDS = 8
+"""Each is a rendition or two, of the whole length."""
 
 
 @attrs.define
 class _Opening:
-    """What the beginning of a file shows: a first decoded frame of each track, and the first video packets."""
+    """What the beginning of a file shows: a first decoded frame of each track, and first packets. Sounds are named by
+    the index of their stream."""
 
     video_frame: VideoFrame | None = None
-    audio_frame: AudioFrame | None = None
     video_packets: list[Packet[Any]] = attrs.field(factory=list)
-    first_audio: Packet[Any] | None = None
+    audio_frames: dict[int, AudioFrame] = attrs.field(factory=dict)
+    audio_packets: dict[int, Packet[Any]] = attrs.field(factory=dict)
 
 
 def probe(source: RangedBytes, limits: MediaLimits, on_progress: Callable[[float], None]) -> MediaInfo:
@@ -47,60 +53,68 @@ def probe(source: RangedBytes, limits: MediaLimits, on_progress: Callable[[float
     """
     warnings: list[str] = []
     with open_source(source, limits) as container:
-        stream, sound = main_video(container), main_audio(container)
-        start = _read_opening(container, stream, sound)
+        stream, all_sounds = main_video(container), sound_streams(container)
+        sounds = all_sounds[:MOST_SOUNDS]
+        if len(all_sounds) > MOST_SOUNDS:
+            warnings.append(f"the file has {len(all_sounds)} audio tracks; {MOST_SOUNDS} of them are offered")
+        start = _read_opening(container, stream, sounds)
         has_unknown = not all(map(is_decodable, container.streams.video))
         if start.video_frame is None and (stream is not None or has_unknown):
             warnings.append("the video track cannot be decoded; only its sound is offered")
-        if start.audio_frame is None and container.streams.audio:
+        if not start.audio_frames and container.streams.audio:
             warnings.append("the audio track cannot be decoded; the video is offered without sound")
-        if start.video_frame is None and start.audio_frame is None:
+        elif lost := [track for track in sounds if track.index not in start.audio_frames]:
+            warnings.append(f"{len(lost)} of the audio tracks begin late or cannot be decoded, and are left out")
+        if start.video_frame is None and not start.audio_frames:
             raise NoPlayableTrack(_what_was_there(container))
         index = None
         if stream is not None and start.video_frame is not None:
             check_size(start.video_frame.width, start.video_frame.height, limits)
             index = index_from_header(stream, source, start.video_packets, limits)
         container_name = container.format.name
-        kept_audio = None if sound is None else coded_audio(sound, source, start.first_audio)
+        kept = {track.index: coded_audio(track, source, start.audio_packets.get(track.index)) for track in sounds}
     video: VideoTrack | None = None
     audio: tuple[AudioTrack, ...] = ()
     with open_source(source, limits) as container:
-        stream, sound = main_video(container), main_audio(container)
+        stream = main_video(container)
+        heard = [track for track in sound_streams(container) if track.index in start.audio_frames]
         if stream is not None and start.video_frame is not None:
             index = index or index_from_scan(container, stream, limits, on_progress)
             video = _video_track(stream, start.video_frame, index, limits, warnings)
-        if start.audio_frame is not None:
-            end_s = _audio_end(container, sound, limits) if sound is not None and video is None else Fraction(0)
+        if heard:
+            end_s = _audio_end(container, heard[0], limits) if video is None else Fraction(0)
             audio = tuple(
-                _audio_track(track, start.audio_frame, kept_audio, end_s)
-                if track.index == sound.index
-                else _audio_track(track, None, None, end_s)
-                for track in container.streams.audio
-                if sound is not None and is_decodable(track)
+                _audio_track(track, start.audio_frames[track.index], kept.get(track.index), end_s, is_main=n == 0)
+                for n, track in enumerate(heard)
             )
     return MediaInfo(container=container_name, video=video, audio=audio, warnings=tuple(warnings))
 
 
-def _read_opening(container: InputContainer, video: VideoStream | None, audio: AudioStream | None) -> _Opening:
+def _read_opening(container: InputContainer, video: VideoStream | None, sounds: Sequence[AudioStream]) -> _Opening:
     found = _Opening()
-    wanted = [stream for stream in (video, audio) if stream is not None]
+    wanted = [*(() if video is None else (video,)), *sounds]
     if not wanted:
         raise NoPlayableTrack(_what_was_there(container))
+    beside = 0
     for count, packet in enumerate(packets(container, *wanted)):
-        is_video = video is not None and packet.stream.index == video.index
-        done = found.video_frame is not None if is_video else found.audio_frame is not None
+        index = packet.stream.index
+        is_video = video is not None and index == video.index
+        done = found.video_frame is not None if is_video else index in found.audio_frames
         if is_video and len(found.video_packets) < 64 and packet.size:
             found.video_packets.append(packet)
-        if not is_video and found.first_audio is None and packet.size:
-            found.first_audio = packet
+        if not is_video and packet.size:
+            found.audio_packets.setdefault(index, packet)
         if not done:
             frame = next(iter(decode(packet)), None)
             if isinstance(frame, VideoFrame) and frame.pts is not None:
                 found.video_frame = frame
             elif isinstance(frame, AudioFrame) and frame.pts is not None:
-                found.audio_frame = frame
-        whole = (video is None or found.video_frame) and (audio is None or found.audio_frame)
-        if whole or count > _PACKETS_TRIED:
+                found.audio_frames[index] = frame
+        has_main = (video is None or found.video_frame) and (not sounds or sounds[0].index in found.audio_frames)
+        beside += bool(has_main)
+        if (has_main and len(found.audio_frames) == len(sounds)) or beside > _PACKETS_TRIED_BESIDE:
+            break
+        if count > _PACKETS_TRIED:
             break
     return found
 
@@ -175,18 +189,17 @@ def _check_track(track: VideoTrack, limits: MediaLimits) -> None:
 
 
 def _audio_track(
-    stream: AudioStream, first: AudioFrame | None, coded: CodedAudio | None, end_s: Fraction
+    stream: AudioStream, first: AudioFrame, coded: CodedAudio | None, end_s: Fraction, *, is_main: bool
 ) -> AudioTrack:
-    start_s = Fraction(0)
-    if first is not None and first.pts is not None:
-        start_s = first.pts * (first.time_base or stream.time_base or Fraction(1, 1000))
+    start_s = (first.pts or 0) * (first.time_base or stream.time_base or Fraction(1, 1000))
     return AudioTrack(
         index=stream.index,
         codec=stream.codec_context.name,
         sample_rate_hz=stream.codec_context.sample_rate,
         channels=stream.codec_context.channels,
-        language=stream.language or "",
-        is_default=first is not None,
+        language=language_of(stream),
+        title=title_of(stream),
+        is_default=is_main,
         start_s=start_s,
         end_s=end_s,
         coded=coded,

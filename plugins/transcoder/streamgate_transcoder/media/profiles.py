@@ -20,7 +20,11 @@ class Rung:
 
 @attrs.frozen(kw_only=True)
 class Profile:
-    """`crf` and `preset` are x264's; rates are caps, quality decides below them."""
+    """`crf` and `preset` are x264's; rates are caps, quality decides below them.
+
+    `surround_bitrate_bps`: of 5.1, beside the sound that plays everywhere; 0: it is not kept. `loudness_lufs`: what
+    sound is brought to, all of a track by one factor; None: it stays as it is, which alone leaves room for copying.
+    """
 
     name: str
     rungs: tuple[Rung, ...]
@@ -28,6 +32,8 @@ class Profile:
     preset: str
     audio_bitrate_bps: int
     audio_channels: int = 2
+    surround_bitrate_bps: int = 384_000
+    loudness_lufs: float | None = None
     segment_s: float = 4.0
     # x264 at its defaults puts key frames 10.42 s apart at 24 fps; such a source still has a usable grid.
     max_source_gap_s: float = 10.5

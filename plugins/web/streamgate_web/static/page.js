@@ -7,6 +7,7 @@ import { lookForDevchain, mintFor } from "./devchain.js";
 import { Owning } from "./owning.js";
 import { Seeking } from "./seeking.js";
 import { Sharing } from "./sharing.js";
+import { Sounds } from "./sounds.js";
 import { lookForWallets, offerWallets } from "./wallets.js";
 import { Watching } from "./watching.js";
 import { drawn } from "./tree.js";
@@ -18,6 +19,7 @@ let watching = null;
 let shown = ""; // the notice, as JSON
 const sharing = new Sharing(watchIfIdle, () => showCatalogue());
 const seeking = new Seeking(element("seeking"), element("video"));
+const sounds = new Sounds(element("sounds"));
 const owning = new Owning(leaveDeleted, () => showChosen());
 
 // --- the player ------------------------------------------------------------------------------------
@@ -57,6 +59,9 @@ const tell = {
     element("notice-action").textContent = action?.words ?? "";
     element("notice-action").onclick = action?.act ?? null;
     if (hadFocus) focusOn(notice, Boolean(action));
+  },
+  plays(hls) {
+    sounds.of(hls);
   },
   remark(text) {
     element("remark").textContent = text;

@@ -16,7 +16,7 @@ const CLIENT_ID = Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => 
 const renewal = (session) => `/api/v1/stream/session/${encodeURIComponent(session.session_id)}/renew`;
 
 export class Watching {
-  // `tell` has about(content), opened(content, session), notice(a notice or null) and remark(text).
+  // `tell` has about(content), opened(content, session), plays(hls or null), notice(a notice or null) and remark(text).
   constructor(contentId, video, tell) {
     this.contentId = contentId;
     this.video = video;
@@ -95,6 +95,7 @@ export class Watching {
     if (window.Hls && window.Hls.isSupported()) {
       this.hls = new window.Hls({ startPosition: fromS });
       this.hls.on(window.Hls.Events.ERROR, (_, data) => this.onHlsError(data));
+      this.tell.plays(this.hls);
       this.hls.loadSource(url);
       this.hls.attachMedia(video);
     } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
@@ -205,6 +206,7 @@ export class Watching {
   }
 
   unload() {
+    this.tell.plays(null);
     this.hls?.destroy();
     this.hls = null;
     this.video.removeEventListener("error", this.onVideoError);

@@ -1,0 +1,148 @@
+"""Several sounds: which renditions they become, what is left of six channels in two, and how loud it is."""
+
+from __future__ import annotations
+
+import io
+from array import array
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from math import pi, sin, sqrt
+from pathlib import Path
+from typing import Any
+
+import attrs
+import av
+import pytest
+
+from streamgate.contracts.media import MediaPlan
+from streamgate_transcoder.media.info import AudioTrack, MediaInfo
+from streamgate_transcoder.media.profiles import WEB
+from streamgate_transcoder.media.sounds import sounds_alone
+from streamgate_transcoder.media.titles import clean_title
+
+RATE_HZ = 48_000
+PIECE = RATE_HZ // 2
+FULL = 0.98
+
+
+def tone(level: float, samples: int = PIECE, hertz: int = 1000) -> array[float]:
+    return array("f", (level * sin(2 * pi * hertz * at / RATE_HZ) for at in range(samples)))
+
+
+def write_wav(path: Path, layout: str, channels: Sequence[array[float]]) -> Path:
+    """Raw samples, so that nothing but what is tested changes them."""
+    mixed = array("f", bytes(4 * len(channels) * len(channels[0])))
+    for at, samples in enumerate(channels):
+        mixed[at :: len(channels)] = samples
+    with av.open(str(path), "w", format="wav") as out:
+        stream: Any = out.add_stream("pcm_f32le", rate=RATE_HZ, layout=layout)
+        frame = av.AudioFrame(format="flt", layout=layout, samples=len(channels[0]))
+        frame.planes[0].update(mixed.tobytes())
+        frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, 0, Fraction(1, RATE_HZ)
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def heard(data: bytes) -> list[array[float]]:
+    """Each channel's samples."""
+    with av.open(io.BytesIO(data), "r") as container:
+        found: list[array[float]] = []
+        for frame in container.decode(audio=0):
+            found = found or [array("f") for _ in frame.planes]
+            for channel, plane in zip(found, frame.planes, strict=True):
+                channel.extend(memoryview(bytes(plane)).cast("f")[: frame.samples])
+    return found
+
+
+def level(samples: Sequence[float]) -> float:
+    """Of a sine, its height."""
+    return sqrt(2 * sum(value * value for value in samples) / len(samples))
+
+
+def middle(samples: Sequence[float], piece: int) -> Sequence[float]:
+    return samples[piece * PIECE + PIECE // 4 : (piece + 1) * PIECE - PIECE // 4]
+
+
+def test_six_channels_become_two_by_their_shares_and_never_clip(tmp_path: Path, make_media: Callable[..., Any]) -> None:
+    """Each channel alone at its loudest, one after another, and at last all of them at once (L R C LFE Ls Rs)."""
+    silence = array("f", bytes(4 * PIECE))
+    channels = [array("f") for _ in range(6)]
+    for piece in range(7):
+        for at, channel in enumerate(channels):
+            channel.extend(tone(FULL, hertz=60 if at == 3 else 1000) if piece in (at, 6) else silence)
+    made = make_media(write_wav(tmp_path / "six.wav", "5.1", channels))
+    stereo, surround = made.plan.renditions
+    assert (stereo.channels, surround.channels) == (2, 6)
+    left, right = heard(made.file(stereo.id))
+    whole, part = FULL / (1 + sqrt(2)), FULL / (1 + sqrt(2)) / sqrt(2)  # ITU-R BS.775, made to fit
+    expected = [(whole, 0), (0, whole), (part, part), (0, 0), (part, 0), (0, part)]
+    for piece, (on_left, on_right) in enumerate(expected):
+        assert level(middle(left, piece)) == pytest.approx(on_left, abs=0.01), piece
+        assert level(middle(right, piece)) == pytest.approx(on_right, abs=0.01), piece
+    loudest = [max(map(abs, middle(each, 6))) for each in (left, right)]
+    assert loudest == pytest.approx([FULL, FULL], abs=0.04)
+    assert max(loudest) < 1
+    for piece, channel in enumerate(heard(made.file(surround.id))):
+        assert level(middle(channel, piece)) == pytest.approx(FULL, abs=0.05), piece
+        assert level(middle(channel, (piece + 1) % 6)) < 0.02
+
+
+def test_each_track_is_offered_once_for_all_and_in_its_5_1() -> None:
+    def track(index: int, **more: Any) -> AudioTrack:
+        facts = {"codec": "aac", "sample_rate_hz": 48_000, "channels": 2, "end_s": Fraction(9)}
+        return AudioTrack(index=index, **{**facts, **more})
+
+    tracks = (
+        track(1, language="de"),
+        track(2, language="en", channels=6, is_default=True),
+        track(3, channels=8, sample_rate_hz=44_100, title="Music"),
+        track(4, channels=1),
+    )
+    info = MediaInfo(container="mov", audio=tracks)
+    assert info.main_audio == tracks[1]
+    made = sounds_alone(info.sounds, WEB)
+    assert [(each.id, each.language, each.title, each.channels, each.source_track) for each in made.renditions] == [
+        ("a128", "en", "", 2, 2),
+        ("s384", "en", "", 6, 2),
+        ("a128-2", "de", "", 2, 1),
+        ("a128-3", "", "Music", 2, 3),
+        ("s384-3", "", "Music", 6, 3),
+        ("a64-4", "", "", 1, 4),
+    ]
+    own = [each.grid for each in made.renditions]
+    assert own[0] == own[1] == own[2] == own[5] == ()
+    assert own[3] == own[4] != ()
+    assert len(own[3]) == len(made.grid)
+    without = sounds_alone(info.sounds, attrs.evolve(WEB, surround_bitrate_bps=0))
+    assert {each.channels for each in without.renditions} == {1, 2}
+
+
+def test_more_sounds_than_are_offered_are_told(
+    tmp_path: Path, probe_path: Callable[[Path], MediaInfo], plan_of: Callable[..., MediaPlan]
+) -> None:
+    path = tmp_path / "ten.mka"
+    with av.open(str(path), "w", format="matroska") as out:
+        tracks: list[Any] = [out.add_stream("pcm_s16le", rate=RATE_HZ, layout="mono") for _ in range(10)]
+        tracks[4].disposition = av.stream.Disposition.default
+        for number, track in enumerate(tracks):
+            track.metadata["title"] = f'No "{number}"\n'
+        for number in range(10):
+            for track in tracks:
+                frame = av.AudioFrame(format="s16", layout="mono", samples=960)
+                frame.planes[0].update(bytes(1920))
+                frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, 960 * number, Fraction(1, RATE_HZ)
+                out.mux(track.encode(frame))
+    info = probe_path(path)
+    assert "10 audio tracks; 8" in info.warnings[0]
+    assert [track.title for track in info.sounds][:3] == ["No 4", "No 0", "No 1"]
+    plan = plan_of(path)
+    assert [each.source_track for each in plan.renditions] == [4, 0, 1, 2, 3, 5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [(' A "b"\n c ', "A b c"), ("\u202eabc\x00", "abc"), ("x" * 99, "x" * 60), ("Русский", "Русский")],
+)
+def test_titles_are_words_of_a_stranger(said: str, shown: str) -> None:
+    assert clean_title(said) == shown
