@@ -142,6 +142,16 @@ class PicturesChanged:
 
 
 @attrs.frozen(kw_only=True)
+class TextsChanged:
+    """Captions or chapters of a content are others now (streaming). `media_version`: whose were made; 0: the creator's
+    own. `revision` is the content's, as in the events of its media."""
+
+    subject_id: str
+    revision: int
+    media_version: int
+
+
+@attrs.frozen(kw_only=True)
 class ContentDeleted:
     """Nothing of it may be served any more (metadata)."""
 
@@ -226,6 +236,7 @@ RENDITION_READY = EventType("rendition.ready", RenditionReady)
 MEDIA_READY = EventType("media.ready", MediaReady)
 MEDIA_FAILED = EventType("media.failed", MediaFailed)
 PICTURES_CHANGED = EventType("pictures.changed", PicturesChanged)
+TEXTS_CHANGED = EventType("texts.changed", TextsChanged)
 CONTENT_DELETED = EventType("content.deleted", ContentDeleted)
 GATE_CHANGED = EventType("gate.changed", GateChanged)
 SESSION_ENDED = EventType("session.ended", SessionEndedEvent)

@@ -52,6 +52,28 @@ class PosterInvalid(Invalid):
     code, title, field = "stream.poster_invalid", "The picture cannot be a poster", "picture"
 
 
+class CaptionsInvalid(Invalid):
+    """`extra`: the `line` that is wrong, counted from 1, where it is one line."""
+
+    code, title, field = "stream.captions_invalid", "The captions cannot be read", "captions"
+
+
+class ChaptersInvalid(Invalid):
+    """`extra`: the `line` that is wrong, counted from 1, where it is one line."""
+
+    code, title, field = "stream.chapters_invalid", "The chapters cannot be read", "chapters"
+
+
+class CaptionsUnknown(NotFound):
+    """Also of chapters: none are there under this name."""
+
+    code, title = "stream.no_captions", "No such captions"
+
+
+class TooManyCaptions(Conflict):
+    code, title = "stream.too_many_captions", "The content has as many captions as it may have"
+
+
 class TooManySessions(TooMany):
     code, title, status = "stream.too_many", "Too many playback sessions", 409
 

@@ -94,6 +94,7 @@ async def _belongings(creator: Api, address: str) -> dict[str, Any]:
         "index": 0,
         "token_id": "1",
         "title": "A title",
+        "language": "en",
     }
 
 

@@ -347,6 +347,8 @@ RAW_BODIES: tuple[tuple[str, dict[str, str], bytes, int], ...] = (
     ("POST /api/v1/upload/chunk", {"Content-Type": "a/b", "Content-Digest": "sha-256=:nope:"}, b"x", 422),
     ("PUT /api/v1/stream/poster/{content_id}.jpg", {"Content-Type": "image/png"}, b"", 422),
     ("PUT /api/v1/stream/poster/{content_id}.jpg", {"Content-Type": "image/jpeg"}, b"<svg/>", 422),
+    ("PUT /api/v1/stream/captions/{content_id}/{language}", {"Content-Type": "text/vtt"}, b"WEBVTT", 422),
+    ("PUT /api/v1/stream/chapters/{content_id}.vtt", {"Content-Type": "text/vtt"}, b"no chapters", 422),
     ("POST /api/v1/upload/tus", {}, b"", 412),
     ("POST /api/v1/upload/tus", {"Tus-Resumable": "0.2.2"}, b"", 412),
     ("POST /api/v1/upload/tus", TUS, b"", 400),

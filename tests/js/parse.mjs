@@ -27,6 +27,15 @@ const readHls = (text) => {
           language: sound.language ?? null,
           channels: sound.channels ?? null,
         })),
+        ...(variant.subtitles.length && {
+          subtitles: variant.subtitles.map(({ uri, name, language, isDefault, characteristics }) => ({
+            uri,
+            name,
+            language,
+            isDefault,
+            characteristics: characteristics ?? null,
+          })),
+        }),
       })),
     };
   }
@@ -71,6 +80,12 @@ const readDash = (text, uri) => {
     endList: manifest.endList,
     video: manifest.playlists.map(readRendition),
     audio: sounds.flatMap((sound) => sound.playlists).map(readRendition),
+    subtitles: Object.values(manifest.mediaGroups.SUBTITLES)
+      .flatMap((group) => Object.values(group))
+      .map(({ language, playlists }) => ({
+        language,
+        segments: playlists.flatMap((each) => each.segments.map((segment) => segment.resolvedUri)),
+      })),
   };
 };
 

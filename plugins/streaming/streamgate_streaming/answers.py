@@ -35,17 +35,30 @@ class RenewAnswer:
 
 
 @attrs.frozen(kw_only=True)
+class CaptionsAnswer:
+    """`url`: of a WebVTT file, for players that take captions beside the stream; playlists name them too."""
+
+    language: str
+    kind: str
+    label: str
+    default: bool
+    url: str
+
+
+@attrs.frozen(kw_only=True)
 class SessionAnswer(RenewAnswer):
     """URLs are paths of this origin, and carry the session: whoever has them can watch for as long as it may.
     `decided_until` (`expires_at` is its older name): when bytes stop, unless traffic or a renewal brings a new
     decision. `grace`: why it goes on without one. `preview_s`: nothing but the first so many seconds are open.
     `max_height_px`: renditions above are not. `poster_url`, `storyboard_url` (WebVTT for a seek bar): null where there
-    is none, or none yet; a preview has no storyboard."""
+    is none, or none yet; a preview has no storyboard. `chapters_url` (WebVTT): null where there are none."""
 
     hls_url: str
     dash_url: str | None
     poster_url: str | None
     storyboard_url: str | None
+    chapters_url: str | None
+    captions: tuple[CaptionsAnswer, ...]
 
 
 class Told(TypedDict):

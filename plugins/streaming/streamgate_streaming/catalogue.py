@@ -9,7 +9,7 @@ from functools import cached_property
 import attrs
 from sqlalchemy.orm import Session
 
-from streamgate.contracts.events import PicturesChanged, RenditionReady
+from streamgate.contracts.events import PicturesChanged, RenditionReady, TextsChanged
 from streamgate.contracts.media import MediaPlan
 from streamgate.events import Received
 from streamgate.sdk.clock import Clock
@@ -22,6 +22,7 @@ from .extent import ALL, Extent, cut
 from .loading import Loaded, load_presentation
 from .picture_repository import Pictures, pictures_of
 from .showing import Showing
+from .text_repository import CHAPTERS, KeptText, texts_of, tracks_of
 
 _KEPT = 256
 _EXTENTS = 16
@@ -58,9 +59,14 @@ class Listing:
     whole: Texts
     plan: MediaPlan | None  # where something of it is listed that is not made yet
     showing: Showing
+    said: tuple[KeptText, ...]
     is_complete: bool
     loaded_at_s: float
     _parts: OrderedDict[Extent, Texts | None] = attrs.field(factory=OrderedDict)
+
+    @property
+    def has_chapters(self) -> bool:
+        return any(each.name == CHAPTERS for each in self.said)
 
     def within(self, extent: Extent) -> Texts | None:
         """None where nothing of it may be played."""
@@ -101,26 +107,36 @@ class Catalogue:
         self._listings.pop((event.body.subject_id, event.body.media_version), None)
 
     async def on_pictures_changed(self, event: Received[PicturesChanged]) -> None:
-        """All versions: they may share a poster."""
-        for key in [key for key in self._listings if key[0] == event.body.subject_id]:
+        self._forget(event.body.subject_id)
+
+    async def on_texts_changed(self, event: Received[TextsChanged]) -> None:
+        self._forget(event.body.subject_id)
+
+    def _forget(self, content_id: str) -> None:
+        """All versions: they share what the creator gave."""
+        for key in [key for key in self._listings if key[0] == content_id]:
             del self._listings[key]
 
     async def forget_all(self) -> None:
         self._listings.clear()
 
     async def _load(self, key: tuple[str, int]) -> Listing | None:
-        def read(session: Session) -> tuple[Loaded | None, Pictures]:
+        def read(session: Session) -> tuple[Loaded | None, Pictures, tuple[KeptText, ...]]:
             loaded = load_presentation(session, *key)
-            return loaded, Pictures() if loaded is None else pictures_of(session, *key)
+            if loaded is None:
+                return None, Pictures(), ()
+            return loaded, pictures_of(session, *key), texts_of(session, *key)
 
-        loaded, pictures = await self._db.read(read)
+        loaded, pictures, said = await self._db.read(read)
         if loaded is None:
             self._listings.pop(key, None)
             return None
+        presentation = attrs.evolve(loaded.presentation, captions=tracks_of(said))
         listing = Listing(
-            Texts(loaded.presentation),
+            Texts(presentation),
             loaded.plan,
-            Showing(pictures, loaded.presentation),
+            Showing(pictures, presentation),
+            said,
             loaded.is_complete and pictures.is_settled,
             self._clock.monotonic_s(),
         )

@@ -37,6 +37,8 @@ from .loading import INIT
 from .pending import Pending
 from .ranges import ByteRange, RangeUnsatisfiable, parse_range
 from .responses import Plain, RawHeaders, Streamed
+from .saying import FILES as SAID
+from .saying import Saying
 
 PREFIX = "/api/v1/stream/s"
 OF_CONTENT = "streamgate.stream.content_id"
@@ -44,7 +46,7 @@ OF_CONTENT = "streamgate.stream.content_id"
 
 _FILE = re.compile(
     re.escape(PREFIX) + r"/(?P<token>[A-Za-z0-9_-]{1,512})/"
-    r"(?:(?P<top>master\.m3u8|manifest\.mpd)|"
+    r"(?:(?P<top>master\.m3u8|manifest\.mpd)|" + SAID + r"|"
     r"(?P<picture>poster\.jpg|storyboard\.vtt|storyboard/(?P<sheet>0|[1-9][0-9]{0,2})\.jpg)|(?P<track>[a-z0-9][a-z0-9_-]{0,31})/"
     r"(?:(?P<named>playlist\.m3u8|init\.mp4)|(?P<n>0|[1-9][0-9]{0,6})\.m4s))"
 )
@@ -121,6 +123,7 @@ class Delivery:
         blobs: BlobStore,
         hot: HotSegments,
         pending: Pending,
+        saying: Saying,
     ) -> None:
         self._tokens = tokens
         self._sessions = sessions
@@ -128,6 +131,7 @@ class Delivery:
         self._blobs = blobs
         self._hot = hot
         self._pending = pending
+        self._saying = saying
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = request_id_of(scope)
@@ -159,7 +163,11 @@ class Delivery:
         listing = await self._catalogue.listing(live.content_id, live.media_version)
         if listing is None:
             raise SegmentUnknown("nothing of this media version is served any more")
-        found = _picture(listing, live, asked) if asked["picture"] else _open(listing, live, asked)
+        found: _Blob | _Unmade | tuple[str, bytes]
+        if asked["said"]:
+            found = await self._saying.find(listing, live, asked)
+        else:
+            found = _picture(listing, live, asked) if asked["picture"] else _open(listing, live, asked)
         if isinstance(found, _Unmade):
             if method == "HEAD":
                 raise SegmentPending("it is made when it is asked for", retry_after_s=1)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from streamgate.sdk.db import insert_into
 
 from .plans import copies_prefix, plans_prefix
-from .tables import GarbageRow, MediaRow, PictureRow, RenditionRow, SegmentRow, StoryboardRow
+from .tables import GarbageRow, MediaRow, PictureRow, RenditionRow, SegmentRow, StoryboardRow, TextRow
 
 GARBAGE_AFTER_MS = 60_000
 """A response that is running when its blob becomes garbage may finish."""
@@ -60,6 +60,8 @@ def throw_away_made(session: Session, media: MediaRow, now_ms: int) -> None:
     session.execute(delete(PictureRow).where(*pictures))
     of_media = (StoryboardRow.content_id == media.content_id, StoryboardRow.media_version == media.media_version)
     session.execute(delete(StoryboardRow).where(*of_media))
+    said = (TextRow.content_id == media.content_id, TextRow.media_version == media.media_version)
+    session.execute(delete(TextRow).where(*said))
     session.execute(update(RenditionRow).where(*renditions).values(init_key=""))
     throw_away_below(session, plans_prefix(media.content_id, media.media_version), now_ms)
     throw_away_copies(session, media.content_id, media.media_version, now_ms)

@@ -6,6 +6,7 @@ import attrs
 
 from streamgate.contracts.gate import GateRefused, GateUnknown
 from streamgate.contracts.streaming import (
+    CaptionsUnknown,
     PictureUnknown,
     SegmentPending,
     SegmentUnknown,
@@ -46,6 +47,20 @@ class SheetPath(TopPath):
 
 
 @attrs.frozen(kw_only=True)
+class CaptionPath(TopPath):
+    """`name`: as playlists name it: the language in small letters, and `.cc` of captions that tell of sounds."""
+
+    name: str
+
+
+@attrs.frozen(kw_only=True)
+class PiecePath(CaptionPath):
+    """`number`: of the piece, from 0 on."""
+
+    number: int
+
+
+@attrs.frozen(kw_only=True)
 class SegmentPath(TrackPath):
     number: int
 
@@ -72,6 +87,10 @@ def media_mounts(delivery: Delivery) -> list[Mount]:
                 _text("manifest.mpd", TopPath, dash.MEDIA_TYPE, "The manifest"),
                 _text("{rendition}/playlist.m3u8", TrackPath, hls.MEDIA_TYPE, "A rendition's playlist"),
                 _text("storyboard.vtt", TopPath, VTT_TYPE, "The index of the storyboard"),
+                _said("chapters.vtt", TopPath, "The chapters"),
+                _said("captions/{name}.vtt", CaptionPath, "Captions in one file"),
+                _said("captions/{name}/{number}.vtt", PiecePath, "A piece of captions"),
+                _text("captions/{name}/playlist.m3u8", CaptionPath, hls.MEDIA_TYPE, "The pieces of captions"),
                 _image("poster.jpg", TopPath, "The poster"),
                 _image("storyboard/{number}.jpg", SheetPath, "A sheet of the storyboard"),
                 _bytes(f"{PREFIX}/{{token}}/{{rendition}}/init.mp4", TrackPath, "A rendition's head"),
@@ -93,6 +112,10 @@ def _text(name: str, query: type, media_type: str, summary: str) -> Route:
     return Route(
         "GET", path, _never, policy=TOKEN, query=query, produces=(media_type,), summary=summary, errors=_ERRORS
     )
+
+
+def _said(name: str, query: type, summary: str) -> Route:
+    return attrs.evolve(_text(name, query, VTT_TYPE, summary), errors=(*_ERRORS, CaptionsUnknown))
 
 
 def _image(name: str, query: type, summary: str) -> Route:

@@ -33,6 +33,7 @@ from . import garbage, making
 from . import media_repository as repository
 from . import picture_repository as pictures
 from . import session_repository as sessions
+from . import text_repository as texts
 from .cancelling import Cancellations, cancel_later
 from .picture_repository import all_that_came
 from .picturing import PICTURE_KINDS, Picturing
@@ -126,6 +127,7 @@ class Orchestration:
                     stopped.append(cancel_later(session, media, now_ms))
                 repository.drop_version(session, media, now_ms)
             pictures.forget_own(session, content_id, now_ms)
+            texts.forget_own(session, content_id)
             garbage.throw_away_below(session, all_that_came(content_id), now_ms)
             garbage.throw_away_lost(session, content_id, now_ms)
             return stopped

@@ -21,6 +21,7 @@ from streamgate.contracts.events import (
     PICTURES_CHANGED,
     RENDITION_READY,
     SESSION_ENDED,
+    TEXTS_CHANGED,
     TOKEN_TRANSFERRED,
     UPLOAD_FAILED,
     UPLOAD_FINISHED,
@@ -77,6 +78,7 @@ class StreamingPlugin:
         from .opening import Opening
         from .orchestration import Orchestration
         from .own_posters import OwnPosters
+        from .own_texts import OwnTexts
         from .pending import Pending
         from .periodic import Periodic
         from .picturing import Picturing
@@ -85,6 +87,8 @@ class StreamingPlugin:
         from .routes import StreamRoutes
         from .routes_poster import PosterRoutes
         from .routes_revoke import RevokeRoutes
+        from .routes_texts import TextRoutes
+        from .saying import Saying
         from .service import StreamingService
         from .sessions import Sessions
         from .tables import TABLES
@@ -115,6 +119,7 @@ class StreamingPlugin:
         revoking = Revoking(self._db, ctx.services.get(ACCOUNTS), metadata, clock, self._keeper)
         self._revoke_routes = RevokeRoutes(revoking)
         self._poster_routes = PosterRoutes(self._db, self._blobs, metadata, OwnPosters(self._db, self._blobs, clock))
+        self._text_routes = TextRoutes(metadata, OwnTexts(self._db))
         self._opening = Opening(
             self._db,
             auth,
@@ -140,7 +145,8 @@ class StreamingPlugin:
         )
         hot = HotSegments(self._blobs, config.hot_cache_bytes)
         pending = Pending(self._db, ctx.services.get(TRANSCODER), clock)
-        delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs, hot, pending)
+        saying = Saying(self._db)
+        delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs, hot, pending, saying)
         self._mounts = media_mounts(delivery)
         self._telling = Telling(self._db, ctx.events, on_playable=self._pictures.on_media_playable)
         stores = ("streaming.db", "streaming.blobs")
@@ -160,7 +166,8 @@ class StreamingPlugin:
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
-        return [*self._routes.routes(), *self._revoke_routes.routes(), *self._poster_routes.routes()]
+        more = (self._revoke_routes, self._poster_routes, self._text_routes)
+        return [*self._routes.routes(), *(route for each in more for route in each.routes())]
 
     @hookimpl
     def collect_mounts(self) -> Sequence[Mount]:
@@ -186,6 +193,7 @@ class StreamingPlugin:
             on_everyone(SESSION_ENDED, self._keeper.on_session_ended, resync=self._keeper.resync),
             on_everyone(RENDITION_READY, self._catalogue.on_rendition_ready, resync=self._catalogue.forget_all),
             on_everyone(PICTURES_CHANGED, self._catalogue.on_pictures_changed, resync=self._catalogue.forget_all),
+            on_everyone(TEXTS_CHANGED, self._catalogue.on_texts_changed, resync=self._catalogue.forget_all),
         ]
 
     @hookimpl
@@ -212,6 +220,7 @@ PLUGIN = PluginInfo(
         MEDIA_READY,
         MEDIA_FAILED,
         PICTURES_CHANGED,
+        TEXTS_CHANGED,
         SESSION_ENDED,
         LIVE,
     ),
@@ -231,6 +240,7 @@ PLUGIN = PluginInfo(
         MEDIA_READY,
         MEDIA_FAILED,
         PICTURES_CHANGED,
+        TEXTS_CHANGED,
     ),
     acts_as_service=True,
     config=StreamingConfig,

@@ -19,16 +19,18 @@ from streamgate.contracts.streaming import (
 )
 from streamgate.errors import Unauthorized
 from streamgate.sdk.playlists import dash, hls
+from streamgate.sdk.playlists.captions import file_path
 from streamgate.sdk.playlists.presentation import Presentation
 from streamgate.settings import Matches
 from streamgate.web.routes import PUBLIC, Call, Route
 
-from .answers import RenewAnswer, SessionAnswer, told_of
-from .catalogue import Catalogue
+from .answers import CaptionsAnswer, RenewAnswer, SessionAnswer, told_of
+from .catalogue import Catalogue, Listing
 from .delivery import PREFIX
 from .extent import nothing_left
 from .keys import PathKeys
 from .opening import Opening
+from .saying import CHAPTERS_FILE
 from .sessions import Sessions
 from .showing import POSTER_FILE, STORYBOARD_FILE
 
@@ -191,6 +193,8 @@ class StreamRoutes:
             dash_url=f"{folder}/manifest.mpd",
             poster_url=f"{folder}/{POSTER_FILE}" if shown is not None and shown.pictures.poster else None,
             storyboard_url=f"{folder}/{STORYBOARD_FILE}" if shown is not None and shown.has_storyboard(live) else None,
+            chapters_url=f"{folder}/{CHAPTERS_FILE}" if listing is not None and listing.has_chapters else None,
+            captions=_captions(listing, folder),
             **told_of(live, self._sessions.expires_at_ms(live)),
             renew_after_s=self._lease_s / 2,
         )
@@ -244,6 +248,20 @@ class StreamRoutes:
             error_code=newest.error_code or None if is_owner else None,
             error_detail=newest.error_detail or None if is_owner else None,
         )
+
+
+def _captions(listing: Listing | None, folder: str) -> tuple[CaptionsAnswer, ...]:
+    tracks = listing.whole.presentation.captions if listing is not None else ()
+    return tuple(
+        CaptionsAnswer(
+            language=each.language,
+            kind=each.kind,
+            label=each.label,
+            default=each.is_default,
+            url=f"{folder}/{file_path(each)}",
+        )
+        for each in tracks
+    )
 
 
 def _playlist(text: str, media_type: str) -> Response:

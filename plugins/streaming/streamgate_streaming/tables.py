@@ -142,6 +142,25 @@ class StoryboardRow(Base):
     interval_ms: Mapped[int] = mapped_column(Integer)
 
 
+class TextRow(Base):
+    """Captions, or the chapters of a film, as WebVTT of our own. `name`: of captions their files', or `chapters`.
+    `media_version` 0: the creator's own."""
+
+    __tablename__ = "streaming_texts"
+
+    content_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    media_version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(48), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    language: Mapped[str] = mapped_column(String(40))
+    label: Mapped[str] = mapped_column(String(128))
+    is_default: Mapped[bool] = mapped_column(Boolean)
+    cues: Mapped[int] = mapped_column(Integer)
+    size_bytes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    text: Mapped[str]
+
+
 class WorkRow(Base):
     """A job asked for, and what it makes: chunk `chunk_n` of all video renditions, one audio rendition, or the
     segments of copied renditions that are number `chunk_n` of those that a job cuts."""

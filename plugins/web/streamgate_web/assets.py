@@ -16,15 +16,15 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "style-src 'self'",
         "img-src 'self' data:",
         "connect-src 'self'",
-        "media-src 'self' blob:",
+        "media-src 'self' blob: data:",
         "worker-src blob:",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
     )
 )
-"""hls.js feeds the video element and its worker by blob: URLs, wallets bring their icon as a data: URL (EIP-6963);
-everything else is of this origin."""
+"""hls.js feeds the video element and its worker by blob: URLs and makes its tracks of captions from `data:,WEBVTT`,
+wallets bring their icon as a data: URL (EIP-6963); everything else is of this origin."""
 
 VENDORED = frozenset({"vendor/hls.min.js", "vendor/secp256k1.js", "vendor/sha3.js"})
 """What `build.py` brings from npm."""

@@ -7,6 +7,7 @@ from itertools import groupby
 from math import ceil
 from xml.etree import ElementTree as Xml
 
+from streamgate.sdk.playlists import captions
 from streamgate.sdk.playlists.presentation import Presentation, Track
 
 MEDIA_TYPE = "application/dash+xml"
@@ -43,6 +44,7 @@ def render_manifest(presentation: Presentation, *, folder: str = "") -> str:
     sounds = tuple((track,) for track in presentation.audio)  # nobody changes between sounds as between pictures
     for number, tracks in enumerate(tracks for tracks in (presentation.video, *sounds) if tracks):
         _add_set(period, number, tracks, is_main=tracks[0] in (*presentation.video, *presentation.audio[:1]))
+    captions.add_sets(period, presentation.captions, len(period), float(presentation.duration))
     Xml.indent(mpd, space=" ")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + Xml.tostring(mpd, encoding="unicode") + "\n"
 

@@ -6,6 +6,7 @@ rendition's. One text serves every session. A multivariant playlist that is answ
 
 from __future__ import annotations
 
+from streamgate.sdk.playlists import captions
 from streamgate.sdk.playlists.presentation import Presentation, Track
 from streamgate.sdk.playlists.sounds import Heard, SoundGroup, groups_of
 
@@ -27,9 +28,11 @@ def render_multivariant(presentation: Presentation, *, folder: str = "") -> str:
     groups = groups_of(presentation)
     peak_bps = max((track.peak_bps for track in presentation.audio), default=0)
     lines += [_audio_line(group, heard, folder) for group in groups for heard in group.members]
+    lines += captions.media_lines(presentation.captions, folder)
+    subtitles = f',SUBTITLES="{captions.GROUP}"' if presentation.captions else ""
     for track in presentation.video or presentation.audio[:1]:
         for group in groups or (None,):
-            lines += [_variant_line(track, group, peak_bps), f"{folder}{track.id}/playlist.m3u8"]
+            lines += [_variant_line(track, group, peak_bps) + subtitles, f"{folder}{track.id}/playlist.m3u8"]
     return "\n".join(lines) + "\n"
 
 
@@ -47,9 +50,7 @@ def render_media_playlist(track: Track) -> str:
         "#EXT-X-INDEPENDENT-SEGMENTS",
         '#EXT-X-MAP:URI="init.mp4"',
     ]
-    for segment in track.segments:
-        starts_us = _microseconds(segment.start_ticks, track.timescale)
-        ends_us = _microseconds(segment.start_ticks + segment.duration_ticks, track.timescale)
+    for segment, (starts_us, ends_us) in zip(track.segments, track.spans, strict=True):
         seconds, rest_us = divmod(ends_us - starts_us, _MICROSECONDS)
         lines += [f"#EXTINF:{seconds}.{rest_us:06d},", f"{segment.n}.m4s"]
     lines.append("#EXT-X-ENDLIST")
@@ -97,7 +98,3 @@ def _variant_line(track: Track, group: SoundGroup | None, sound_peak_bps: int) -
     if group is not None:
         attributes.append(f"AUDIO={quoted(group.id)}")
     return "#EXT-X-STREAM-INF:" + ",".join(attributes)
-
-
-def _microseconds(ticks: int, timescale: int) -> int:
-    return (2 * ticks * _MICROSECONDS + timescale) // (2 * timescale)

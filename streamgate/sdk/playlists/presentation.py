@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import attrs
 
 from streamgate.contracts.media import MadeSegment, MediaPlan, PlannedRendition
+from streamgate.sdk.playlists.captions import CaptionTrack
 
 
 @attrs.frozen(kw_only=True)
@@ -108,6 +109,14 @@ class Track:
         return Fraction(max(segment.duration_ticks for segment in self.segments), self.timescale)
 
     @cached_property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """Beginning and end of each segment, in microseconds: edges are rounded once, so that nothing drifts."""
+        edges = ((segment.start_ticks, segment.start_ticks + segment.duration_ticks) for segment in self.segments)
+        return tuple(
+            (_microseconds(first, self.timescale), _microseconds(last, self.timescale)) for first, last in edges
+        )
+
+    @cached_property
     def average_bps(self) -> int:
         """Mean rate of the media bytes, rounded up."""
         size_bytes = sum(segment.size_bytes for segment in self.segments)
@@ -143,6 +152,7 @@ class Presentation:
     target_duration_s: int
     video: tuple[Track, ...]
     audio: tuple[Track, ...]
+    captions: tuple[CaptionTrack, ...] = ()
 
     @classmethod
     def of(cls, plan: MediaPlan, tracks: Iterable[Track]) -> Presentation:
@@ -165,8 +175,17 @@ class Presentation:
         """The picture's where there is one: sound may end a few milliseconds beside it."""
         return (self.video or self.audio)[0].duration
 
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """Beginning and end of each segment of the picture (or sound), in microseconds."""
+        return (self.video or self.audio)[0].spans
+
     def track(self, track_id: str) -> Track | None:
         return next((track for track in self.tracks if track.id == track_id), None)
+
+
+def _microseconds(ticks: int, timescale: int) -> int:
+    return (2 * ticks * 1_000_000 + timescale) // (2 * timescale)
 
 
 def _rate(size_bytes: int, duration_ticks: int, timescale: int) -> int:

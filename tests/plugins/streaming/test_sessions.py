@@ -48,6 +48,8 @@ async def test_a_holder_gets_a_session(film: Theatre) -> None:
         "dash_url": f"{folder}manifest.mpd",
         "poster_url": None,
         "storyboard_url": None,
+        "chapters_url": None,
+        "captions": [],
         "expires_at": rfc3339(round((film.clock.now_s() + LEASE_S) * 1000)),
         "renew_after_s": LEASE_S / 2,
         "decided_until": session["expires_at"],

@@ -1,6 +1,7 @@
 // The page: sign in, share, watch. Everything is read from the public API; titles and descriptions are other people's
 // words and reach the page as text only.
 import { comeBack, onPersonChange, signOut, whoIsHere } from "./access.js";
+import { Captions } from "./captions.js";
 import { markChosen, showCatalogue } from "./catalogue.js";
 import * as demo from "./demo.js";
 import { lookForDevchain, mintFor } from "./devchain.js";
@@ -20,6 +21,7 @@ let shown = ""; // the notice, as JSON
 const sharing = new Sharing(watchIfIdle, () => showCatalogue());
 const seeking = new Seeking(element("seeking"), element("video"));
 const sounds = new Sounds(element("sounds"));
+const captions = new Captions(element("captions"), element("video"));
 const owning = new Owning(leaveDeleted, () => showChosen());
 
 // --- the player ------------------------------------------------------------------------------------
@@ -38,7 +40,8 @@ const tell = {
     owning.show(content);
   },
   opened(content, session) {
-    seeking.load(session.storyboard_url);
+    seeking.load(session.storyboard_url, session.chapters_url);
+    captions.offer(session.captions);
     if (session.preview_s) demo.hide(); // what does not open does not close either
     else demo.offerToGive(content, session);
   },
@@ -78,7 +81,8 @@ function showChosen() {
   const chosen = new URLSearchParams(window.location.search).get("v");
   watching?.close();
   watching = null;
-  seeking.load(null);
+  seeking.load(null, null);
+  captions.offer([]);
   owning.show(null);
   demo.hide();
   element("player").hidden = !chosen;

@@ -1,0 +1,63 @@
+"""Chapters: where a film's parts begin, and what they are called. Written as WebVTT, for a seek bar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import attrs
+
+from streamgate.sdk.texts import hidden_in
+
+from . import webvtt
+from .cues import Cue, TextInvalid
+from .markup import escape, plain
+from .reading import decoded
+
+MAX_CHAPTERS = 500
+MAX_TITLE_CHARS = 200
+_LAST_MS = 1000  # of a last chapter whose end nobody says; it is drawn to the end of the film
+
+
+@attrs.frozen
+class Chapter:
+    """`title`: plain text in one line."""
+
+    start_ms: int
+    end_ms: int
+    title: str
+
+
+def read(data: bytes, charset: str = "") -> tuple[Chapter, ...]:
+    """Of WebVTT, whose cues are titles. Raises TextInvalid."""
+    text, _ = decoded(data, charset)
+    numbered = enumerate(webvtt.parse(text), start=1)
+    return in_order([Chapter(each.start_ms, each.end_ms, titled(plain(each.text), n)) for n, each in numbered])
+
+
+def in_order(chapters: Sequence[Chapter]) -> tuple[Chapter, ...]:
+    """By their beginnings, each ended where the next one begins.
+
+    Raises:
+        TextInvalid: none, too many, or two that begin together.
+    """
+    found = sorted(chapters, key=lambda each: each.start_ms)
+    if not found:
+        raise TextInvalid("there is no chapter in it")
+    if len(found) > MAX_CHAPTERS:
+        raise TextInvalid(f"there are {len(found)} chapters; {MAX_CHAPTERS} are allowed")
+    for before, after in pairwise(found):
+        if before.start_ms == after.start_ms:
+            raise TextInvalid(f"two chapters begin at {before.start_ms / 1000:g} s")
+    ends = [*(each.start_ms for each in found[1:]), max(found[-1].end_ms, found[-1].start_ms + _LAST_MS)]
+    return tuple(attrs.evolve(each, end_ms=end_ms) for each, end_ms in zip(found, ends, strict=True))
+
+
+def cues_of(chapters: Sequence[Chapter]) -> tuple[Cue, ...]:
+    return tuple(Cue(each.start_ms, each.end_ms, escape(each.title)) for each in chapters)
+
+
+def titled(title: str, number: int) -> str:
+    """A title as it may be shown: what cannot be is replaced by its number."""
+    said = " ".join(title.split())[:MAX_TITLE_CHARS]
+    return said if said and not hidden_in(said) else f"{number}"

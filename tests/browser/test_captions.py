@@ -1,0 +1,108 @@
+"""Captions and chapters on the page and in Shaka: listed, chosen, remembered, and shown when they are said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.chromium import Tab, open_tab
+from tests.browser.stage import Stage
+from tests.e2e.client import Api
+
+pytestmark = pytest.mark.timeout(150)
+HERE = Path(__file__).parent
+PROBE = (HERE / "probe_captions.js").read_text(encoding="utf-8")
+SHAKA = HERE / "node_modules" / "shaka-player" / "dist"
+
+SAID = {
+    "en": "1\n00:00:01,000 --> 00:00:05,500\nEarly & <i>over</i> a seam\n\n2\n00:00:08,000 --> 00:00:11,500\nLate\n",
+    "de": "WEBVTT\n\n00:01.000 --> 00:05.500\nFrüh\n\n00:08.000 --> 00:11.500\nSpät\n",
+}
+WORDS = """() => Array.from(document.getElementById("video").textTracks).filter((track) => track.mode === "showing")
+    .flatMap((track) => Array.from(track.activeCues ?? [], (cue) => cue.text))"""
+
+
+@asynccontextmanager
+async def said(stage: Stage, content_id: str) -> AsyncIterator[Api]:
+    """The shared video with captions and chapters, as long as this test needs them."""
+    paths = {f"/api/v1/stream/captions/{content_id}/{language}": text for language, text in SAID.items()}
+    chapters = f"/api/v1/stream/chapters/{content_id}"
+    parts = "WEBVTT\n\n00:00.000 --> 00:06.000\nA\n\n00:06.000 --> 00:12.000\nB & C\n"
+    async with Api.connect(stage.url) as api:
+        await api.sign_in(stage.creator)
+        for path, text in (*paths.items(), (f"{chapters}.vtt", parts)):
+            given = await api.send("PUT", path, content=text.encode())
+            assert given.status_code == 200, given.text
+        try:
+            yield api
+        finally:
+            for path in (*paths, chapters):
+                await api.send("DELETE", path)
+
+
+async def shows(tab: Tab, at_s: float, words: list[str], script: str = WORDS, video: str = "video") -> None:
+    """Paused at a time, exactly these words stand on the picture."""
+    await tab.value(f"() => {{ {video}.pause(); {video}.currentTime = {at_s}; }}")
+    wanted = json.dumps("|".join(words))
+    await tab.until(f"({script})().join('|') === {wanted}", what=f"{words} at {at_s} s")
+
+
+async def test_the_page_lists_them_and_remembers_what_was_chosen(one_process: Stage) -> None:
+    content_id = one_process.contents["public"]
+    async with said(one_process, content_id), open_tab(one_process.url) as tab:
+        await tab.open(f"/?v={content_id}")
+        select = tab.page.get_by_label("Captions")
+        await expect(select.locator("option")).to_have_text(["Off", "Deutsch", "English"])
+        await expect(select).to_have_value("off")
+        await tab.until("video.textTracks.length === 2 && video.readyState >= 3", what="the tracks of hls.js")
+        await shows(tab, 3, [])
+        await select.select_option(label="English")
+        await shows(tab, 3, ["Early &amp; <i>over</i> a seam"])
+        await shows(tab, 5, ["Early &amp; <i>over</i> a seam"])
+        await shows(tab, 7, [])
+        await shows(tab, 9, ["Late"])
+        await tab.page.locator("#player-title").click()
+        await tab.page.keyboard.press("c")
+        await shows(tab, 9, [])
+        await select.select_option(label="Deutsch")
+        await tab.page.reload()
+        await expect(select).to_have_value("de/subtitles")
+        await tab.until("video.textTracks.length === 2 && video.readyState >= 3", what="the tracks after a reload")
+        await shows(tab, 9, ["Spät"])
+
+        bar, peek = tab.page.locator("#seeking input"), tab.page.locator("#seeking .peek")
+        await expect(tab.page.locator("#seeking .marks span")).to_have_count(1)
+        box = await bar.bounding_box()
+        assert box is not None
+        await bar.hover(position={"x": box["width"] * 0.75, "y": box["height"] / 2})
+        await expect(peek).to_contain_text("B & C")
+        assert (tab.faults, tab.refused, tab.foreign) == ([], [], [])
+
+
+@pytest.mark.parametrize("url", ["hls_url", "dash_url"])
+async def test_shaka_shows_them_when_they_are_said(one_process: Stage, url: str) -> None:
+    content_id = one_process.contents["public"]
+    async with said(one_process, content_id) as api, open_tab(one_process.url) as tab:
+        asked = {"content_id": content_id}
+        session: dict[str, Any] = await api.call("POST", "/api/v1/stream/session", json=asked, patience_s=10)
+        await tab.page.route(
+            "**/shaka.js",
+            lambda route: route.fulfill(path=SHAKA / "shaka-player.compiled.js", content_type="text/javascript"),
+        )
+        await tab.open()
+        await tab.page.add_script_tag(url=f"{tab.origin}/shaka.js")
+        await tab.value(PROBE, {"url": urljoin(one_process.url, session[url]), "language": "de"})
+        await tab.until("probe.seen.errors.length > 0 || probe.video.readyState === 4", what="the stream")
+        report = await tab.value("probe.report()")
+        assert report["errors"] == []
+        assert sorted(each["language"] for each in report["tracks"]) == ["de", "en"]
+        for at_s, words in ((3, ["Früh"]), (5, ["Früh"]), (7, []), (9, ["Spät"])):
+            await shows(tab, at_s, words, "probe.words", "probe.video")
+        assert (tab.faults, tab.refused, tab.foreign) == ([], [], [])
