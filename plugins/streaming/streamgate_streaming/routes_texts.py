@@ -192,7 +192,6 @@ class TextRoutes:
                 query=TextsPath,
                 body=ChaptersBody,
                 answer=ChaptersAnswer,
-                max_body_bytes=MAX_GIVEN_BYTES,
                 summary="Give a content chapters",
                 description="Where they begin, and their titles. They take the place of those found in the film.",
                 errors=(ContentNotFound, Forbidden, ChaptersInvalid),

@@ -172,10 +172,10 @@ async def test_a_broken_file_leaves_the_one_before(film: Theatre) -> None:
 
 async def test_there_are_so_many_and_no_more(film: Theatre) -> None:
     for number in range(MAX_TRACKS):
-        assert (await put(film, f"{CAPTIONS}/en-x-{number}", SRT)).is_success
+        assert (await put(film, f"{CAPTIONS}/en-track{number:02}", SRT)).is_success
     refused = await put(film, f"{CAPTIONS}/de", SRT)
     assert (refused.status_code, refused.json()["code"]) == (409, "stream.too_many_captions")
-    assert (await put(film, f"{CAPTIONS}/en-x-0", SRT)).is_success
+    assert (await put(film, f"{CAPTIONS}/en-track00", SRT)).is_success
     assert (await put(film, CHAPTERS, PARTS)).is_success
 
 
