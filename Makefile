@@ -1,5 +1,5 @@
 # Run `make help`. Everything lives in .venv, node_modules and data; nothing else on the machine is changed
-# (except by test-browser, which installs Chromium where there is none and you are root).
+# (except by test-browser, which installs Chromium and nginx where there are none and you are root).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -43,9 +43,9 @@ split: $(STAMPS)/assets  ## a process for each service over NATS, PostgreSQL, Re
 test: $(STAMPS)/assets  ## all tests but the browser's; ARGS="-k name" picks some
 	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder $(ARGS)
 
-test-browser: $(STAMPS)/assets  ## plays in a real Chromium
-	@bash deploy/setup/chromium.sh
-	@$(BIN)/pytest -o addopts="--import-mode=importlib --strict-markers --strict-config -ra -p no:schemathesis" -n 2 --no-loadscope-reorder tests/browser $(ARGS)
+test-browser: $(STAMPS)/assets  ## plays in a real Chromium, and behind a real nginx
+	@bash deploy/setup/debian.sh
+	@$(BIN)/pytest -o addopts="--import-mode=importlib --strict-markers --strict-config -ra -p no:schemathesis" -n 2 --no-loadscope-reorder tests/browser tests/proxy $(ARGS)
 
 check: $(STAMPS)/dev  ## format, lint, types, import boundaries, generated documents
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync check-types check-rest

@@ -27,6 +27,7 @@ GROUPS = {
     "gateway": ("edge", "forwarding", "grpc_unary"),
     "upload": ("upload",),
     "streaming": ("streaming", "sessions"),
+    "delivery": ("delivery",),
     "metadata": ("metadata",),
     "cache": ("cache",),
     "auth": ("auth",),

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import attrs
 
+from streamgate.testing.nginx import NGINX, NO_NGINX, Nginx
 from streamgate.testing.servers import NatsServer
 from tests.bench.figures import Figure, LeftOut, Row
 from tests.bench.load import Loaded, load
-from tests.bench.processes import ALONE, NGINX, NO_NGINX, UNLIMITED, Nginx, bare, processor_s, running
+from tests.bench.processes import ALONE, UNLIMITED, bare, processor_s, running
 
 NAME = "forwarded requests, 1 process, uvicorn"
 PATH = "/api/v1/cache/stats"
@@ -54,6 +55,7 @@ def measure(folder: Path) -> list[Row]:
         address = f"127.0.0.1:{service.port}"
         upstream = f"upstream service {{ server {address}; keepalive 32; }}"
         location = 'location / { proxy_pass http://service; proxy_http_version 1.1; proxy_set_header Connection ""; }'
+        site = f"{upstream} server {{ listen 127.0.0.1:@PORT@; {location} }}"
         environment = {
             "STREAMGATE_BUS__URL": nats.url,
             "STREAMGATE_API__SERVICES__CACHE": f"http://{address}",
@@ -61,7 +63,7 @@ def measure(folder: Path) -> list[Row]:
             **UNLIMITED,
         }
         arguments = ["--only", "api", "--profile", "dev", "--engine", "uvicorn"]
-        with running(folder, "api", arguments, environment) as gateway, Nginx(location, outside=upstream) as nginx:
+        with running(folder, "api", arguments, environment) as gateway, Nginx(site) as nginx:
             ours, peer = _Front(gateway.port, (gateway.pid,)), _Front(nginx.port, nginx.pids)
             for _ in range(ROUNDS):
                 ours.measure()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
-import shutil
 import subprocess
 import sys
 import time
@@ -17,7 +15,6 @@ import attrs
 import httpx
 
 from streamgate.testing.processes import StreamgateProcess, free_port
-from streamgate.testing.server_process import ServerProcess
 from streamgate.testing.wallets import SignedIn, Wallet, sign_in
 
 OFTEN = 1_000_000_000
@@ -91,56 +88,6 @@ def bare(engine: str = "hypercorn", folder: Path | None = None, *, module: str =
     finally:
         child.terminate()
         child.wait(10)
-
-
-class Nginx(ServerProcess):
-    """nginx as the machine has it, one worker, on a port and in a folder of its own.
-
-    Args:
-        locations: the inside of its `server` block.
-        outside: more of its `http` block.
-    """
-
-    kind = "nginx"
-
-    def __init__(self, locations: str, *, outside: str = "") -> None:
-        super().__init__()
-        self._locations = locations
-        self._outside = outside
-
-    def spawn(self) -> None:
-        user = "user nobody nogroup;" if os.geteuid() == 0 else ""
-        (self.directory / "nginx.conf").write_text(
-            f"""{user} worker_processes 1; daemon off; pid nginx.pid; error_log error.log;
-            events {{ worker_connections 1024; }}
-            http {{
-                access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;
-                client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
-                uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-                {self._outside}
-                server {{ listen 127.0.0.1:{self.port}; {self._locations} }}
-            }}"""
-        )
-        super().spawn()
-
-    def prepare(self) -> None:
-        self.directory.chmod(0o755)
-        if os.geteuid() == 0:
-            os.chown(self.directory, pwd.getpwnam("nobody").pw_uid, -1)
-
-    def command(self) -> Sequence[str]:
-        assert NGINX is not None
-        return [NGINX, "-p", str(self.directory), "-c", "nginx.conf"]
-
-    @property
-    def pids(self) -> tuple[int, ...]:
-        """The master's and its worker's."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return (self.pid, *map(int, children))
-
-
-NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
-NO_NGINX = "nginx is not installed"
 
 
 def memory_mb(pid: int, what: str = "VmRSS") -> float:

@@ -29,7 +29,7 @@ from streamgate.testing.context import bus_unit, plugin_context, running
 from streamgate_streaming.catalogue import Listing, Texts
 from streamgate_streaming.config import StreamingConfig
 from streamgate_streaming.decider import BATCH
-from streamgate_streaming.delivery import PREFIX
+from streamgate_streaming.files import PREFIX
 from streamgate_streaming.plugin import StreamingPlugin
 from streamgate_streaming.tables import SessionRow
 from tests.bench.figures import Figure, Row

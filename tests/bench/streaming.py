@@ -18,11 +18,12 @@ from urllib.parse import urljoin, urlsplit
 import attrs
 
 from streamgate.testing.clips import ClipSpec, make_clip
+from streamgate.testing.nginx import NGINX, NO_NGINX, Nginx
 from streamgate.testing.processes import StreamgateProcess
 from tests.bench.figures import Figure, LeftOut, Row
 from tests.bench.films import publish
 from tests.bench.load import Connection, connected, load, timed, timed_by_turns
-from tests.bench.processes import NGINX, NO_NGINX, UNLIMITED, Nginx, person, running
+from tests.bench.processes import UNLIMITED, person, running
 
 CLIP = ClipSpec(width_px=640, height_px=360, frames=500, audio_codec="aac", audio_s=20)
 CALLS = 200
@@ -155,7 +156,7 @@ def measure(folder: Path) -> list[Row]:
         if NGINX is None:
             rows = [_figure(name, (first, ()), limit=50), *asyncio.run(_alone(server.port, None, film, hot))]
             return [*rows, LeftOut(f"{HOT}, 16 at once", NO_NGINX)]
-        with Nginx("root files;") as nginx:
+        with Nginx("server { listen 127.0.0.1:@PORT@; root files; }") as nginx:
             _write(nginx.directory / "files", film.files)
             peer = asyncio.run(_first_of_files(nginx.port, film))
             rows = [_figure(name, (first, peer), limit=50), *asyncio.run(_alone(server.port, nginx.port, film, hot))]

@@ -16,7 +16,8 @@ from streamgate.errors import FieldError, Invalid, StreamgateError
 from streamgate.web.problems import RouteNotFound, problem_response
 from streamgate.web.request_id import request_id_of
 
-from .delivery import OF_CONTENT, PREFIX, Delivery
+from .delivery import OF_CONTENT, Delivery
+from .files import PREFIX
 
 PATH = "/api/v1/stream/segment"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -55,4 +55,13 @@ class StreamingConfig:
     )
     decide_wait_s: float = config_field(
         8.0, help="How long a request waits for a decision before it is answered 503.", validator=_at_least(0.1)
+    )
+    offload: Literal["none", "accel", "redirect"] = config_field(
+        "none",
+        help="Who sends media bytes: this process, the nginx in front (accel, blobs in files), or S3 (redirect).",
+    )
+    accel_prefix: str = config_field(
+        "/_streamgate/blobs/",
+        help="With offload accel: the path of nginx' internal location over the folder of blobs.",
+        validator=attrs.validators.matches_re(r"/([A-Za-z0-9_.-]+/)+"),
     )

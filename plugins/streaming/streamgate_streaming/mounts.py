@@ -19,11 +19,17 @@ from streamgate.sdk.playlists.storyboard import VTT_TYPE
 from streamgate.web.routes import TOKEN, Call, Mount, Route
 
 from . import by_query
-from .delivery import PREFIX, Delivery, RangeRefused
+from .delivery import Delivery, RangeRefused
+from .files import PREFIX
 from .showing import MEDIA_TYPE as IMAGE
 
 _MEDIA = ("video/mp4", "audio/mp4")
 _CONDITIONS = {"Range": "One range of bytes; answered 206.", "If-None-Match": "The ETag that is known; answered 304."}
+_ALSO = {
+    206: "The part that was asked for.",
+    302: "It is at the store, where that is configured; the address is good for seconds.",
+    304: "It is what is known already.",
+}
 _ERRORS = (SessionUnknown, SegmentUnknown, SessionEnded, GateRefused, GateUnknown)
 
 
@@ -136,7 +142,7 @@ def _bytes(path: str, query: type, summary: str) -> Route:
         produces=_MEDIA,
         summary=summary,
         headers_doc=_CONDITIONS,
-        also={206: "The part that was asked for.", 304: "It is what is known already."},
+        also=_ALSO,
         errors=(*_ERRORS, SegmentPending, RangeRefused),
     )
 

@@ -65,6 +65,7 @@ class StreamingPlugin:
         from streamgate.sdk.revocation import revocations_of
         from streamgate.sdk.secrets import master_key
 
+        from .admission import Admission
         from .cancelling import Cancellations
         from .catalogue import Catalogue
         from .collector import Collector
@@ -75,6 +76,7 @@ class StreamingPlugin:
         from .keeper import Keeper
         from .keys import PathKeys
         from .mounts import media_mounts
+        from .offload import open_offload
         from .opening import Opening
         from .orchestration import Orchestration
         from .own_posters import OwnPosters
@@ -146,8 +148,10 @@ class StreamingPlugin:
         hot = HotSegments(self._blobs, config.hot_cache_bytes)
         pending = Pending(self._db, ctx.services.get(TRANSCODER), clock)
         saying = Saying(self._db)
-        delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs, hot, pending, saying)
+        offload = open_offload(config.offload, config.accel_prefix, self._blobs, clock)
+        delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs, hot, pending, saying, offload)
         self._mounts = media_mounts(delivery)
+        self._admission = Admission(delivery)
         self._telling = Telling(self._db, ctx.events, on_playable=self._pictures.on_media_playable)
         stores = ("streaming.db", "streaming.blobs")
         reconciler = Reconciler(self._db, ctx.services.get(JOBS), self._orchestration, clock)
@@ -167,7 +171,7 @@ class StreamingPlugin:
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
         more = (self._revoke_routes, self._poster_routes, self._text_routes)
-        return [*self._routes.routes(), *(route for each in more for route in each.routes())]
+        return [*self._routes.routes(), self._admission.route(), *(route for each in more for route in each.routes())]
 
     @hookimpl
     def collect_mounts(self) -> Sequence[Mount]:

@@ -26,8 +26,8 @@ from streamgate.web.routes import PUBLIC, Call, Route
 
 from .answers import CaptionsAnswer, RenewAnswer, SessionAnswer, told_of
 from .catalogue import Catalogue, Listing
-from .delivery import PREFIX
 from .extent import nothing_left
+from .files import PREFIX
 from .keys import PathKeys
 from .opening import Opening
 from .saying import CHAPTERS_FILE

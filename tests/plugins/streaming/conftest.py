@@ -60,7 +60,7 @@ def open_theatre(tmp_path: Path, clock: SteppedClock, monkeypatch: pytest.Monkey
     monkeypatch.setattr(plugin_module, "PLUGIN", with_clock)
 
     @asynccontextmanager
-    async def open_it(settings: KernelSettings | None = None) -> AsyncIterator[Theatre]:
+    async def open_it(settings: KernelSettings | None = None, **config: Any) -> AsyncIterator[Theatre]:
         auth, accounts, metadata, jobs = FakeAuth(clock), FakeAccounts(), FakeMetadata(), FakeJobs()
         transcoder = FakeTranscoder()
         heard: list[Received[Any]] = []
@@ -71,7 +71,7 @@ def open_theatre(tmp_path: Path, clock: SteppedClock, monkeypatch: pytest.Monkey
         async with house(
             tmp_path,
             ["streaming"],
-            configs={"streaming": StreamingConfig(lease_s=LEASE_S, max_sessions=2, decide_wait_s=1.0)},
+            configs={"streaming": StreamingConfig(lease_s=LEASE_S, max_sessions=2, decide_wait_s=1.0, **config)},
             offers=[
                 Offer(AUTH, cast(Auth, auth)),
                 Offer(ACCOUNTS, cast(Accounts, accounts)),

@@ -368,6 +368,9 @@ class Theatre:
 
 
 class Open(Protocol):
-    """Opening it again after it was closed is a restart; the stand-ins are new each time."""
+    """Opening it again after it was closed is a restart; the stand-ins are new each time. `config`: more of the
+    plugin's."""
 
-    def __call__(self, settings: KernelSettings | None = None) -> AbstractAsyncContextManager[Theatre]: ...
+    def __call__(
+        self, settings: KernelSettings | None = None, **config: Any
+    ) -> AbstractAsyncContextManager[Theatre]: ...
