@@ -11,6 +11,7 @@ from typing import Literal
 
 import attrs
 
+from streamgate.contracts.captions import FoundCaptions, FoundChapter
 from streamgate.errors import StreamgateError
 
 
@@ -81,6 +82,8 @@ class MediaPlan:
     renditions: tuple[PlannedRendition, ...] = ()
     warnings: tuple[str, ...] = ()
     copies_prefix: str = ""  # what is copied is written below it, each segment under one name whoever cuts it
+    captions: tuple[FoundCaptions, ...] = ()  # of the source, to be read out
+    chapters: tuple[FoundChapter, ...] = ()
     not_copied: tuple[str, ...] = ()  # why picture or sound of the source are not played as they are
 
     def grid_of(self, rendition: PlannedRendition) -> tuple[int, ...]:

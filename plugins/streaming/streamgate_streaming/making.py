@@ -36,6 +36,7 @@ from . import session_repository as sessions
 from .indexing import index_part, keys_of
 from .orders import made_by, next_revision, order_parts, order_plan, segments_made_by, source_of
 from .tables import ContentRow, MediaRow, RenditionRow, WorkRow
+from .text_repository import keep_found_chapters
 from .verify import PartRefused, PlanRefused, base_of, check_part, check_plan, grid_of, main_sound_of
 
 PLAN_INVALID = "media.plan_invalid"
@@ -103,6 +104,7 @@ def accept_plan(session: Session, content: ContentRow, media: MediaRow, plan: Me
                 init_size_bytes=0,
             )
         )
+    keep_found_chapters(session, plan)
     emit(
         session,
         MEDIA_PLANNED,

@@ -13,6 +13,7 @@ import attrs
 from loguru import logger
 from sqlalchemy.orm import Session
 
+from streamgate.contracts.captions import CAPTIONS_KIND
 from streamgate.contracts.events import (
     ContentDeleted,
     JobCheckpoint,
@@ -35,6 +36,7 @@ from . import picture_repository as pictures
 from . import session_repository as sessions
 from . import text_repository as texts
 from .cancelling import Cancellations, cancel_later
+from .captioning import Captioning
 from .picture_repository import all_that_came
 from .picturing import PICTURE_KINDS, Picturing
 from .plans import plan_blob, plans_prefix
@@ -59,6 +61,7 @@ class Orchestration:
         jobs: Jobs,
         cancellations: Cancellations,
         pictures: Picturing,
+        captions: Captioning,
         clock: Clock,
     ) -> None:
         self._db = db
@@ -66,6 +69,7 @@ class Orchestration:
         self._jobs = jobs
         self._cancellations = cancellations
         self._pictures = pictures
+        self._captions = captions
         self._clock = clock
 
     # --- sources ------------------------------------------------------------------------------------
@@ -198,7 +202,9 @@ class Orchestration:
         work = await self._work(event.body.job_id)
         if work is None:
             return
-        if work.kind in PICTURE_KINDS:
+        if work.kind == CAPTIONS_KIND:
+            await self._captions.on_job_finished(event, work)
+        elif work.kind in PICTURE_KINDS:
             await self._pictures.on_job_finished(event, work)
         elif work.kind == PROBE_KIND:
             await self._on_probe_finished(event, work)

@@ -9,6 +9,7 @@ import attrs
 import orjson
 from sqlalchemy.orm import Session
 
+from streamgate.contracts.captions import CAPTIONS_KIND, CaptionsPayload
 from streamgate.contracts.events import JOBS_REQUESTED, JobsRequested
 from streamgate.contracts.jobs import NewJob
 from streamgate.contracts.media import (
@@ -33,6 +34,8 @@ from streamgate.wire import to_plain
 from .plans import copies_prefix, plan_blob
 from .tables import ContentRow, MediaRow, WorkRow
 
+BESIDE_KINDS = frozenset({PICTURES_KIND, POSTER_KIND, CAPTIONS_KIND})
+"""Of jobs that no media version waits for."""
 LAST = 9
 """The priority of what may wait for everything else."""
 
@@ -103,6 +106,19 @@ def order_poster(session: Session, content: ContentRow, source: MediaSource, job
         subject_id=content.content_id,
     )
     _request(session, content, [_Order(job=job)], media_version=0)
+
+
+def order_captions(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan) -> None:
+    """Asks for the captions that the source holds, if it does; a task of its own, as pictures are."""
+    if not plan.captions:
+        return
+    payload = CaptionsPayload(
+        content_id=media.content_id,
+        media_version=media.media_version,
+        plan_key=plan_blob(media.content_id, media.media_version, plan).key,
+    )
+    job = _job(content, media, CAPTIONS_KIND, to_plain(payload), "captions")
+    _request(session, content, [_Order(job=job)], media_version=media.media_version)
 
 
 def made_by(plan: MediaPlan, work: WorkRow) -> list[PlannedRendition]:

@@ -8,6 +8,7 @@ import attrs
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
+from streamgate.contracts.captions import CAPTIONS_KIND
 from streamgate.contracts.pictures import PICTURES_KIND, MadePicture, Storyboard
 
 from . import garbage
@@ -34,7 +35,7 @@ def forget_own(session: Session, content_id: str, now_ms: int) -> None:
 
 @attrs.frozen(kw_only=True)
 class Pictures:
-    """What there is to show of a media version. `is_settled`: no more is being made."""
+    """What there is to show of a media version. `is_settled`: no more is being made, nor captions read out."""
 
     poster: MadePicture | None = None
     storyboard: Storyboard | None = None
@@ -88,7 +89,9 @@ def pictures_of(session: Session, content_id: str, media_version: int) -> Pictur
     sheets = session.scalars(select(PictureRow).where(*of_version, PictureRow.name != POSTER))
     layout = session.get(StoryboardRow, (content_id, media_version))
     pending = exists().where(
-        WorkRow.content_id == content_id, WorkRow.media_version == media_version, WorkRow.kind == PICTURES_KIND
+        WorkRow.content_id == content_id,
+        WorkRow.media_version == media_version,
+        WorkRow.kind.in_((PICTURES_KIND, CAPTIONS_KIND)),
     )
     return Pictures(
         poster=poster_of(session, content_id),

@@ -33,7 +33,7 @@ from streamgate.sdk.jpeg import jpeg_size
 from . import garbage
 from . import media_repository as media
 from . import picture_repository as pictures
-from .orders import next_revision, order_pictures
+from .orders import next_revision, order_captions, order_pictures
 from .picture_repository import came_as
 from .results import RESULT_INVALID, fault_of, structured
 from .tables import ContentRow, MediaRow, WorkRow
@@ -64,6 +64,7 @@ class Picturing:
             version = media.find_media(session, body.subject_id, body.media_version)
             plan = media.plan_of(version) if version is not None and version.playable else None
             if version is not None and plan is not None:
+                order_captions(session, content, version, plan)
                 order_pictures(session, content, version, plan)
 
         await self._db.write(order)

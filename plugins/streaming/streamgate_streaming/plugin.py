@@ -67,6 +67,7 @@ class StreamingPlugin:
 
         from .admission import Admission
         from .cancelling import Cancellations
+        from .captioning import Captioning
         from .catalogue import Catalogue
         from .collector import Collector
         from .decider import Decider
@@ -139,7 +140,13 @@ class StreamingPlugin:
         cancellations = Cancellations(self._db, ctx.services.get(JOBS), clock)
         self._pictures = Picturing(self._db, self._blobs, clock)
         self._orchestration = Orchestration(
-            self._db, self._blobs, ctx.services.get(JOBS), cancellations, self._pictures, clock
+            self._db,
+            self._blobs,
+            ctx.services.get(JOBS),
+            cancellations,
+            self._pictures,
+            Captioning(self._db, self._blobs, clock),
+            clock,
         )
         self._service = StreamingService(self._db, self._orchestration)
         self._routes = StreamRoutes(

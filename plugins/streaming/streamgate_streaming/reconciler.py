@@ -20,7 +20,7 @@ from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 
 from .orchestration import IN_THE_MAKING, KINDS_OF_PARTS, Orchestration
-from .picturing import PICTURE_KINDS
+from .orders import BESIDE_KINDS
 from .tables import MediaRow, WorkRow
 
 LATE_AFTER_S = 600.0
@@ -144,7 +144,7 @@ def _open_versions(session: Session, created_before_ms: int, after: Place) -> li
     found = []
     for media in session.scalars(page):
         of_media = (WorkRow.content_id == media.content_id, WorkRow.media_version == media.media_version)
-        works = session.scalars(select(WorkRow).where(*of_media, WorkRow.kind.not_in(PICTURE_KINDS)))
+        works = session.scalars(select(WorkRow).where(*of_media, WorkRow.kind.not_in(BESIDE_KINDS)))
         place, kinds = (media.content_id, media.media_version), {row.job_id: row.kind for row in works}
         found.append(_Open(place, media.content_id, media.root_id, kinds))
     return found
@@ -152,6 +152,6 @@ def _open_versions(session: Session, created_before_ms: int, after: Place) -> li
 
 def _open_pictures(session: Session, created_before_ms: int, after: Place) -> list[_Open]:
     """Each is a task of its own, and may wait as long as there is anything to encode. When it was made is not known."""
-    waiting = WorkRow.kind.in_(PICTURE_KINDS)
+    waiting = WorkRow.kind.in_(BESIDE_KINDS)
     page = select(WorkRow).where(waiting, WorkRow.job_id > after[0]).order_by(WorkRow.job_id).limit(_TASKS)
     return [_Open((row.job_id, 0), row.content_id, row.job_id, {row.job_id: row.kind}) for row in session.scalars(page)]

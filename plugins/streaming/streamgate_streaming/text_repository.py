@@ -13,14 +13,17 @@ import attrs
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from streamgate.contracts.media import MediaPlan
 from streamgate.sdk.playlists.captions import CaptionKind, CaptionTrack
+from streamgate.sdk.timedtext import webvtt
+from streamgate.sdk.timedtext.chapters import cues_of_found
 
 from . import media_repository as media
 from .tables import TextRow
 
 OWN = 0
 """The media version of what the creator gave."""
-CHAPTERS = "chapters"
+CHAPTERS: Literal["chapters"] = "chapters"
 MAX_TRACKS = 32
 """Captions that a creator may give to a content."""
 
@@ -96,6 +99,16 @@ def store(session: Session, content_id: str, media_version: int, given: NewText)
     session.add(row)
     session.flush()
     return KeptText(**{field.name: getattr(row, field.name) for field in attrs.fields(KeptText)})
+
+
+def keep_found_chapters(session: Session, plan: MediaPlan) -> None:
+    """Those that the source brought along, if it did."""
+    cues = cues_of_found(plan.chapters)
+    if not cues:
+        return
+    text = webvtt.render(cues)
+    given = NewText(name=CHAPTERS, kind=CHAPTERS, language="", label="", is_default=False, cues=len(cues), text=text)
+    store(session, plan.content_id, plan.media_version, given)
 
 
 def remove(session: Session, content_id: str, name: str) -> int | None:

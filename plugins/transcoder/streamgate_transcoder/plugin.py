@@ -31,6 +31,7 @@ class TranscoderPlugin:
         from streamgate.sdk.jobs import Runner
 
         from .board import Board
+        from .caption_jobs import CaptionJobs
         from .cuts import AT_ONCE, Cuts
         from .figures import Figures
         from .media_jobs import COPIES_AT_ONCE, MediaJobs
@@ -46,9 +47,9 @@ class TranscoderPlugin:
         config: TranscoderConfig = ctx.config
         self._name = ctx.name
         self._blobs = open_blobs(ctx)
-        # A probe, a sound track, copies, cuts and a poster beside the encoders: all are short, and what is waited for
-        # most.
-        beside = 3 + COPIES_AT_ONCE + AT_ONCE
+        # A probe, a sound track, copies, cuts, captions and a poster beside the encoders: all are short, and what is
+        # waited for most.
+        beside = 4 + COPIES_AT_ONCE + AT_ONCE
         self.pool = ChildPool(size=config.encoder_count + beside, warm=config.warm_children)
         sizing = Sizing(most=config.encoder_count, child_bytes=config.child_needs_bytes)
         throughput = Throughput(SYSTEM_CLOCK)
@@ -57,6 +58,7 @@ class TranscoderPlugin:
         self.telling = Telling(board, transcodes, ctx.events, SYSTEM_CLOCK)
         self._jobs = MediaJobs(self.pool, self._blobs, config, sizing, throughput, watch=self.telling.watch)
         self._cuts = Cuts(self.pool, self._blobs, self._jobs)
+        self._captions = CaptionJobs(self.pool, self._blobs, config, self._jobs)
         self._pictures = PictureJobs(self.pool, self._blobs, config, self._jobs)
         self._runner = Runner(ctx, needs=(f"{ctx.name}.blobs", self.pool.name))
         kinds = tuple(kind.name for kind in self._jobs.kinds())
@@ -75,7 +77,7 @@ class TranscoderPlugin:
 
     @hookimpl
     def collect_job_kinds(self) -> Sequence[JobKind]:
-        return [*self._jobs.kinds(), *self._pictures.kinds()]
+        return [*self._jobs.kinds(), *self._captions.kinds(), *self._pictures.kinds()]
 
     @hookimpl
     def collect_units(self) -> Sequence[Unit]:

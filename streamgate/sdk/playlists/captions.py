@@ -16,6 +16,8 @@ from xml.etree import ElementTree as Xml
 
 import attrs
 
+from streamgate.contracts.captions import UNKNOWN_LANGUAGE, FoundCaptions
+from streamgate.sdk.languages import name_of
 from streamgate.sdk.timedtext import webvtt
 from streamgate.sdk.timedtext.cues import Cue, until
 
@@ -51,6 +53,12 @@ class CaptionTrack:
 def caption_name(language: str, kind: CaptionKind) -> str:
     """A dot is in no tag, so names of the two kinds never meet."""
     return f"{language.lower()}.cc" if kind == "captions" else language.lower()
+
+
+def track_of(found: FoundCaptions, size_bytes: int = 0) -> CaptionTrack:
+    """Of what a film brings along. None of it is shown unless a viewer asks: containers mark what nobody chose."""
+    label = found.title or ("Subtitles" if found.language == UNKNOWN_LANGUAGE else name_of(found.language))
+    return CaptionTrack(language=found.language, label=label, kind=found.kind, size_bytes=size_bytes)
 
 
 def file_path(track: CaptionTrack) -> str:

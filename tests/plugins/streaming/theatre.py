@@ -41,6 +41,7 @@ from streamgate.settings import KernelSettings
 from streamgate.testing.house import House
 from streamgate.testing.wait import eventually
 from streamgate.wire import from_plain, to_plain
+from streamgate_streaming.orders import BESIDE_KINDS
 from streamgate_streaming.picturing import PICTURE_KINDS
 from tests.plugins.streaming.others import (
     CREATOR,
@@ -212,7 +213,7 @@ class Theatre:
 
     def orders(self) -> list[NewJob]:
         """Of media. Pictures are asked for when something plays: see `picture_orders`."""
-        return [job for job in self._all_orders() if job.kind not in PICTURE_KINDS]
+        return [job for job in self._all_orders() if job.kind not in BESIDE_KINDS]
 
     def picture_orders(self) -> list[NewJob]:
         return [job for job in self._all_orders() if job.kind in PICTURE_KINDS]

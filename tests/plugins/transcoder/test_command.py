@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from streamgate.testing.clips import ClipSpec
+from streamgate.testing.spoken import Spoken, spoken_film
 from streamgate_transcoder.local.command import STOPPED, transcode
 from streamgate_transcoder.local.folder import put_in_place
 
@@ -159,3 +160,18 @@ def test_forced_into_a_folder_it_replaces_what_has_the_same_names(here: Path) ->
     put_in_place(whole, out)
     assert (out / "master.m3u8").read_text() == "new"
     assert [each.read_text() for each in (out / "v72").iterdir()] == ["new"]
+
+
+def test_captions_and_chapters_of_the_file_are_written(tmp_path: Path) -> None:
+    tracks = [Spoken(codec="subrip", language="ger", said=[(1_000, 1_000, "Guten Tag")], title="Alles")]
+    spoken_film(tmp_path / "film.mkv", tracks, chapters=[(0, 2_000, "One"), (2_000, 4_000, "Two")])
+    done = begin(tmp_path, "film.mkv", "--jobs", "1")
+    _, faults = done.communicate(timeout=60)
+    assert done.returncode == 0, faults
+    folder = tmp_path / "film"
+    assert 'NAME="Alles",LANGUAGE="de"' in (folder / "master.m3u8").read_text()
+    assert "captions/de.vtt" in (folder / "manifest.mpd").read_text()
+    assert (folder / "captions/de.vtt").read_text().endswith("00:00:01.000 --> 00:00:02.000\nGuten Tag\n")
+    assert "Guten Tag" in (folder / "captions/de/0.vtt").read_text()
+    assert "0.vtt" in (folder / "captions/de/playlist.m3u8").read_text()
+    assert "Two" in (folder / "chapters.vtt").read_text()

@@ -14,6 +14,7 @@ print("av" in sys.modules, any(name.split(".")[0].startswith("streamgate_") and
     not name.startswith("streamgate_transcoder") for name in sys.modules))
 """
 
+TEXTS = ("ass", "chapters", "cues", "markup", "reading", "settings", "subrip", "webvtt")
 CHILD = """
 import sys
 import streamgate_transcoder.media.child
@@ -34,10 +35,16 @@ def test_a_child_loads_contracts_and_nothing_of_the_kernels_runtime() -> None:
     expected = [
         "streamgate",
         "streamgate.contracts",
+        "streamgate.contracts.captions",
         "streamgate.contracts.languages",
         "streamgate.contracts.media",
         "streamgate.contracts.pictures",
         "streamgate.errors",
+        "streamgate.sdk",
+        "streamgate.sdk.languages",
+        "streamgate.sdk.texts",
+        "streamgate.sdk.timedtext",
+        *(f"streamgate.sdk.timedtext.{name}" for name in TEXTS),
         "streamgate.wire",
     ]
     assert run(CHILD) == str(expected)

@@ -1,6 +1,7 @@
 """The folder that is written: made beside its place under a hidden name, and renamed when it is whole.
 
 <folder>/master.m3u8   manifest.mpd   <rendition>/playlist.m3u8   <rendition>/init.mp4   <rendition>/<n>.m4s
+         chapters.vtt  captions/<name>.vtt   captions/<name>/playlist.m3u8   captions/<name>/<n>.vtt
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import attrs
+
 from streamgate.sdk.playlists.dash import render_manifest
 from streamgate.sdk.playlists.hls import render_media_playlist, render_multivariant
 from streamgate.sdk.playlists.presentation import Presentation, Segment, Track
 
 from .making import Made
+from .texts import write_texts
 
 MASTER, MANIFEST = "master.m3u8", "manifest.mpd"
 BEGINNINGS = (MASTER, MANIFEST)
@@ -61,6 +65,8 @@ def presentation_of(made: Made) -> Presentation:
 def write(made: Made, whole: Path) -> Presentation:
     """Puts everything below `whole`, which is made; the media files are moved there."""
     presentation = presentation_of(made)
+    tracks = write_texts(made, presentation, whole)
+    presentation = attrs.evolve(presentation, captions=tracks)
     for track in presentation.tracks:
         folder = whole / track.id
         folder.mkdir(parents=True)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import attrs
 import orjson
 
+from streamgate.contracts.captions import CaptionsPayload, MadeCaptions
 from streamgate.contracts.hooks import JobRun
 from streamgate.contracts.media import (
     AudioPayload,
@@ -19,6 +20,7 @@ from streamgate.contracts.media import (
     MadePart,
     MadeResult,
     MadeSegment,
+    MediaError,
     MediaOutputInvalid,
     MediaPlan,
     MediaSource,
@@ -30,6 +32,7 @@ from streamgate.sdk.blobs.disk import DiskStore
 from streamgate.sdk.clock import SYSTEM_CLOCK
 from streamgate.wire import to_plain
 
+from ..caption_jobs import CaptionJobs
 from ..config import TranscoderConfig
 from ..media_jobs import MediaJobs, copied_grids
 from ..pool import ChildPool
@@ -73,6 +76,7 @@ class Made:
     """Everything that was planned, verified. `path_of` a part's or segment's key: its file."""
 
     plan: MediaPlan
+    captions: tuple[MadeCaptions, ...]
     parts: Mapping[str, MadePart]
     path_of: Callable[[str], Path]
 
@@ -116,11 +120,22 @@ class Making:
             await store.put_bytes(_PLAN_KEY, orjson.dumps(to_plain(plan)))
             self.stage = "encode" if plan.chunks else "copy" if copied_grids(plan) else "audio"
             results = await self._all(_works(jobs, plan))
+            plan, captions = await self._read_out(CaptionJobs(pool, store, config, jobs), plan)
         finally:
             await pool.stop()
             await store.close()
         self.stage = "package"
-        return Made(plan=plan, parts=joined(plan, results), path_of=lambda key: folder / key)
+        return Made(plan=plan, captions=captions, parts=joined(plan, results), path_of=lambda key: folder / key)
+
+    async def _read_out(self, jobs: CaptionJobs, plan: MediaPlan) -> tuple[MediaPlan, tuple[MadeCaptions, ...]]:
+        """The captions of the source; where that fails, a warning of the plan instead."""
+        if not plan.captions:
+            return plan, ()
+        wanted = CaptionsPayload(content_id=plan.content_id, media_version=plan.media_version, plan_key=_PLAN_KEY)
+        try:
+            return plan, (await self._tried("captions", partial(jobs.read_out, wanted))).captions
+        except MediaError as fault:
+            return attrs.evolve(plan, warnings=(*plan.warnings, f"captions: {fault.code}: {fault.detail}")), ()
 
     def _watch(self, step: Step) -> None:
         if self.tracker is not None:

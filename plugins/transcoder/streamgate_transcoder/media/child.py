@@ -21,6 +21,7 @@ from typing import Any
 import attrs
 import av
 
+from streamgate.contracts.captions import CAPTIONS_KIND
 from streamgate.contracts.media import (
     AUDIO_KIND,
     CHUNK_KIND,
@@ -41,6 +42,7 @@ from streamgate.wire import from_plain, to_plain, tolerant
 
 from . import sandbox
 from .audio import encode_audio
+from .captions import extract_captions
 from .channel import ChildLine, Frame
 from .cutting import cut_segments
 from .limits import MediaLimits
@@ -50,7 +52,7 @@ from .planning import make_plan
 from .probe import probe
 from .profiles import PROFILES
 from .source import AskedBytes, DescriptorBytes, RangedBytes
-from .task import AudioTask, ChildTask, ChunkTask, CopyTask, PicturesTask, SandboxLimits
+from .task import AudioTask, CaptionsTask, ChildTask, ChunkTask, CopyTask, PicturesTask, SandboxLimits
 from .video import encode_chunk
 
 _PROGRESS_EVERY_S = 0.25
@@ -72,6 +74,9 @@ class LineSink:
 
     def picture(self, name: str, data: bytes) -> None:
         self._line.send({"kind": "picture", "name": name}, data)
+
+    def captions(self, index: int, data: bytes) -> None:
+        self._line.send({"kind": "captions", "index": index}, data)
 
     def progress(self, share: float, frames: int = 0) -> None:
         now = time.monotonic()
@@ -138,6 +143,9 @@ def run_task(task: ChildTask, source: RangedBytes, sink: LineSink) -> dict[str, 
     if task.task == PICTURES_KIND:
         make_pictures(source, from_plain(PicturesTask, task.payload).plan, task.limits, sink)
         return {}
+    if task.task == CAPTIONS_KIND:
+        extract_captions(source, from_plain(CaptionsTask, task.payload).plan, task.limits, sink)
+        return {}
     if task.task == POSTER_KIND:
         make_poster(source, task.limits, sink)
         return {}
@@ -184,7 +192,7 @@ def _rehearse() -> None:
         if not module.name.endswith(("__main__", "datasets")):
             importlib.import_module(module.name)
     from_plain(ChildTask, to_plain(_EXAMPLE))
-    for kind in (ProbePayload, ChunkTask, AudioTask, CopyTask, PicturesTask, PosterPayload):
+    for kind in (ProbePayload, ChunkTask, AudioTask, CopyTask, PicturesTask, CaptionsTask, PosterPayload):
         tolerant.get_structure_hook(kind)
     traceback.format_exception(ValueError("rehearsal"))
 

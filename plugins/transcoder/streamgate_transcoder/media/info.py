@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import attrs
 
+from streamgate.contracts.captions import FoundCaptions, FoundChapter
+
 
 @attrs.frozen(kw_only=True)
 class Colour:
@@ -111,6 +113,8 @@ class MediaInfo:
     container: str
     video: VideoTrack | None = None
     audio: tuple[AudioTrack, ...] = ()
+    captions: tuple[FoundCaptions, ...] = ()
+    chapters: tuple[FoundChapter, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property

@@ -56,6 +56,8 @@ def make_plan(
         target_duration_s=_target_duration(grid, rate),
         renditions=(attrs.evolve(base, base=True), *others),
         warnings=info.warnings,
+        captions=info.captions,
+        chapters=info.chapters,
     )
 
 
@@ -93,6 +95,8 @@ def _video_plan(info: MediaInfo, video: VideoTrack, profile: Profile, copies_pre
         chunks=_chunks(grid, video.key_times) if is_encoded else (),
         renditions=renditions,
         warnings=info.warnings,
+        captions=info.captions,
+        chapters=info.chapters,
         copies_prefix=copies_prefix if copied else "",
         not_copied=tuple(not_copied),
     )

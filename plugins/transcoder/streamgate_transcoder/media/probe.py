@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from streamgate.contracts.media import MediaTooLarge, NoPlayableTrack
 
+from .captions import found_captions, found_chapters
 from .clock import Clock, choose_timescale
 from .coded import coded_audio, coded_video
 from .frame_index import FrameIndex, index_from_header, index_from_scan, until_hole
@@ -87,7 +88,16 @@ def probe(source: RangedBytes, limits: MediaLimits, on_progress: Callable[[float
                 _audio_track(track, start.audio_frames[track.index], kept.get(track.index), end_s, is_main=n == 0)
                 for n, track in enumerate(heard)
             )
-    return MediaInfo(container=container_name, video=video, audio=audio, warnings=tuple(warnings))
+        origin_s = Fraction(video.origin_ticks, video.timescale) if video is not None else audio[0].start_s
+        captions, chapters = found_captions(container, warnings), found_chapters(container, origin_s)
+    return MediaInfo(
+        container=container_name,
+        video=video,
+        audio=audio,
+        captions=captions,
+        chapters=chapters,
+        warnings=tuple(warnings),
+    )
 
 
 def _read_opening(container: InputContainer, video: VideoStream | None, sounds: Sequence[AudioStream]) -> _Opening:

@@ -58,12 +58,19 @@ class PicturesTask:
 
 
 @attrs.frozen(kw_only=True)
+class CaptionsTask:
+    """A CaptionsPayload with its plan."""
+
+    plan: MediaPlan
+
+
+@attrs.frozen(kw_only=True)
 class ChildTask:
     """One piece of work. `source_by`: a 'descriptor' follows the frame, or ranges are asked for ('reads').
     `trace_id`: of the call it belongs to, for what the child writes to its standard error."""
 
     task: str  # a job kind of contracts.media
-    payload: dict[str, Any]  # JSON of a ProbePayload, ChunkTask, AudioTask, CopyTask, PicturesTask or PosterPayload
+    payload: dict[str, Any]  # JSON of a ProbePayload, a PosterPayload or one of the tasks above
     source_by: str
     source_size_bytes: int
     limits: MediaLimits
