@@ -51,6 +51,13 @@ class PlannedRendition:
     settings_sha256: str = ""
     segment_bytes: tuple[int, ...] = ()  # copied: what each segment will have, from the source's own index
 
+    @property
+    def name(self) -> str:
+        """For people: `720p`, `audio`, `audio fr 5.1`."""
+        if self.kind == "video":
+            return f"{min(self.width_px, self.height_px)}p"
+        return " ".join(filter(None, ("audio", self.language, "5.1" if self.channels == 6 else "")))
+
 
 @attrs.frozen(kw_only=True)
 class PlannedChunk:

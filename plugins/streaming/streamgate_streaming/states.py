@@ -48,7 +48,7 @@ def _rendition_state(plan: MediaPlan, planned: PlannedRendition, row: RenditionR
         bitrate_bps = size_bytes * 8 * timescale_of(plan, planned) // grid_of(plan, planned)[-1]
     return RenditionState(
         id=planned.id,
-        name=f"{min(planned.width_px, planned.height_px)}p" if is_video else "audio",
+        name=planned.name,
         kind=planned.kind,
         width_px=planned.width_px,
         height_px=planned.height_px,

@@ -13,12 +13,16 @@ from typing import Any
 import attrs
 import av
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamgate.contracts.media import MediaPlan
 from streamgate_transcoder.media.info import AudioTrack, MediaInfo
+from streamgate_transcoder.media.loudness import Loudness, LoudnessMeter
 from streamgate_transcoder.media.profiles import WEB
 from streamgate_transcoder.media.sounds import sounds_alone
 from streamgate_transcoder.media.titles import clean_title
+from tests.plugins.transcoder.conftest import QUICK
 
 RATE_HZ = 48_000
 PIECE = RATE_HZ // 2
@@ -86,6 +90,60 @@ def test_six_channels_become_two_by_their_shares_and_never_clip(tmp_path: Path, 
     for piece, channel in enumerate(heard(made.file(surround.id))):
         assert level(middle(channel, piece)) == pytest.approx(FULL, abs=0.05), piece
         assert level(middle(channel, (piece + 1) % 6)) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "lufs"),
+    [
+        (0.02, 0.02, -16.0),  # quiet all along: 18 dB up
+        (0.7, 0.7, -16.0),  # loud: down
+        (0.02, 0.9, -23.0),  # one factor for both, so that what is quiet stays as much quieter
+        (0.02, 0.6, 0.0),  # peaks leave room for 4 dB
+        (0.002, 0.002, -16.0),  # noise stays noise
+    ],
+)
+def test_sound_is_brought_to_a_loudness_by_one_factor(
+    first: float, then: float, lufs: float, tmp_path: Path, make_media: Callable[..., Any]
+) -> None:
+    parts = [tone(level, 3 * RATE_HZ) for level in (first, then)]
+    path = write_wav(tmp_path / "tone.wav", "stereo", [parts[0] + parts[1]] * 2)
+    made = make_media(path, attrs.evolve(QUICK, loudness_lufs=lufs))
+    (rendition,) = made.plan.renditions
+    left, _ = heard(made.file(rendition.id))
+    found = measured(left)
+    factors = [level(left[at : at + RATE_HZ]) / was for at, was in ((RATE_HZ, first), (4 * RATE_HZ, then))]
+    assert factors[0] == pytest.approx(factors[1], rel=0.04)
+    loudest = max(first, then)
+    if loudest * 10 < 10 ** (lufs / 20):
+        assert factors[0] == pytest.approx(10, rel=0.05)  # 20 dB, no more
+    elif lufs == 0:
+        assert found.true_peak == pytest.approx(10 ** (-1 / 20), abs=0.03)
+    else:
+        assert found.integrated_lufs == pytest.approx(lufs, abs=0.3)
+    assert found.true_peak < 0.93
+
+
+def measured(samples: array[float]) -> Loudness:
+    meter = LoudnessMeter(RATE_HZ, "stereo")
+    frame = av.AudioFrame(format="fltp", layout="stereo", samples=len(samples))
+    for plane in frame.planes:
+        plane.update(samples.tobytes())
+    frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, 0, Fraction(1, RATE_HZ)
+    meter.take(frame)
+    return meter.measured()
+
+
+@given(st.floats(-69, 5), st.floats(0.0001, 4), st.floats(-40, 0))
+def test_a_factor_never_lifts_peaks_over_their_limit(lufs: float, peak: float, wanted: float) -> None:
+    factor = Loudness(lufs, peak).gain_to(wanted)
+    assert 0 < factor <= 10
+    assert factor * peak <= 10 ** (-1 / 20) + 1e-9
+    assert factor <= 10 ** ((wanted - lufs) / 20) + 1e-9
+
+
+def test_silence_stays_silence() -> None:
+    assert Loudness(-70.0, 0.0).gain_to(-16.0) == 1
+    assert measured(array("f", bytes(4 * RATE_HZ))).gain_to(-16.0) == 1
 
 
 def test_each_track_is_offered_once_for_all_and_in_its_5_1() -> None:

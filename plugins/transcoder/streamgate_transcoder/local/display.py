@@ -72,9 +72,8 @@ def _shown(rendition: PlannedRendition, pace: Pace) -> RenditionShown:
         stage = "copy"
     else:
         stage = "encode" if rendition.kind == "video" else "audio"
-    name = f"{min(rendition.width_px, rendition.height_px)}p" if rendition.kind == "video" else "audio"
     share = round(pace.frames / max(1, pace.frames_planned), 4)
-    return RenditionShown(id=rendition.id, name=name, stage=stage, share=share, pace=pace)
+    return RenditionShown(id=rendition.id, name=rendition.name, stage=stage, share=share, pace=pace)
 
 
 async def shown(display: Display, look: Callable[[], State]) -> None:
@@ -94,20 +93,21 @@ class Bars:
 
     def show(self, now: State) -> None:
         columns = shutil.get_terminal_size().columns
-        lines = [self._line(each) for each in now.renditions] or [f"probing {_bar(now.share)}"]
+        chars = max((len(each.name) for each in now.renditions), default=0)
+        lines = [self._line(each, max(8, chars)) for each in now.renditions] or [f"probing {_bar(now.share)}"]
         whole = now.whole
         if whole is not None:
-            lines.append(f"{now.stage:<8} {_bar(now.share)} {now.share:>4.0%}  {_figures(whole)}")
+            lines.append(f"{now.stage:<{max(8, chars)}} {_bar(now.share)} {now.share:>4.0%}  {_figures(whole)}")
         back = f"\x1b[{self._drawn}F" if self._drawn else ""
         sys.stderr.write(back + "".join(f"\x1b[2K{line[: columns - 1]}\n" for line in lines) + "\x1b[J")
         sys.stderr.flush()
         self._drawn = len(lines)
 
     @staticmethod
-    def _line(each: RenditionShown) -> str:
+    def _line(each: RenditionShown, chars: int) -> str:
         frames = f"{each.pace.frames}/{each.pace.frames_planned}"
         figures = "" if each.pace.is_whole else _figures(each.pace)
-        return f"{each.name:<8} {_bar(each.share)} {frames:>13} frames  {each.stage:<7} {figures}"
+        return f"{each.name:<{chars}} {_bar(each.share)} {frames:>13} frames  {each.stage:<7} {figures}"
 
 
 class Lines:

@@ -21,6 +21,7 @@ from .fragments import Sample, write_segment
 from .grid import AAC_FRAME_SAMPLES
 from .init_segment import AudioInit, write_audio_init
 from .limits import MediaLimits
+from .loudness import LoudnessMeter
 from .opening import decode, open_source, packets, select_only, sound_stream
 from .output import Sink, checked
 from .pcm import PcmTimeline
@@ -30,35 +31,55 @@ from .source import RangedBytes
 def encode_audio(source: RangedBytes, plan: MediaPlan, rendition_id: str, limits: MediaLimits, sink: Sink) -> None:
     """Makes all segments of one audio rendition. Sound and picture share the plan's origin exactly.
 
+    Where the plan asks for a loudness, the whole is measured first: it is decoded twice.
+
     Raises:
         MediaCorrupt: no sound could be decoded (`media.corrupt`).
         MediaOutputInvalid: what came out is not what the plan says (`media.output_invalid`).
     """
     rendition = next(item for item in plan.renditions if item.id == rendition_id)
-    grid = plan.grid_of(rendition)
-    total = grid[-1]
-    origin_s = Fraction(plan.origin_ticks, plan.timescale)
-    encoder = _Encoder(rendition, grid, sink)
-    timeline = PcmTimeline(rendition.channels, total, tolerance=rendition.sample_rate_hz // 50)
+    gain, loudness = 1.0, rendition.settings.get("loudness_lufs")
+    if loudness is not None:
+        meter = LoudnessMeter(rendition.sample_rate_hz, _layout(rendition))
+        for at, block in enumerate(_blocks(source, plan, rendition, limits, 1.0)):
+            meter.take(_frame(rendition, block, at * AAC_FRAME_SAMPLES))
+        gain = meter.measured().gain_to(float(loudness))
+    encoder = _Encoder(rendition, plan.grid_of(rendition), sink)
+    for block in _blocks(source, plan, rendition, limits, gain):
+        encoder.encode(block)
+    encoder.finish()
+
+
+def _blocks(
+    source: RangedBytes, plan: MediaPlan, rendition: PlannedRendition, limits: MediaLimits, gain: float
+) -> Iterator[list[bytes]]:
+    """The whole sound in its rendition's form, an AAC frame at a time, from the plan's origin to its end. Raises
+    MediaCorrupt."""
+    rate_hz, origin_s = rendition.sample_rate_hz, Fraction(plan.origin_ticks, plan.timescale)
+    timeline = PcmTimeline(rendition.channels, plan.grid_of(rendition)[-1], tolerance=rate_hz // 50)
     heard = 0
     with open_source(source, limits) as container:
         stream = sound_stream(container, rendition.source_track)
         if stream is None:
             raise MediaCorrupt("the audio track is gone")
-        for frame in _resampled(_decoded(container, stream), rendition):
-            position = round(
-                ((frame.pts or 0) * (frame.time_base or Fraction(1)) - origin_s) * rendition.sample_rate_hz
-            )
-            for block in timeline.place(position, [_samples(frame, channel) for channel in range(rendition.channels)]):
-                encoder.encode(block)
+        for frame in _resampled(_decoded(container, stream), rendition, gain):
+            position = round(((frame.pts or 0) * (frame.time_base or Fraction(1)) - origin_s) * rate_hz)
+            yield from timeline.place(position, [_samples(frame, channel) for channel in range(rendition.channels)])
             heard += frame.samples
             if timeline.is_full:
                 break
     if heard == 0:
         raise MediaCorrupt("nothing can be decoded in the audio track")
-    for block in timeline.finish():
-        encoder.encode(block)
-    encoder.finish()
+    yield from timeline.finish()
+
+
+def _frame(rendition: PlannedRendition, planes: list[bytes], position: int) -> AudioFrame:
+    frame = AudioFrame(format="fltp", layout=_layout(rendition), samples=AAC_FRAME_SAMPLES)
+    for plane, data in zip(frame.planes, planes, strict=True):
+        plane.update(data)
+    frame.sample_rate = rendition.sample_rate_hz
+    frame.pts, frame.time_base = position, Fraction(1, rendition.sample_rate_hz)
+    return frame
 
 
 def _samples(frame: AudioFrame, channel: int) -> bytes:
@@ -72,15 +93,16 @@ def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFr
         yield from (frame for frame in decode(packet) if frame.pts is not None and frame.samples)
 
 
-def _resampled(frames: Iterator[AudioFrame], rendition: PlannedRendition) -> Iterator[AudioFrame]:
-    """Float planes at the rendition's rate and layout; a new converter whenever the source changes its form."""
+def _resampled(frames: Iterator[AudioFrame], rendition: PlannedRendition, gain: float) -> Iterator[AudioFrame]:
+    """Float planes at the rendition's rate and layout, `gain` times as high; a new converter whenever
+    the source changes its form."""
     resampler: _Resampler | None = None
     for frame in frames:
         form = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
         if resampler is None or resampler.form != form:
             if resampler is not None:
                 yield from resampler.convert(None)
-            resampler = _Resampler(frame, rendition)
+            resampler = _Resampler(frame, rendition, gain)
         yield from resampler.convert(frame)
     if resampler is not None:
         yield from resampler.convert(None)
@@ -89,7 +111,7 @@ def _resampled(frames: Iterator[AudioFrame], rendition: PlannedRendition) -> Ite
 class _Resampler:
     """libswresample by a filter graph of one thread: `av.AudioResampler` has no setting for that."""
 
-    def __init__(self, first: AudioFrame, rendition: PlannedRendition) -> None:
+    def __init__(self, first: AudioFrame, rendition: PlannedRendition, gain: float) -> None:
         self.form = (first.format.name, first.layout.name, first.sample_rate, first.time_base)
         self._graph = av.filter.Graph()
         self._graph.threads = 1
@@ -109,6 +131,7 @@ class _Resampler:
                 # so that all channels at their loudest fit.
                 rematrix_maxval="1.0",
             ),
+            self._graph.add("volume", volume=f"{gain:.6f}", precision="float"),
             self._graph.add("abuffersink"),
         )
         self._graph.link_nodes(*nodes).configure()
@@ -155,13 +178,8 @@ class _Encoder:
         )
 
     def encode(self, planes: list[bytes]) -> None:
-        frame = AudioFrame(format="fltp", layout=_layout(self._rendition), samples=AAC_FRAME_SAMPLES)
-        for plane, data in zip(frame.planes, planes, strict=True):
-            plane.update(data)
-        frame.sample_rate = self._rendition.sample_rate_hz
-        frame.pts, frame.time_base = self._given, Fraction(1, self._rendition.sample_rate_hz)
+        self._take(_frame(self._rendition, planes, self._given))
         self._given += AAC_FRAME_SAMPLES
-        self._take(frame)
 
     def finish(self) -> None:
         self._take(None)
