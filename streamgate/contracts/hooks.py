@@ -13,6 +13,7 @@ import attrs
 
 from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts.gate import Reading
+from streamgate.contracts.profiles import Profile
 from streamgate.hooks import Verdict, hookspec
 
 # --- jobs -------------------------------------------------------------------------------------------
@@ -58,6 +59,15 @@ class JobKind:
 @hookspec
 def collect_job_kinds() -> Sequence[JobKind]:
     """Kinds of job this process runs. Asked by `sdk.jobs.Runner`; a name may be offered once."""
+
+
+# --- transcoding -----------------------------------------------------------------------------------
+
+
+@hookspec
+def collect_transcode_profiles() -> Sequence[Profile]:
+    """Profiles that a transcode may name, beside ours. Asked in each process that transcodes, and alike in all of them;
+    a name may be offered once."""
 
 
 # --- gates ------------------------------------------------------------------------------------------
@@ -224,4 +234,10 @@ async def decide_playback(question: PlaybackQuestion) -> Verdict:
     is a refusal, allow and abstain change nothing: it cannot open what the gate refused."""
 
 
-SPECS = (collect_job_kinds, collect_requirement_kinds, collect_signature_schemes, decide_playback)
+SPECS = (
+    collect_job_kinds,
+    collect_transcode_profiles,
+    collect_requirement_kinds,
+    collect_signature_schemes,
+    decide_playback,
+)

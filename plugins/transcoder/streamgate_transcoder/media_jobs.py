@@ -32,12 +32,12 @@ from streamgate.wire import from_plain, to_plain
 from .blob_source import BlobSource, open_blob_source
 from .collecting import Collector
 from .config import TranscoderConfig
-from .faults import NotInPlan, UnknownProfile
+from .faults import NotInPlan
 from .media.channel import Frame
-from .media.profiles import PROFILES
-from .media.task import AudioTask, ChildTask, ChunkTask, CopyTask
+from .media.task import AudioTask, ChildTask, ChunkTask, CopyTask, ProbeTask
 from .plans import Plans
 from .pool import ChildPool
+from .profile_names import Profiles
 from .progress import Watch, nobody
 from .sizing import Sizing
 from .throughput import Throughput
@@ -63,11 +63,13 @@ class MediaJobs:
         sizing: Sizing,
         throughput: Throughput,
         *,
+        profiles: Profiles,
         watch: Watch = nobody,
     ) -> None:
         self._pool = pool
         self._sizing = sizing
         self._throughput = throughput
+        self._profiles = profiles
         self._watch = watch
         self._blobs = blobs
         self.plans = Plans(blobs)
@@ -109,9 +111,7 @@ class MediaJobs:
         )
 
     async def probe(self, payload: ProbePayload, run: JobRun) -> ProbeResult:
-        if payload.profile not in PROFILES:
-            raise UnknownProfile(f"no profile {payload.profile!r}")
-
+        profile = self._profiles.of(payload.profile)
         opening: list[Frame] = []
 
         async def take(frame: Frame) -> None:
@@ -124,7 +124,8 @@ class MediaJobs:
 
         run.report(0.0, "probing")
         async with open_blob_source(self._blobs, payload.source.key) as source:
-            task = self.task(PROBE_KIND, payload, source, is_waited_for=True)
+            asked = ProbeTask(wanted=payload, profile=profile)
+            task = self.task(PROBE_KIND, asked, source, is_waited_for=True)
             # A probe may wait for its bytes as long as the wall clock says, and compute for half of that.
             task = attrs.evolve(task, sandbox=task.sandbox.within(self._config.probe_wall_s / 2))
             result = await self._pool.run(task, source, take, self._config.probe_wall_s)

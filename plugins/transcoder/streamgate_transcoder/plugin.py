@@ -37,6 +37,7 @@ class TranscoderPlugin:
         from .media_jobs import COPIES_AT_ONCE, MediaJobs
         from .picture_jobs import PictureJobs
         from .pool import ChildPool
+        from .profile_names import Profiles
         from .routes import TranscodeRoutes
         from .scaler import Scaler
         from .sizing import Sizing
@@ -54,9 +55,11 @@ class TranscoderPlugin:
         sizing = Sizing(most=config.encoder_count, child_bytes=config.child_needs_bytes)
         throughput = Throughput(SYSTEM_CLOCK)
         board = Board(SYSTEM_CLOCK)
-        transcodes = Transcodes(ctx.services, SYSTEM_CLOCK, board)
+        profiles = Profiles(ctx.hooks)
+        transcodes = Transcodes(ctx.services, SYSTEM_CLOCK, board, profiles)
         self.telling = Telling(board, transcodes, ctx.events, SYSTEM_CLOCK)
-        self._jobs = MediaJobs(self.pool, self._blobs, config, sizing, throughput, watch=self.telling.watch)
+        watch = self.telling.watch
+        self._jobs = MediaJobs(self.pool, self._blobs, config, sizing, throughput, profiles=profiles, watch=watch)
         self._cuts = Cuts(self.pool, self._blobs, self._jobs)
         self._captions = CaptionJobs(self.pool, self._blobs, config, self._jobs)
         self._pictures = PictureJobs(self.pool, self._blobs, config, self._jobs)
@@ -65,7 +68,7 @@ class TranscoderPlugin:
         jobs = ctx.services.get(JOBS)
         self._scaler = Scaler(self.pool, sizing, jobs, kinds, ctx.bus, SYSTEM_CLOCK)
         figures = Figures(self.pool, sizing, throughput, jobs, kinds, instance=ctx.events.source)
-        self._routes = TranscodeRoutes(transcodes, figures)
+        self._routes = TranscodeRoutes(transcodes, figures, profiles)
 
     @hookimpl
     def collect_services(self) -> Sequence[Offer[Any]]:

@@ -9,6 +9,7 @@ import attrs
 
 from streamgate.contracts.jobs import JobNotFound, JobState
 from streamgate.contracts.metadata import ContentNotFound
+from streamgate.contracts.profiles import Profile
 from streamgate.contracts.streaming import NotPlayable
 from streamgate.contracts.transcode import TranscodeStatus
 from streamgate.errors import Forbidden
@@ -16,7 +17,7 @@ from streamgate.web.routes import CREATOR, Call, Route, owner
 
 from .faults import UnknownProfile
 from .figures import Figures, FiguresShown
-from .media.profiles import PROFILES, Profile
+from .profile_names import Profiles
 from .transcodes import TaskList, TaskPage, Transcodes
 
 PREFIX = "/api/v1/transcode"
@@ -67,10 +68,17 @@ class RungShown:
 
 @attrs.frozen(kw_only=True)
 class ProfileShown:
+    """`rungs`: none where sound alone is made. `surround_bitrate_bps`: of 5.1 beside stereo, where the source has it.
+    `loudness_lufs`: what sound is brought to; null: it stays as it is."""
+
     name: str
-    video_codec: str
+    summary: str
+    video_codecs: tuple[str, ...]
     audio_codec: str
     audio_bitrate_bps: int
+    surround_bitrate_bps: int
+    loudness_lufs: float | None
+    segment_s: float
     rungs: tuple[RungShown, ...]
 
 
@@ -80,8 +88,9 @@ class ProfilesAnswer:
 
 
 class TranscodeRoutes:
-    def __init__(self, transcodes: Transcodes, figures: Figures) -> None:
+    def __init__(self, transcodes: Transcodes, figures: Figures, profiles: Profiles) -> None:
         self._transcodes = transcodes
+        self._profiles = profiles
         self._figures = figures
 
     def routes(self) -> Sequence[Route]:
@@ -159,7 +168,7 @@ class TranscodeRoutes:
         return await self._transcodes.list_tasks(call.actor, wanted)
 
     async def profiles(self, call: Call[None, None]) -> ProfilesAnswer:
-        return ProfilesAnswer(items=tuple(map(_profile, PROFILES.values())))
+        return ProfilesAnswer(items=tuple(map(_profile, self._profiles.by_name().values())))
 
     async def metrics(self, call: Call[None, None]) -> FiguresShown:
         return await self._figures.now()
@@ -172,9 +181,13 @@ class TranscodeRoutes:
 def _profile(profile: Profile) -> ProfileShown:
     return ProfileShown(
         name=profile.name,
-        video_codec="h264",
+        summary=profile.summary,
+        video_codecs=("h264",) if profile.rungs else (),
         audio_codec="aac",
         audio_bitrate_bps=profile.audio_bitrate_bps,
+        surround_bitrate_bps=profile.surround_bitrate_bps,
+        loudness_lufs=profile.loudness_lufs,
+        segment_s=profile.segment_s,
         rungs=tuple(
             RungShown(
                 name=f"{rung.short_px}p",

@@ -18,8 +18,7 @@ from streamgate.sdk.clock import Clock
 from streamgate.services import Services
 
 from .board import Board
-from .faults import UnknownProfile
-from .media.profiles import PROFILES
+from .profile_names import Profiles
 from .progress import Pace, pace, share_of, slowest
 
 ASKED_AT_ONCE = 4
@@ -45,8 +44,9 @@ class TaskPage:
 class Transcodes:
     """Submit, status, cancel. Whoever may change the content may do all three."""
 
-    def __init__(self, services: Services, clock: Clock, board: Board) -> None:
+    def __init__(self, services: Services, clock: Clock, board: Board, profiles: Profiles) -> None:
         self._board = board
+        self._profiles = profiles
         self._jobs = services.get(JOBS)
         self._metadata = services.get(METADATA)
         self._streaming = services.get(STREAMING)
@@ -61,9 +61,9 @@ class Transcodes:
             NotPlayable: nothing was uploaded for it yet.
         """
         await self._metadata.get(AccessQuery(content_id=content_id, actor=actor, want="change"))
-        if profile not in PROFILES:
-            raise UnknownProfile(f"no profile {profile!r}; there are {', '.join(PROFILES)}")
-        wanted = Transcode(content_id=content_id, actor=actor, profile=profile, priority=priority)
+        wanted = Transcode(
+            content_id=content_id, actor=actor, profile=self._profiles.of(profile).name, priority=priority
+        )
         return (await self._streaming.transcode(wanted)).task_id
 
     async def status(self, actor: Actor, task_id: str) -> TranscodeStatus:

@@ -31,7 +31,8 @@ from streamgate.contracts.media import (
 from streamgate.wire import from_plain, to_plain
 from streamgate_transcoder.media.channel import ChildLine, Frame
 from streamgate_transcoder.media.limits import MediaLimits
-from streamgate_transcoder.media.task import AudioTask, ChildTask, ChunkTask, CopyTask, SandboxLimits
+from streamgate_transcoder.media.profiles import WEB
+from streamgate_transcoder.media.task import AudioTask, ChildTask, ChunkTask, CopyTask, ProbeTask, SandboxLimits
 
 LONGEST_S = 20.0
 """Of one task: far above what any file here needs."""
@@ -155,7 +156,7 @@ def probe_task(size_bytes: int, *, may_copy: bool = False) -> ChildTask:
         source=MediaSource(key="s", size_bytes=size_bytes),
         copies_prefix="copies" if may_copy else "",
     )
-    return _task(PROBE_KIND, wanted, size_bytes)
+    return _task(PROBE_KIND, ProbeTask(wanted=wanted, profile=WEB), size_bytes)
 
 
 def _task(kind: str, payload: Any, size_bytes: int) -> ChildTask:

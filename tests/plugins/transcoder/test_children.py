@@ -30,7 +30,7 @@ from streamgate_transcoder.child_process import ChildProcess
 from streamgate_transcoder.media.channel import Frame
 from streamgate_transcoder.media.limits import MediaLimits
 from streamgate_transcoder.media.profiles import WEB
-from streamgate_transcoder.media.task import ChildTask, ChunkTask, SandboxLimits
+from streamgate_transcoder.media.task import ChildTask, ChunkTask, ProbeTask, SandboxLimits
 from streamgate_transcoder.pool import ChildPool
 
 PLAIN = ClipSpec(frames=260, key_frames=(0, 60, 110, 200), audio_codec="aac", audio_s=10.4)
@@ -98,7 +98,7 @@ def probe_task(source: FileSource, **limits: Any) -> ChildTask:
     wanted = ProbePayload(
         content_id="c_1", media_version=1, source=MediaSource(key="sources/x", size_bytes=source.size_bytes)
     )
-    return task_of(PROBE_KIND, wanted, source, **limits)
+    return task_of(PROBE_KIND, ProbeTask(wanted=wanted, profile=WEB), source, **limits)
 
 
 def task_of(kind: str, payload: Any, source: FileSource, **limits: Any) -> ChildTask:

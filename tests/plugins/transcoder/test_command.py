@@ -66,7 +66,8 @@ def test_a_file_becomes_a_folder_that_players_open(tmp_path: Path, clips: Callab
     film = tmp_path / "film"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["film"], "nothing is left beside it"
     (sound,) = (each.name for each in film.glob("a*"))
-    assert sorted(each.name for each in film.iterdir()) == [sound, "manifest.mpd", "master.m3u8", "v360", "v480"]
+    files = [sound, "manifest.mpd", "master.m3u8", "v240", "v360", "v480"]
+    assert sorted(each.name for each in film.iterdir()) == files
     assert shown_frames(film / "master.m3u8") == FRAMES
     segments = [line for line in (film / "v360" / "playlist.m3u8").read_text().splitlines() if not line.startswith("#")]
     for rung in (film / "v360", film / "v480"):
@@ -84,7 +85,7 @@ def test_a_file_becomes_a_folder_that_players_open(tmp_path: Path, clips: Callab
     last = progress[-1]
     assert (last["stage"], last["progress"], last["frames"], last["frames_planned"]) == ("done", 1.0, FRAMES, FRAMES)
     counted = {each["id"]: (each["stage"], each["frames"], each["frames_planned"]) for each in last["renditions"]}
-    pictures = dict.fromkeys(("v360", "v480"), ("done", FRAMES, FRAMES))
+    pictures = dict.fromkeys(("v240", "v360", "v480"), ("done", FRAMES, FRAMES))
     assert counted == {**pictures, sound: ("done", AAC_FRAMES, AAC_FRAMES)}
 
 
@@ -138,7 +139,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             "full is not empty: name another folder with --out, or write into it with --force",
         ),
         (["film.mp4", "--out", "film.mp4"], "is a file"),
-        (["film.mp4", "--profile", "cinema"], "no profile 'cinema'; there are web"),
+        (["film.mp4", "--profile", "cinema"], "no profile 'cinema': there are audio, web"),
         (["gone.mp4"], "'gone.mp4' does not exist"),
         (["film.mp4", "--jobs", "0"], "0 is not in the range"),
     ],

@@ -15,7 +15,7 @@ import pytest
 
 from streamgate.contracts.media import MediaPlan, MediaSource
 from streamgate.testing.clips import ClipSpec, big_buck_bunny
-from streamgate_transcoder.media.copying import copy_video
+from streamgate_transcoder.media.copying import NotCopied, copy_video
 from streamgate_transcoder.media.info import MediaInfo
 from streamgate_transcoder.media.planning import make_plan
 from streamgate_transcoder.media.profiles import WEB, Profile
@@ -216,9 +216,16 @@ def test_the_rate_is_held_against_the_cap_of_the_size(
     path = clips("copied.mp4", WITH_SOUND)
     video = probe_path(path).video
     assert video is not None
+    assert video.coded is not None
     grid = plan(path).video_grid
-    size_bytes = sum(copy_video(video, WEB, grid).segment_bytes)
-    average_bps = size_bytes * 8 * video.timescale // grid[-1]
-    for share, is_copied in ((1.49, True), (1.51, False)):
-        rungs = tuple(attrs.evolve(rung, maxrate_bps=round(average_bps / share)) for rung in WEB.rungs)
-        assert (plan(path, attrs.evolve(WEB, rungs=rungs)).renditions[0].mode == "copy") is is_copied
+    mean_bps = sum(video.coded.sizes) * 8 * video.timescale / grid[-1]
+    for wanted_bps, is_copied in ((1_100_000, True), (1_300_000, False)):
+        sizes = tuple(round(size * wanted_bps / mean_bps) for size in video.coded.sizes)
+        scaled = attrs.evolve(video, coded=attrs.evolve(video.coded, sizes=sizes))
+        larger = attrs.evolve(scaled, width_px=1280, height_px=720)  # where more may be there
+        assert copy_video(larger, WEB, grid).mode == "copy"
+        if is_copied:
+            assert copy_video(scaled, WEB, grid).mode == "copy"
+        else:
+            with pytest.raises(NotCopied, match=r"1\.2 are allowed"):
+                copy_video(scaled, WEB, grid)

@@ -39,6 +39,7 @@ from streamgate_transcoder.media.channel import Frame
 from streamgate_transcoder.media.fragments import Sample, write_segment
 from streamgate_transcoder.media_jobs import MediaJobs
 from streamgate_transcoder.pool import ChildPool
+from streamgate_transcoder.profile_names import Profiles
 from streamgate_transcoder.sizing import Sizing
 from streamgate_transcoder.throughput import Throughput
 from tests.plugins.transcoder.test_media_jobs import Run
@@ -74,7 +75,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     pool = ChildPool(size=3)
     async with running(bus_unit(ctx.bus), *blobs.units("transcoder"), pool):
         sizing, throughput = Sizing(most=2, child_bytes=1), Throughput(SYSTEM_CLOCK)
-        jobs = MediaJobs(pool, blobs, TranscoderConfig(child_niceness=0), sizing, throughput)
+        jobs = MediaJobs(pool, blobs, TranscoderConfig(child_niceness=0), sizing, throughput, profiles=Profiles())
         yield Bench(jobs, Cuts(pool, blobs, jobs), blobs, pool)
 
 

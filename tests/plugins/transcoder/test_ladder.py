@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamgate_transcoder.media.info import Colour, VideoTrack
 from streamgate_transcoder.media.ladder import choose_ladder, choose_sizes, level_for, nominal_fps
-from streamgate_transcoder.media.profiles import WEB
+from streamgate_transcoder.media.profiles import WEB, Rung
 
 
 def track(width: int = 1920, height: int = 1080, **more: Any) -> VideoTrack:
@@ -38,12 +40,12 @@ def sizes(width: int, height: int) -> list[tuple[int, int]]:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ((1920, 1080), [(1280, 720), (854, 480), (640, 360)]),
-        ((1280, 720), [(1280, 720), (854, 480), (640, 360)]),
-        ((1080, 1920), [(720, 1280), (480, 854), (360, 640)]),
-        ((3840, 1600), [(1280, 534), (854, 356), (640, 266)]),
-        ((720, 576), [(600, 480), (450, 360)]),
-        ((640, 360), [(640, 360)]),
+        ((1920, 1080), [(1920, 1080), (1280, 720), (854, 480), (640, 360), (426, 240)]),
+        ((1280, 720), [(1280, 720), (854, 480), (640, 360), (426, 240)]),
+        ((1080, 1920), [(1080, 1920), (720, 1280), (480, 854), (360, 640), (240, 426)]),
+        ((3840, 1600), [(1920, 800), (1280, 534), (854, 356), (640, 266), (426, 178)]),
+        ((720, 576), [(600, 480), (450, 360), (300, 240)]),
+        ((640, 360), [(640, 360), (426, 240)]),
         ((320, 181), [(320, 180)]),
         ((1, 1), [(2, 2)]),
     ],
@@ -65,8 +67,19 @@ def test_never_larger_than_the_source_always_even_and_of_its_shape(width: int, h
 
 def test_the_lowest_rung_is_the_base_and_the_ids_are_the_short_sides() -> None:
     ladder = choose_ladder(track(), WEB)
-    assert [(rung.id, rung.base) for rung in ladder] == [("v720", False), ("v480", False), ("v360", True)]
-    assert [rung.codec for rung in ladder] == ["avc1.64001f", "avc1.64001e", "avc1.64001e"]
+    assert [rung.id for rung in ladder] == ["v1080", "v720", "v480", "v360", "v240"]
+    assert [rung.base for rung in ladder] == [False, False, False, False, True]
+    assert [rung.codec for rung in ladder] == ["avc1.640028", "avc1.64001f", *["avc1.64001e"] * 3]
+
+
+@given(st.lists(st.integers(16, 2000), min_size=1, max_size=10, unique=True), st.integers(16, 4000))
+def test_a_rung_that_is_hardly_smaller_than_the_one_above_is_left_out(heights: list[int], height: int) -> None:
+    rungs = [Rung(long_px=2 * each, short_px=each, maxrate_bps=9, bufsize_bits=9) for each in heights]
+    profile = attrs.evolve(WEB, rungs=tuple(rungs))
+    made = [min(size[:2]) for size in choose_sizes(2 * height, height, profile)]
+    assert made == sorted(made, reverse=True)
+    assert all(lower <= 0.8 * upper for upper, lower in pairwise(made))
+    assert made[0] == 2 * round(max((each for each in heights if each <= height), default=height) / 2)
 
 
 def test_settings_are_frozen_with_a_hash_that_follows_them() -> None:

@@ -39,6 +39,7 @@ def test_a_child_loads_contracts_and_nothing_of_the_kernels_runtime() -> None:
         "streamgate.contracts.languages",
         "streamgate.contracts.media",
         "streamgate.contracts.pictures",
+        "streamgate.contracts.profiles",
         "streamgate.errors",
         "streamgate.sdk",
         "streamgate.sdk.languages",

@@ -45,11 +45,15 @@ def transcode(*, file: Path, out: Path | None, profile: str, jobs: int | None, a
     """
     from streamgate.commands.options import Stopped
 
+    from ..faults import UnknownProfile
     from ..media.profiles import PROFILES
+    from ..profile_names import pick
     from .folder import FolderRefused, check_place
 
-    if profile not in PROFILES:
-        raise click.UsageError(f"no profile {profile!r}; there are {', '.join(PROFILES)}")
+    try:
+        pick(PROFILES, profile)
+    except UnknownProfile as fault:
+        raise click.UsageError(fault.detail) from fault
     place = out or Path(file.stem)
     try:
         check_place(place, force=force)

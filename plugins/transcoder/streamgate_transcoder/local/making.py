@@ -36,6 +36,7 @@ from ..caption_jobs import CaptionJobs
 from ..config import TranscoderConfig
 from ..media_jobs import MediaJobs, copied_grids
 from ..pool import ChildPool
+from ..profile_names import Profiles
 from ..progress import Tracker
 from ..sizing import Sizing
 from ..throughput import Throughput
@@ -107,7 +108,8 @@ class Making:
         try:
             size_bytes = _linked(source, folder / _SOURCE_KEY)
             sizing = Sizing(most=config.encoders, child_bytes=config.child_needs_bytes)
-            jobs = MediaJobs(pool, store, config, sizing, Throughput(SYSTEM_CLOCK), watch=self._watch)
+            throughput = Throughput(SYSTEM_CLOCK)
+            jobs = MediaJobs(pool, store, config, sizing, throughput, profiles=Profiles(), watch=self._watch)
             wanted = ProbePayload(
                 content_id=CONTENT_ID,
                 media_version=1,

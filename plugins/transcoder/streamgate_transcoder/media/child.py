@@ -34,7 +34,6 @@ from streamgate.contracts.media import (
     MediaTooLarge,
     NoPlayableTrack,
     NotMedia,
-    ProbePayload,
     ProbeResult,
 )
 from streamgate.contracts.pictures import PICTURES_KIND, POSTER_KIND, PosterPayload
@@ -50,9 +49,8 @@ from .output import SegmentOut
 from .pictures import make_pictures, make_poster
 from .planning import make_plan
 from .probe import probe
-from .profiles import PROFILES
 from .source import AskedBytes, DescriptorBytes, RangedBytes
-from .task import AudioTask, CaptionsTask, ChildTask, ChunkTask, CopyTask, PicturesTask, SandboxLimits
+from .task import AudioTask, CaptionsTask, ChildTask, ChunkTask, CopyTask, PicturesTask, ProbeTask, SandboxLimits
 from .video import encode_chunk
 
 _PROGRESS_EVERY_S = 0.25
@@ -125,7 +123,7 @@ def run_task(task: ChildTask, source: RangedBytes, sink: LineSink) -> dict[str, 
         MediaError: the file or the output is not as it must be.
     """
     if task.task == PROBE_KIND:
-        wanted = from_plain(ProbePayload, task.payload)
+        wanted = from_plain(ProbeTask, task.payload)
         result: dict[str, Any] = to_plain(ProbeResult(plan=_planned(wanted, task.limits, source, sink)))
         return result
     if task.task == CHUNK_KIND:
@@ -152,13 +150,13 @@ def run_task(task: ChildTask, source: RangedBytes, sink: LineSink) -> dict[str, 
     raise ValueError(f"unknown task {task.task!r}")
 
 
-def _planned(wanted: ProbePayload, limits: MediaLimits, source: RangedBytes, sink: LineSink) -> MediaPlan:
+def _planned(asked: ProbeTask, limits: MediaLimits, source: RangedBytes, sink: LineSink) -> MediaPlan:
     """The plan. Where the source itself is played, its first segments are sent too, for they are asked for first; where
     they cannot be cut after all, everything is encoded."""
-    info = probe(source, limits, sink.progress)
+    wanted, profile = asked.wanted, asked.profile
+    info = probe(source, limits, sink.progress, with_picture=bool(profile.rungs))
 
     def plan(copies_prefix: str, *more: str) -> MediaPlan:
-        profile = PROFILES[wanted.profile]
         made = make_plan(
             info, profile, wanted.content_id, wanted.media_version, wanted.source, copies_prefix=copies_prefix
         )
@@ -192,7 +190,7 @@ def _rehearse() -> None:
         if not module.name.endswith(("__main__", "datasets")):
             importlib.import_module(module.name)
     from_plain(ChildTask, to_plain(_EXAMPLE))
-    for kind in (ProbePayload, ChunkTask, AudioTask, CopyTask, PicturesTask, CaptionsTask, PosterPayload):
+    for kind in (ProbeTask, ChunkTask, AudioTask, CopyTask, PicturesTask, CaptionsTask, PosterPayload):
         tolerant.get_structure_hook(kind)
     traceback.format_exception(ValueError("rehearsal"))
 

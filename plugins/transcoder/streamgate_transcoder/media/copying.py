@@ -27,6 +27,8 @@ CUT_FORM = "1"
 _PIXEL_FORMATS = ("yuv420p", "yuvj420p")
 _RATES_HZ = (44_100, 48_000)
 _MOST_OF_CAP = 1.5
+_NEVER_TOO_MUCH_BPS = 1_200_000
+"""Whoever can watch at all can watch that."""
 _LARGEST_CONFIG_BYTES = 1024
 _SHORT_BY_S = Fraction(1, 2)
 """Sound may end so much before the picture: players go on to the picture's end."""
@@ -70,7 +72,7 @@ def copy_video(video: VideoTrack, profile: Profile, grid: Sequence[int]) -> Plan
         raise NotCopied(f"its closed key frames are no grid of at most {profile.max_source_gap_s:g} s")
     segment_bytes = _segments_of(coded.times, coded.sizes, grid)
     average_bps = sum(segment_bytes) * 8 * video.timescale // grid[-1]
-    most_bps = cap_bps(video.width_px, video.height_px, profile) * _MOST_OF_CAP
+    most_bps = max(cap_bps(video.width_px, video.height_px, profile) * _MOST_OF_CAP, _NEVER_TOO_MUCH_BPS)
     if average_bps > most_bps:
         raise NotCopied(f"it has {average_bps / 1e6:.1f} Mbit/s, and {most_bps / 1e6:.1f} are allowed")
     fps = nominal_fps(video)

@@ -29,8 +29,8 @@ _LEVELS = (
 )
 
 _NOT_SHAPING = ("base", "policy", "settings_sha256", "segment_bytes", "grid", "language", "title")
-_SAME_SHARE = Fraction(9, 10)
-"""A rung whose shorter side is at least so much of the source's adds nothing beside the source itself."""
+_SAME_SHARE = Fraction(4, 5)
+"""A rung whose shorter side is more than so much of a taller one's adds nothing beside it."""
 
 _RATES = (24, 25, 30, 48, 50, 60, 100, 120)
 
@@ -50,9 +50,13 @@ def choose_sizes(width_px: int, height_px: int, profile: Profile) -> tuple[tuple
     A source below every rung yields its own size, with rates in proportion to its pixels.
     """
     fitted = ((fit(width_px, height_px, rung), rung) for rung in profile.rungs)
-    sizes = tuple((size[0], size[1], rung) for size, rung in fitted if size is not None)
+    sizes = sorted(((*size, rung) for size, rung in fitted if size is not None), key=_shorter_side, reverse=True)
     if sizes:
-        return sizes
+        kept = sizes[:1]
+        for each in sizes[1:]:
+            if _shorter_side(each) <= _SAME_SHARE * _shorter_side(kept[-1]):
+                kept.append(each)
+        return tuple(kept)
     smallest = min(profile.rungs, key=lambda rung: rung.short_px)
     width, height = _even(Fraction(width_px)), _even(Fraction(height_px))
     # Bits per pixel grow as pictures shrink: a quarter of the pixels asks for about a third of the rate.
@@ -60,6 +64,10 @@ def choose_sizes(width_px: int, height_px: int, profile: Profile) -> tuple[tuple
     maxrate = round(smallest.maxrate_bps * share)
     own = attrs.evolve(smallest, maxrate_bps=maxrate, bufsize_bits=maxrate * 3 // 2)
     return ((width, height, own),)
+
+
+def _shorter_side(size: tuple[int, int, Rung]) -> int:
+    return min(size[0], size[1])
 
 
 def cap_bps(width_px: int, height_px: int, profile: Profile) -> int:
@@ -87,7 +95,7 @@ def choose_ladder(
     colour = _output_colour(video)
     if copied is not None:
         most_px = _SAME_SHARE * min(copied.width_px, copied.height_px)
-        lower = [each for each in sizes if min(each[0], each[1]) < most_px]
+        lower = [each for each in sizes if _shorter_side(each) <= most_px]
         return (copied, *(_rendition(*each, fps, colour, profile, is_base=False) for each in lower))
     return tuple(
         _rendition(width, height, rung, fps, colour, profile, is_base=position == len(sizes) - 1)

@@ -46,20 +46,23 @@ class _Opening:
     audio_packets: dict[int, Packet[Any]] = attrs.field(factory=dict)
 
 
-def probe(source: RangedBytes, limits: MediaLimits, on_progress: Callable[[float], None]) -> MediaInfo:
-    """What a source holds. `on_progress` hears shares of the work (0 to 1) where a file must be read whole.
+def probe(
+    source: RangedBytes, limits: MediaLimits, on_progress: Callable[[float], None], *, with_picture: bool = True
+) -> MediaInfo:
+    """What a source holds. `on_progress` hears shares of the work (0 to 1) where a file must be read whole. Without
+    `with_picture` a film is taken for its sound.
 
     Raises:
         NotMedia, NoPlayableTrack, MediaTooLarge, MediaCorrupt: as their codes say; none is worth a retry.
     """
     warnings: list[str] = []
     with open_source(source, limits) as container:
-        stream, all_sounds = main_video(container), sound_streams(container)
+        stream, all_sounds = main_video(container) if with_picture else None, sound_streams(container)
         sounds = all_sounds[:MOST_SOUNDS]
         if len(all_sounds) > MOST_SOUNDS:
             warnings.append(f"the file has {len(all_sounds)} audio tracks; {MOST_SOUNDS} of them are offered")
         start = _read_opening(container, stream, sounds)
-        has_unknown = not all(map(is_decodable, container.streams.video))
+        has_unknown = with_picture and not all(map(is_decodable, container.streams.video))
         if start.video_frame is None and (stream is not None or has_unknown):
             warnings.append("the video track cannot be decoded; only its sound is offered")
         if not start.audio_frames and container.streams.audio:
@@ -77,7 +80,7 @@ def probe(source: RangedBytes, limits: MediaLimits, on_progress: Callable[[float
     video: VideoTrack | None = None
     audio: tuple[AudioTrack, ...] = ()
     with open_source(source, limits) as container:
-        stream = main_video(container)
+        stream = main_video(container) if with_picture else None
         heard = [track for track in sound_streams(container) if track.index in start.audio_frames]
         if stream is not None and start.video_frame is not None:
             index = index or index_from_scan(container, stream, limits, on_progress)

@@ -6,7 +6,8 @@ from typing import Any
 
 import attrs
 
-from streamgate.contracts.media import MediaPlan
+from streamgate.contracts.media import MediaPlan, ProbePayload
+from streamgate.contracts.profiles import Profile
 
 from .limits import MediaLimits
 
@@ -22,6 +23,14 @@ class SandboxLimits:
     def within(self, cpu_s: float) -> SandboxLimits:
         """The same, with no more processor time than that (whole seconds, at least one)."""
         return attrs.evolve(self, cpu_s=max(1, min(self.cpu_s, int(cpu_s))))
+
+
+@attrs.frozen(kw_only=True)
+class ProbeTask:
+    """A ProbePayload with the profile that it names: a child knows no plugins."""
+
+    wanted: ProbePayload
+    profile: Profile
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +79,7 @@ class ChildTask:
     `trace_id`: of the call it belongs to, for what the child writes to its standard error."""
 
     task: str  # a job kind of contracts.media
-    payload: dict[str, Any]  # JSON of a ProbePayload, a PosterPayload or one of the tasks above
+    payload: dict[str, Any]  # JSON of a PosterPayload or one of the tasks above
     source_by: str
     source_size_bytes: int
     limits: MediaLimits
