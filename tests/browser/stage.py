@@ -32,7 +32,7 @@ SMALL = ClipSpec(
     audio_codec="aac",
     audio_s=float(SMALL_S),
 )
-LADDER_PX = (360, 480, 720)
+LADDER_PX = (240, 360, 480, 720)
 LEASE_S = 3.0
 ENVIRONMENT = {"STREAMGATE_STREAMING__LEASE_S": str(LEASE_S)}
 

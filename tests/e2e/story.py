@@ -164,7 +164,7 @@ class Story:
         return begun
 
     async def _transcode(self, api: Api, content_id: str) -> None:
-        async with self._step("transcode to 720, 480, 360 and audio") as said:
+        async with self._step("transcode to 720, 480, 360, 240 and audio") as said:
             seen: list[float] = []
             if self.crashes.are_meant:
                 said.append(await self._crash_while_encoding(api, content_id))

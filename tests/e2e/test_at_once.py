@@ -60,7 +60,7 @@ async def test_the_first_segment_is_there_before_any_encode_job_is_done(stack: S
         info = await api.call("GET", "/api/v1/stream/info", params=asked)
         status = {rendition["id"]: rendition["status"] for rendition in info["renditions"]}
         assert (info["state"], info["playable"]) == ("encoding", True)
-        assert {status["v480"], status["v360"]} <= {"planned", "running"}
+        assert {status["v480"], status["v360"], status["v240"]} <= {"planned", "running"}
         assert set(tracks) == {"v720", *(name for name in status if name.startswith("a"))}
         assert {track.name for track in await read_dash(api, dash_url)} == set(tracks)
         assert frames(head + first) > 0

@@ -1,4 +1,4 @@
-"""A stranger's distribution, installed beside ours and exercised from outside: a route, a requirement kind, a veto."""
+"""A stranger's distribution, installed beside ours and exercised from outside: all that it adds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def listed(site: Path) -> str:
 
 def test_it_is_listed_with_its_version(installed: Path) -> None:
     assert "guestlist    1.2.3" in listed(installed)
-    assert "extends auth" in listed(installed)
+    assert "extends auth, transcoder" in listed(installed)
 
 
 @pytest.mark.timeout(180)
@@ -45,6 +45,11 @@ async def test_it_adds_a_route_a_requirement_and_a_veto(
         assert counted == {"guests": 2, "banned": 1}
 
         await creator_api.sign_in(creator)
+        profiles = {
+            each["name"]: each for each in (await creator_api.call("GET", "/api/v1/transcode/profiles"))["items"]
+        }
+        assert {"web", "audio", "premiere"} <= set(profiles)
+        assert [rung["name"] for rung in profiles["premiere"]["rungs"]] == ["2160p"]
         content = await creator_api.call("POST", "/api/v1/content", json={"title": "Premiere"})
         gate_url = f"/api/v1/content/{content['content_id']}/gate"
         await creator_api.call("PUT", gate_url, json={"guestlist": {"event": "premiere"}})

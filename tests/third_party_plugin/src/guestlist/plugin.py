@@ -1,4 +1,5 @@
-"""Extends auth: the requirement kind `guestlist`, a veto for banned wallets, and `GET /api/v1/guestlist`."""
+"""Extends auth: the requirement kind `guestlist`, a veto for banned wallets, and `GET /api/v1/guestlist`; and the
+transcoder: the profile `premiere`."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import attrs
 
 from streamgate.contracts.gate import Reading
 from streamgate.contracts.hooks import Leaf, PlaybackQuestion, RequirementKind
+from streamgate.contracts.profiles import Profile, Rung
 from streamgate.hooks import ABSTAIN, Verdict, hookimpl, refuse
 from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.settings import config_field
@@ -65,6 +67,11 @@ class Guestlist:
         ]
 
     @hookimpl
+    def collect_transcode_profiles(self) -> Sequence[Profile]:
+        large = Rung(long_px=3840, short_px=2160, maxrate_bps=18_000_000, bufsize_bits=27_000_000)
+        return [Profile(name="premiere", summary="One large rendition", rungs=(large,), crf=20, preset="slow")]
+
+    @hookimpl
     async def decide_playback(self, question: PlaybackQuestion) -> Verdict:
         if any(address.lower() in self._banned for address in question.addresses):
             return refuse("this wallet is banned")
@@ -82,7 +89,7 @@ PLUGIN = PluginInfo(
     name="guestlist",
     summary="Guest list as a gate requirement",
     kind="extension",
-    extends=("auth",),
+    extends=("auth", "transcoder"),
     config=GuestlistConfig,
     prefixes=("/api/v1/guestlist",),
     build=Guestlist,
