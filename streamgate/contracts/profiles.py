@@ -45,6 +45,7 @@ class Profile:
 
     Args:
         rungs: sizes, whatever their order; none: sound alone, even of a film.
+        per_title: whether rungs that a source has no use for are left out, and caps follow what it needs.
         surround_bitrate_bps: of 5.1, beside the sound that plays everywhere; 0: it is not kept.
         loudness_lufs: what sound is brought to, all of a track by one factor; None: it stays as it is, which alone
             leaves room for copying it.
@@ -60,6 +61,7 @@ class Profile:
     rungs: tuple[Rung, ...]
     crf: int = attrs.field(default=23, validator=(attrs.validators.ge(0), attrs.validators.le(51)))
     preset: str = attrs.field(default="veryfast", validator=attrs.validators.in_(PRESETS))
+    per_title: bool = True
     audio_bitrate_bps: int = attrs.field(default=128_000, validator=attrs.validators.ge(16_000))
     audio_channels: int = attrs.field(default=2, validator=attrs.validators.in_((1, 2)))
     surround_bitrate_bps: int = attrs.field(default=384_000, validator=attrs.validators.ge(0))

@@ -49,9 +49,11 @@ from .output import SegmentOut
 from .pictures import make_pictures, make_poster
 from .planning import make_plan
 from .probe import probe
+from .sampling import difficulty_of
 from .source import AskedBytes, DescriptorBytes, RangedBytes
 from .task import AudioTask, CaptionsTask, ChildTask, ChunkTask, CopyTask, PicturesTask, ProbeTask, SandboxLimits
 from .video import encode_chunk
+from .worth import Difficulty
 
 _PROGRESS_EVERY_S = 0.25
 
@@ -152,24 +154,28 @@ def run_task(task: ChildTask, source: RangedBytes, sink: LineSink) -> dict[str, 
 
 def _planned(asked: ProbeTask, limits: MediaLimits, source: RangedBytes, sink: LineSink) -> MediaPlan:
     """The plan. Where the source itself is played, its first segments are sent too, for they are asked for first; where
-    they cannot be cut after all, everything is encoded."""
+    they cannot be cut after all, everything is encoded. What is encoded at all heights is tried out first."""
     wanted, profile = asked.wanted, asked.profile
     info = probe(source, limits, sink.progress, with_picture=bool(profile.rungs))
 
-    def plan(copies_prefix: str, *more: str) -> MediaPlan:
-        made = make_plan(
-            info, profile, wanted.content_id, wanted.media_version, wanted.source, copies_prefix=copies_prefix
-        )
-        return attrs.evolve(made, not_copied=(*made.not_copied, *more))
+    def plan(copies_prefix: str, difficulty: Difficulty | None = None) -> MediaPlan:
+        of = (wanted.content_id, wanted.media_version, wanted.source)
+        return make_plan(info, profile, *of, copies_prefix=copies_prefix, difficulty=difficulty)
 
     planned = plan(wanted.copies_prefix)
+    not_copied = planned.not_copied
     copied = tuple(each.id for each in planned.renditions if each.mode == "copy")
     if copied:
         try:
             cut_segments(source, planned, copied, 0, 1, limits, sink)
         except MediaOutputInvalid as fault:
-            return plan("", f"picture: {fault.detail}")
-    return planned
+            planned, not_copied = plan(""), (f"picture: {fault.detail}",)
+        else:
+            return planned
+    difficulty = difficulty_of(source, info, planned, profile, limits)
+    if difficulty is not None:
+        planned = plan("", difficulty)
+    return attrs.evolve(planned, not_copied=not_copied)
 
 
 def _source(line: ChildLine, task: ChildTask) -> RangedBytes:

@@ -12,6 +12,7 @@ from streamgate.contracts.media import PlannedRendition
 
 from .info import Colour, VideoTrack
 from .profiles import Profile, Rung
+from .worth import Difficulty, of_copy, worth_making
 
 # ITU-T H.264 table A-1: macroblocks in a frame, macroblocks a second, and the bit rate in kbit/s that the
 # High profile allows (1.25 times the table's).
@@ -83,20 +84,31 @@ def cap_bps(width_px: int, height_px: int, profile: Profile) -> int:
 
 
 def choose_ladder(
-    video: VideoTrack, profile: Profile, copied: PlannedRendition | None = None
+    video: VideoTrack,
+    profile: Profile,
+    copied: PlannedRendition | None = None,
+    difficulty: Difficulty | None = None,
 ) -> tuple[PlannedRendition, ...]:
     """Video renditions for one source, tallest first, never empty. The source itself is the first and the base where
     it is `copied`, and nothing is encoded at its height; else the lowest one is the base.
 
     Encoder settings are frozen here, because they shape the init segment that all chunks share.
+
+    Args:
+        difficulty: what the source was found to need; of a copied one its own bytes tell.
     """
     fps = nominal_fps(video)
     sizes = choose_sizes(video.width_px, video.height_px, profile)
     colour = _output_colour(video)
     if copied is not None:
         most_px = _SAME_SHARE * min(copied.width_px, copied.height_px)
-        lower = [each for each in sizes if _shorter_side(each) <= most_px]
+        lower = tuple(each for each in sizes if _shorter_side(each) <= most_px)
+        if profile.per_title:
+            own_bps = sum(copied.segment_bytes) * 8 * video.timescale / max(1, video.end)
+            lower = worth_making(lower, of_copy(own_bps, copied.width_px, copied.height_px), own_bps)
         return (copied, *(_rendition(*each, fps, colour, profile, is_base=False) for each in lower))
+    if difficulty is not None and profile.per_title:
+        sizes = worth_making(sizes, difficulty)
     return tuple(
         _rendition(width, height, rung, fps, colour, profile, is_base=position == len(sizes) - 1)
         for position, (width, height, rung) in enumerate(sizes)

@@ -16,6 +16,7 @@ from .info import MediaInfo, VideoTrack
 from .ladder import choose_ladder
 from .profiles import Profile
 from .sounds import sounds_alone, sounds_beside
+from .worth import Difficulty
 
 
 def make_plan(
@@ -26,19 +27,21 @@ def make_plan(
     source: MediaSource,
     *,
     copies_prefix: str = "",
+    difficulty: Difficulty | None = None,
 ) -> MediaPlan:
     """The plan of one media version: grid, ladder, chunks, all settings.
 
     Args:
         info: what the probe found.
         source: where the bytes are; copied into the plan.
+        difficulty: what the picture was found to need; None: the profile decides alone.
         copies_prefix: where segments of the source itself may go; empty: it may not be a rendition.
 
     Raises:
         NoPlayableTrack: neither video nor audio (`media.no_playable_track`).
     """
     if info.video is not None:
-        plan = _video_plan(info, info.video, profile, copies_prefix)
+        plan = _video_plan(info, info.video, profile, copies_prefix, difficulty)
         return attrs.evolve(plan, content_id=content_id, media_version=media_version, source=source)
     if info.main_audio is None:
         raise NoPlayableTrack()
@@ -61,7 +64,9 @@ def make_plan(
     )
 
 
-def _video_plan(info: MediaInfo, video: VideoTrack, profile: Profile, copies_prefix: str) -> MediaPlan:
+def _video_plan(
+    info: MediaInfo, video: VideoTrack, profile: Profile, copies_prefix: str, difficulty: Difficulty | None
+) -> MediaPlan:
     """Without saying of what it is the plan."""
     grid = video_grid(
         video.times,
@@ -77,7 +82,7 @@ def _video_plan(info: MediaInfo, video: VideoTrack, profile: Profile, copies_pre
             copied = copy_video(video, profile, grid)
         except NotCopied as reason:
             not_copied.append(f"picture: {reason}")
-    renditions = choose_ladder(video, profile, copied)
+    renditions = choose_ladder(video, profile, copied, difficulty)
     sounds = sounds_beside(info.sounds, video, profile, grid, not_copied, may_copy=copied is not None)
     renditions = (*renditions, *sounds.renditions)
     is_encoded = any(each.kind == "video" and each.mode == "encode" for each in renditions)
