@@ -286,7 +286,8 @@ async def test_strangers_get_404_and_nobody_401(
 
 async def test_the_kinds_are_registered_with_worker(home: House, stand_ins: StandIns) -> None:
     wanted = next(item for item in stand_ins.asked if isinstance(item, RegisterKinds))
-    names = ["media.probe", "media.encode_chunk", "media.encode_audio", "media.copy", "media.pictures", "media.poster"]
+    names = ["media.probe", "media.encode_chunk", "media.encode_audio", "media.copy"]
+    names += ["media.captions", "media.pictures", "media.poster"]
     assert [kind.name for kind in wanted.kinds] == names
     assert not any(kind.user_may_submit for kind in wanted.kinds)
 
