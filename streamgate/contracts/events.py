@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import attrs
 
+from streamgate.contracts.metadata import Protection
 from streamgate.events import EventType
 
 
@@ -161,6 +162,15 @@ class ContentDeleted:
 
 
 @attrs.frozen(kw_only=True)
+class ProtectionChanged:
+    """Its owner has a content encrypted, or encrypted no more (metadata). `revision` is the content's."""
+
+    subject_id: str
+    revision: int
+    protection: Protection
+
+
+@attrs.frozen(kw_only=True)
 class GateChanged:
     """The stored rule of a content changed (auth): running sessions are decided again."""
 
@@ -238,6 +248,7 @@ MEDIA_FAILED = EventType("media.failed", MediaFailed)
 PICTURES_CHANGED = EventType("pictures.changed", PicturesChanged)
 TEXTS_CHANGED = EventType("texts.changed", TextsChanged)
 CONTENT_DELETED = EventType("content.deleted", ContentDeleted)
+PROTECTION_CHANGED = EventType("protection.changed", ProtectionChanged)
 GATE_CHANGED = EventType("gate.changed", GateChanged)
 SESSION_ENDED = EventType("session.ended", SessionEndedEvent)
 AUTH_SESSION_ENDED = EventType("auth.session_ended", SignInEnded)

@@ -12,8 +12,9 @@ from streamgate.services import ServiceRef, method
 
 ContentState = Literal["draft", "uploading", "processing", "ready", "failed", "deleted"]
 Visibility = Literal["unlisted", "listed"]
-Protection = Literal["none"]
-"""How the media are kept from copying: nothing is encrypted yet, so nothing else is accepted."""
+Protection = Literal["none", "encrypted"]
+"""`encrypted`: segments are the same ciphertext for everybody, at addresses that anybody may keep; a session gives the
+keys. It is no digital rights management: whoever may watch can keep what they see."""
 
 
 class ContentNotFound(NotFound):
@@ -99,13 +100,15 @@ class AccessQuery:
 
 @attrs.frozen(kw_only=True)
 class ContentChanges:
-    """Fields left out, or null, stay as they are. Limits as in `ContentDraft`."""
+    """Fields left out, or null, stay as they are. Limits as in `ContentDraft`. Another `protection` ends what plays:
+    players open it again."""
 
     title: str | None = None
     description: str | None = None
     tags: tuple[str, ...] | None = None
     category: str | None = None
     visibility: Visibility | None = None
+    protection: Protection | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -74,6 +74,28 @@ class TooManyCaptions(Conflict):
     code, title = "stream.too_many_captions", "The content has as many captions as it may have"
 
 
+class NotEncrypted(Conflict):
+    code, title = "stream.not_encrypted", "The content is not encrypted"
+
+
+class StillMade(Conflict):
+    code, title = "stream.still_made", "The media are being made"
+
+
+class KeyUnknown(NotFound):
+    code, title = "stream.key_unknown", "No such key"
+
+
+class LicenceInvalid(Invalid):
+    """What a player asks is `{"kids": ["…"], "type": "temporary"}`, as the Clear Key system of EME words it."""
+
+    code, title = "stream.licence_invalid", "The request for a licence is not valid"
+
+
+class TooManyKeys(TooMany):
+    code, title = "stream.too_many_keys", "Too many keys were asked for"
+
+
 class TooManySessions(TooMany):
     code, title, status = "stream.too_many", "Too many playback sessions", 409
 

@@ -15,6 +15,7 @@ from streamgate.contracts.events import (
     MEDIA_PLAYABLE,
     MEDIA_READY,
     PICTURES_CHANGED,
+    PROTECTION_CHANGED,
     UPLOAD_FAILED,
     UPLOAD_FINISHED,
 )
@@ -90,7 +91,7 @@ PLUGIN = PluginInfo(
     build=MetadataPlugin,
     offers=(METADATA,),
     needs=(ACCOUNTS,),
-    tells=(CONTENT_DELETED, LIVE, CACHE_DROPPED),
+    tells=(CONTENT_DELETED, PROTECTION_CHANGED, LIVE, CACHE_DROPPED),
     hears=(
         UPLOAD_FINISHED,
         UPLOAD_FAILED,

@@ -9,7 +9,7 @@ from prometheus_client import Histogram
 from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
-from streamgate.contracts.events import CONTENT_DELETED, ContentDeleted
+from streamgate.contracts.events import CONTENT_DELETED, PROTECTION_CHANGED, ContentDeleted, ProtectionChanged
 from streamgate.contracts.metadata import (
     AccessQuery,
     BeginUpload,
@@ -124,8 +124,13 @@ class MetadataService:
             repository.set_texts(session, row, texts)
             if update.visibility is not None:
                 row.visibility = update.visibility
+            is_protected_anew = update.protection not in (None, row.protection)
+            if update.protection is not None:
+                row.protection = update.protection
             repository.touch(row, self._clock.now_ms())
             put(session, row)
+            if is_protected_anew:
+                _tell_protection(session, repository.to_content(row), update.actor)
             audit(session, "content.updated", on=f"content:{row.content_id}", actor=update.actor)
             return Changed(repository.to_content(row))
 
@@ -231,6 +236,12 @@ class MetadataService:
             f"{what}\n{view}\n{query.limit}\n{query.prefix}", lambda: self._db.read(run)
         )
         return found or Facets(items=())
+
+
+def _tell_protection(session: Session, content: Content, actor: Actor) -> None:
+    body = ProtectionChanged(subject_id=content.content_id, revision=content.revision, protection=content.protection)
+    emit(session, PROTECTION_CHANGED, body)
+    audit(session, "content.protection_changed", on=f"content:{content.content_id}", actor=actor)
 
 
 def _unknown(content_id: str) -> ContentNotFound:

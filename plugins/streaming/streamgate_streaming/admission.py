@@ -62,8 +62,8 @@ class Admission:
         admitted = await self._delivery.admit(urlsplit(asked).path)
         live = admitted.live
         headers = {MEDIA: f"{live.content_id}/{live.media_version}", "Cache-Control": "private, no-store"}
-        if live.extent == ALL:
+        if live.extent == ALL and not live.is_sealed:
             headers["X-Accel-Expires"] = str(KEPT_S)
-        else:
+        else:  # of what is encrypted no segment is below a session, and nginx may have kept it from before
             await self._delivery.opened(admitted)
         return Response(status_code=204, headers=headers)

@@ -9,7 +9,13 @@ from functools import cached_property
 import attrs
 from sqlalchemy.orm import Session
 
-from streamgate.contracts.events import PicturesChanged, RenditionReady, TextsChanged
+from streamgate.contracts.events import (
+    ContentDeleted,
+    PicturesChanged,
+    ProtectionChanged,
+    RenditionReady,
+    TextsChanged,
+)
 from streamgate.contracts.media import MediaPlan
 from streamgate.events import Received
 from streamgate.sdk.clock import Clock
@@ -20,10 +26,16 @@ from streamgate.sdk.playlists.presentation import Presentation, Track
 
 from .extent import ALL, Extent, cut
 from .loading import Loaded, load_presentation
+from .media_repository import find_content
 from .picture_repository import Pictures, pictures_of
+from .protected.content_keys import ContentKeys, key_periods
+from .protected.secrets import Secrets, StoredSecret
 from .showing import Showing
 from .text_repository import CHAPTERS, KeptText, texts_of, tracks_of
 
+LICENCE = "urn:streamgate:licence"
+"""In the manifest of encrypted segments, in place of each session's own address: players take it as it stands, and
+resolve nothing."""
 _KEPT = 256
 _EXTENTS = 16
 """Of one media version; a gate's rule makes few, and one that is changed often no more."""
@@ -33,28 +45,34 @@ _GROWS_S = 5.0
 
 @attrs.define(eq=False, slots=False)
 class Texts:
-    """A presentation and its texts, each rendered at most once: relative URLs are the same for every session."""
+    """A presentation and its texts, each rendered at most once: relative URLs are the same for every session.
+    `sealing`: where they are of encrypted segments."""
 
     presentation: Presentation
+    sealing: ContentKeys | None = None
     _playlists: dict[str, bytes] = attrs.field(factory=dict)
 
     @cached_property
     def multivariant(self) -> bytes:
-        return render_multivariant(self.presentation).encode()
+        return render_multivariant(self.presentation, sealing=self.sealing).encode()
 
     @cached_property
     def manifest(self) -> bytes:
-        return render_manifest(self.presentation).encode()
+        return self.manifest_for(LICENCE).encode()
+
+    def manifest_for(self, licence_url: str, folder: str = "") -> str:
+        return render_manifest(self.presentation, folder=folder, sealing=self.sealing, licence_url=licence_url)
 
     def playlist(self, track: Track) -> bytes:
         if track.id not in self._playlists:
-            self._playlists[track.id] = render_media_playlist(track).encode()
+            self._playlists[track.id] = render_media_playlist(track, self.sealing).encode()
         return self._playlists[track.id]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)
 class Listing:
-    """What there is of a media version, and what is open to those to whom not all of it is."""
+    """What there is of a media version, and what is open to those to whom not all of it is. `keys`: of one that is, or
+    was, encrypted."""
 
     whole: Texts
     plan: MediaPlan | None  # where something of it is listed that is not made yet
@@ -62,30 +80,58 @@ class Listing:
     said: tuple[KeptText, ...]
     is_complete: bool
     loaded_at_s: float
-    _parts: OrderedDict[Extent, Texts | None] = attrs.field(factory=OrderedDict)
+    keys: ContentKeys | None = None
+    is_encrypted: bool = False  # when it was loaded
+    _parts: OrderedDict[tuple[Extent, bool], Texts | None] = attrs.field(factory=OrderedDict)
 
     @property
     def has_chapters(self) -> bool:
         return any(each.name == CHAPTERS for each in self.said)
 
-    def within(self, extent: Extent) -> Texts | None:
-        """None where nothing of it may be played."""
-        if extent == ALL:
+    @cached_property
+    def kids(self) -> dict[bytes, tuple[str, int]]:
+        """Rendition and key period by the name of a CENC key."""
+        if self.keys is None:
+            return {}
+        tracks = self.whole.presentation.tracks
+        places = ((track.id, period) for track in tracks for period in range(len(self.keys.starts)))
+        return {self.keys.kid(*place): place for place in places}
+
+    def within(self, extent: Extent, *, is_sealed: bool = False) -> Texts | None:
+        """None where nothing of it may be played. A preview is clear: a key would open what is behind it."""
+        sealing = self.keys if is_sealed and not extent.preview_s else None
+        if extent == ALL and sealing is None:
             return self.whole
-        if extent not in self._parts:
+        wanted = (extent, sealing is not None)
+        if wanted not in self._parts:
             presentation = cut(self.whole.presentation, extent)
-            self._parts[extent] = None if presentation is None else Texts(presentation)
+            self._parts[wanted] = None if presentation is None else Texts(presentation, sealing)
             if len(self._parts) > _EXTENTS:
                 self._parts.popitem(last=False)
-        return self._parts[extent]
+        return self._parts[wanted]
+
+
+@attrs.frozen
+class _Read:
+    loaded: Loaded
+    pictures: Pictures
+    said: tuple[KeptText, ...]
+    secret: StoredSecret | None
+    is_encrypted: bool
 
 
 class Catalogue:
-    """The newest 256 media versions that were asked for."""
+    """The newest 256 media versions that were asked for.
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    Args:
+        media: where encrypted segments are fetched from, without a `/` at its end.
+    """
+
+    def __init__(self, db: Database, clock: Clock, secrets: Secrets, media: str) -> None:
         self._db = db
         self._clock = clock
+        self._secrets = secrets
+        self._media = media
         self._listings: OrderedDict[tuple[str, int], Listing] = OrderedDict()
         self._loading: dict[tuple[str, int], asyncio.Task[Listing | None]] = {}
 
@@ -112,6 +158,13 @@ class Catalogue:
     async def on_texts_changed(self, event: Received[TextsChanged]) -> None:
         self._forget(event.body.subject_id)
 
+    async def on_protection_changed(self, event: Received[ProtectionChanged]) -> None:
+        self._forget(event.body.subject_id)
+
+    async def on_content_deleted(self, event: Received[ContentDeleted]) -> None:
+        """What is encrypted is served without a session that would end."""
+        self._forget(event.body.subject_id)
+
     def _forget(self, content_id: str) -> None:
         """All versions: they share what the creator gave."""
         for key in [key for key in self._listings if key[0] == content_id]:
@@ -120,17 +173,36 @@ class Catalogue:
     async def forget_all(self) -> None:
         self._listings.clear()
 
+    async def for_session(self, content_id: str, media_version: int, *, is_sealed: bool) -> Listing | None:
+        """As `listing`. Of what a session plays encrypted there are keys, whatever was known before; None where there
+        are none all the same: nothing of it is served clear."""
+        listing = await self.listing(content_id, media_version)
+        if not is_sealed:
+            return listing
+        if listing is not None and listing.keys is None:
+            self._listings.pop((content_id, media_version), None)
+            listing = await self.listing(content_id, media_version)
+        return None if listing is None or listing.keys is None else listing
+
     async def _load(self, key: tuple[str, int]) -> Listing | None:
-        def read(session: Session) -> tuple[Loaded | None, Pictures, tuple[KeptText, ...]]:
+        def read(session: Session) -> _Read | None:
             loaded = load_presentation(session, *key)
             if loaded is None:
-                return None, Pictures(), ()
-            return loaded, pictures_of(session, *key), texts_of(session, *key)
+                return None
+            content = find_content(session, key[0])
+            return _Read(
+                loaded,
+                pictures_of(session, *key),
+                texts_of(session, *key),
+                self._secrets.find(session, *key),
+                is_encrypted=content is not None and content.protection == "encrypted",
+            )
 
-        loaded, pictures, said = await self._db.read(read)
-        if loaded is None:
+        found = await self._db.read(read)
+        if found is None:
             self._listings.pop(key, None)
             return None
+        loaded, pictures, said = found.loaded, found.pictures, found.said
         presentation = attrs.evolve(loaded.presentation, captions=tracks_of(said))
         listing = Listing(
             Texts(presentation),
@@ -139,9 +211,20 @@ class Catalogue:
             said,
             loaded.is_complete and pictures.is_settled,
             self._clock.monotonic_s(),
+            self._keys(key, found),
+            found.is_encrypted,
         )
         self._listings[key] = listing
         self._listings.move_to_end(key)
         while len(self._listings) > _KEPT:
             self._listings.popitem(last=False)
         return listing
+
+    def _keys(self, key: tuple[str, int], found: _Read) -> ContentKeys | None:
+        if found.secret is None:
+            return None
+        return ContentKeys(
+            media=f"{self._media}/{key[0]}/{key[1]}/",
+            secret=found.secret.secret,
+            starts=key_periods(found.loaded.presentation, found.secret.key_period_s),
+        )

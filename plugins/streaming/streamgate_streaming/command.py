@@ -1,4 +1,4 @@
-"""`streamgate revoke`: playback is taken back, or given again, on a running server."""
+"""`streamgate revoke`: playback is taken back, or given again, on a running server; `streamgate stream rekey`."""
 
 from __future__ import annotations
 
@@ -88,3 +88,23 @@ def _list(server: Server, content_id: str) -> None:
             what = each["content_id"] or "everything"
             click.echo(f"{each['revocation_id']}  {what}  {whose}  until {each['until']}  {each['reason']}".rstrip())
         cursor = page["next_cursor"]
+
+
+@click.group()
+def stream() -> None:
+    """What plays on a running server."""
+
+
+@stream.command()
+@click.argument("content_id", metavar="CONTENT")
+@remote_options
+def rekey(*, content_id: str, **where: Any) -> None:
+    """Give an encrypted CONTENT new keys.
+
+    What plays ends, and is opened again by players that do. Nothing is made again, and whoever has kept a key from
+    before can open nothing that is served from then on.
+    """
+    done = Server(**where).ask("POST", f"{PATH}/rekey", body={"content_id": content_id}).json()
+    count = done["sessions_ended"]
+    ended = "1 session ended" if count == 1 else f"{count} sessions ended"
+    click.echo(f"new keys: media version {done['media_version']}; {ended}")

@@ -53,6 +53,17 @@ class StreamingConfig:
         help="Memory for segments that several viewers ask for; 0 reads every one from the blob store.",
         validator=_at_least(0),
     )
+    key_period_s: float = config_field(
+        600.0,
+        help="Encrypted contents: a new key after so long. A media version keeps what it was first encrypted by.",
+        validator=_at_least(1.0),
+    )
+    cdn_url: str = config_field(
+        "",
+        help="Encrypted contents: where players fetch segments, https://cdn.example.com; empty: from this server. It "
+        "passes on what it is asked for to this server, and may keep it.",
+        validator=attrs.validators.matches_re(r"(https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?)?"),
+    )
     decide_wait_s: float = config_field(
         8.0, help="How long a request waits for a decision before it is answered 503.", validator=_at_least(0.1)
     )

@@ -7,6 +7,9 @@
 The token in the path is the only credential: no cookie and no header is read, so any origin may fetch (CORS `*`)
 without gaining what it could not fetch itself. Nothing here may be kept by a shared cache. Segments may be kept by
 the viewer's own, but are asked for again each time (`no-cache`), so that an ended session is noticed.
+
+Of an encrypted content a session gets texts and keys here, and its segments elsewhere (`protected/serving.py`); clear
+ones only where nothing but the beginning is open, since a key would open more.
 """
 
 from __future__ import annotations
@@ -15,50 +18,36 @@ from typing import Protocol
 
 import attrs
 from loguru import logger
-from prometheus_client import Counter
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streamgate.contracts.streaming import SegmentPending, SegmentUnknown, SessionUnknown
 from streamgate.errors import Internal, StreamgateError
 from streamgate.sdk.blobs import BlobMissing, BlobStore
-from streamgate.web.problems import MethodNotAllowed, problem_response
-from streamgate.web.request_id import header, request_id_of
+from streamgate.web.problems import MethodNotAllowed
+from streamgate.web.request_id import request_id_of
 
-from .catalogue import Catalogue
-from .files import FILE, Admitted, Blob, Unmade, blob_of
+from .catalogue import LICENCE, Catalogue
+from .entities import SENT, SHARED, file_headers, has_it, preflight, problem, wanted_of
+from .files import FILE, PREFIX, Admitted, Blob, Unmade, blob_of
 from .hot import HotSegments
 from .live import LiveSession
 from .offload import Offload
 from .pending import Pending
-from .ranges import ByteRange, RangeUnsatisfiable, parse_range
-from .responses import Plain, RawHeaders, Streamed
+from .protected.granting import MAX_LICENCE_BYTES, Granting
+from .responses import Plain, RawHeaders, Streamed, read_body
 from .saying import Saying
 
 OF_CONTENT = "streamgate.stream.content_id"
 """Where a scope may name the content the session must be of."""
 
 _METHODS = ("GET", "HEAD", "OPTIONS")
+_LICENCE_METHODS = ("POST", "OPTIONS")
 _NO_STORE = b"private, no-store"
 _REVALIDATE = b"private, no-cache"
 
-_SENT = Counter("streamgate_stream_media_bytes_total", "Bytes of media that were asked for and granted.")
-
-_SHARED: RawHeaders = [
-    (b"access-control-allow-origin", b"*"),
-    (
-        b"access-control-expose-headers",
-        b"Accept-Ranges, Content-Length, Content-Range, ETag, Retry-After, X-Request-ID",
-    ),
-    (b"cross-origin-resource-policy", b"cross-origin"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-]
-_PREFLIGHT: RawHeaders = [
-    (b"access-control-allow-methods", ", ".join(_METHODS).encode()),
-    (b"access-control-allow-headers", b"Range, If-None-Match, If-Range, X-Request-ID"),
-    (b"access-control-max-age", b"86400"),
-    (b"content-length", b"0"),
-]
+KEY_TYPE, LICENCE_TYPE = "application/octet-stream", "application/json"
+_LICENCE = "/licence"
 
 
 class TokenReader(Protocol):
@@ -69,18 +58,12 @@ class Doorkeeper(Protocol):
     async def admit(self, session_id: str) -> LiveSession: ...
 
 
-class RangeRefused(StreamgateError):
-    """No byte of the range exists; Content-Range says how many there are."""
-
-    code, status, title = "stream.range_unsatisfiable", 416, "Range not satisfiable"
-
-    def __init__(self, size_bytes: int) -> None:
-        super().__init__(f"the file has {size_bytes} bytes")
-        self.size_bytes = size_bytes
-
-
 class Delivery:
-    """The ASGI application."""
+    """The ASGI application.
+
+    Args:
+        public_url: of the server, without a `/` at its end; empty: players are told paths.
+    """
 
     def __init__(
         self,
@@ -91,7 +74,10 @@ class Delivery:
         hot: HotSegments,
         pending: Pending,
         saying: Saying,
+        granting: Granting,
         offload: Offload | None = None,
+        *,
+        public_url: str = "",
     ) -> None:
         self._tokens = tokens
         self._sessions = sessions
@@ -100,27 +86,42 @@ class Delivery:
         self._hot = hot
         self._pending = pending
         self._saying = saying
+        self._granting = granting
         self._offload = offload
+        self._public_url = public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = request_id_of(scope)
         try:
-            answer = await self._answer(scope, request_id)
+            answer = await self._answer(scope, receive, request_id)
         except StreamgateError as fault:
-            answer = _problem(fault, request_id)
+            answer = problem(fault, request_id)
+        except ClientDisconnect:
+            return
         except Exception:
             logger.bind(request_id=request_id).exception("stream request failed")
-            answer = _problem(Internal(), request_id)
+            answer = problem(Internal(), request_id)
         await answer(scope, receive, send)
 
-    async def _answer(self, scope: Scope, request_id: str) -> ASGIApp:
-        common = [(b"x-request-id", request_id.encode()), *_SHARED]
+    def licence_url(self, token: str) -> str:
+        """Where a manifest says that keys are: players take it as it stands, wherever their page is from."""
+        return f"{self._public_url}{PREFIX}/{token}{_LICENCE}"
+
+    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> ASGIApp:
+        common = [(b"x-request-id", request_id.encode()), *SHARED]
         method = scope["method"]
+        is_licence = scope["path"].endswith(_LICENCE)
+        methods = _LICENCE_METHODS if is_licence else _METHODS
         if method == "OPTIONS":
-            return Plain(204, [*common, *_PREFLIGHT], b"")
-        if method not in _METHODS:
-            raise MethodNotAllowed(f"the stream does not take {method}", allowed=_METHODS)
+            return preflight(common, methods, takes_body=is_licence)
+        if method not in methods:
+            raise MethodNotAllowed(f"the stream does not take {method} here", allowed=methods)
+        body = await read_body(receive, MAX_LICENCE_BYTES) if is_licence else b""
         admitted = await self.admit(scope["path"], scope.get(OF_CONTENT, ""))
+        if admitted.is_licence:
+            return _text(common, LICENCE_TYPE, self._granting.licence(admitted.listing, admitted.live, body))
+        if admitted.asked["key"]:
+            return _text(common, KEY_TYPE, self._granting.key(admitted))
         found = await self.opened(admitted)
         if isinstance(found, Unmade):
             if method == "HEAD":
@@ -128,14 +129,10 @@ class Delivery:
             found = await self._made(admitted, found)
         if isinstance(found, Blob):
             return await self._blob(scope, common, found, admitted.live)
-        media_type, body = found
-        headers = [
-            *common,
-            (b"content-type", media_type.encode()),
-            (b"cache-control", _NO_STORE),
-            (b"content-length", b"%d" % len(body)),
-        ]
-        return Plain(200, headers, body)
+        media_type, text = found
+        if admitted.live.is_sealed and admitted.asked["top"] == "manifest.mpd":
+            text = text.replace(LICENCE.encode(), self.licence_url(admitted.asked["token"]).encode())
+        return _text(common, media_type, text)
 
     async def admit(self, path: str, content_id: str = "") -> Admitted:
         """Who asks for the file, if bytes may be served to them now.
@@ -155,7 +152,7 @@ class Delivery:
         live = await self._sessions.admit(session_id)
         if content_id not in ("", live.content_id):
             raise SegmentUnknown("the session is of another content")
-        listing = await self._catalogue.listing(live.content_id, live.media_version)
+        listing = await self._catalogue.for_session(live.content_id, live.media_version, is_sealed=live.is_sealed)
         if listing is None:
             raise SegmentUnknown("nothing of this media version is served any more")
         return Admitted(asked, live, listing)
@@ -180,25 +177,15 @@ class Delivery:
         return blob_of(wanted.track, made.key, made.size_bytes, made.sha256)
 
     async def _blob(self, scope: Scope, common: RawHeaders, blob: Blob, live: LiveSession) -> ASGIApp:
-        about = [
-            (b"content-type", blob.media_type.encode()),
-            (b"cache-control", _REVALIDATE),
-            (b"etag", blob.etag),
-            (b"accept-ranges", b"bytes"),
-        ]
+        about = file_headers(blob.media_type, _NO_STORE if live.is_sealed else _REVALIDATE, blob.etag)
         headers = [*common, *about]
-        if _has_it(header(scope, b"if-none-match"), blob.etag):
+        if has_it(scope, blob.etag):
             return Plain(304, headers, b"")
-        part = _wanted_part(scope, blob)
-        length = blob.size_bytes if part is None else part.length_bytes
-        headers.append((b"content-length", b"%d" % length))
-        status = 200
-        if part is not None:
-            status = 206
-            headers.append((b"content-range", b"bytes %d-%d/%d" % (part.first, part.last, blob.size_bytes)))
+        wanted = wanted_of(scope, headers, blob.etag, blob.size_bytes)
+        status, headers, part, length = wanted.status, wanted.headers, wanted.part, wanted.length_bytes
         if scope["method"] == "HEAD":
             return Plain(status, headers, b"")
-        _SENT.inc(length)
+        SENT.inc(length)
         if self._offload is not None:  # which looks at the range itself
             return await self._offload.answer(blob.key, live, common, about)
         begin = 0 if part is None else part.first
@@ -214,28 +201,11 @@ class Delivery:
         return Streamed(status, headers, first, chunks, length)
 
 
-def _wanted_part(scope: Scope, blob: Blob) -> ByteRange | None:
-    """The range that is asked for; None for all of it, also when If-Range names other bytes than these."""
-    condition = header(scope, b"if-range")
-    asked = header(scope, b"range")
-    if asked is None or (condition is not None and condition != blob.etag):
-        return None
-    try:
-        return parse_range(asked.decode("latin-1"), blob.size_bytes)
-    except RangeUnsatisfiable as fault:
-        raise RangeRefused(blob.size_bytes) from fault
-
-
-def _has_it(if_none_match: bytes | None, etag: bytes) -> bool:
-    """RFC 9110 section 13.1.2: the weak comparison, over a list."""
-    if if_none_match is None:
-        return False
-    tags = [tag.strip().removeprefix(b"W/") for tag in if_none_match.split(b",")]
-    return etag in tags or tags == [b"*"]
-
-
-def _problem(error: StreamgateError, request_id: str) -> ASGIApp:
-    headers = list(_SHARED)
-    if isinstance(error, RangeRefused):
-        headers.append((b"content-range", b"bytes */%d" % error.size_bytes))
-    return problem_response(error, request_id, headers)
+def _text(common: RawHeaders, media_type: str, body: bytes) -> Plain:
+    headers = [
+        *common,
+        (b"content-type", media_type.encode()),
+        (b"cache-control", _NO_STORE),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    return Plain(200, headers, body)

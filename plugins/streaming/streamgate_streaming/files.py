@@ -21,9 +21,9 @@ from .saying import FILES as SAID
 PREFIX = "/api/v1/stream/s"
 FILE = re.compile(
     re.escape(PREFIX) + r"/(?P<token>[A-Za-z0-9_-]{1,512})/"
-    r"(?:(?P<top>master\.m3u8|manifest\.mpd)|" + SAID + r"|"
+    r"(?:(?P<top>master\.m3u8|manifest\.mpd|licence)|" + SAID + r"|"
     r"(?P<picture>poster\.jpg|storyboard\.vtt|storyboard/(?P<sheet>0|[1-9][0-9]{0,2})\.jpg)|(?P<track>[a-z0-9][a-z0-9_-]{0,31})/"
-    r"(?:(?P<named>playlist\.m3u8|init\.mp4)|(?P<n>0|[1-9][0-9]{0,6})\.m4s))"
+    r"(?:(?P<named>playlist\.m3u8|init\.mp4)|(?P<n>0|[1-9][0-9]{0,6})\.m4s|(?P<key>0|[1-9][0-9]{0,6})\.key))"
 )
 
 
@@ -55,6 +55,10 @@ class Admitted:
     live: LiveSession
     listing: Listing
 
+    @property
+    def is_licence(self) -> bool:
+        return self.asked["top"] == "licence"
+
     def opened(self) -> Blob | Unmade | tuple[str, bytes]:
         """The file, as far as it is open to the session.
 
@@ -63,9 +67,14 @@ class Admitted:
             SegmentUnknown, PictureUnknown: it is not there.
         """
         asked, live, listing = self.asked, self.live, self.listing
+        if asked["key"] or self.is_licence:
+            raise SegmentUnknown("a key is no file")
         if asked["picture"]:
             return _picture(listing, live, asked)
-        texts = listing.within(live.extent)
+        texts = listing.within(live.extent, is_sealed=live.is_sealed)
+        if texts is not None and texts.sealing is not None and (asked["n"] or asked["named"] == "init.mp4"):
+            _find(listing.whole, asked)
+            raise SegmentUnknown("of this content segments are encrypted, and at the addresses that its playlists name")
         if texts is listing.whole:
             return _find(listing.whole, asked)
         if texts is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 
 from prometheus_client import Counter, Gauge
 
@@ -47,9 +48,30 @@ class HotSegments:
             _ASKED.labels("passed").inc()
             return None
         _ASKED.labels("loaded").inc()
+        return await self._once(key, lambda: self._blobs.read(key), is_kept=True)
+
+    async def made(self, key: str, size_bytes: int, make: Callable[[], Awaitable[bytes]]) -> bytes:
+        """What is made of a segment, once for all who ask meanwhile; kept by the same rule.
+
+        Args:
+            key: of what is made; no blob has it.
+
+        Raises:
+            What `make` raises.
+        """
+        kept = self._kept.get(key)
+        if kept is not None:
+            self._kept.move_to_end(key)
+            _ASKED.labels("hit").inc()
+            return kept
+        is_wanted = self._is_wanted(key, size_bytes)
+        _ASKED.labels("loaded" if is_wanted else "passed").inc()
+        return await self._once(key, make, is_kept=is_wanted)
+
+    async def _once(self, key: str, make: Callable[[], Awaitable[bytes]], *, is_kept: bool) -> bytes:
         loading = self._loading.get(key)
         if loading is None:
-            loading = self._loading[key] = asyncio.create_task(self._load(key))
+            loading = self._loading[key] = asyncio.create_task(self._load(key, make, is_kept=is_kept))
             loading.add_done_callback(lambda _: self._loading.pop(key, None))
         return await asyncio.shield(loading)
 
@@ -63,8 +85,10 @@ class HotSegments:
             self._seen.popitem(last=False)
         return False
 
-    async def _load(self, key: str) -> bytes:
-        data = await self._blobs.read(key)
+    async def _load(self, key: str, make: Callable[[], Awaitable[bytes]], *, is_kept: bool) -> bytes:
+        data = await make()
+        if not is_kept:
+            return data
         self._kept[key] = data
         self._held_bytes += len(data)
         while self._held_bytes > self._capacity_bytes:

@@ -27,11 +27,13 @@ _MAX_ENDED = 20_000
 class LiveSession:
     """Args:
     is_preview: nothing but the beginning was ever open in it.
+    is_sealed: it plays what is encrypted.
     decision: the latest that opened something here.
     read_s: when what it rests on was read, by this process's monotonic clock.
     grace: why it goes on without a decision, where it does.
     ended: empty while it runs.
     deciding: the decision under way that everybody waits for.
+    keys_asked: so many keys of encrypted segments, since `keys_from_s` by the monotonic clock.
     """
 
     session_id: str
@@ -42,6 +44,7 @@ class LiveSession:
     seen_at_s: float
     noted_at_s: float
     is_preview: bool = False
+    is_sealed: bool = False
     lease: Lease = NO_LEASE
     extent: Extent = ALL
     decision: Decision | None = None
@@ -49,6 +52,8 @@ class LiveSession:
     grace: str = ""
     ended: str = ""
     deciding: asyncio.Future[None] | None = None
+    keys_from_s: float = -math.inf
+    keys_asked: int = 0
 
     def take(self, decision: Decision, read_s: float) -> bool:
         """Notes what a decision opens; whether its row should know. An answer that rests on an older reading than the
@@ -100,6 +105,7 @@ class LiveSessions:
                 seen_at_s=now_s,
                 noted_at_s=stored.seen_at_ms / 1000,
                 is_preview=stored.is_preview,
+                is_sealed=stored.is_sealed,
             )
             self._running[stored.session_id] = live
         else:

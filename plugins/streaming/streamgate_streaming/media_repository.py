@@ -12,6 +12,7 @@ from streamgate.sdk.db import insert_into
 from streamgate.wire import from_plain
 
 from .garbage import throw_away_made
+from .protected.secrets import forget as forget_secret
 from .tables import ContentRow, MediaRow, RenditionRow, SegmentRow, SessionRow, WorkRow
 
 
@@ -28,10 +29,18 @@ def content_for_update(session: Session, content_id: str) -> ContentRow:
         "failed_upload_id": "",
         "source_key": "",
         "source_size_bytes": 0,
+        "protection": "none",
+        "protection_revision": 0,
     }
     session.execute(insert_into(session, ContentRow).values(values).on_conflict_do_nothing())
     locked = select(ContentRow).where(ContentRow.content_id == content_id).with_for_update()
     return session.execute(locked.execution_options(populate_existing=True)).scalar_one()
+
+
+def settled_content(session: Session, content_id: str) -> ContentRow | None:
+    """The content's row as it is, and stays while this transaction lasts; beside others who look at it alike."""
+    asked = select(ContentRow).where(ContentRow.content_id == content_id).with_for_update(read=True)
+    return session.execute(asked.execution_options(populate_existing=True)).scalar_one_or_none()
 
 
 def find_content(session: Session, content_id: str) -> ContentRow | None:
@@ -113,6 +122,7 @@ def drop_version(session: Session, media: MediaRow, now_ms: int) -> None:
     throw_away_made(session, media, now_ms)
     of_media = (RenditionRow.content_id == media.content_id, RenditionRow.media_version == media.media_version)
     session.execute(delete(RenditionRow).where(*of_media))
+    forget_secret(session, media.content_id, media.media_version)
     session.delete(media)
     session.flush()
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import attrs
 
 from streamgate.contracts.gate import GateRefused, GateUnknown
 from streamgate.contracts.streaming import (
     CaptionsUnknown,
+    KeyUnknown,
+    LicenceInvalid,
     PictureUnknown,
     SegmentPending,
     SegmentUnknown,
     SessionEnded,
     SessionUnknown,
+    TooManyKeys,
 )
 from streamgate.errors import NotFound
 from streamgate.sdk.playlists import dash, hls
 from streamgate.sdk.playlists.storyboard import VTT_TYPE
-from streamgate.web.routes import TOKEN, Call, Mount, Route
+from streamgate.web.routes import PUBLIC, TOKEN, Call, Mount, Route
 
 from . import by_query
-from .delivery import Delivery, RangeRefused
+from .delivery import KEY_TYPE, Delivery
+from .entities import RangeRefused
 from .files import PREFIX
+from .protected import serving
 from .showing import MEDIA_TYPE as IMAGE
 
 _MEDIA = ("video/mp4", "audio/mp4")
@@ -72,6 +79,56 @@ class SegmentPath(TrackPath):
 
 
 @attrs.frozen(kw_only=True)
+class KeyPath(TrackPath):
+    """`period`: of the keys, as the playlist names it, from 0 on."""
+
+    period: int
+
+
+@attrs.frozen(kw_only=True)
+class SealedPath:
+    """`mode`: `hls` (AES-128) or `cenc` (for DASH)."""
+
+    content_id: str
+    media_version: int
+    mode: Literal["hls", "cenc"]
+    rendition: str
+
+
+@attrs.frozen(kw_only=True)
+class SealedSegmentPath(SealedPath):
+    number: int
+
+
+@attrs.frozen(kw_only=True)
+class SealedHeadPath(SealedPath):
+    """`head`: `init`, or of CENC `init-` and the number of a key period."""
+
+    head: str
+
+
+@attrs.frozen(kw_only=True)
+class LicenceBody:
+    """As EME's Clear Key words it: ids of keys, base64url without padding."""
+
+    kids: tuple[str, ...]
+    type: str = "temporary"
+
+
+@attrs.frozen(kw_only=True)
+class LicenceKey:
+    kty: str
+    kid: str
+    k: str
+
+
+@attrs.frozen(kw_only=True)
+class LicenceAnswer:
+    keys: tuple[LicenceKey, ...]
+    type: str
+
+
+@attrs.frozen(kw_only=True)
 class SegmentQuery:
     """`number`: of the segment, from 0 on, or `init`. `session`: the token in the URLs of a session."""
 
@@ -81,7 +138,7 @@ class SegmentQuery:
     session: str
 
 
-def media_mounts(delivery: Delivery) -> list[Mount]:
+def media_mounts(delivery: Delivery, sealed: serving.Serving) -> list[Mount]:
     return [
         Mount(
             prefix=PREFIX,
@@ -101,6 +158,18 @@ def media_mounts(delivery: Delivery) -> list[Mount]:
                 _image("storyboard/{number}.jpg", SheetPath, "A sheet of the storyboard"),
                 _bytes(f"{PREFIX}/{{token}}/{{rendition}}/init.mp4", TrackPath, "A rendition's head"),
                 _bytes(f"{PREFIX}/{{token}}/{{rendition}}/{{number}}.m4s", SegmentPath, "A segment"),
+                _KEY,
+                _LICENCE,
+            ),
+        ),
+        Mount(
+            prefix=serving.PREFIX,
+            app=sealed,
+            policy=PUBLIC,
+            summary="Encrypted segments, the same for everybody",
+            documents=(
+                _sealed("{number}.m4s", SealedSegmentPath, "An encrypted segment"),
+                _sealed("{head}.mp4", SealedHeadPath, "The head of an encrypted rendition"),
             ),
         ),
         Mount(
@@ -147,5 +216,44 @@ def _bytes(path: str, query: type, summary: str) -> Route:
     )
 
 
-async def _never(call: Call[None, None]) -> None:
+def _sealed(name: str, query: type, summary: str) -> Route:
+    path = f"{serving.PREFIX}/{{content_id}}/{{media_version}}/{{mode}}/{{rendition}}/{name}"
+    also = {status: words for status, words in _ALSO.items() if status != 302}
+    errors = (SegmentUnknown, SegmentPending, RangeRefused)
+    return attrs.evolve(_bytes(path, query, summary), policy=PUBLIC, also=also, errors=errors)
+
+
+async def _never(call: Call[Any, Any]) -> None:
     raise NotFound("the mount answers")
+
+
+async def _no_licence(call: Call[LicenceBody, TopPath]) -> LicenceAnswer:
+    raise NotFound("the mount answers")
+
+
+_KEYS = (*_ERRORS, KeyUnknown, TooManyKeys)
+_KEY = Route(
+    "GET",
+    f"{PREFIX}/{{token}}/{{rendition}}/{{period}}.key",
+    _never,
+    policy=TOKEN,
+    query=KeyPath,
+    produces=(KEY_TYPE,),
+    summary="A key of AES-128",
+    description="Of an encrypted content: 16 bytes. There is none for what the session may not see, nor for a preview.",
+    errors=_KEYS,
+)
+_LICENCE = Route(
+    "POST",
+    f"{PREFIX}/{{token}}/licence",
+    _no_licence,
+    policy=TOKEN,
+    query=TopPath,
+    body=LicenceBody,
+    answer=LicenceAnswer,
+    only_reads=True,
+    audited="none",
+    summary="A licence of Clear Key",
+    description="Of an encrypted content: the keys of these names, as far as the session may have them.",
+    errors=(*_KEYS, LicenceInvalid),
+)

@@ -31,6 +31,8 @@ from .hearing import Hearing
 from .keeper import SIGNED_OUT, Keeper
 from .lease import NO_LEASE, Moment, after_decision, decision_for
 from .live import LiveSession
+from .protected.changing import settle
+from .protected.secrets import Secrets
 from .revocation_repository import Viewer, WalletsWanted
 from .revoking import Revoking, raise_if_revoked
 from .session_repository import StoredSession
@@ -69,6 +71,7 @@ class Opening:
         revoking: Revoking,
         transfers: Transfers,
         revoked: Revocations,
+        secrets: Secrets,
     ) -> None:
         self._db = db
         self._auth = auth
@@ -82,6 +85,7 @@ class Opening:
         self._revoking = revoking
         self._transfers = transfers
         self._revoked = revoked
+        self._secrets = secrets
 
     async def open(self, actor: Actor, content_id: str, client_id: str) -> LiveSession:
         """The session of this person, client and content: the one they have, or a new one.
@@ -101,7 +105,7 @@ class Opening:
         query, decision, arrived = await self._ask(content_id, actor)
         _raise_unless_open(actor, content_id, decision)
         if decision.outcome == "unknown":
-            return await self._running(actor, content_id, client_id, decision, arrived)
+            return await self._running(actor, content, client_id, decision, arrived)
         lease, _ = after_decision(NO_LEASE, decision, at=arrived, lease_s=self._config.lease_s, may_preview=True)
         if not lease.holds(arrived.mono_s):
             raise GateUnknown("the latest reading of the chain is too old", retry_after_s=1)
@@ -169,12 +173,12 @@ class Opening:
         )
 
         def store(session: Session, addresses: tuple[str, ...] | None) -> StoredSession:
+            wanted = self._wanted(session, actor, request.content, request.client_id, now_ms)
             if not actor.is_moderator:
                 owner = request.content.owner
                 is_owner = bool(actor.user_id) and actor.user_id == owner
                 viewer = Viewer(user_id=actor.user_id, addresses=addresses, is_owner=is_owner)
                 raise_if_revoked(session, content_id, owner, viewer, now_ms)
-            wanted = _wanted(session, actor, content_id, request.client_id, now_ms)
             return rows.open_session(session, wanted, request.decision, session_id=request.session_id, limits=limits)
 
         try:
@@ -184,7 +188,7 @@ class Opening:
         return await self._db.write(partial(store, addresses=addresses))
 
     async def _running(
-        self, actor: Actor, content_id: str, client_id: str, decision: Decision, arrived: Moment
+        self, actor: Actor, content: Content, client_id: str, decision: Decision, arrived: Moment
     ) -> LiveSession:
         """The session that goes on while the gate cannot be decided.
 
@@ -194,7 +198,7 @@ class Opening:
         now_ms = self._clock.now_ms()
 
         def find(session: Session) -> StoredSession | None:
-            return rows.find_again(session, _wanted(session, actor, content_id, client_id, now_ms))
+            return rows.find_again(session, self._wanted(session, actor, content, client_id, now_ms))
 
         stored = await self._db.write(find)
         if stored is not None:
@@ -203,10 +207,27 @@ class Opening:
             if live.lease.holds(arrived.mono_s):
                 return live
         raise GateUnknown(
-            f"the gate of content {content_id} cannot be decided now: no new session is opened, and those that run go "
-            "on until their lease or the operator's grace ends, unless the gate was changed meanwhile",
+            f"the gate of content {content.content_id} cannot be decided now: no new session is opened, and those that "
+            "run go on until their lease or the operator's grace ends, unless the gate was changed meanwhile",
             retry_after_s=_RETRY_AFTER_S,
             extra={"explanation": to_plain(decision.explanation)},
+        )
+
+    def _wanted(self, session: Session, actor: Actor, content: Content, client_id: str, now_ms: int) -> rows.Wanted:
+        """Raises NotPlayable."""
+        is_sealed = settle(session, content.content_id, content.protection, content.revision, now_ms)
+        version = media.active_version(session, content.content_id)
+        if version is None:
+            raise _not_playable(content.content_id)
+        if is_sealed:
+            self._secrets.ensure(session, content.content_id, version, now_ms)
+        return rows.Wanted(
+            content_id=content.content_id,
+            media_version=version,
+            actor=actor,
+            client_id=client_id,
+            is_sealed=is_sealed,
+            now_ms=now_ms,
         )
 
     async def _enter(self, actor: Actor, stored: StoredSession) -> LiveSession:
@@ -218,14 +239,6 @@ class Opening:
             await self._keeper.end([stored.session_id], SIGNED_OUT)
             raise TokenInvalid("this sign-in is over; sign in again")
         return self._keeper.live.add(stored, self._clock.now_s())
-
-
-def _wanted(session: Session, actor: Actor, content_id: str, client_id: str, now_ms: int) -> rows.Wanted:
-    """Raises NotPlayable."""
-    version = media.active_version(session, content_id)
-    if version is None:
-        raise _not_playable(content_id)
-    return rows.Wanted(content_id=content_id, media_version=version, actor=actor, client_id=client_id, now_ms=now_ms)
 
 
 def _raise_unless_open(actor: Actor, content_id: str, decision: Decision) -> None:

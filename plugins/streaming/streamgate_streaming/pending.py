@@ -53,8 +53,17 @@ class Pending:
         self._making: dict[Place, asyncio.Task[None]] = {}
         self._waiting: Counted[str] = Counted()
 
-    async def made(self, plan: MediaPlan, rendition_id: str, n: int, *, session_id: str) -> Segment:
+    def known(self, plan: MediaPlan, rendition_id: str, n: int) -> Segment | None:
+        """The segment, where it was made and is not in the index yet."""
+        return self._known.get((plan.content_id, plan.media_version, rendition_id, n))
+
+    async def made(
+        self, plan: MediaPlan, rendition_id: str, n: int, *, session_id: str, most: int = MOST_OF_SESSION
+    ) -> Segment:
         """The segment (`INIT`: the head), when it is made.
+
+        Args:
+            session_id: who waits; of these at most so many (`most`) at a time.
 
         Raises:
             SegmentPending: not within 8 s, or so many wait already.
@@ -62,7 +71,7 @@ class Pending:
         place = (plan.content_id, plan.media_version, rendition_id, n)
         found = self._known.get(place)
         if found is None:
-            if self._waiting[session_id] >= MOST_OF_SESSION or self._waiting.total() >= MOST:
+            if self._waiting[session_id] >= most or self._waiting.total() >= MOST:
                 _MADE.labels("refused").inc()
                 raise SegmentPending("too many wait for parts already", retry_after_s=_RETRY_AFTER_S)
             self._waiting[session_id] += 1

@@ -19,6 +19,7 @@ from streamgate.contracts.events import (
     MEDIA_READY,
     PEOPLE_CHANGED,
     PICTURES_CHANGED,
+    PROTECTION_CHANGED,
     RENDITION_READY,
     SESSION_ENDED,
     TEXTS_CHANGED,
@@ -85,6 +86,12 @@ class StreamingPlugin:
         from .pending import Pending
         from .periodic import Periodic
         from .picturing import Picturing
+        from .protected import serving
+        from .protected.changing import Changing
+        from .protected.granting import Granting
+        from .protected.packaging import Packaging
+        from .protected.routes import ProtectedRoutes
+        from .protected.secrets import Secrets
         from .reconciler import Reconciler
         from .revoking import Revoking
         from .routes import StreamRoutes
@@ -104,7 +111,10 @@ class StreamingPlugin:
         self._db = Database.for_plugin(ctx, TABLES, migrations="streamgate_streaming.migrations")
         self._blobs = open_blobs(ctx)
         self._keys = PathKeys(self._db, master_key(ctx), clock)
-        self._catalogue = Catalogue(self._db, clock)
+        secrets = Secrets(master_key(ctx), key_period_s=config.key_period_s)
+        self._catalogue = Catalogue(self._db, clock, secrets, f"{config.cdn_url.rstrip('/')}{serving.PREFIX}")
+        self._changing = Changing(self._db, metadata, secrets, clock)
+        self._protected_routes = ProtectedRoutes(self._changing)
         self._keeper = Keeper(self._db, clock, config)
         self.revocations = revocations_of(ctx)
         transfers = Transfers(clock, max_age_s=config.lease_s / 2)
@@ -136,6 +146,7 @@ class StreamingPlugin:
             revoking,
             transfers,
             self.revocations,
+            secrets,
         )
         cancellations = Cancellations(self._db, ctx.services.get(JOBS), clock)
         self._pictures = Picturing(self._db, self._blobs, clock)
@@ -149,15 +160,34 @@ class StreamingPlugin:
             clock,
         )
         self._service = StreamingService(self._db, self._orchestration)
-        self._routes = StreamRoutes(
-            self._opening, self._sessions, self._keys, self._catalogue, self._service, metadata, lease_s=config.lease_s
-        )
         hot = HotSegments(self._blobs, config.hot_cache_bytes)
         pending = Pending(self._db, ctx.services.get(TRANSCODER), clock)
         saying = Saying(self._db)
         offload = open_offload(config.offload, config.accel_prefix, self._blobs, clock)
-        delivery = Delivery(self._keys, self._sessions, self._catalogue, self._blobs, hot, pending, saying, offload)
-        self._mounts = media_mounts(delivery)
+        delivery = Delivery(
+            self._keys,
+            self._sessions,
+            self._catalogue,
+            self._blobs,
+            hot,
+            pending,
+            saying,
+            Granting(clock),
+            offload,
+            public_url=_configured_origin(ctx),
+        )
+        sealed = serving.Serving(self._db, self._catalogue, Packaging(self._blobs, hot), pending)
+        self._mounts = media_mounts(delivery, sealed)
+        self._routes = StreamRoutes(
+            self._opening,
+            self._sessions,
+            self._keys,
+            self._catalogue,
+            self._service,
+            metadata,
+            lease_s=config.lease_s,
+            licence_url=delivery.licence_url,
+        )
         self._admission = Admission(delivery)
         self._telling = Telling(self._db, ctx.events, on_playable=self._pictures.on_media_playable)
         stores = ("streaming.db", "streaming.blobs")
@@ -177,7 +207,7 @@ class StreamingPlugin:
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
-        more = (self._revoke_routes, self._poster_routes, self._text_routes)
+        more = (self._revoke_routes, self._poster_routes, self._text_routes, self._protected_routes)
         return [*self._routes.routes(), self._admission.route(), *(route for each in more for route in each.routes())]
 
     @hookimpl
@@ -191,6 +221,9 @@ class StreamingPlugin:
             on_group(UPLOAD_FINISHED, media.on_upload_finished, group=GROUP),
             on_group(UPLOAD_FAILED, media.on_upload_failed, group=GROUP),
             on_group(CONTENT_DELETED, media.on_content_deleted, group=GROUP),
+            on_everyone(CONTENT_DELETED, self._catalogue.on_content_deleted, resync=self._catalogue.forget_all),
+            on_group(PROTECTION_CHANGED, self._changing.on_protection_changed, group=GROUP),
+            on_everyone(PROTECTION_CHANGED, self._catalogue.on_protection_changed, resync=self._catalogue.forget_all),
             on_group(JOB_CHECKPOINT, media.on_job_checkpoint, group=GROUP),
             on_group(JOB_FINISHED, media.on_job_finished, group=GROUP),
             on_group(GATE_CHANGED, hearing.on_gate_changed, group=GROUP),
@@ -217,6 +250,13 @@ class StreamingPlugin:
         return [self._db.check(), self._blobs.check()]
 
 
+def _configured_origin(ctx: PluginContext) -> str:
+    """`server.public_url`; empty where the kernel has filled it with this process' own address, which may be behind a
+    gateway."""
+    url = ctx.settings.public_url
+    return "" if url.endswith(":0") or url == ctx.base_urls.get(ctx.name) else url
+
+
 PLUGIN = PluginInfo(
     name="streaming",
     summary="Playback sessions, playlists, manifests and media bytes for those who may watch.",
@@ -239,6 +279,7 @@ PLUGIN = PluginInfo(
         UPLOAD_FINISHED,
         UPLOAD_FAILED,
         CONTENT_DELETED,
+        PROTECTION_CHANGED,
         JOB_CHECKPOINT,
         JOB_FINISHED,
         GATE_CHANGED,

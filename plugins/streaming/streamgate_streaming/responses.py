@@ -6,7 +6,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import attrs
 from loguru import logger
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
+
+from streamgate.errors import TooLarge
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -47,3 +50,23 @@ class Streamed:
         if left > 0:
             # Returning without the end of the body makes the server cut the connection: the client must notice.
             logger.bind(missing_bytes=left).error("blob is shorter than its index says")
+
+
+async def read_body(receive: Receive, max_bytes: int) -> bytes:
+    """What was sent.
+
+    Raises:
+        TooLarge: 413.
+        ClientDisconnect: nobody is there to be answered.
+    """
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part: bytes = message.get("body", b"")
+        body += part
+        if len(body) > max_bytes:
+            raise TooLarge(f"the body is larger than the {max_bytes} bytes that are read here")
+        if not message.get("more_body", False):
+            return body

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 from starlette.responses import Response
 
@@ -20,12 +22,11 @@ from streamgate.contracts.streaming import (
 from streamgate.errors import Unauthorized
 from streamgate.sdk.playlists import dash, hls
 from streamgate.sdk.playlists.captions import file_path
-from streamgate.sdk.playlists.presentation import Presentation
 from streamgate.settings import Matches
 from streamgate.web.routes import PUBLIC, Call, Route
 
 from .answers import CaptionsAnswer, RenewAnswer, SessionAnswer, told_of
-from .catalogue import Catalogue, Listing
+from .catalogue import Catalogue, Listing, Texts
 from .extent import nothing_left
 from .files import PREFIX
 from .keys import PathKeys
@@ -87,6 +88,7 @@ class InfoAnswer:
 class StreamRoutes:
     """Args:
     lease_s: from half of it on a player renews.
+    licence_url: of a path token, where a manifest says that keys are.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class StreamRoutes:
         metadata: Metadata,
         *,
         lease_s: float,
+        licence_url: Callable[[str], str],
     ) -> None:
         self._opening = opening
         self._sessions = sessions
@@ -107,6 +110,7 @@ class StreamRoutes:
         self._streaming = streaming
         self._metadata = metadata
         self._lease_s = lease_s
+        self._licence_url = licence_url
 
     def routes(self) -> list[Route]:
         return [
@@ -200,23 +204,24 @@ class StreamRoutes:
         )
 
     async def hls(self, call: Call[None, PlayQuery]) -> Response:
-        presentation, folder = await self._opened(call)
-        return _playlist(hls.render_multivariant(presentation, folder=folder), hls.MEDIA_TYPE)
+        texts, token = await self._opened(call)
+        text = hls.render_multivariant(texts.presentation, folder=f"{PREFIX}/{token}/", sealing=texts.sealing)
+        return _playlist(text, hls.MEDIA_TYPE)
 
     async def dash(self, call: Call[None, PlayQuery]) -> Response:
-        presentation, folder = await self._opened(call)
-        return _playlist(dash.render_manifest(presentation, folder=folder), dash.MEDIA_TYPE)
+        texts, token = await self._opened(call)
+        return _playlist(texts.manifest_for(self._licence_url(token), f"{PREFIX}/{token}/"), dash.MEDIA_TYPE)
 
-    async def _opened(self, call: Call[None, PlayQuery]) -> tuple[Presentation, str]:
-        """What plays, and the folder of the session that was opened for it."""
+    async def _opened(self, call: Call[None, PlayQuery]) -> tuple[Texts, str]:
+        """What plays, and the path token of the session that was opened for it."""
         live = await self._opening.open(call.actor, call.query.content_id, call.query.client_id)
-        listing = await self._catalogue.listing(live.content_id, live.media_version)
+        listing = await self._catalogue.for_session(live.content_id, live.media_version, is_sealed=live.is_sealed)
         if listing is None:  # deleted in between
             raise NotPlayable(f"content {live.content_id} is not playable any more")
-        texts = listing.within(live.extent)
+        texts = listing.within(live.extent, is_sealed=live.is_sealed)
         if texts is None:
             raise nothing_left(live.extent, live.decision, listing.whole.presentation)
-        return texts.presentation, f"{PREFIX}/{self._keys.make(live.session_id)}/"
+        return texts, self._keys.make(live.session_id)
 
     async def renew(self, call: Call[None, SessionPath]) -> RenewAnswer:
         live = await self._sessions.renew(call.actor, call.query.session_id, call.query.content_id)

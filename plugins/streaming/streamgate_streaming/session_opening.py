@@ -22,12 +22,14 @@ _LISTED = 20
 
 @attrs.frozen(kw_only=True)
 class Wanted:
-    """Whose session, of what. `client_id` of somebody who is not signed in: one that nobody guesses."""
+    """Whose session, of what. `client_id` of somebody who is not signed in: one that nobody guesses. `is_sealed`:
+    whether it is encrypted."""
 
     content_id: str
     media_version: int
     actor: Actor
     client_id: str
+    is_sealed: bool
     now_ms: int
 
 
@@ -58,9 +60,9 @@ def open_session(
 ) -> StoredSession:
     """The running session of the same person, client, content and media version, or a new one.
 
-    One of an older media version ends, and one of whom the whole was open to where now only the beginning is. Where a
-    person has as many sessions as they may, the one that was idle longest ends; so where a content has as many of
-    nobody known.
+    One of an older media version ends, one from before it was encrypted or no more, and one of whom the whole was
+    open to where now only the beginning is. Where a person has as many sessions as they may, the one that was idle
+    longest ends; so where a content has as many of nobody known.
 
     Raises:
         TooManySessions: all of them are in use.
@@ -69,7 +71,7 @@ def open_session(
     lock(session, wanted.actor.user_id or f"nobody on {wanted.content_id}")
     lock_tokens(session, decision.tokens)
     found = _same(session, wanted)
-    if found is not None and found.media_version != wanted.media_version:
+    if found is not None and not _is_of(found, wanted):
         end_sessions(session, [found.session_id], "version_changed", wanted.now_ms)
     elif found is not None and is_preview(decision) and not found.is_preview:
         end_sessions(session, [found.session_id], "refused", wanted.now_ms)
@@ -93,6 +95,7 @@ def open_session(
         reason="",
         gate_revision=decision.gate_revision,
         is_preview=is_preview(decision),
+        is_sealed=wanted.is_sealed,
         created_at_ms=wanted.now_ms,
         seen_at_ms=wanted.now_ms,
         ended_at_ms=None,
@@ -108,10 +111,14 @@ def find_again(session: Session, wanted: Wanted) -> StoredSession | None:
     """The running session of the same person, client, content and media version, where there is one."""
     lock(session, wanted.actor.user_id or f"nobody on {wanted.content_id}")
     found = _same(session, wanted)
-    if found is None or found.media_version != wanted.media_version:
+    if found is None or not _is_of(found, wanted):
         return None
     _use(session, found, wanted)
     return stored_of(found)
+
+
+def _is_of(found: SessionRow, wanted: Wanted) -> bool:
+    return (found.media_version, found.is_sealed) == (wanted.media_version, wanted.is_sealed)
 
 
 def _take(session: Session, session_id: str, wanted: Wanted, decision: Decision, limits: Limits) -> None:

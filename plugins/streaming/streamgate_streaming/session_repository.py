@@ -37,6 +37,7 @@ class StoredSession:
     gate_revision: int
     seen_at_ms: int
     is_preview: bool = False
+    is_sealed: bool = False
 
     @property
     def is_ended(self) -> bool:
@@ -97,6 +98,12 @@ def count_active(session: Session, content_id: str) -> tuple[int, int]:
     in_use = select(func.count(), viewers).where(SessionRow.content_id == content_id, SessionRow.state == "active")
     sessions, people = session.execute(in_use).one()
     return sessions, people
+
+
+def is_watched(session: Session, content_id: str) -> bool:
+    """Whether a session of a content is in use."""
+    in_use = exists().where(SessionRow.content_id == content_id, SessionRow.state == "active")
+    return bool(session.execute(select(in_use)).scalar_one())
 
 
 def ended_among(session: Session, session_ids: Sequence[str]) -> dict[str, str]:
@@ -234,4 +241,5 @@ def stored_of(row: SessionRow) -> StoredSession:
         gate_revision=row.gate_revision,
         seen_at_ms=row.seen_at_ms,
         is_preview=row.is_preview,
+        is_sealed=row.is_sealed,
     )

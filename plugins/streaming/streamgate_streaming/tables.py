@@ -25,7 +25,8 @@ class Base(DeclarativeBase):
 
 class ContentRow(Base):
     """What all media versions of a content share: the newest source (and the upload that last failed: its end may
-    be heard before its beginning), and the counter of what was told about it. The row stays when the content is
+    be heard before its beginning), the counter of what was told about it, and its protection, which is metadata's: as
+    of their revision `protection_revision`. The row stays when the content is
     deleted, so that what comes late finds that out."""
 
     __tablename__ = "streaming_contents"
@@ -40,6 +41,8 @@ class ContentRow(Base):
     failed_upload_id: Mapped[str] = mapped_column(String(40))
     source_key: Mapped[str]
     source_size_bytes: Mapped[int]
+    protection: Mapped[str] = mapped_column(String(16), server_default="none")
+    protection_revision: Mapped[int] = mapped_column(server_default="0")
 
 
 class MediaRow(Base):
@@ -201,7 +204,7 @@ class CancelRow(Base):
 class SessionRow(Base):
     """A playback session. `user_id` is empty for nobody known; then `client_id` alone says whose it is. Roles,
     address and credential (the sign-in or API key) are those of its latest opening. `is_preview`: nothing but the
-    beginning was ever open in it."""
+    beginning was ever open in it. `is_sealed`: it plays what is encrypted."""
 
     __tablename__ = "streaming_sessions"
 
@@ -217,6 +220,7 @@ class SessionRow(Base):
     reason: Mapped[str] = mapped_column(String(64))
     gate_revision: Mapped[int]
     is_preview: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    is_sealed: Mapped[bool] = mapped_column(Boolean, server_default=false())
     created_at_ms: Mapped[int]
     seen_at_ms: Mapped[int]
     ended_at_ms: Mapped[int | None]
@@ -296,4 +300,17 @@ class KeyRow(Base):
     purpose: Mapped[str] = mapped_column(String(64), primary_key=True)
     key_id: Mapped[str] = mapped_column(String(16), primary_key=True)
     wrapped: Mapped[bytes] = mapped_column(info={WRAPPED: "{purpose}"})
+    created_at_ms: Mapped[int]
+
+
+class SecretRow(Base):
+    """What all keys of a media version derive from, once it is encrypted. It stays while the version does, so that
+    nothing else ever stands under the same address."""
+
+    __tablename__ = "streaming_secrets"
+
+    content_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    media_version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    wrapped: Mapped[bytes] = mapped_column(info={WRAPPED: "streaming.content/{content_id}/{media_version}"})
+    key_period_s: Mapped[float] = mapped_column(Float)
     created_at_ms: Mapped[int]

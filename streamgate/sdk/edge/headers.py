@@ -5,7 +5,7 @@ from __future__ import annotations
 from streamgate.settings import ServerSettings
 from streamgate.web.problems import RawHeaders
 
-MEDIA_PREFIX = "/api/v1/stream/s/"
+MEDIA_PREFIXES = ("/api/v1/stream/s/", "/api/v1/stream/m/")
 """Bytes of media and what goes with them: other sites' players may show them, and they are not counted."""
 
 HSTS_S = 365 * 86_400
@@ -30,4 +30,5 @@ def security_headers(settings: ServerSettings) -> tuple[RawHeaders, RawHeaders]:
     if settings.public_url.startswith("https:"):
         common.append((b"strict-transport-security", b"max-age=%d" % HSTS_S))
     policy = b"cross-origin-resource-policy"
-    return [*common, (policy, b"same-origin")], [*common, (policy, b"cross-origin")]
+    alike = [pair for pair in common if pair[0] != b"vary"]  # media are answered alike wherever they are shown
+    return [*common, (policy, b"same-origin")], [*alike, (policy, b"cross-origin")]

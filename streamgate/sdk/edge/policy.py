@@ -19,7 +19,7 @@ from streamgate.plugins import PluginContext
 from streamgate.sdk.edge.addresses import ClientAddresses, counted_as, is_neighbour
 from streamgate.sdk.edge.cors import Cors, Preflight
 from streamgate.sdk.edge.docs import docs_routes
-from streamgate.sdk.edge.headers import MEDIA_PREFIX, security_headers
+from streamgate.sdk.edge.headers import MEDIA_PREFIXES, security_headers
 from streamgate.sdk.edge.idempotency import Idempotency
 from streamgate.sdk.edge.kept import RedisAnswers
 from streamgate.sdk.edge.rates import Limiter, SharedRates, Spent
@@ -85,7 +85,7 @@ class Edge:
 
     async def enter(self, scope: Scope) -> ASGIApp | None:
         path: str = scope["path"]
-        is_media = path.startswith(MEDIA_PREFIX)
+        is_media = path.startswith(MEDIA_PREFIXES)
         answer = list(self._media_headers if is_media else self._headers)
         scope[ANSWER_HEADERS] = answer
         seen = self._look_at(scope)

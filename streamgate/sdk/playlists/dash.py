@@ -7,8 +7,11 @@ from itertools import groupby
 from math import ceil
 from xml.etree import ElementTree as Xml
 
+import attrs
+
 from streamgate.sdk.playlists import captions
 from streamgate.sdk.playlists.presentation import Presentation, Track
+from streamgate.sdk.playlists.sealing import Sealing, add_protection, by_key_period, described_bps
 
 MEDIA_TYPE = "application/dash+xml"
 _NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
@@ -18,8 +21,13 @@ _ROLE_SCHEME = "urn:mpeg:dash:role:2011"
 _MICROSECONDS = 1_000_000
 
 
-def render_manifest(presentation: Presentation, *, folder: str = "") -> str:
+def render_manifest(
+    presentation: Presentation, *, folder: str = "", sealing: Sealing | None = None, licence_url: str = ""
+) -> str:
     """The manifest; URLs are relative to the session's folder, which a manifest that is answered elsewhere names.
+
+    Where the segments are encrypted (`sealing`), there is a Period for each key period, with an init segment that names
+    the key; ClearKey's licence is at `licence_url`.
 
     Segments are numbered from 0 and timed by a SegmentTimeline in the track's own time scale, so every time
     is the integer that stands in the segment's `tfdt`. Tracks that are cut alike share one timeline.
@@ -40,16 +48,48 @@ def render_manifest(presentation: Presentation, *, folder: str = "") -> str:
     )
     if folder:
         Xml.SubElement(mpd, "BaseURL").text = folder
-    period = Xml.SubElement(mpd, "Period", {"id": "0", "start": "PT0S"})
-    sounds = tuple((track,) for track in presentation.audio)  # nobody changes between sounds as between pictures
-    for number, tracks in enumerate(tracks for tracks in (presentation.video, *sounds) if tracks):
-        _add_set(period, number, tracks, is_main=tracks[0] in (*presentation.video, *presentation.audio[:1]))
-    captions.add_sets(period, presentation.captions, len(period), float(presentation.duration))
+    if sealing:
+        for number, part in by_key_period(presentation, sealing):
+            _add_period(mpd, part, presentation, _Sealed(sealing, number, licence_url))
+    else:
+        _add_period(mpd, presentation, presentation, None)
     Xml.indent(mpd, space=" ")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + Xml.tostring(mpd, encoding="unicode") + "\n"
 
 
-def _add_set(period: Xml.Element, number: int, tracks: tuple[Track, ...], *, is_main: bool) -> None:
+@attrs.frozen
+class _Sealed:
+    sealing: Sealing
+    period: int
+    licence_url: str
+
+    def kid(self, track: Track) -> bytes:
+        return self.sealing.kid(track.id, self.period)
+
+
+@attrs.frozen
+class _Place:
+    """`starts`: of the Period, in seconds from the beginning."""
+
+    starts: Fraction
+    sealed: _Sealed | None
+
+
+def _add_period(mpd: Xml.Element, part: Presentation, whole: Presentation, sealed: _Sealed | None) -> None:
+    """A Period of a part of the whole. Its start is the picture's, where there is one: sound that is cut at its own
+    frames begins up to 11 ms beside it."""
+    leading, origin = (part.video or part.audio)[0], (whole.video or whole.audio)[0]
+    starts = Fraction(leading.segments[0].start_ticks - origin.segments[0].start_ticks, origin.timescale)
+    place = _Place(starts, sealed)
+    described = {"id": str(sealed.period if sealed else 0), "start": _duration_text(starts) if starts else "PT0S"}
+    period = Xml.SubElement(mpd, "Period", described)
+    sounds = tuple((track,) for track in part.audio)  # nobody changes between sounds as between pictures
+    for number, tracks in enumerate(tracks for tracks in (part.video, *sounds) if tracks):
+        _add_set(period, number, tracks, place, is_main=tracks[0] in (*part.video, *part.audio[:1]))
+    captions.add_sets(period, part.captions, len(period), float(part.duration))
+
+
+def _add_set(period: Xml.Element, number: int, tracks: tuple[Track, ...], place: _Place, *, is_main: bool) -> None:
     kind = tracks[0].kind
     attributes = {
         "id": str(number),
@@ -64,22 +104,29 @@ def _add_set(period: Xml.Element, number: int, tracks: tuple[Track, ...], *, is_
     if tracks[0].language:
         attributes["lang"] = tracks[0].language
     adaptation = Xml.SubElement(period, "AdaptationSet", _checked(attributes))
+    sealed = place.sealed
     if kind == "audio":
         adaptation.set("selectionPriority", "2" if is_main else "1")  # dash.js begins with the highest rate otherwise
         _add_words(adaptation, tracks[0], is_main=is_main)
+    if sealed:
+        add_protection(adaptation, sealed.kid(tracks[0]), sealed.licence_url)
     is_cut_alike = len({_timeline_key(track) for track in tracks}) == 1
     if is_cut_alike:
-        _add_template(adaptation, tracks[0])
+        _add_template(adaptation, tracks[0], place)
     for track in tracks:
-        representation = Xml.SubElement(adaptation, "Representation", _checked(_described(track)))
+        representation = Xml.SubElement(
+            adaptation, "Representation", _checked(_described(track, is_sealed=sealed is not None))
+        )
         if track.channels:
             Xml.SubElement(
                 representation,
                 "AudioChannelConfiguration",
                 {"schemeIdUri": _CHANNELS_SCHEME, "value": str(track.channels)},
             )
+        if sealed and len(tracks) > 1:
+            add_protection(representation, sealed.kid(track), sealed.licence_url)
         if not is_cut_alike:
-            _add_template(representation, track)
+            _add_template(representation, track, place)
 
 
 def _add_words(adaptation: Xml.Element, track: Track, *, is_main: bool) -> None:
@@ -88,8 +135,9 @@ def _add_words(adaptation: Xml.Element, track: Track, *, is_main: bool) -> None:
     Xml.SubElement(adaptation, "Role", {"schemeIdUri": _ROLE_SCHEME, "value": "main" if is_main else "alternate"})
 
 
-def _described(track: Track) -> dict[str, str]:
-    attributes = {"id": track.id, "codecs": track.codec, "bandwidth": str(track.peak_bps)}
+def _described(track: Track, *, is_sealed: bool) -> dict[str, str]:
+    rate_bps = track.peak_bps + (described_bps(track) if is_sealed else 0)
+    attributes = {"id": track.id, "codecs": track.codec, "bandwidth": str(rate_bps)}
     if track.kind == "video":
         attributes |= {"width": str(track.width_px), "height": str(track.height_px)}
         if track.fps_num:
@@ -100,17 +148,18 @@ def _described(track: Track) -> dict[str, str]:
     return attributes
 
 
-def _add_template(parent: Xml.Element, track: Track) -> None:
-    template = Xml.SubElement(
-        parent,
-        "SegmentTemplate",
-        {
-            "timescale": str(track.timescale),
-            "initialization": "$RepresentationID$/init.mp4",
-            "media": "$RepresentationID$/$Number$.m4s",
-            "startNumber": "0",
-        },
-    )
+def _add_template(parent: Xml.Element, track: Track, place: _Place) -> None:
+    sealed = place.sealed
+    folder = f"{sealed.sealing.media}cenc/$RepresentationID$/" if sealed else "$RepresentationID$/"
+    attributes = {
+        "timescale": str(track.timescale),
+        "initialization": f"{folder}{f'init-{sealed.period}' if sealed else 'init'}.mp4",
+        "media": f"{folder}$Number$.m4s",
+        "startNumber": str(track.segments[0].n),
+    }
+    if place.starts:
+        attributes["presentationTimeOffset"] = str(round(place.starts * track.timescale))
+    template = Xml.SubElement(parent, "SegmentTemplate", attributes)
     timeline = Xml.SubElement(template, "SegmentTimeline")
     starts_ticks = track.segments[0].start_ticks
     for duration_ticks, alike in groupby(segment.duration_ticks for segment in track.segments):

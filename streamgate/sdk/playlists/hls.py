@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from streamgate.sdk.playlists import captions
 from streamgate.sdk.playlists.presentation import Presentation, Track
+from streamgate.sdk.playlists.sealing import Sealing, key_line, padded
 from streamgate.sdk.playlists.sounds import Heard, SoundGroup, groups_of
 
 MEDIA_TYPE = "application/vnd.apple.mpegurl"
 _MICROSECONDS = 1_000_000
 
 
-def render_multivariant(presentation: Presentation, *, folder: str = "") -> str:
+def render_multivariant(presentation: Presentation, *, folder: str = "", sealing: Sealing | None = None) -> str:
     """The list of variants, lowest rate first: that is where players without a measurement begin.
 
     BANDWIDTH and AVERAGE-BANDWIDTH are measured from the bytes and include the costliest sound: of the group for the
@@ -23,7 +24,10 @@ def render_multivariant(presentation: Presentation, *, folder: str = "") -> str:
 
     Args:
         folder: where the renditions are, with a `/` at its end; empty: beside the playlist.
+        sealing: where the segments are encrypted, which makes them a little longer.
     """
+    if sealing:
+        presentation = presentation.with_tracks(padded)
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     groups = groups_of(presentation)
     peak_bps = max((track.peak_bps for track in presentation.audio), default=0)
@@ -36,11 +40,12 @@ def render_multivariant(presentation: Presentation, *, folder: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_media_playlist(track: Track) -> str:
-    """One rendition's playlist, with all segments and ENDLIST.
+def render_media_playlist(track: Track, sealing: Sealing | None = None) -> str:
+    """One rendition's playlist, with all segments and ENDLIST; encrypted ones are where `sealing` says.
 
     Each EXTINF is the difference of two rounded edges, so that the sum never drifts from the media.
     """
+    folder = f"{sealing.media}hls/{track.id}/" if sealing else ""
     lines = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
@@ -48,11 +53,13 @@ def render_media_playlist(track: Track) -> str:
         "#EXT-X-MEDIA-SEQUENCE:0",
         "#EXT-X-PLAYLIST-TYPE:VOD",
         "#EXT-X-INDEPENDENT-SEGMENTS",
-        '#EXT-X-MAP:URI="init.mp4"',
+        f"#EXT-X-MAP:URI={quoted(f'{folder}init.mp4')}",
     ]
     for segment, (starts_us, ends_us) in zip(track.segments, track.spans, strict=True):
         seconds, rest_us = divmod(ends_us - starts_us, _MICROSECONDS)
-        lines += [f"#EXTINF:{seconds}.{rest_us:06d},", f"{segment.n}.m4s"]
+        if sealing and (line := key_line(sealing, track.id, segment.n)):
+            lines.append(line)
+        lines += [f"#EXTINF:{seconds}.{rest_us:06d},", f"{folder}{segment.n}.m4s"]
     lines.append("#EXT-X-ENDLIST")
     return "\n".join(lines) + "\n"
 

@@ -5,7 +5,7 @@ HLS and DASH are two texts about the same `Presentation`; both name the same fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import cached_property
 from typing import Literal, Protocol
@@ -179,6 +179,10 @@ class Presentation:
     def spans(self) -> tuple[tuple[int, int], ...]:
         """Beginning and end of each segment of the picture (or sound), in microseconds."""
         return (self.video or self.audio)[0].spans
+
+    def with_tracks(self, change: Callable[[Track], Track]) -> Presentation:
+        video, audio = (tuple(change(track) for track in tracks) for tracks in (self.video, self.audio))
+        return attrs.evolve(self, video=video, audio=audio)
 
     def track(self, track_id: str) -> Track | None:
         return next((track for track in self.tracks if track.id == track_id), None)

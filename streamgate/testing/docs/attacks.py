@@ -158,7 +158,11 @@ ATTACKS = (
         "Private answers in shared caches",
         "no-store on tokens and playlists, segments asked about each time, strangers' forwarding headers not read",
     ),
-    Attack("B28", "Media keys leak", "", "media is not encrypted, so there are no media keys; segments need a session"),
+    Attack(
+        "B28",
+        "Media keys leak",
+        "Only by a session that may watch, at a pace, kept by no cache; several for each video, and new ones on demand",
+    ),
     Attack(
         "B29",
         "Requests to inside by webhook, import, endpoint",
@@ -218,5 +222,10 @@ ATTACKS = (
         "One answer for unknown and hidden; constant-time comparisons",
         "times are not measured: too noisy to hold a build to",
     ),
-    Attack("B48", "Recording by an authorised viewer", "", "cannot be prevented, and is not promised"),
+    Attack(
+        "B48",
+        "Recording by an authorised viewer",
+        "What is kept of encrypted contents shows nothing without a key",
+        "cannot be prevented, and is not promised",
+    ),
 )

@@ -35,11 +35,12 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"kid": "c1", "purpose": "challenge", "generation": 1, "created_at_ms": 1},
     ],
     "streaming_keys": [{"purpose": "streaming.path", "key_id": "k1", "created_at_ms": 1}],
+    "streaming_secrets": [{"content_id": "c_1", "media_version": 2, "key_period_s": 600.0, "created_at_ms": 1}],
     "worker_webhook_secrets": [
         {"owner": "p_1", "name": "hook", "previous_until_ms": 0, "created_at_ms": 1, "rotated_at_ms": 1}
     ],
 }
-KEYS = {"auth": 3, "streaming": 1, "worker": 1}  # the webhook secret has no former one: NULL
+KEYS = {"auth": 3, "streaming": 2, "worker": 1}  # the webhook secret has no former one: NULL
 
 
 def purpose_of(table: str, row: dict[str, Any]) -> str:
@@ -47,6 +48,7 @@ def purpose_of(table: str, row: dict[str, Any]) -> str:
     return {
         "auth_keys": f"auth.{row.get('purpose')}",
         "streaming_keys": str(row.get("purpose")),
+        "streaming_secrets": f"streaming.content/{row.get('content_id')}/{row.get('media_version')}",
         "worker_webhook_secrets": f"worker.webhook:{row.get('owner')}/{row.get('name')}",
     }[table]
 
@@ -142,7 +144,7 @@ async def test_a_crash_in_the_middle_leaves_whole_plugins_and_can_be_taken_up(
     with pytest.raises((KeyboardInterrupt, Exception)):
         await rewrap_all(settings, order, BOTH)
     monkeypatch.undo()
-    assert await opens_with(settings, AFTER) == {**NONE, "streaming": 1}
+    assert await opens_with(settings, AFTER) == {**NONE, "streaming": 2}
     assert await opens_with(settings, BOTH) == KEYS
     done = await rewrap_all(settings, order, BOTH)
     assert {each.plugin: each.changed for each in done} == {"streaming": 0, "auth": 3, "worker": 1}

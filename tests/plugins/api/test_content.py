@@ -51,7 +51,7 @@ async def test_a_creator_creates_changes_and_deletes(home: House) -> None:
 
 
 async def test_protection_that_is_not_given_is_not_promised(home: House) -> None:
-    answer = await call(home, ALICE, "POST", CONTENT, json={"title": "x", "protection": "encrypted"})
+    answer = await call(home, ALICE, "POST", CONTENT, json={"title": "x", "protection": "drm"})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "protection")
     assert (await create(home, protection="none"))["protection"] == "none"
 

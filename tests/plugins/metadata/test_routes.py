@@ -63,9 +63,9 @@ async def test_faults_are_named_by_field(home: House, alice: Actor) -> None:
 
 
 async def test_protection_that_is_not_given_is_not_promised(home: House, alice: Actor) -> None:
-    answer = await call(home, alice, "POST", "/create", json={"title": "x", "protection": "encrypted"})
+    answer = await call(home, alice, "POST", "/create", json={"title": "x", "protection": "drm"})
     assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"field": "protection", "message": "must be one of none"}]
+    assert answer.json()["errors"] == [{"field": "protection", "message": "must be one of none, encrypted"}]
     assert (await create(home, alice, protection="none"))["protection"] == "none"
 
 

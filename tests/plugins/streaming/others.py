@@ -20,7 +20,7 @@ from streamgate.contracts.auth import (
 from streamgate.contracts.gate import Explanation, Outcome
 from streamgate.contracts.jobs import Cancel, Job, JobNotFound, JobQuery, JobState, NewJob, Task
 from streamgate.contracts.media import MadeResult
-from streamgate.contracts.metadata import AccessQuery, Content, ContentNotFound
+from streamgate.contracts.metadata import AccessQuery, Content, ContentNotFound, Protection
 from streamgate.contracts.transcode import CutQuery
 from streamgate.testing.clock import FakeClock
 
@@ -149,18 +149,26 @@ class FakeAccounts(Partial):
 
 
 class FakeMetadata(Partial):
-    """Contents that are there; those in `private` only for the creator."""
+    """Contents that are there; those in `private` only for the creator. `protection` by content; `revision` of all."""
 
     def __init__(self) -> None:
         self.contents: set[str] = set()
         self.private: set[str] = set()
+        self.protection: dict[str, Protection] = {}
+        self.revision = 1
 
     async def get(self, query: AccessQuery) -> Content:
         is_owner = query.actor.user_id == CREATOR.user_id or query.actor.is_moderator
         is_hidden = (query.content_id in self.private or query.want == "change") and not is_owner
         if query.content_id not in self.contents or is_hidden:
             raise ContentNotFound(f"no content {query.content_id}")
-        return Content(content_id=query.content_id, owner=CREATOR.user_id, title="A film")
+        return Content(
+            content_id=query.content_id,
+            owner=CREATOR.user_id,
+            title="A film",
+            protection=self.protection.get(query.content_id, "none"),
+            revision=self.revision,
+        )
 
 
 class FakeTranscoder(Partial):

@@ -204,6 +204,7 @@ def another_replica(theatre: Theatre) -> Opening:
         plugin._opening._revoking,
         transfers,
         plugin.revocations,
+        plugin._opening._secrets,
     )
 
 

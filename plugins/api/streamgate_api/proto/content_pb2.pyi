@@ -54,20 +54,22 @@ class ListContentRequest(_message.Message):
     def __init__(self, q: _Optional[str] = ..., tag: _Optional[str] = ..., category: _Optional[str] = ..., owner: _Optional[str] = ..., state: _Optional[str] = ..., sort: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
 
 class UpdateContentRequest(_message.Message):
-    __slots__ = ("content_id", "title", "description", "tags", "category", "visibility")
+    __slots__ = ("content_id", "title", "description", "tags", "category", "visibility", "protection")
     CONTENT_ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     VISIBILITY_FIELD_NUMBER: _ClassVar[int]
+    PROTECTION_FIELD_NUMBER: _ClassVar[int]
     content_id: str
     title: str
     description: str
     tags: _containers.RepeatedScalarFieldContainer[str]
     category: str
     visibility: str
-    def __init__(self, content_id: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., category: _Optional[str] = ..., visibility: _Optional[str] = ...) -> None: ...
+    protection: str
+    def __init__(self, content_id: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., category: _Optional[str] = ..., visibility: _Optional[str] = ..., protection: _Optional[str] = ...) -> None: ...
 
 class DeleteContentRequest(_message.Message):
     __slots__ = ("content_id",)
