@@ -106,7 +106,8 @@ class MediaPlan:
 
 @attrs.frozen(kw_only=True)
 class MadeSegment:
-    """One media segment in the blob store. Ticks are of the rendition's own time scale (audio: samples)."""
+    """One media segment in the blob store. Ticks are of the rendition's own time scale (audio: samples).
+    `first_frame_bytes`: so much of it ends with its first frame, of a picture the key frame; 0: not known."""
 
     n: int
     key: str
@@ -114,6 +115,7 @@ class MadeSegment:
     sha256: str
     decode_time_ticks: int
     duration_ticks: int
+    first_frame_bytes: int = 0
 
 
 @attrs.frozen(kw_only=True)

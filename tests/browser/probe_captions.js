@@ -12,7 +12,12 @@ async ({ url, language }) => {
       .filter((track) => track.mode === "showing")
       .flatMap((track) => Array.from(track.activeCues ?? [], (cue) => cue.text));
   const tracks = () => player.getTextTracks().map(({ language, kind, label }) => ({ language, kind, label }));
-  window.probe = { player, video, seen, words, report: () => ({ ...seen, words: words(), tracks: tracks(), time_s: video.currentTime }) };
+  const image = () => player.getImageTracks()[0];
+  // Shaka tells of the sheet, and where on it the moment is.
+  const pictureAt = (timeS) =>
+    player.getThumbnails(image().id, timeS).then(({ uris, width, height, startTime, duration }) => ({ uri: uris[0], width, height, startTime, duration }));
+  const images = () => player.getImageTracks().map(({ width, height }) => [width, height]);
+  window.probe = { player, video, seen, words, pictureAt, report: () => ({ ...seen, words: words(), tracks: tracks(), images: images(), time_s: video.currentTime }) };
   try {
     await player.attach(video);
     await player.load(url);

@@ -13,8 +13,9 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.chromium import Tab, open_tab
-from tests.browser.stage import Stage
+from tests.browser.stage import SMALL_S, Stage
 from tests.e2e.client import Api
+from tests.e2e.pictures import check_pictures
 
 pytestmark = pytest.mark.timeout(150)
 HERE = Path(__file__).parent
@@ -90,6 +91,7 @@ async def test_the_page_lists_them_and_remembers_what_was_chosen(one_process: St
 async def test_shaka_shows_them_when_they_are_said(one_process: Stage, url: str) -> None:
     content_id = one_process.contents["public"]
     async with said(one_process, content_id) as api, open_tab(one_process.url) as tab:
+        await check_pictures(api, one_process.url, content_id)
         asked = {"content_id": content_id}
         session: dict[str, Any] = await api.call("POST", "/api/v1/stream/session", json=asked, patience_s=10)
         await tab.page.route(
@@ -103,6 +105,11 @@ async def test_shaka_shows_them_when_they_are_said(one_process: Stage, url: str)
         report = await tab.value("probe.report()")
         assert report["errors"] == []
         assert sorted(each["language"] for each in report["tracks"]) == ["de", "en"]
+        assert len(report["images"]) == 1
+        picture = await tab.value(f"probe.pictureAt({SMALL_S - 1})")
+        assert picture["uri"].endswith("/storyboard/0.jpg")
+        assert (picture["width"], picture["height"]) == (160, 90)
+        assert picture["startTime"] <= SMALL_S - 1 < picture["startTime"] + picture["duration"]
         for at_s, words in ((3, ["Früh"]), (5, ["Früh"]), (7, []), (9, ["Spät"])):
             await shows(tab, at_s, words, "probe.words", "probe.video")
         assert (tab.faults, tab.refused, tab.foreign) == ([], [], [])

@@ -50,7 +50,7 @@ class Decoded:
 async def read_hls(web: Getter, url: str) -> list[Track]:
     master = await _text(web, url)
     uris = [line for line in master.splitlines() if line and not line.startswith("#")]
-    uris += re.findall(r'#EXT-X-MEDIA:[^\n]*URI="([^"]+)"', master)
+    uris += re.findall(r'#EXT-X-MEDIA:TYPE=AUDIO[^\n]*URI="([^"]+)"', master)
     return [await _read_media_playlist(web, urljoin(url, uri)) for uri in dict.fromkeys(uris)]
 
 
@@ -69,6 +69,8 @@ async def read_dash(web: Getter, url: str) -> list[Track]:
     root = ET.fromstring(await _text(web, url))
     tracks = []
     for adaptation in root.iter(f"{MPD}AdaptationSet"):
+        if adaptation.attrib["contentType"] not in ("video", "audio"):
+            continue
         for representation in adaptation.findall(f"{MPD}Representation"):
             name = representation.attrib["id"]
             template = representation.find(f"{MPD}SegmentTemplate")

@@ -11,7 +11,12 @@ const readHls = (text) => {
     return {
       version: playlist.version,
       independentSegments: playlist.independentSegments,
-      variants: playlist.variants.map((variant) => ({
+      ...(playlist.variants.some((variant) => variant.isIFrameOnly) && {
+        iframes: playlist.variants
+          .filter((variant) => variant.isIFrameOnly)
+          .map(({ uri, bandwidth, averageBandwidth, codecs }) => ({ uri, bandwidth, averageBandwidth, codecs })),
+      }),
+      variants: playlist.variants.filter((variant) => !variant.isIFrameOnly).map((variant) => ({
         uri: variant.uri,
         bandwidth: variant.bandwidth,
         averageBandwidth: variant.averageBandwidth,
@@ -45,10 +50,12 @@ const readHls = (text) => {
     playlistType: playlist.playlistType,
     endlist: playlist.endlist,
     mediaSequenceBase: playlist.mediaSequenceBase,
+    ...(playlist.isIFrame && { isIFrame: true }),
     segments: playlist.segments.map((segment) => ({
       uri: segment.uri,
       duration: segment.duration,
       map: segment.map?.uri ?? null,
+      ...(segment.byterange && { byterange: segment.byterange }),
     })),
   };
 };

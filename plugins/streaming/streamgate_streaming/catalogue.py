@@ -17,12 +17,14 @@ from streamgate.contracts.events import (
     TextsChanged,
 )
 from streamgate.contracts.media import MediaPlan
+from streamgate.contracts.streaming import SegmentUnknown
 from streamgate.events import Received
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate.sdk.playlists.dash import render_manifest
 from streamgate.sdk.playlists.hls import render_media_playlist, render_multivariant
 from streamgate.sdk.playlists.presentation import Presentation, Track
+from streamgate.sdk.playlists.stills import IFRAMES_FILE, has_iframes, render_iframes
 
 from .extent import ALL, Extent, cut
 from .loading import Loaded, load_presentation
@@ -62,6 +64,15 @@ class Texts:
 
     def manifest_for(self, licence_url: str, folder: str = "") -> str:
         return render_manifest(self.presentation, folder=folder, sealing=self.sealing, licence_url=licence_url)
+
+    def iframes(self, track: Track) -> bytes:
+        """Raises SegmentUnknown: they are encrypted, or it is not known of every segment where its key frame ends."""
+        if self.sealing is not None or not has_iframes(track):
+            raise SegmentUnknown(f"{track.id} has no list of key frames, or none yet")
+        name = f"{track.id}/{IFRAMES_FILE}"
+        if name not in self._playlists:
+            self._playlists[name] = render_iframes(track).encode()
+        return self._playlists[name]
 
     def playlist(self, track: Track) -> bytes:
         if track.id not in self._playlists:
@@ -203,7 +214,7 @@ class Catalogue:
             self._listings.pop(key, None)
             return None
         loaded, pictures, said = found.loaded, found.pictures, found.said
-        presentation = attrs.evolve(loaded.presentation, captions=tracks_of(said))
+        presentation = attrs.evolve(loaded.presentation, captions=tracks_of(said), storyboard=pictures.storyboard)
         listing = Listing(
             Texts(presentation),
             loaded.plan,

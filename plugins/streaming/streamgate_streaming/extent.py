@@ -54,14 +54,15 @@ def cut(presentation: Presentation, extent: Extent) -> Presentation | None:
     """What of it may be played; None where that is nothing. A picture whose renditions are all too high leaves
     nothing: its sound alone is not what was gated."""
     video = tuple(track for track in presentation.video if _is_low_enough(track, extent.max_height_px))
-    audio = presentation.audio
+    audio, storyboard = presentation.audio, presentation.storyboard
     if extent.preview_s:
+        storyboard = None  # a sheet shows more than the beginning
         video = _beginnings(video, extent.preview_s)
         ends_s = max((float(track.duration) for track in video), default=extent.preview_s)
         audio = _beginnings(audio, ends_s + SOUND_BESIDE_S)
     if (presentation.video and not video) or not (video or audio):
         return None
-    return attrs.evolve(presentation, video=video, audio=audio)
+    return attrs.evolve(presentation, video=video, audio=audio, storyboard=storyboard)
 
 
 def shut(content_id: str, extent: Extent, decision: Decision | None) -> GateRefused:

@@ -9,6 +9,7 @@ import attrs
 from streamgate.contracts.streaming import SegmentUnknown
 from streamgate.sdk.playlists import dash, hls
 from streamgate.sdk.playlists.presentation import Track
+from streamgate.sdk.playlists.stills import IFRAMES_FILE, IMAGES_FILE
 from streamgate.sdk.playlists.storyboard import VTT_TYPE
 
 from . import showing
@@ -22,8 +23,9 @@ PREFIX = "/api/v1/stream/s"
 FILE = re.compile(
     re.escape(PREFIX) + r"/(?P<token>[A-Za-z0-9_-]{1,512})/"
     r"(?:(?P<top>master\.m3u8|manifest\.mpd|licence)|" + SAID + r"|"
-    r"(?P<picture>poster\.jpg|storyboard\.vtt|storyboard/(?P<sheet>0|[1-9][0-9]{0,2})\.jpg)|(?P<track>[a-z0-9][a-z0-9_-]{0,31})/"
-    r"(?:(?P<named>playlist\.m3u8|init\.mp4)|(?P<n>0|[1-9][0-9]{0,6})\.m4s|(?P<key>0|[1-9][0-9]{0,6})\.key))"
+    r"(?P<picture>poster\.jpg|storyboard\.vtt|storyboard/playlist\.m3u8|storyboard/(?P<sheet>0|[1-9][0-9]{0,2})\.jpg)|"
+    r"(?P<track>[a-z0-9][a-z0-9_-]{0,31})/(?:(?P<named>playlist\.m3u8|iframes\.m3u8|init\.mp4)|"
+    r"(?P<n>0|[1-9][0-9]{0,6})\.m4s|(?P<key>0|[1-9][0-9]{0,6})\.key))"
 )
 
 
@@ -99,6 +101,8 @@ def _find(texts: Texts, asked: re.Match[str]) -> Blob | Unmade | tuple[str, byte
         raise SegmentUnknown(f"no rendition {asked['track']} in this stream")
     if asked["named"] == "playlist.m3u8":
         return hls.MEDIA_TYPE, texts.playlist(track)
+    if asked["named"] == IFRAMES_FILE:
+        return hls.MEDIA_TYPE, texts.iframes(track)
     if asked["named"] == "init.mp4":
         if not track.init_key:
             return Unmade(track=track, n=INIT)
@@ -120,5 +124,5 @@ def _picture(listing: Listing, live: LiveSession, asked: re.Match[str]) -> Blob 
     """Raises GateRefused, PictureUnknown."""
     found = listing.showing.find(live, asked["picture"], asked["sheet"])
     if isinstance(found, bytes):
-        return VTT_TYPE, found
+        return (hls.MEDIA_TYPE if asked["picture"] == IMAGES_FILE else VTT_TYPE), found
     return Blob(key=found.key, size_bytes=found.size_bytes, sha256=found.sha256, media_type=showing.MEDIA_TYPE)

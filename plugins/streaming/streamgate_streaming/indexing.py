@@ -40,6 +40,7 @@ def index_part(session: Session, row: RenditionRow, part: MadePart, *, is_final:
         found.sha256 = segment.sha256
         found.start_ticks = segment.decode_time_ticks
         found.duration_ticks = segment.duration_ticks
+        found.first_frame_bytes = segment.first_frame_bytes
     session.flush()
     garbage.keep(session, keys_of(part))
     garbage.throw_away(session, replaced, now_ms)

@@ -33,6 +33,7 @@ _SEGMENTS = select(
     SegmentRow.sha256,
     SegmentRow.start_ticks,
     SegmentRow.duration_ticks,
+    SegmentRow.first_frame_bytes,
 )
 
 

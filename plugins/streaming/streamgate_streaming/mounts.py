@@ -149,6 +149,8 @@ def media_mounts(delivery: Delivery, sealed: serving.Serving) -> list[Mount]:
                 _text("master.m3u8", TopPath, hls.MEDIA_TYPE, "The multivariant playlist"),
                 _text("manifest.mpd", TopPath, dash.MEDIA_TYPE, "The manifest"),
                 _text("{rendition}/playlist.m3u8", TrackPath, hls.MEDIA_TYPE, "A rendition's playlist"),
+                _text("{rendition}/iframes.m3u8", TrackPath, hls.MEDIA_TYPE, "A rendition's key frames"),
+                _text("storyboard/playlist.m3u8", TopPath, hls.MEDIA_TYPE, "The sheets of the storyboard"),
                 _text("storyboard.vtt", TopPath, VTT_TYPE, "The index of the storyboard"),
                 _said("chapters.vtt", TopPath, "The chapters"),
                 _said("captions/{name}.vtt", CaptionPath, "Captions in one file"),

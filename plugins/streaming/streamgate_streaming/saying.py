@@ -20,7 +20,7 @@ from .text_repository import CHAPTERS, KeptText
 
 FILES = (
     r"(?P<said>chapters\.vtt|captions/(?P<caption>[a-z0-9-]{2,35}(?:\.cc)?)"
-    r"(?:\.vtt|/(?P<pieces>playlist\.m3u8)|/(?P<piece>0|[1-9][0-9]{0,6})\.vtt))"
+    r"(?:\.vtt|/(?P<pieces>playlist\.m3u8)|/(?P<piece>0|[1-9][0-9]{0,6})(?:-(?P<until>[1-9][0-9]{0,6}))?\.vtt))"
 )
 """Names below a session's folder."""
 CHAPTERS_FILE = "chapters.vtt"
@@ -57,11 +57,14 @@ class Saying:
         cues = await self._cues(live.content_id, kept)
         if asked["piece"] is None:
             return webvtt.MEDIA_TYPE, captions.render_file(cues, shown.spans[-1][1]).encode()
-        n = int(asked["piece"])
-        if n >= len(whole.spans):
-            raise SegmentUnknown(f"these captions have no piece {n}")
-        if n >= len(shown.spans):
+        n, last = int(asked["piece"]), int(asked["until"] or 0) - 1
+        if max(n, last) >= len(whole.spans) or (asked["until"] and last < n):
+            raise SegmentUnknown("these captions have no such piece")
+        if max(n, last) >= len(shown.spans):
             raise shut(live.content_id, live.extent, live.decision)
+        if asked["until"]:
+            part = captions.render_part(cues, shown.spans[n][0], shown.spans[last][1])
+            return webvtt.MEDIA_TYPE, part.encode()
         return webvtt.MEDIA_TYPE, captions.render_piece(cues, shown.spans[n]).encode()
 
     async def _cues(self, content_id: str, wanted: KeptText) -> tuple[Cue, ...]:

@@ -9,6 +9,7 @@ import attrs
 from streamgate.contracts.pictures import MadePicture
 from streamgate.contracts.streaming import PictureUnknown
 from streamgate.sdk.playlists.presentation import Presentation
+from streamgate.sdk.playlists.stills import IMAGES_FILE, render_images
 from streamgate.sdk.playlists.storyboard import render_vtt
 
 from .extent import shut
@@ -39,7 +40,7 @@ class Showing:
         return self.pictures.storyboard is not None and not live.extent.preview_s
 
     def find(self, live: LiveSession, name: str, sheet: str | None) -> MadePicture | bytes:
-        """A file, or the index.
+        """A file, or the index, or the playlist of sheets.
 
         Raises:
             GateRefused: only the film's beginning is open to the session.
@@ -54,6 +55,8 @@ class Showing:
             raise PictureUnknown("this content has no storyboard")
         if not self.has_storyboard(live):
             raise shut(live.content_id, live.extent, live.decision)
+        if name == IMAGES_FILE:
+            return render_images(board, self.presentation.spans[-1][1]).encode()
         if sheet is None:
             return self.index
         if int(sheet) >= len(board.sheets):

@@ -108,6 +108,7 @@ class SegmentRow(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     start_ticks: Mapped[int]
     duration_ticks: Mapped[int]
+    first_frame_bytes: Mapped[int] = mapped_column(Integer, server_default="0")
 
     __table_args__ = (Index("ix_streaming_segments_key", "key"),)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
+from streamgate.contracts.captions import UNKNOWN_LANGUAGE
 from streamgate.contracts.languages import bcp47
 from streamgate.contracts.media import MadePart, MediaPlan, MediaSource, PlannedRendition
 
@@ -72,6 +73,9 @@ def _plan_faults(plan: MediaPlan, content_id: str, media_version: int, source: M
         yield f"plan version {plan.plan} is not known here"
     if (plan.content_id, plan.media_version, plan.source) != (content_id, media_version, source):
         yield "it is a plan for something else"
+    for found in plan.captions:
+        if found.language not in (UNKNOWN_LANGUAGE, bcp47(found.language)) or not _is_plain(found.title):
+            yield f"captions {found.index}: their language or title cannot stand in a playlist"
     ids = [rendition.id for rendition in plan.renditions]
     if not ids or len(ids) > _MAX_RENDITIONS or len(set(ids)) != len(ids):
         yield f"{len(ids)} renditions, some alike or none, or more than {_MAX_RENDITIONS}"
@@ -145,5 +149,7 @@ def _part_faults(plan: MediaPlan, part: MadePart, init_sha256: str) -> Iterator[
         elif segment.duration_ticks != grid[segment.n + 1] - grid[segment.n]:
             planned_ticks = grid[segment.n + 1] - grid[segment.n]
             yield f"segment {segment.n} lasts {segment.duration_ticks}, planned was {planned_ticks}"
+        if not 0 <= segment.first_frame_bytes <= segment.size_bytes:
+            yield f"segment {segment.n} ends before its first frame does"
         if not segment.key or segment.size_bytes < 1 or not _SHA256.fullmatch(segment.sha256):
             yield f"segment {segment.n} is not described"

@@ -131,6 +131,7 @@ class Collector:
             sha256=info.sha256,
             decode_time_ticks=start,
             duration_ticks=end - start,
+            first_frame_bytes=facts.first_frame_bytes,
         )
 
     def _rendition(self, frame: Frame) -> _Rendition:

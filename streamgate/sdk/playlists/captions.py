@@ -1,6 +1,6 @@
 """Captions in playlists: a group of HLS with a playlist of WebVTT pieces each, and a side file each for DASH.
 
-    captions/<name>/playlist.m3u8   captions/<name>/<n>.vtt   captions/<name>.vtt
+    captions/<name>/playlist.m3u8   captions/<name>/<n>.vtt   captions/<name>.vtt   captions/<name>/<n>-<n>.vtt
 
 Pieces are cut where the segments of the picture are, so that all media playlists have one target duration. A cue that
 spans a seam is in both pieces; its times are those of the film.
@@ -115,9 +115,24 @@ def render_file(cues: Iterable[Cue], ends_us: int) -> str:
     return webvtt.render(until(cues, ceil(ends_us / 1000)))
 
 
-def add_sets(period: Xml.Element, tracks: Sequence[CaptionTrack], first_id: int, duration_s: float) -> None:
-    """An AdaptationSet each, with a file of its own."""
-    for number, track in enumerate(tracks, start=first_id):
+def render_part(cues: Iterable[Cue], starts_us: int, ends_us: int) -> str:
+    """A side file of one Period, with its times."""
+    starts_ms = ceil(starts_us / 1000)
+    kept = (cue for cue in until(cues, ceil(ends_us / 1000)) if cue.end_ms > starts_ms)
+    return webvtt.render(
+        attrs.evolve(cue, start_ms=max(0, cue.start_ms - starts_ms), end_ms=cue.end_ms - starts_ms) for cue in kept
+    )
+
+
+def add_sets(
+    period: Xml.Element,
+    tracks: Sequence[CaptionTrack],
+    duration_s: float,
+    pieces: tuple[int, int] | None = None,
+) -> None:
+    """An AdaptationSet each, with a file of its own. `pieces`: the first of the Period, and the one after it, where it is
+    not the whole film: times in a file are its Period's."""
+    for number, track in enumerate(tracks, start=len(period)):
         attributes = {"id": str(number), "contentType": "text", "mimeType": webvtt.MEDIA_TYPE, "lang": track.language}
         adaptation = Xml.SubElement(period, "AdaptationSet", attributes)
         Xml.SubElement(adaptation, "Label").text = track.label
@@ -128,7 +143,8 @@ def add_sets(period: Xml.Element, tracks: Sequence[CaptionTrack], first_id: int,
         rate_bps = max(1, ceil(track.size_bytes * 8 / max(1.0, duration_s)))
         described = {"id": f"{FOLDER}-{track.name}", "bandwidth": str(rate_bps)}
         representation = Xml.SubElement(adaptation, "Representation", described)
-        Xml.SubElement(representation, "BaseURL").text = file_path(track)
+        part = f"{FOLDER}/{track.name}/{pieces[0]}-{pieces[1]}.vtt" if pieces else file_path(track)
+        Xml.SubElement(representation, "BaseURL").text = part
 
 
 def _name_of(track: CaptionTrack, taken: set[str]) -> str:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as Xml
 
 import attrs
 
-from streamgate.sdk.playlists import captions
+from streamgate.sdk.playlists import captions, stills
 from streamgate.sdk.playlists.presentation import Presentation, Track
 from streamgate.sdk.playlists.sealing import Sealing, add_protection, by_key_period, described_bps
 
@@ -86,7 +86,11 @@ def _add_period(mpd: Xml.Element, part: Presentation, whole: Presentation, seale
     sounds = tuple((track,) for track in part.audio)  # nobody changes between sounds as between pictures
     for number, tracks in enumerate(tracks for tracks in (part.video, *sounds) if tracks):
         _add_set(period, number, tracks, place, is_main=tracks[0] in (*part.video, *part.audio[:1]))
-    captions.add_sets(period, part.captions, len(period), float(part.duration))
+    first, end = leading.segments[0].n, leading.segments[-1].n + 1
+    is_all = (first, end) == (0, len(origin.segments))
+    captions.add_sets(period, part.captions, float(part.duration), pieces=None if is_all else (first, end))
+    if part.storyboard is not None and is_all:  # tiles of which only some are of a Period are understood by no player
+        stills.add_images(period, part.storyboard, len(period))
 
 
 def _add_set(period: Xml.Element, number: int, tracks: tuple[Track, ...], place: _Place, *, is_main: bool) -> None:

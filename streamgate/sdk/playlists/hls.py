@@ -6,7 +6,7 @@ rendition's. One text serves every session. A multivariant playlist that is answ
 
 from __future__ import annotations
 
-from streamgate.sdk.playlists import captions
+from streamgate.sdk.playlists import captions, stills
 from streamgate.sdk.playlists.presentation import Presentation, Track
 from streamgate.sdk.playlists.sealing import Sealing, key_line, padded
 from streamgate.sdk.playlists.sounds import Heard, SoundGroup, groups_of
@@ -37,6 +37,10 @@ def render_multivariant(presentation: Presentation, *, folder: str = "", sealing
     for track in presentation.video or presentation.audio[:1]:
         for group in groups or (None,):
             lines += [_variant_line(track, group, peak_bps) + subtitles, f"{folder}{track.id}/playlist.m3u8"]
+    if not sealing:  # a part of an encrypted file cannot be decrypted
+        lines += [stills.iframe_line(track, folder) for track in presentation.video if stills.has_iframes(track)]
+    if presentation.storyboard is not None:
+        lines.append(stills.image_line(presentation.storyboard, folder))
     return "\n".join(lines) + "\n"
 
 

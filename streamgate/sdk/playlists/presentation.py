@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import attrs
 
 from streamgate.contracts.media import MadeSegment, MediaPlan, PlannedRendition
+from streamgate.contracts.pictures import Storyboard
 from streamgate.sdk.playlists.captions import CaptionTrack
 
 
@@ -26,6 +27,7 @@ class Segment:
     sha256: str
     start_ticks: int
     duration_ticks: int
+    first_frame_bytes: int = 0  # of a picture: up to the end of its key frame; 0: not known, or not made yet
 
     @classmethod
     def of(cls, made: MadeSegment) -> Segment:
@@ -36,6 +38,7 @@ class Segment:
             sha256=made.sha256,
             start_ticks=made.decode_time_ticks,
             duration_ticks=made.duration_ticks,
+            first_frame_bytes=made.first_frame_bytes,
         )
 
 
@@ -153,6 +156,7 @@ class Presentation:
     video: tuple[Track, ...]
     audio: tuple[Track, ...]
     captions: tuple[CaptionTrack, ...] = ()
+    storyboard: Storyboard | None = None
 
     @classmethod
     def of(cls, plan: MediaPlan, tracks: Iterable[Track]) -> Presentation:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -59,6 +61,21 @@ def shown_frames(master: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
+def key_frames_of(rung: Path) -> list[tuple[str, int]]:
+    """Files and lengths, as an I-frame playlist names them."""
+    text = (rung / "iframes.m3u8").read_text()
+    return [(name, int(length)) for length, name in re.findall(r"#EXT-X-BYTERANGE:(\d+)@0\n(\S+)", text)]
+
+
+def key_frame(rung: Path, name: str, length: int) -> int:
+    """How many pictures so much of a segment gives, and not a byte less."""
+    with av.open(io.BytesIO((rung / "init.mp4").read_bytes() + (rung / name).read_bytes()[:length]), "r") as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        assert packets[0].is_keyframe
+        whole = [packet for packet in packets if not packet.is_corrupt]
+        return sum(len(packet.decode()) for packet in whole) + len(container.streams.video[0].decode(None))
+
+
 def test_a_file_becomes_a_folder_that_players_open(tmp_path: Path, clips: Callable[..., Path]) -> None:
     with begin(tmp_path, str(clips("command.mp4", CLIP)), "--out", "film", "--json") as process:
         told, faults = process.communicate(timeout=50)
@@ -71,7 +88,9 @@ def test_a_file_becomes_a_folder_that_players_open(tmp_path: Path, clips: Callab
     assert shown_frames(film / "master.m3u8") == FRAMES
     segments = [line for line in (film / "v360" / "playlist.m3u8").read_text().splitlines() if not line.startswith("#")]
     for rung in (film / "v360", film / "v480"):
-        assert sorted([*segments, "init.mp4", "playlist.m3u8"]) == sorted(each.name for each in rung.iterdir())
+        texts = ["init.mp4", "playlist.m3u8", "iframes.m3u8"]
+        assert sorted([*segments, *texts]) == sorted(each.name for each in rung.iterdir())
+        assert [key_frame(rung, *named) for named in key_frames_of(rung)] == [1] * len(segments)
     first_picture = (film / "v480" / "0.m4s").read_bytes().partition(b"mdat")[2][:1_000]
     assert first_picture in clips("command.mp4", CLIP).read_bytes(), "at its own height it is the source's"
     timeline = ElementTree.parse(film / "manifest.mpd").iter("{urn:mpeg:dash:schema:mpd:2011}SegmentTimeline")

@@ -17,6 +17,7 @@ import attrs
 from streamgate.sdk.playlists.dash import render_manifest
 from streamgate.sdk.playlists.hls import render_media_playlist, render_multivariant
 from streamgate.sdk.playlists.presentation import Presentation, Segment, Track
+from streamgate.sdk.playlists.stills import IFRAMES_FILE, has_iframes, render_iframes
 
 from .making import Made
 from .texts import write_texts
@@ -74,6 +75,8 @@ def write(made: Made, whole: Path) -> Presentation:
         for segment in track.segments:
             made.path_of(segment.key).rename(folder / f"{segment.n}.m4s")
         (folder / "playlist.m3u8").write_text(render_media_playlist(track), encoding="utf-8")
+        if has_iframes(track):
+            (folder / IFRAMES_FILE).write_text(render_iframes(track), encoding="utf-8")
     (whole / MANIFEST).write_text(render_manifest(presentation), encoding="utf-8")
     (whole / MASTER).write_text(render_multivariant(presentation), encoding="utf-8")
     return presentation

@@ -39,6 +39,7 @@ class SegmentFacts:
     pts_ticks: tuple[int, ...]  # in decoding order
     begins_with_sync: bool
     data_bytes: int
+    first_frame_bytes: int  # from the beginning of the segment to the end of its first frame
 
 
 def write_segment(sequence: int, samples: Sequence[Sample], end_ticks: int) -> bytes:
@@ -114,4 +115,5 @@ def read_segment(data: bytes) -> SegmentFacts:
         pts_ticks=tuple(pts),
         begins_with_sync=rows[0][2] == SYNC_SAMPLE,
         data_bytes=size_bytes,
+        first_frame_bytes=mdat.start + rows[0][1],
     )
