@@ -130,8 +130,8 @@ def add_sets(
     duration_s: float,
     pieces: tuple[int, int] | None = None,
 ) -> None:
-    """An AdaptationSet each, with a file of its own. `pieces`: the first of the Period, and the one after it, where it is
-    not the whole film: times in a file are its Period's."""
+    """An AdaptationSet each, with a file of its own. `pieces`: the first of the Period, and the one after it, where it
+    is not the whole film: times in a file are its Period's."""
     for number, track in enumerate(tracks, start=len(period)):
         attributes = {"id": str(number), "contentType": "text", "mimeType": webvtt.MEDIA_TYPE, "lang": track.language}
         adaptation = Xml.SubElement(period, "AdaptationSet", attributes)

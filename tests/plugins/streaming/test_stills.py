@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,11 +10,13 @@ import attrs
 import pytest
 
 from streamgate.contracts.pictures import MadePicture, Storyboard
+from streamgate.sdk.playlists.captions import CaptionTrack
 from streamgate.sdk.playlists.dash import render_manifest
 from streamgate.sdk.playlists.hls import render_multivariant
 from streamgate.sdk.playlists.presentation import Presentation, Track
 from streamgate.sdk.playlists.stills import has_iframes, render_iframes, render_images
 from streamgate.testing.attacks import attack
+from streamgate_streaming.protected.content_keys import ContentKeys
 from tests.plugins.streaming.albums import show
 from tests.plugins.streaming.theatre import STRANGER, Parse, Theatre
 
@@ -78,6 +81,24 @@ def test_a_storyboard_is_listed_for_hls_and_dash(
     assert (read["warnings"], len(read["video"])) == ([], 1)
     assert '<EssentialProperty schemeIdUri="http://dashif.org/guidelines/thumbnail_tile" value="2x2" />' in manifest
     assert 'media="storyboard/$Number$.jpg" timescale="1000" duration="8000" startNumber="0"' in manifest
+
+
+def test_what_is_encrypted_has_words_in_parts_and_no_key_frames(
+    track: Track, make_presentation: Callable[..., Presentation]
+) -> None:
+    english = CaptionTrack(language="en", label="English")
+    film = attrs.evolve(make_presentation([track]), storyboard=BOARD, captions=(english,))
+    keys = ContentKeys(media="/m/c_1/1/", secret=bytes(32), starts=(0, 2))
+    playlist = render_multivariant(film, sealing=keys)
+    assert "I-FRAME" not in playlist
+    assert 'URI="captions/en/playlist.m3u8"' in playlist
+    manifest = render_manifest(film, sealing=keys, licence_url="urn:x")
+    assert re.findall("<BaseURL>(.*)</BaseURL>", manifest) == ["captions/en/0-2.vtt", "captions/en/2-3.vtt"]
+    assert "thumbnail_tile" not in manifest
+    one_period = attrs.evolve(keys, starts=(0,))
+    manifest = render_manifest(film, sealing=one_period, licence_url="urn:x")
+    assert re.findall("<BaseURL>(.*)</BaseURL>", manifest) == ["captions/en.vtt"]
+    assert "thumbnail_tile" in manifest
 
 
 @attack("B13")

@@ -126,6 +126,25 @@ async def test_chapters_as_webvtt(film: Theatre) -> None:
     )
 
 
+async def test_a_part_has_times_of_its_own(film: Theatre) -> None:
+    """As the Periods of an encrypted film want it."""
+    await put(film, f"{CAPTIONS}/en", SRT)
+    session = await film.watch("c_film")
+    part = await film.fetch(session, "captions/en/1-3.vtt")
+    assert part.text == (
+        "WEBVTT\n\n00:00:00.000 --> 00:00:05.000\nxover <b>two</b> seams --&gt; here\n\n"
+        "00:00:06.000 --> 00:00:08.000\nthe end\n"
+    )
+    assert (await film.fetch(session, "captions/en/0-3.vtt")).text == (
+        await film.fetch(session, "captions/en.vtt")
+    ).text
+    for name in ("0-4", "2-1", "1-1", "3-4", "0-0"):
+        assert (await film.fetch(session, f"captions/en/{name}.vtt")).status_code == 404, name
+    film.auth.preview_s = 5.0
+    beginning = await film.watch("c_film", STRANGER)
+    assert (await film.fetch(beginning, "captions/en/0-3.vtt")).status_code == 403
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "code", "field"),
     [
