@@ -2,13 +2,14 @@
 
 python -m tests.bench.bare PORT [hypercorn|uvicorn [FOLDER]]
 
-GET answers a small JSON at any path. POST writes the body to a new file in FOLDER, fsynced, and answers its size: what
-somebody writes first who takes files.
+GET answers a small JSON at any path. POST writes the body to a new file in FOLDER, fsynced, and answers its size and
+SHA-256: what somebody writes first who takes files.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import os
 import sys
@@ -29,13 +30,15 @@ async def answer(request: Request) -> JSONResponse:
 
 async def take(request: Request) -> JSONResponse:
     size_bytes = 0
+    digest = hashlib.sha256()
     path = Path(request.app.state.folder) / str(next(_numbers))
     with path.open("wb") as file:
         async for part in request.stream():
             size_bytes += file.write(part)
+            digest.update(part)
         file.flush()
         await asyncio.to_thread(os.fsync, file.fileno())
-    return JSONResponse({"size_bytes": size_bytes}, status_code=201)
+    return JSONResponse({"size_bytes": size_bytes, "sha256": digest.hexdigest()}, status_code=201)
 
 
 APP = Starlette(

@@ -33,6 +33,7 @@ class Refused(Exception):
 class Reply:
     status: int
     body: bytes
+    location: str
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -58,13 +59,18 @@ class Connection:
         for begin in range(0, len(body), PART_BYTES):
             self.writer.write(body[begin : begin + PART_BYTES])
             await self.writer.drain()
-        head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
+        raw = await self.reader.readuntil(b"\r\n\r\n")
+        head = raw.lower()
         status = int(head[9:12])
         _, found, after = head.partition(b"content-length:")
         answer = await self.reader.readexactly(int(after.split(b"\r\n", 1)[0])) if found else b""
+        if b"transfer-encoding: chunked" in head:
+            await self.reader.readuntil(b"0\r\n\r\n")  # of the peers that answer so nobody reads the body
         if not 200 <= status < 300:
             raise Refused(f"{method} {target}: {status} {answer[:500].decode(errors='replace')}")
-        return Reply(status, answer)
+        before, found, _ = head.partition(b"\r\nlocation:")
+        location = raw[len(before) + len(found) :].split(b"\r\n", 1)[0].decode().strip() if found else ""
+        return Reply(status, answer, location)
 
 
 @asynccontextmanager

@@ -1,28 +1,34 @@
 """Uploads into the blob store on disk, hashed and fsynced, beside the same bytes through a bare Starlette endpoint that
-writes them to a file and fsyncs it, unhashed.
+hashes them, writes them to a file and fsyncs it, and by tus beside the Node tus server, which does neither.
 
     python -m tests.bench.upload PORT how SIZE_BYTES CONCURRENT TOKEN
 
 Two processes at a time: the server (`--all` on the default engine, without the transcoder: nobody transcodes) and the
 client, which shares its cores and disk. MB (10^6 bytes) a second of all together, from the first byte to the last
-acknowledgement: in one request (`single`), in chunks of 8 MiB with four under way for each upload (`chunked`), and so
-with 20 and 100 uploads at once. Ours and the peer's by turns. Memory: how much more a server held at most, all in all.
+acknowledgement: in one request (`single`), in chunks of 8 MiB with four under way for each upload (`chunked`), by tus
+in one PATCH (`tus`), and with many uploads at once. Ours and the peer's by turns. Memory: the most that the server
+held, all in all.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import attrs
 import uvloop
 
+from streamgate.testing.server_process import ServerProcess
 from tests.bench.figures import Figure, Row
 from tests.bench.load import Connection, Reply, connected
 from tests.bench.processes import UNLIMITED, bare, memory_mb, person, running
@@ -30,8 +36,9 @@ from tests.bench.processes import UNLIMITED, bare, memory_mb, person, running
 MB = 1_000_000
 CHUNK_BYTES = 8 << 20
 CHUNKS_AT_ONCE = 4
-ROUNDS = 2
-PEER = "bare Starlette, to a file"
+ROUNDS = 3
+BARE, NODE = "bare Starlette, hashed, to a file", "the Node tus server"
+NODE_FOLDER = Path(__file__).parent / "node"
 BOUNDARY = "bench"
 OPEN_AT_ONCE = 1_000
 
@@ -44,17 +51,22 @@ class Case:
     how: str
     size_bytes: int
     concurrent: int
-    aim: float = 0.0
+    limit: float = 0.0
+    ratio_limit: float = 0.0
+    peer: str = BARE
 
 
 CASES = (
-    Case("upload in one request", "single", 64 * MB, 1, aim=100),
-    Case("  20 at once", "single", 2 * MB, 20),
-    Case("  100 at once", "single", MB // 2, 100),
-    Case("upload in chunks", "chunked", 64 * MB, 1, aim=500),
-    Case("  20 at once", "chunked", 2 * MB, 20),
-    Case("  100 at once", "chunked", MB // 2, 100),
+    Case("upload in one request", "single", 256 * MB, 1, 100, 0.85),
+    Case("upload in chunks", "chunked", 256 * MB, 1, 100, 0.85),
+    Case("upload by tus", "tus", 256 * MB, 1, 100, 0.85),
+    Case("upload by tus", "tus", 256 * MB, 1, 100, 2.0, NODE),
+    Case("  20 in one request", "single", 2 * MB, 20),
+    Case("  20 in chunks", "chunked", 2 * MB, 20),
+    Case("  200 in chunks", "chunked", MB // 2, 200),
+    Case("  200 by tus", "tus", MB // 2, 200, 0, 2.0, NODE),
 )
+MEMORY_MB = 400
 
 
 @attrs.frozen
@@ -68,6 +80,22 @@ class Client:
     async def bare(self) -> None:
         async with connected(self.port) as connection:
             await connection.ask("POST", "/sink", self.data)
+
+    async def node(self) -> None:
+        await self._by_tus("/files")
+
+    async def tus(self) -> None:
+        await self._by_tus("/api/v1/upload/tus")
+
+    async def _by_tus(self, path: str) -> None:
+        headers = {**self.headers, "Tus-Resumable": "1.0.0"}
+        async with connected(self.port) as connection:
+            name = f"filename {base64.b64encode(b'clip.mp4').decode()}"
+            wanted = {**headers, "Upload-Length": str(len(self.data)), "Upload-Metadata": name}
+            made = await connection.ask("POST", path, headers=wanted)
+            at = urlsplit(made.location).path
+            sent = {**headers, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+            await connection.ask("PATCH", at, self.data, headers=sent)
 
     async def single(self) -> None:
         disposition = 'Content-Disposition: form-data; name="file"; filename="clip.mp4"\r\nContent-Type: video/mp4'
@@ -105,7 +133,7 @@ async def _send(port: int, how: str, size_bytes: int, concurrent: int, token: st
     """Prints JSON: seconds for all."""
     headers = {"Authorization": f"Bearer {token}"}
     client = Client(port, headers, memoryview(bytes(range(256)) * (size_bytes // 256 + 1))[:size_bytes])
-    send = {"bare": client.bare, "single": client.single, "chunked": client.chunked}[how]
+    send = getattr(client, how)
     began = time.perf_counter()
     await asyncio.gather(*(send() for _ in range(concurrent)))
     print(json.dumps({"took_s": time.perf_counter() - began}))
@@ -129,15 +157,26 @@ def _measured(ours: Callable[[Case], float], peer: Callable[[Case], float]) -> l
                 unit="MB/s",
                 ours=tuple(rate for rate, _ in rates),
                 peer=tuple(rate for _, rate in rates),
-                peer_name=PEER,
+                peer_name=case.peer,
                 higher_is_better=True,
-                aim=case.aim,
+                limit=case.limit,
+                ratio_limit=case.ratio_limit,
             )
         )
     return rows
 
 
+class NodeTus(ServerProcess):
+    """Installed beside this file, from its lock file."""
+
+    kind = "tus"
+
+    def command(self) -> Sequence[str]:
+        return [str(shutil.which("node")), str(NODE_FOLDER / "tus.mjs"), str(self.port), str(self.directory)]
+
+
 def measure(folder: Path) -> list[Row]:
+    subprocess.run([sys.executable, "deploy/setup/npm.py", str(NODE_FOLDER / "package-lock.json")], check=True)
     sink = folder / "sink"
     sink.mkdir()
     environment = {
@@ -145,31 +184,33 @@ def measure(folder: Path) -> list[Row]:
         "STREAMGATE_UPLOAD__MAX_OPEN_UPLOADS": str(OPEN_AT_ONCE),
         **UNLIMITED,
     }
-    with running(folder, "all", ["--all", "--profile", "dev"], environment) as server, bare(folder=sink) as peer:
+    with ExitStack() as opened:
+        server = opened.enter_context(running(folder, "all", ["--all", "--profile", "dev"], environment))
+        peer, node = opened.enter_context(bare(folder=sink)), opened.enter_context(NodeTus())
         token = asyncio.run(person(server.base_url)).access_token
-        before = memory_mb(server.pid), memory_mb(peer.pid)
 
         def ours(case: Case) -> float:
             return _sent(case, server.port, case.how, token)
 
         def beside(case: Case) -> float:
+            place = sink if case.peer == BARE else node.directory
             try:
-                return _sent(case, peer.port, "bare")
+                return _sent(case, *((peer.port, "bare") if case.peer == BARE else (node.port, "node")))
             finally:
-                for file in sink.iterdir():
-                    file.unlink()
+                for file in place.iterdir():
+                    if file.name != "server.log":
+                        file.unlink()
 
         rows = _measured(ours, beside)
-        after = memory_mb(server.pid, "VmHWM"), memory_mb(peer.pid, "VmHWM")
-    taken = [most - at_first for most, at_first in zip(after, before, strict=True)]
-    name = "  memory taken for all of it"
-    return [*rows, Figure(name=name, unit="MB", ours=(taken[0],), peer=(taken[1],), peer_name=PEER)]
+        most_mb = memory_mb(server.pid, "VmHWM")
+    name = "  memory, at most"
+    return [*rows, Figure(name=name, unit="MB", ours=(most_mb,), limit=MEMORY_MB)]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int)
-    parser.add_argument("how", choices=("bare", "single", "chunked"))
+    parser.add_argument("how", choices=("bare", "node", "tus", "single", "chunked"))
     parser.add_argument("size_bytes", type=int)
     parser.add_argument("concurrent", type=int)
     parser.add_argument("token")
