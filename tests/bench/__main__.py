@@ -36,6 +36,7 @@ GROUPS = {
     "monitor": ("monitor",),
     "transcoder": ("transcoder",),
     "playable": ("playable",),
+    "encode": ("encode",),
     "pictures": ("pictures",),
 }
 """Group to modules of this package; each has `measure(folder) -> list of rows`, and says in its docstring what is
