@@ -1,5 +1,5 @@
-"""Half a minute of 720p (Big Buck Bunny, looped) into the whole ladder of profile `web`, beside the ffmpeg command line with
-the same rungs, settings and grid, in one process with as many threads as it likes.
+"""Half a minute of 720p (Big Buck Bunny, looped) into the whole ladder of profile `web`, beside the ffmpeg command line
+with the same rungs, settings and grid, in one process with as many threads as it likes.
 
     python -m tests.bench.encode FILE FOLDER JOBS
 
