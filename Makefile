@@ -51,7 +51,7 @@ check: $(STAMPS)/dev  ## format, lint, types, import boundaries, generated docum
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync check-types check-rest
 
 check-types:
-	@$(BIN)/mypy $(PYTHON_CODE)
+	@$(BIN)/mypy $(PYTHON_CODE) tests/bench
 
 check-rest:
 	@$(BIN)/ruff format --check --quiet . || { echo "run 'make fmt'"; exit 1; }

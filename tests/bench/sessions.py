@@ -30,7 +30,9 @@ from streamgate_streaming.catalogue import Listing, Texts
 from streamgate_streaming.config import StreamingConfig
 from streamgate_streaming.decider import BATCH
 from streamgate_streaming.files import PREFIX
+from streamgate_streaming.picture_repository import Pictures
 from streamgate_streaming.plugin import StreamingPlugin
+from streamgate_streaming.showing import Showing
 from streamgate_streaming.tables import SessionRow
 from tests.bench.figures import Figure, Row
 
@@ -84,7 +86,7 @@ def _listing() -> Listing:
         height_px=360,
     )
     film = Presentation(content_id=CONTENT, media_version=1, target_duration_s=4, video=(track,), audio=())
-    return Listing(Texts(film), is_complete=True, loaded_at_s=0.0)
+    return Listing(Texts(film), None, Showing(Pictures(), film), (), is_complete=True, loaded_at_s=0.0)
 
 
 async def _receive() -> Message:

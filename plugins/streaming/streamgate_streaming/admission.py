@@ -42,16 +42,7 @@ class Admission:
             description="Refuses as the file itself would. `X-Accel-Expires`: for how long nginx may take the answer "
             "for all files of the session.",
             headers_doc={ASKED_FOR: "The path of the stream's file that was asked for."},
-            errors=(
-                SessionUnknown,
-                SegmentUnknown,
-                PictureUnknown,
-                CaptionsUnknown,
-                SessionEnded,
-                GateRefused,
-                GateUnknown,
-                Invalid,
-            ),
+            errors=_ERRORS,
         )
 
     async def admit(self, call: Call[None, None]) -> Response:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES128
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
+from streamgate.contracts import events
 from tests.plugins.streaming.theatre import Theatre
 
 _KEY = re.compile(r'#EXT-X-KEY:METHOD=AES-128,URI="([^"]+)",IV=0x([0-9a-f]{32})')
@@ -22,6 +23,13 @@ async def play_sealed(theatre: Theatre, **shape: Any) -> None:
     """An encrypted film, ready, of which nobody has had a session."""
     theatre.metadata.protection["c_film"] = "encrypted"
     await theatre.play("c_film", **shape)
+
+
+async def protect(theatre: Theatre, protection: Any, revision: int) -> None:
+    """What metadata says when the owner has changed it."""
+    theatre.metadata.protection["c_film"], theatre.metadata.revision = protection, revision
+    body = events.ProtectionChanged(subject_id="c_film", revision=revision, protection=protection)
+    await theatre.say(events.PROTECTION_CHANGED, body)
 
 
 async def public(theatre: Theatre, path: str, method: str = "GET", **how: Any) -> httpx.Response:

@@ -19,18 +19,11 @@ from streamgate.testing.wait import eventually
 from streamgate_streaming.protected.secrets import Secrets
 from streamgate_streaming.tables import SecretRow
 from tests.plugins.streaming.makers import media
-from tests.plugins.streaming.sealed import kids_of, licence, opened, play_sealed, public
+from tests.plugins.streaming.sealed import kids_of, licence, opened, play_sealed, protect, public
 from tests.plugins.streaming.theatre import Open, Theatre, bytes_of
 
 CREATOR = Actor(kind="user", user_id="creator", roles=("creator",))
 STRANGER = Actor(kind="user", user_id="stranger", roles=("creator",))
-
-
-async def protect(theatre: Theatre, protection: Any, revision: int) -> None:
-    """What metadata says when the owner has changed it."""
-    theatre.metadata.protection["c_film"], theatre.metadata.revision = protection, revision
-    body = events.ProtectionChanged(subject_id="c_film", revision=revision, protection=protection)
-    await theatre.say(events.PROTECTION_CHANGED, body)
 
 
 async def over(theatre: Theatre, session: Any, path: str = "master.m3u8") -> str:
