@@ -53,9 +53,9 @@ class PlannedRendition:
 
     @property
     def name(self) -> str:
-        """For people: `720p`, `audio`, `audio fr 5.1`."""
+        """For people: `720p`, `720p AV1`, `audio`, `audio fr 5.1`."""
         if self.kind == "video":
-            return f"{min(self.width_px, self.height_px)}p"
+            return f"{min(self.width_px, self.height_px)}p" + (" AV1" if self.codec.startswith("av01") else "")
         return " ".join(filter(None, ("audio", self.language, "5.1" if self.channels == 6 else "")))
 
 

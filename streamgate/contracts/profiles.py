@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import attrs
 
-VideoCodec = Literal["h264"]
+VideoCodec = Literal["h264", "av1"]
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower")
 """x264's, without those that nobody waits for."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -45,6 +45,8 @@ class Profile:
 
     Args:
         rungs: sizes, whatever their order; none: sound alone, even of a film.
+        codecs: of the picture; H.264 is always among them, for there are players that know nothing else. Each makes all
+            the sizes.
         per_title: whether rungs that a source has no use for are left out, and caps follow what it needs.
         surround_bitrate_bps: of 5.1, beside the sound that plays everywhere; 0: it is not kept.
         loudness_lufs: what sound is brought to, all of a track by one factor; None: it stays as it is, which alone
@@ -61,6 +63,7 @@ class Profile:
     rungs: tuple[Rung, ...]
     crf: int = attrs.field(default=23, validator=(attrs.validators.ge(0), attrs.validators.le(51)))
     preset: str = attrs.field(default="veryfast", validator=attrs.validators.in_(PRESETS))
+    codecs: tuple[VideoCodec, ...] = ("h264",)
     per_title: bool = True
     audio_bitrate_bps: int = attrs.field(default=128_000, validator=attrs.validators.ge(16_000))
     audio_channels: int = attrs.field(default=2, validator=attrs.validators.in_((1, 2)))
@@ -73,6 +76,8 @@ class Profile:
     def __attrs_post_init__(self) -> None:
         if len(self.rungs) > _MOST_RUNGS or len({rung.short_px for rung in self.rungs}) != len(self.rungs):
             raise ValueError(f"profile {self.name!r}: at most {_MOST_RUNGS} rungs, each of a height of its own")
+        if "h264" not in self.codecs or not set(self.codecs) <= {"h264", "av1"}:
+            raise ValueError(f"profile {self.name!r}: its codecs are h264, or h264 and av1")
         least, most = _LOUDNESS_LUFS
         if self.loudness_lufs is not None and not least <= self.loudness_lufs <= most:
             raise ValueError(f"profile {self.name!r}: a loudness is {least:g} to {most:g} LUFS")

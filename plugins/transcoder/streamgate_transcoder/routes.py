@@ -182,7 +182,7 @@ def _profile(profile: Profile) -> ProfileShown:
     return ProfileShown(
         name=profile.name,
         summary=profile.summary,
-        video_codecs=("h264",) if profile.rungs else (),
+        video_codecs=profile.codecs if profile.rungs else (),
         audio_codec="aac",
         audio_bitrate_bps=profile.audio_bitrate_bps,
         surround_bitrate_bps=profile.surround_bitrate_bps,

@@ -84,7 +84,10 @@ def _add_period(mpd: Xml.Element, part: Presentation, whole: Presentation, seale
     described = {"id": str(sealed.period if sealed else 0), "start": _duration_text(starts) if starts else "PT0S"}
     period = Xml.SubElement(mpd, "Period", described)
     sounds = tuple((track,) for track in part.audio)  # nobody changes between sounds as between pictures
-    for number, tracks in enumerate(tracks for tracks in (part.video, *sounds) if tracks):
+    families: dict[str, list[Track]] = {}  # nor between codecs
+    for track in part.video:
+        families.setdefault(track.codec.partition(".")[0], []).append(track)
+    for number, tracks in enumerate((*map(tuple, families.values()), *sounds)):
         _add_set(period, number, tracks, place, is_main=tracks[0] in (*part.video, *part.audio[:1]))
     first, end = leading.segments[0].n, leading.segments[-1].n + 1
     is_all = (first, end) == (0, len(origin.segments))

@@ -31,7 +31,7 @@ from streamgate.contracts.media import (
 from streamgate.wire import from_plain, to_plain
 from streamgate_transcoder.media.channel import ChildLine, Frame
 from streamgate_transcoder.media.limits import MediaLimits
-from streamgate_transcoder.media.profiles import WEB
+from streamgate_transcoder.media.profiles import WEB, Profile
 from streamgate_transcoder.media.task import AudioTask, ChildTask, ChunkTask, CopyTask, ProbeTask, SandboxLimits
 
 LONGEST_S = 20.0
@@ -102,11 +102,11 @@ class Children:
         if self._stem.stderr is not None:
             self._stem.stderr.close()
 
-    def handle(self, path: Path, *, may_copy: bool = False) -> Outcome:
+    def handle(self, path: Path, *, may_copy: bool = False, profile: Profile = WEB) -> Outcome:
         """The way of a file through the transcoder: probe, what is cut from the source, each chunk, the sound."""
         outcome = Outcome()
         size_bytes = path.stat().st_size
-        answer = self._run(probe_task(size_bytes, may_copy=may_copy), path, outcome)
+        answer = self._run(probe_task(size_bytes, may_copy=may_copy, profile=profile), path, outcome)
         if outcome.code:
             return outcome
         plan = outcome.plan = from_plain(ProbeResult, answer).plan
@@ -149,14 +149,14 @@ class Children:
             return ""
 
 
-def probe_task(size_bytes: int, *, may_copy: bool = False) -> ChildTask:
+def probe_task(size_bytes: int, *, may_copy: bool = False, profile: Profile = WEB) -> ChildTask:
     wanted = ProbePayload(
         content_id="c_1",
         media_version=1,
         source=MediaSource(key="s", size_bytes=size_bytes),
         copies_prefix="copies" if may_copy else "",
     )
-    return _task(PROBE_KIND, ProbeTask(wanted=wanted, profile=WEB), size_bytes)
+    return _task(PROBE_KIND, ProbeTask(wanted=wanted, profile=profile), size_bytes)
 
 
 def _task(kind: str, payload: Any, size_bytes: int) -> ChildTask:

@@ -158,7 +158,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             "full is not empty: name another folder with --out, or write into it with --force",
         ),
         (["film.mp4", "--out", "film.mp4"], "is a file"),
-        (["film.mp4", "--profile", "cinema"], "no profile 'cinema': there are audio, web"),
+        (["film.mp4", "--profile", "cinema"], "no profile 'cinema': there are audio, efficient, web"),
         (["gone.mp4"], "'gone.mp4' does not exist"),
         (["film.mp4", "--jobs", "0"], "0 is not in the range"),
     ],

@@ -11,6 +11,8 @@ from pathlib import Path
 import attrs
 import pytest
 
+from streamgate.contracts.media import MediaPlan
+from streamgate_transcoder.media.profiles import EFFICIENT, WEB, Profile
 from tests.plugins.transcoder.corpus import Clip, Seen, make, watch
 from tests.plugins.transcoder.corpus_children import Children
 from tests.plugins.transcoder.corpus_edits import rewrite, ticks_a_second, with_edits
@@ -130,10 +132,22 @@ def children() -> Iterator[Children]:
 @pytest.mark.parametrize("may_copy", [False, True], ids=["encoded", "copied where it can be"])
 @pytest.mark.parametrize("name", CASES)
 def test_it_is_shown_as_it_was_meant(name: str, may_copy: bool, children: Children, tmp_path: Path) -> None:
-    case = CASES[name]
+    check(CASES[name], children, tmp_path, may_copy=may_copy)
+
+
+@pytest.mark.parametrize("may_copy", [False, True], ids=["encoded", "beside a copy"])
+@pytest.mark.parametrize("name", ["plain", "varying rate", "29.97", "pyramid", "turned", "HDR10"])
+def test_av1_shows_the_same_frames_at_the_same_times(
+    name: str, may_copy: bool, children: Children, tmp_path: Path
+) -> None:
+    plan = check(CASES[name], children, tmp_path, may_copy=may_copy, profile=EFFICIENT)
+    assert [item.codec.partition(".")[0] for item in plan.renditions if item.kind == "video"] == ["avc1", "av01"]
+
+
+def check(case: Case, children: Children, tmp_path: Path, *, may_copy: bool, profile: Profile = WEB) -> MediaPlan:
     path = tmp_path / "upload.mp4"
     path.write_bytes(case.change(make(case.clip)))
-    outcome = children.handle(path, may_copy=may_copy)
+    outcome = children.handle(path, may_copy=may_copy, profile=profile)
     assert outcome.code == "", outcome.detail
     assert outcome.plan is not None
     assert any(case.warning in warning for warning in outcome.plan.warnings) or not case.warning
@@ -152,6 +166,7 @@ def test_it_is_shown_as_it_was_meant(name: str, may_copy: bool, children: Childr
         assert seen.picture_s == pytest.approx(times_s[-1] + last_s, abs=0.005)
         if case.clip.audio_codec and case.channels:
             check_sound(seen, case)
+    return outcome.plan
 
 
 def test_a_single_picture_is_shown_for_as_long_as_its_file_says(children: Children, tmp_path: Path) -> None:

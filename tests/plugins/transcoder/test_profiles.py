@@ -61,6 +61,8 @@ def test_plugins_add_profiles_and_take_none_of_ours() -> None:
         {"audio_channels": 6},
         {"loudness_lufs": 3.0},
         {"segment_s": 0.1},
+        {"codecs": ("av1",)},
+        {"codecs": ("h264", "hevc")},
         {"max_source_gap_s": 60.0},
     ],
 )

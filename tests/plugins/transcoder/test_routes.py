@@ -209,7 +209,7 @@ async def test_what_cannot_be_is_422(home: House, body: dict[str, Any], code: st
 
 async def test_what_may_have_been_meant_is_said(home: House) -> None:
     answer = await home.client(ALICE).post("/api/v1/transcode/submit", json={"content_id": "c_1", "profile": "wep"})
-    assert answer.json()["detail"] == "no profile 'wep': did you mean 'web'? there are audio, web"
+    assert answer.json()["detail"] == "no profile 'wep': did you mean 'web'? there are audio, efficient, web"
 
 
 async def test_without_a_source_there_is_nothing_to_do(home: House, stand_ins: StandIns) -> None:
@@ -360,9 +360,11 @@ async def test_profiles_and_figures_are_shown_to_creators(home: House) -> None:
         profiles = (await http.get("/api/v1/transcode/profiles")).json()["items"]
         assert [(each["name"], [rung["name"] for rung in each["rungs"]]) for each in profiles] == [
             ("web", ["1080p", "720p", "480p", "360p", "240p"]),
+            ("efficient", ["1080p", "720p", "480p", "360p", "240p"]),
             ("audio", []),
         ]
-        web, audio = profiles
+        web, efficient, audio = profiles
+        assert efficient["video_codecs"] == ["h264", "av1"]
         assert (web["video_codecs"], web["surround_bitrate_bps"], web["loudness_lufs"]) == (["h264"], 384_000, None)
         assert (audio["video_codecs"], audio["audio_codec"], audio["loudness_lufs"]) == ([], "aac", -16.0)
         figures = (await http.get("/api/v1/transcode/metrics")).json()

@@ -19,7 +19,8 @@ class VideoInit:
     timescale: int
     width_px: int
     height_px: int
-    config: bytes  # AVCDecoderConfigurationRecord, ISO/IEC 14496-15 5.3.3.1
+    config: bytes  # AVCDecoderConfigurationRecord, ISO/IEC 14496-15 5.3.3.1; of AV1 an AV1CodecConfigurationRecord
+    is_av1: bool = False
     sar_num: int = 1
     sar_den: int = 1
     colour: Colour = attrs.field(factory=Colour)
@@ -38,7 +39,7 @@ class AudioInit:
 def write_video_init(init: VideoInit) -> bytes:
     entry = [
         struct.pack(">6xH16xHHII4xH32sHh", 1, init.width_px, init.height_px, 0x48_0000, 0x48_0000, 1, b"", 0x18, -1),
-        box(b"avcC", init.config),
+        box(b"av1C" if init.is_av1 else b"avcC", init.config),
     ]
     if init.colour != Colour():
         nclx = struct.pack(
@@ -57,7 +58,7 @@ def write_video_init(init: VideoInit) -> bytes:
         timescale=init.timescale,
         handler=b"vide",
         media_header=full_box(b"vmhd", 0, 1, bytes(8)),
-        sample_entry=box(b"avc1", *entry),
+        sample_entry=box(b"av01" if init.is_av1 else b"avc1", *entry),
         volume=0,
         width=min(display_width, 0xFFFF_0000),
         height=init.height_px * 0x1_0000,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from fractions import Fraction
 
 import attrs
 
 from streamgate.contracts.media import PlannedRendition
 
+from . import av1
 from .info import Colour, VideoTrack
 from .profiles import Profile, Rung
 from .worth import Difficulty, of_copy, worth_making
@@ -32,6 +34,9 @@ _LEVELS = (
 _NOT_SHAPING = ("base", "policy", "settings_sha256", "segment_bytes", "grid", "language", "title")
 _SAME_SHARE = Fraction(4, 5)
 """A rung whose shorter side is more than so much of a taller one's adds nothing beside it."""
+
+_AV1_PRESET, _AV1_CRF, _AV1_SHARE = "9", "35", Fraction(2, 3)
+"""SVT-AV1's, and how much of x264's rates it may have: about what it needs for the same picture."""
 
 _RATES = (24, 25, 30, 48, 50, 60, 100, 120)
 
@@ -106,13 +111,16 @@ def choose_ladder(
         if profile.per_title:
             own_bps = sum(copied.segment_bytes) * 8 * video.timescale / max(1, video.end)
             lower = worth_making(lower, of_copy(own_bps, copied.width_px, copied.height_px), own_bps)
-        return (copied, *(_rendition(*each, fps, colour, profile, is_base=False) for each in lower))
+        upper = [each for each in sizes if _shorter_side(each) > most_px]
+        beside = _av1_beside([*upper, *lower], fps, colour, profile)
+        return (copied, *(_rendition(*each, fps, colour, profile, is_base=False) for each in lower), *beside)
     if difficulty is not None and profile.per_title:
         sizes = worth_making(sizes, difficulty)
-    return tuple(
+    plain = tuple(
         _rendition(width, height, rung, fps, colour, profile, is_base=position == len(sizes) - 1)
         for position, (width, height, rung) in enumerate(sizes)
     )
+    return (*plain, *_av1_beside(sizes, fps, colour, profile))
 
 
 def nominal_fps(video: VideoTrack) -> Fraction | None:
@@ -166,6 +174,43 @@ def _rendition(
             "crf": str(profile.crf),
             "maxrate": str(rung.maxrate_bps),
             "bufsize": str(rung.bufsize_bits),
+            "color_primaries": str(colour.primaries),
+            "color_trc": str(colour.transfer),
+            "colorspace": str(colour.matrix),
+            "color_range": "tv",
+        },
+    )
+    return attrs.evolve(rendition, settings_sha256=settings_sha256(rendition))
+
+
+def _av1_beside(
+    sizes: Sequence[tuple[int, int, Rung]], fps: Fraction | None, colour: Colour, profile: Profile
+) -> tuple[PlannedRendition, ...]:
+    """The same sizes in AV1, where the profile has it: players stay with one codec, so that each needs all of them."""
+    return tuple(_av1(*size, fps, colour) for size in sizes if "av1" in profile.codecs)
+
+
+def _av1(width: int, height: int, rung: Rung, fps: Fraction | None, colour: Colour) -> PlannedRendition:
+    maxrate = round(rung.maxrate_bps * _AV1_SHARE)
+    level = av1.level_for(width, height, float(fps or 60), maxrate)
+    rendition = PlannedRendition(
+        id=f"v{min(width, height)}-av1",
+        kind="video",
+        mode="encode",
+        codec=av1.codec_of(level),
+        profile="Main",
+        level=level,
+        width_px=width,
+        height_px=height,
+        fps_num=fps.numerator if fps else 0,
+        fps_den=fps.denominator if fps else 1,
+        maxrate_bps=maxrate,
+        bufsize_bits=round(rung.bufsize_bits * _AV1_SHARE),
+        settings={
+            "preset": _AV1_PRESET,
+            "crf": _AV1_CRF,
+            "maxrate": str(maxrate),
+            "bufsize": str(round(rung.bufsize_bits * _AV1_SHARE)),
             "color_primaries": str(colour.primaries),
             "color_trc": str(colour.transfer),
             "colorspace": str(colour.matrix),

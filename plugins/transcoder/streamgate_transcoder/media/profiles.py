@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import attrs
+
 from streamgate.contracts.profiles import Profile, Rung
 
-__all__ = ["AUDIO", "PROFILES", "WEB", "Profile", "Rung"]
+__all__ = ["AUDIO", "EFFICIENT", "PROFILES", "WEB", "Profile", "Rung"]
 
 WEB = Profile(
     name="web",
@@ -21,6 +23,13 @@ WEB = Profile(
     ),
 )
 
+EFFICIENT = attrs.evolve(
+    WEB,
+    name="efficient",
+    summary="The same, and AV1 beside it, which takes longer to make and needs less of a line",
+    codecs=("h264", "av1"),
+)
+
 AUDIO = Profile(
     name="audio",
     summary="The sound alone, even of a film, at the loudness of podcasts",
@@ -28,4 +37,4 @@ AUDIO = Profile(
     loudness_lufs=-16.0,
 )
 
-PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in (WEB, AUDIO)})
+PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in (WEB, EFFICIENT, AUDIO)})

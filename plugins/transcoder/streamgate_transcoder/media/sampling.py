@@ -14,12 +14,12 @@ from av.video.reformatter import VideoReformatter
 
 from streamgate.contracts.media import MediaPlan, PlannedRendition
 
+from .coders import is_av1, open_encoder
 from .frame_feed import decoded_frames
 from .info import MediaInfo, VideoTrack
 from .limits import MediaLimits
 from .profiles import Profile
 from .source import RangedBytes
-from .video import open_encoder
 from .worth import Difficulty, Sample, of_samples
 
 LEAST_S = 20.0
@@ -37,8 +37,7 @@ def difficulty_of(
 ) -> Difficulty | None:
     """Of a picture that is encoded at several heights; None where the profile decides alone."""
     video = info.video
-    encoded = [each for each in plan.renditions if each.kind == "video" and each.mode == "encode"]
-    if video is None or not profile.per_title or len(encoded) < 2 or video.end < LEAST_S * video.timescale:
+    if video is None or not profile.per_title or len(_encoded(plan)) < 2 or video.end < LEAST_S * video.timescale:
         return None
     return of_samples(sample(source, video, plan, limits), float(video.average_fps), profile.segment_s)
 
@@ -72,10 +71,14 @@ def sample(
 
 def _measured(plan: MediaPlan) -> list[PlannedRendition]:
     """Two sizes tell how the rate grows with them: the lowest, and the largest that is quickly coded."""
-    encoded = [each for each in plan.renditions if each.kind == "video" and each.mode == "encode"]
+    encoded = [each for each in _encoded(plan) if not is_av1(each)]
     in_order = sorted(encoded, key=lambda each: each.width_px * each.height_px)
     quick = [each for each in in_order if each.width_px * each.height_px <= _LARGEST_PX]
     return [in_order[0], quick[-1]] if len(quick) > 1 else in_order[:1]
+
+
+def _encoded(plan: MediaPlan) -> list[PlannedRendition]:
+    return [each for each in plan.renditions if each.kind == "video" and each.mode == "encode"]
 
 
 class _Try:

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 
-import av
-from av.codec.context import Flags
 from av.packet import Packet
 from av.stream import Stream
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from streamgate.contracts.media import MediaCorrupt, MediaOutputInvalid, MediaPlan, PlannedRendition
 
+from .coders import init_segment, open_encoder, to_sample
 from .decode_times import NotAClosedSegment
 from .deinterlacing import deinterlaced
 from .fragments import Sample, write_segment
 from .frame_feed import Placed, decoded_frames, place_on_grid
-from .h264 import parameter_sets, to_length_prefixed
-from .info import Colour
-from .init_segment import VideoInit, write_video_init
 from .limits import MediaLimits
 from .orientation import Turner, orientation_of
 from .output import Sink, checked
 from .source import RangedBytes
 from .tone import ToneMapper
-
-# The grid alone says where key frames are: no scene cuts, no interval of x264's own. The 8x8 transform makes the
-# profile High with any preset (x264 names the lowest that fits what it was told to use).
-_FORCED_BY_US = {"forced-idr": "1", "sc_threshold": "0", "g": "100000", "8x8dct": "1"}
 
 
 def encode_chunk(source: RangedBytes, plan: MediaPlan, chunk_n: int, limits: MediaLimits, sink: Sink) -> None:
@@ -90,8 +80,9 @@ class Rung:
         self._samples: list[Sample] = []
         self._given: list[int] = []  # pts of all frames the encoder got and no segment shows yet
         self._reformatter = VideoReformatter()
+        self._timescale = timescale
+        self._has_init = False
         self._encoder = open_encoder(rendition, timescale)
-        sink.init(rendition.id, init_segment(rendition, timescale, self._encoder))
 
     def encode(self, placed: Placed[VideoFrame]) -> None:
         frame = self._scaled(placed.frame)
@@ -130,7 +121,11 @@ class Rung:
             # A forced IDR closes what was before it: whatever follows it in decoding order is shown after it.
             if packet.is_keyframe and self._samples:
                 self._write()
-            data = to_length_prefixed(bytes(packet))
+            data = to_sample(self._rendition, packet)
+            if not self._has_init:
+                head = init_segment(self._rendition, self._timescale, self._encoder, data)
+                self._sink.init(self._rendition.id, head)
+                self._has_init = True
             self._samples.append(Sample(packet.pts, data, bool(packet.is_keyframe)))
 
     def _write(self) -> None:
@@ -151,44 +146,3 @@ class Rung:
 
 # libswscale's own numbers (SWS_CS_*) for H.273 matrices, for pictures that come as RGB.
 _SCALER_MATRIX = {"1": 1, "5": 5, "6": 5, "7": 7, "9": 9}
-
-
-def open_encoder(rendition: PlannedRendition, timescale: int) -> VideoCodecContext:
-    """x264 on one thread, by the plan's settings alone, so that any process makes the same header."""
-    encoder = av.CodecContext.create("libx264", "w")
-    encoder.width, encoder.height = rendition.width_px, rendition.height_px
-    encoder.pix_fmt = "yuv420p"
-    encoder.time_base = Fraction(1, timescale)
-    encoder.framerate = Fraction(rendition.fps_num or 30, rendition.fps_den)
-    encoder.sample_aspect_ratio = Fraction(1)
-    encoder.thread_count = 1
-    encoder.flags |= Flags.global_header
-    encoder.options = {
-        **rendition.settings,
-        **_FORCED_BY_US,
-        "profile": rendition.profile.lower(),
-        "level": rendition.level,
-    }
-    encoder.open()
-    return encoder
-
-
-def init_segment(rendition: PlannedRendition, timescale: int, encoder: VideoCodecContext) -> bytes:
-    """The rendition's init; refused where the encoder's header contradicts the CODECS that were promised."""
-    sets = parameter_sets(encoder.extradata or b"")
-    if sets.codec != rendition.codec:
-        raise MediaOutputInvalid(f"{rendition.id}: the encoder says {sets.codec}, the plan {rendition.codec}")
-    settings = rendition.settings
-    return write_video_init(
-        VideoInit(
-            timescale=timescale,
-            width_px=rendition.width_px,
-            height_px=rendition.height_px,
-            config=sets.decoder_configuration(),
-            colour=Colour(
-                primaries=int(settings["color_primaries"]),
-                transfer=int(settings["color_trc"]),
-                matrix=int(settings["colorspace"]),
-            ),
-        )
-    )
