@@ -18,6 +18,8 @@ _NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
 _LIVE_PROFILE = "urn:mpeg:dash:profile:isoff-live:2011"
 _CHANNELS_SCHEME = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 _ROLE_SCHEME = "urn:mpeg:dash:role:2011"
+_SEALED_CODEC = "avc1."
+"""CENC leaves other bytes of AV1 clear than of H.264; it is not listed where it would be sealed."""
 _MICROSECONDS = 1_000_000
 
 
@@ -86,7 +88,8 @@ def _add_period(mpd: Xml.Element, part: Presentation, whole: Presentation, seale
     sounds = tuple((track,) for track in part.audio)  # nobody changes between sounds as between pictures
     families: dict[str, list[Track]] = {}  # nor between codecs
     for track in part.video:
-        families.setdefault(track.codec.partition(".")[0], []).append(track)
+        if sealed is None or track.codec.startswith(_SEALED_CODEC):
+            families.setdefault(track.codec.partition(".")[0], []).append(track)
     for number, tracks in enumerate((*map(tuple, families.values()), *sounds)):
         _add_set(period, number, tracks, place, is_main=tracks[0] in (*part.video, *part.audio[:1]))
     first, end = leading.segments[0].n, leading.segments[-1].n + 1

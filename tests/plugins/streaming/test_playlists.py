@@ -213,6 +213,45 @@ def test_each_sound_is_an_adaptation_set_in_its_language(
     assert [each.get("selectionPriority") for each in sets] == ["2", "1", "1", "1"]
 
 
+class Sealed:
+    media = "media/"
+    starts = (0,)
+
+    def iv(self, track_id: str, period: int) -> bytes:
+        return bytes(16)
+
+    def kid(self, track_id: str, period: int) -> bytes:
+        return bytes(16)
+
+
+def test_codecs_are_sets_of_their_own_and_only_one_of_them_is_sealed(
+    make_track: Make, make_presentation: Present, parse: Callable[..., list[object]]
+) -> None:
+    def picture(track_id: str, codec: str, size_bytes: int) -> Track:
+        return make_track(track_id, (0, 4_000, 8_000), 1_000, size_bytes, codec=codec)
+
+    tracks = [
+        picture("v360-av1", "av01.0.01M.08", 80_000),
+        picture("v360", "avc1.64001e", 100_000),
+        picture("v720-av1", "av01.0.05M.08", 300_000),
+        picture("v720", "avc1.64001f", 400_000),
+    ]
+    both = make_presentation(tracks)
+    clear, sealed = render_manifest(both), render_manifest(both, sealing=Sealed(), licence_url="licence")
+    read, listed = parse([("dash", clear), ("hls", render_multivariant(both))])
+    assert isinstance(read, dict)
+    assert isinstance(listed, dict)
+    assert read["warnings"] == []
+    sets = [
+        [each.get("id") for each in found.iter(f"{DASH}Representation")]
+        for found in Xml.fromstring(clear).iter(f"{DASH}AdaptationSet")
+    ]
+    assert sets == [["v360-av1", "v720-av1"], ["v360", "v720"]]
+    assert [each["codecs"] for each in listed["variants"]] == [track.codec for track in tracks]
+    assert "av01" not in sealed
+    assert 'id="v720"' in sealed
+
+
 def test_several_sounds_without_a_picture_are_one_variant_to_choose_beside(
     polyglot: Presentation, make_presentation: Present, parse: Callable[..., list[object]]
 ) -> None:
