@@ -89,7 +89,7 @@ class KeyUnknown(NotFound):
 class LicenceInvalid(Invalid):
     """What a player asks is `{"kids": ["…"], "type": "temporary"}`, as the Clear Key system of EME words it."""
 
-    code, title = "stream.licence_invalid", "The request for a licence is not valid"
+    code, title, field = "stream.licence_invalid", "The request for a licence is not valid", "kids"
 
 
 class TooManyKeys(TooMany):

@@ -34,7 +34,10 @@ SMALL = ClipSpec(
 )
 LADDER_PX = (240, 360, 480, 720)
 LEASE_S = 3.0
-ENVIRONMENT = {"STREAMGATE_STREAMING__LEASE_S": str(LEASE_S)}
+ENVIRONMENT = {
+    "STREAMGATE_STREAMING__LEASE_S": str(LEASE_S),
+    "STREAMGATE_STREAMING__KEY_PERIOD_S": "7",  # so that there are several in a short video
+}
 
 PUBLIC: dict[str, Any] = {"public": {}}
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
@@ -87,6 +90,11 @@ class Stage:
 
     async def upload(self, api: Api, content_id: str, file: Path) -> None:
         await api.resume_upload(await api.begin_upload(file, content_id=content_id), file)
+
+    async def protect(self, content_id: str, protection: str) -> None:
+        async with Api.connect(self.url) as api:
+            await api.sign_in(self.creator)
+            await api.call("PUT", f"/api/v1/content/{content_id}", json={"protection": protection})
 
     async def set_gate(self, content_id: str, rule: dict[str, Any]) -> None:
         async with Api.connect(self.url) as api:

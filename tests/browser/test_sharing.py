@@ -54,9 +54,10 @@ async def sign_in(page: Page, wallet: str = "Throw-away wallet") -> None:
     await expect(page.locator("#sign-out")).to_be_visible()
 
 
-async def share(page: Page, file: Path, title: str) -> None:
+async def share(page: Page, file: Path, title: str, *, is_encrypted: bool = False) -> None:
     await page.locator("#file").set_input_files(file)
     await page.get_by_label("Title").fill(title)
+    await page.get_by_label("Encrypt it").set_checked(is_encrypted)
     await page.get_by_role("button", name="Share", exact=True).click()
 
 
@@ -67,7 +68,7 @@ async def tell_the_story(stage: Stage, clip: Path, *, width_px: int) -> None:
         await tab.open()
         await expect(page.locator("#share")).to_be_hidden()
         await sign_in(page)
-        await share(page, clip, title)
+        await share(page, clip, title, is_encrypted=width_px < 1000)  # it plays alike
         await expect(page.locator("#sending-words")).to_have_text("Ready.", timeout=READY_MS)
         assert await tab.value("document.getElementById('sending-bar').value") == 1
         await expect(page.get_by_role("heading", name=title)).to_be_visible()  # it came on by itself

@@ -309,6 +309,7 @@ async def test_methods_that_are_none(cast: Cast, operations: list[Operation]) ->
         maker = Maker(operation, cast.document, cast.ids)
         taken = methods_of(maker.url(), operations)
         is_for_players = operation.policy == "token" and operation.path != "/api/v1/stream/admit"
+        is_for_players |= operation.path.startswith("/api/v1/stream/m/")
         taken |= {"OPTIONS"} if is_for_players else set()  # on other sites
         allowed = ", ".join(sorted(taken | ({"HEAD"} if "GET" in taken else set())))
         for method in sorted({*METHODS, "OPTIONS", "TRACE", "PROPFIND"} - taken):
@@ -339,6 +340,10 @@ RAW_BODIES: tuple[tuple[str, dict[str, str], bytes, int], ...] = (
     ("POST /api/v1/upload", FORM, form_of("title", b"\xff\xfe"), 422),
     ("POST /api/v1/upload", FORM, form_of("gate", b"{"), 422),
     ("POST /api/v1/upload", FORM, form_of("content_id", b"../../etc/passwd"), 422),
+    ("POST /api/v1/stream/s/{token}/licence", {}, b"", 422),
+    ("POST /api/v1/stream/s/{token}/licence", {"Content-Type": "text/plain"}, b"no JSON", 422),
+    ("POST /api/v1/stream/s/{token}/licence", {"Content-Type": "application/json"}, b'{"kids": [1]}', 422),
+    ("POST /api/v1/stream/s/{token}/licence", {"Content-Type": "application/json"}, b" " * 20_000, 413),
     ("POST /api/v1/upload/chunk", FORM, b"no form", 400),
     ("POST /api/v1/upload/chunk", FORM, form_of("other", b"x"), 400),
     ("POST /api/v1/upload/chunk", FORM, form_of("chunk", b"cut off")[:-9], 400),

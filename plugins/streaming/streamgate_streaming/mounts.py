@@ -18,7 +18,7 @@ from streamgate.contracts.streaming import (
     SessionUnknown,
     TooManyKeys,
 )
-from streamgate.errors import NotFound
+from streamgate.errors import NotFound, TooLarge
 from streamgate.sdk.playlists import dash, hls
 from streamgate.sdk.playlists.storyboard import VTT_TYPE
 from streamgate.web.routes import PUBLIC, TOKEN, Call, Mount, Route
@@ -105,14 +105,6 @@ class SealedHeadPath(SealedPath):
     """`head`: `init`, or of CENC `init-` and the number of a key period."""
 
     head: str
-
-
-@attrs.frozen(kw_only=True)
-class LicenceBody:
-    """As EME's Clear Key words it: ids of keys, base64url without padding."""
-
-    kids: tuple[str, ...]
-    type: str = "temporary"
 
 
 @attrs.frozen(kw_only=True)
@@ -222,14 +214,10 @@ def _sealed(name: str, query: type, summary: str) -> Route:
     path = f"{serving.PREFIX}/{{content_id}}/{{media_version}}/{{mode}}/{{rendition}}/{name}"
     also = {status: words for status, words in _ALSO.items() if status != 302}
     errors = (SegmentUnknown, SegmentPending, RangeRefused)
-    return attrs.evolve(_bytes(path, query, summary), policy=PUBLIC, also=also, errors=errors)
+    return attrs.evolve(_bytes(path, query, summary), policy=PUBLIC, reads_bearer=False, also=also, errors=errors)
 
 
 async def _never(call: Call[Any, Any]) -> None:
-    raise NotFound("the mount answers")
-
-
-async def _no_licence(call: Call[LicenceBody, TopPath]) -> LicenceAnswer:
     raise NotFound("the mount answers")
 
 
@@ -248,14 +236,17 @@ _KEY = Route(
 _LICENCE = Route(
     "POST",
     f"{PREFIX}/{{token}}/licence",
-    _no_licence,
+    _never,
     policy=TOKEN,
     query=TopPath,
-    body=LicenceBody,
+    raw_body=True,
+    accepts=("application/octet-stream",),
     answer=LicenceAnswer,
     only_reads=True,
     audited="none",
     summary="A licence of Clear Key",
-    description="Of an encrypted content: the keys of these names, as far as the session may have them.",
-    errors=(*_KEYS, LicenceInvalid),
+    description='Asked as Clear Key of EME words it, by any Content-Type: `{"kids": ["<key id, base64url>"], "type": '
+    '"temporary"}`. Of an encrypted content: the keys of these names, as far as the session may have them, and those '
+    "of the other renditions for the same time.",
+    errors=(*_KEYS, LicenceInvalid, TooLarge),
 )

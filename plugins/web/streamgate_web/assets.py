@@ -9,22 +9,29 @@ from importlib.resources.abc import Traversable
 
 import attrs
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "media-src 'self' blob: data:",
-        "worker-src blob:",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
+
+def content_security_policy(media_origin: str = "") -> str:
+    """hls.js feeds the video element and its worker by blob: URLs and makes its tracks of captions from `data:,WEBVTT`,
+    wallets bring their icon as a data: URL (EIP-6963); everything else is of this origin, but encrypted segments of a
+    content network (`media_origin`), where there is one."""
+    connect = " ".join(filter(None, ("connect-src 'self'", media_origin)))
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            connect,
+            "media-src 'self' blob: data:",
+            "worker-src blob:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
     )
-)
-"""hls.js feeds the video element and its worker by blob: URLs and makes its tracks of captions from `data:,WEBVTT`,
-wallets bring their icon as a data: URL (EIP-6963); everything else is of this origin."""
+
+
+CONTENT_SECURITY_POLICY = content_security_policy()
 
 VENDORED = frozenset({"vendor/hls.min.js", "vendor/secp256k1.js", "vendor/sha3.js"})
 """What `build.py` brings from npm."""
@@ -50,9 +57,9 @@ class Asset:
         assert found
         return _asset(self.media_type, before + text + after)
 
-    def headers(self) -> dict[str, str]:
+    def headers(self, policy: str) -> dict[str, str]:
         """`no-cache`: kept by the browser, asked about at each use."""
-        return {"ETag": self.etag, "Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+        return {"ETag": self.etag, "Cache-Control": "no-cache", "Content-Security-Policy": policy}
 
 
 def _asset(media_type: str, body: bytes) -> Asset:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from streamgate.hooks import hookimpl
 from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.web.routes import Route
+from streamgate_web.config import WebConfig
 from streamgate_web.diagnose import diagnose
 
 
@@ -15,7 +16,8 @@ class WebPlugin:
         from streamgate_web.assets import load_assets
         from streamgate_web.pages import Pages
 
-        self._pages = Pages(load_assets(), profile=ctx.settings.profile)
+        config: WebConfig = ctx.config
+        self._pages = Pages(load_assets(), profile=ctx.settings.profile, media_origin=config.media_origin)
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
@@ -26,6 +28,7 @@ PLUGIN = PluginInfo(
     name="web",
     summary="The page: sign in with a wallet, share a video, say who may watch, watch.",
     build=WebPlugin,
+    config=WebConfig,
     port=9011,
     prefixes=("/", "/assets"),
     diagnose=diagnose,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from loguru import logger
-from sqlalchemy import exists, select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
@@ -25,9 +25,8 @@ from .. import garbage
 from .. import media_repository as repository
 from .. import session_repository as sessions
 from ..orders import next_revision
-from ..picturing import PICTURE_KINDS
 from ..plans import plans_prefix
-from ..tables import TABLES, ContentRow, MediaRow, SecretRow, SessionRow, WorkRow
+from ..tables import TABLES, ContentRow, MediaRow, SecretRow, SessionRow
 from .secrets import Secrets, forget
 
 GROUP = "streaming"
@@ -108,16 +107,15 @@ class Changing:
 
 
 def _raise_if_made(session: Session, content: ContentRow, media: MediaRow) -> None:
-    """Jobs name the version that they are for; another one would not get what they make.
+    """What jobs are at work on keeps its number: they name it. (Pictures that are still to come have a note that moves
+    along.)
 
     Raises:
         StillMade.
     """
-    of_content = (WorkRow.content_id == media.content_id, WorkRow.kind.not_in(PICTURE_KINDS))
-    has_work = session.execute(select(exists().where(*of_content))).scalar_one()
     newest = repository.find_media(session, content.content_id, content.newest_version)
     is_made = newest is not None and newest.state in ("planning", "encoding")
-    if media.state != "ready" or is_made or has_work:
+    if media.state != "ready" or is_made:
         raise StillMade("its media are being made; ask again when the content is ready")
 
 

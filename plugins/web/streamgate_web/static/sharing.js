@@ -85,7 +85,11 @@ export class Sharing {
     this.show(file.name);
     let content = null;
     try {
-      const details = { title: element("title").value.trim(), visibility: element("listed").checked ? "listed" : "unlisted" };
+      const details = {
+        title: element("title").value.trim(),
+        visibility: element("listed").checked ? "listed" : "unlisted",
+        protection: element("encrypted").checked ? "encrypted" : "none",
+      };
       content = await ask("POST", "/api/v1/content", { ...details, gate: rule }, { signal });
       const beganMs = performance.now();
       await send(file, content.content_id, (sent) => this.tellSent(sent, file.size, beganMs), signal);
