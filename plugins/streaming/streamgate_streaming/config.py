@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import attrs
 
-from streamgate.settings import config_field
+from streamgate.settings import Matches, config_field
 
 MIN_LEASE_S = 2.0
 
@@ -19,6 +19,11 @@ def _at_least(least: float) -> Any:  # attrs' validators are untyped
 class StreamingConfig:
     """Times are in seconds. `idle_after_s` must be more than twice the half minute between notes of activity."""
 
+    profile: str = config_field(
+        "web",
+        help="What is made of an upload: a transcoding profile, of `GET /api/v1/transcode/profiles`.",
+        validator=Matches(r"[a-z][a-z0-9_-]{0,31}", "1 to 32 of a-z, 0-9, - and _, a letter first"),
+    )
     lease_s: float = config_field(
         60.0,
         help="How long bytes may be served on one reading of the chain; from half of it on it is read again.",

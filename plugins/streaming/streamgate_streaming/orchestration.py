@@ -46,7 +46,7 @@ from .tables import ContentRow, MediaRow, WorkRow
 GROUP = "streaming"
 KINDS_OF_PARTS = frozenset({CHUNK_KIND, AUDIO_KIND, COPY_KIND})
 IN_THE_MAKING = ("planning", "encoding")
-DEFAULT_PROFILE, DEFAULT_PRIORITY = "web", 5
+DEFAULT_PRIORITY = 5
 
 Take = Callable[[Session, ContentRow, MediaRow, WorkRow], None]
 
@@ -63,7 +63,10 @@ class Orchestration:
         pictures: Picturing,
         captions: Captioning,
         clock: Clock,
+        *,
+        profile: str,
     ) -> None:
+        self._profile = profile  # of uploads
         self._db = db
         self._blobs = blobs
         self._jobs = jobs
@@ -87,7 +90,7 @@ class Orchestration:
             content.owner = body.owner
             content.upload_id, content.upload_revision = body.upload_id, body.revision
             content.source_key, content.source_size_bytes = body.source_key, body.size_bytes
-            making.begin_version(session, content, profile=DEFAULT_PROFILE, priority=DEFAULT_PRIORITY, now_ms=now_ms)
+            making.begin_version(session, content, profile=self._profile, priority=DEFAULT_PRIORITY, now_ms=now_ms)
 
         await self._db.write(take)
 

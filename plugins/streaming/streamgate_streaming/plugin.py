@@ -158,6 +158,7 @@ class StreamingPlugin:
             self._pictures,
             Captioning(self._db, self._blobs, clock),
             clock,
+            profile=config.profile,
         )
         self._service = StreamingService(self._db, self._orchestration)
         hot = HotSegments(self._blobs, config.hot_cache_bytes)

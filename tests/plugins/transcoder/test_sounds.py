@@ -17,12 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamgate.contracts.media import MediaPlan
+from streamgate.testing.clips import ClipSpec
+from streamgate.wire import from_plain, to_plain
+from streamgate_transcoder.media.audio import encode_audio
 from streamgate_transcoder.media.info import AudioTrack, MediaInfo
+from streamgate_transcoder.media.limits import MediaLimits
 from streamgate_transcoder.media.loudness import Loudness, LoudnessMeter
 from streamgate_transcoder.media.profiles import WEB
 from streamgate_transcoder.media.sounds import sounds_alone
 from streamgate_transcoder.media.titles import clean_title
-from tests.plugins.transcoder.conftest import QUICK
+from tests.plugins.transcoder.conftest import QUICK, Made
 
 RATE_HZ = 48_000
 PIECE = RATE_HZ // 2
@@ -174,6 +178,24 @@ def test_each_track_is_offered_once_for_all_and_in_its_5_1() -> None:
     assert len(own[3]) == len(made.grid)
     without = sounds_alone(info.sounds, attrs.evolve(WEB, surround_bitrate_bps=0))
     assert {each.channels for each in without.renditions} == {1, 2}
+
+
+def test_a_plan_that_was_stored_before_is_still_obeyed(
+    clips: Callable[..., Path], plan_of: Callable[..., MediaPlan], open_bytes: Callable[[Path], Any]
+) -> None:
+    """It says nothing of languages, tracks and grids of their own: its one sound is the main one."""
+    path = clips("before.mp4", ClipSpec(width_px=64, height_px=64, audio_codec="aac", audio_s=4.0))
+    plan = plan_of(path)
+    stored = to_plain(plan)
+    for rendition in stored["renditions"]:
+        for name in ("language", "title", "source_track", "grid"):
+            del rendition[name]
+    old = from_plain(MediaPlan, stored)
+    sound = old.renditions[-1]
+    assert (sound.id, sound.source_track, old.grid_of(sound)) == ("a128", -1, plan.audio_grid)
+    made = Made(old)
+    encode_audio(open_bytes(path), old, "a128", MediaLimits(), made)
+    assert len(made.segments["a128"]) == len(plan.audio_grid) - 1
 
 
 def test_more_sounds_than_are_offered_are_told(
