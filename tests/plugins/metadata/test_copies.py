@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from streamgate.bus import open_bus
 from streamgate.context import ANONYMOUS, Actor, CallContext, use_call
 from streamgate.contracts.audit import AUDITED, AuditEntry
 from streamgate.contracts.auth import ACCOUNTS, LinkedWallets, WalletsAnswer, WalletsQuery
-from streamgate.contracts.events import MEDIA_READY, MediaReady
+from streamgate.contracts.events import MEDIA_READY, PROTECTION_CHANGED, MediaReady, ProtectionChanged
 from streamgate.contracts.live import LIVE, LiveUpdate
 from streamgate.contracts.metadata import (
     METADATA,
@@ -195,6 +196,39 @@ async def test_what_happens_to_a_content_is_told_to_its_owner_and_noted(tmp_path
     assert {(entry.who, entry.subject_id, entry.request_id) for entry in noted} == {
         ("alice", f"content:{content_id}", "r_1")
     }
+
+
+async def test_another_protection_is_told_once_with_the_revision_it_has(tmp_path: Path, alice: Actor) -> None:
+    told: list[ProtectionChanged] = []
+    noted: list[str] = []
+
+    async def on_protection(event: Received[ProtectionChanged]) -> None:
+        told.append(event.body)
+
+    async def on_audit(event: Received[AuditEntry]) -> None:
+        noted.append(event.body.act)
+
+    heard: list[EventSubscription] = [
+        on_group(PROTECTION_CHANGED, on_protection, group="test"),
+        on_group(AUDITED, on_audit, group="test"),
+    ]
+    async with house(tmp_path, ["metadata"], subscriptions=heard) as home:
+        metadata = home.services.get(METADATA)
+        made = await metadata.create(NewContent(actor=alice, title="film", protection="encrypted"))
+        change = partial(ContentUpdate, content_id=made.content_id, actor=alice)
+        await metadata.update(change(protection="encrypted"))  # nothing new
+        after = await metadata.update(change(protection="none"))
+        assert after.protection == "none"
+        await metadata.update(change(title="changed"))
+
+        async def all_of_it() -> bool | None:
+            return (len(told) >= 1 and noted.count("content.updated") == 3) or None
+
+        await eventually(all_of_it)
+    assert [(each.subject_id, each.protection, each.revision) for each in told] == [
+        (made.content_id, "none", after.revision)
+    ]
+    assert noted.count("content.protection_changed") == 1
 
 
 @attrs.define

@@ -1,4 +1,4 @@
-"""`streamgate revoke` against a server that listens."""
+"""`streamgate revoke` and `streamgate stream rekey` against a server that listens."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ class Stage(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the server's own names
 
     def _told(self, body: Any) -> dict[str, Any]:
+        if self.path.endswith("/rekey"):
+            return {"content_id": body["content_id"], "media_version": 2, "sessions_ended": self.count}
         if body is not None:
             kept, until = (ID, "then") if body["for_s"] > 0 else (None, None)
             return {"sessions_ended": self.count, "revocation_id": kept, "until": until}
@@ -82,6 +84,12 @@ def test_what_is_meant_is_asked_and_what_became_of_it_told(server: list[str]) ->
     nobody = {"content_id": "", "user_id": "", "address": "", "everyone": False, "for_s": 0.0, "reason": ""}
     first = {**nobody, "content_id": "c_1", "user_id": "p_1", "for_s": 5_400.0, "reason": "shared"}
     assert bodies == [first, *[{**nobody, "everyone": True}] * 2]
+
+
+def test_new_keys_are_asked_for_and_what_became_of_it_told(server: list[str]) -> None:
+    done = CliRunner().invoke(main, ["stream", "rekey", "c_1", *server])
+    assert (done.exit_code, done.output) == (0, "new keys: media version 2; 2 sessions ended\n")
+    assert Stage.asked == [("POST", "/api/v1/stream/rekey", {"content_id": "c_1"})]
 
 
 def test_what_is_refused_is_shown_page_by_page_and_lifted(server: list[str]) -> None:

@@ -196,6 +196,25 @@ async def test_a_preview_is_clear_and_has_no_key(film: Theatre) -> None:
     assert code(await licence(film, preview, *(await kids_of(film, whole)))) == (403, "gate.refused")
 
 
+@attack("B14")
+async def test_a_proxy_is_told_no_for_clear_segments(film: Theatre) -> None:
+    """It may have kept them from before the film was encrypted."""
+
+    async def may(session: dict[str, Any], name: str) -> int:
+        path = session["hls_url"].removesuffix("master.m3u8") + name
+        async with film.client() as http:
+            answer = await http.get("/api/v1/stream/admit", headers={"X-Original-URI": path})
+        assert "x-accel-expires" not in answer.headers, "that would be for all files of the session"
+        return answer.status_code
+
+    whole = await film.watch("c_film")
+    names = ("v720/0.m4s", "v720/init.mp4", "v720/0.key", "licence", "v720/playlist.m3u8")
+    assert [await may(whole, name) for name in names] == [404, 404, 404, 404, 204]
+    film.auth.preview_s = 8.0
+    preview = await film.watch("c_film", STRANGER)
+    assert [await may(preview, name) for name in ("v720/0.m4s", "v720/2.m4s", "v720/0.key")] == [204, 403, 404]
+
+
 # --- what anybody gets ------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from streamgate.health import Readiness
 from streamgate.settings import ServerSettings
 from streamgate.testing.attacks import attack
 from streamgate.web.app import build_app
-from streamgate_web.assets import CONTENT_SECURITY_POLICY, load_assets
+from streamgate_web.assets import CONTENT_SECURITY_POLICY, content_security_policy, load_assets
 from streamgate_web.pages import Pages
 
 
@@ -78,3 +78,10 @@ def test_the_page_knows_the_profile_it_is_served_in() -> None:
     filled = index.filled(b'data-profile=""', b'data-profile="prod"')
     assert b'<body data-profile="prod">' in filled.body
     assert filled.etag != index.etag
+
+
+def test_the_player_may_fetch_from_a_content_network_and_nothing_else_may() -> None:
+    plain, open_to = CONTENT_SECURITY_POLICY, content_security_policy("https://cdn.example.com")
+    assert "connect-src 'self';" in plain
+    assert open_to.replace(" https://cdn.example.com", "") == plain
+    assert "connect-src 'self' https://cdn.example.com;" in open_to
