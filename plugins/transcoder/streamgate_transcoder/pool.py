@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -14,6 +15,8 @@ from streamgate.contracts.media import MediaChildFailed
 
 from .child_process import ChildProcess, OnFrame, ReadableSource
 from .media.task import ChildTask
+
+REPLACED_AFTER_S = 1.0
 
 _CHILDREN = Gauge("streamgate_transcoder_children", "Child processes, by what they do.", ["state"])
 
@@ -31,6 +34,7 @@ class ChildPool:
     _busy: set[ChildProcess] = attrs.field(init=False, factory=set)
     _wanted_spares: int = attrs.field(init=False)
     _filling: asyncio.Lock = attrs.field(init=False, factory=asyncio.Lock)
+    _replacing: set[asyncio.Task[None]] = attrs.field(init=False, factory=set)
 
     def __attrs_post_init__(self) -> None:
         self._room = asyncio.Semaphore(self.size)
@@ -67,7 +71,12 @@ class ChildPool:
                 self._spares.append(await ChildProcess.spawn())
             self._count()
 
-    async def _replace(self) -> None:
+    async def _replace_after(self, is_over: asyncio.Event) -> None:
+        """Another child in place of one that works: at the end of its task, or where that is long, meanwhile. It
+        imports for a fifth of a second of a core, which a short task that somebody waits for needs itself."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REPLACED_AFTER_S):
+                await is_over.wait()
         try:
             await self._fill()
         except OSError as fault:  # no memory, no process: the task at hand has its child
@@ -80,9 +89,11 @@ class ChildPool:
     async def stop(self) -> None:
         """Ends all children, busy ones too: their jobs' leases run out or are given back by the runner."""
         self._wanted_spares = 0
-        for child in (*self._spares, *self._busy):
+        for child in self._busy:
             child.kill()
+        await asyncio.gather(*self._replacing)
         for child in self._spares:
+            child.kill()
             await child.reap()
         self._spares.clear()
 
@@ -96,8 +107,11 @@ class ChildPool:
         async with self._room:
             child = await self._take()
             self._busy.add(child)
+            is_over = asyncio.Event()
+            replacing = asyncio.create_task(self._replace_after(is_over))
+            self._replacing.add(replacing)
+            replacing.add_done_callback(self._replacing.discard)
             try:
-                await self._replace()  # another one waits in its place, importing while this one works
                 async with asyncio.timeout(wall_s) as watch:
                     return await child.serve(task, source, on_frame)
             except TimeoutError as error:
@@ -105,6 +119,7 @@ class ChildPool:
                     raise
                 raise MediaChildFailed(f"the process for {task.task} took longer than {wall_s:g} s") from error
             finally:
+                is_over.set()
                 child.kill()
                 self._busy.discard(child)
                 self._count()
