@@ -7,8 +7,10 @@ hashed: what went to the store before that is no part of the upload, and the byt
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 
 import attrs
 from loguru import logger
@@ -52,6 +54,40 @@ class _Work:
     hash: Hash | None
     parts: list[tuple[int, PartInfo]] = attrs.Factory(list)
     used: list[Tail] = attrs.Factory(list)
+
+
+class _Storing:
+    """A chunk on its way into the store, or none; its spool is closed afterwards."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, storing: Coroutine[Any, Any, None], spool: Spool) -> None:
+        async def run() -> None:
+            try:
+                await storing
+            finally:
+                spool.close()
+
+        self._task = asyncio.create_task(run())
+
+    async def end(self) -> None:
+        """Raises what storing raised."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+            self._task = None
+
+    async def has_ended_well(self) -> bool:
+        if self._task is None:
+            return True
+        await asyncio.wait({self._task})
+        return not self._task.cancelled() and self._task.exception() is None
+
+    async def give_up(self) -> None:
+        """What is still on its way, as nobody waits for it any more, is no part of the upload."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
 
 class Appender:
@@ -120,26 +156,32 @@ class Appender:
         return upload
 
     async def _take(self, work: _Work, send: Send, pieces: AsyncIterator[bytes]) -> None:
-        spool = Spool(self._room)
+        """While one chunk is on its way into the store, the next one is gathered."""
+        spool, storing = Spool(self._room), _Storing()
+        stands = work.upload  # with the chunk that is on its way
         try:
             async with send:
                 async for piece in self._watched(pieces, send, work):
                     rest = piece
-                    self._check_room(work.upload, spool.size_bytes + len(rest))
+                    self._check_room(stands, spool.size_bytes + len(rest))
                     while rest:
-                        wanted_bytes = _wanted_bytes(work.upload) - spool.size_bytes
+                        wanted_bytes = _wanted_bytes(stands) - spool.size_bytes
                         if wanted_bytes == 0:
-                            raise UploadTooLarge(f"The upload has {work.upload.size_bytes} bytes; more came")
+                            raise UploadTooLarge(f"The upload has {stands.size_bytes} bytes; more came")
                         await spool.add(rest[:wanted_bytes])
                         rest = rest[wanted_bytes:]
-                        if spool.size_bytes == _wanted_bytes(work.upload):
-                            await self._store_chunk(work, spool)
-                            spool.close()
+                        if spool.size_bytes == _wanted_bytes(stands):
+                            await storing.end()
+                            stands = attrs.evolve(
+                                work.upload, received_bytes=work.upload.received_bytes + spool.size_bytes, tail=""
+                            )
+                            storing.begin(self._store_chunk(work, spool), spool)
                             spool = Spool(self._room)
+            await storing.end()
             if work.checksum is not None and work.hash is not None and not work.hash.matches(work.checksum.digest):
                 raise ChecksumMismatch(f"The bytes do not have this {work.checksum.algorithm}; send them again")
         except Exception:  # a sender that left, or stalled: what has come is kept for the next request
-            if work.checksum is None:
+            if await storing.has_ended_well() and work.checksum is None:
                 await self._keep_rest(work, spool)
             raise
         else:
@@ -148,6 +190,7 @@ class Appender:
                 await self._store_chunk(work, spool)
                 await self._store_rest(work, spool)
         finally:
+            await storing.give_up()
             spool.close()
 
     def _check_room(self, upload: Upload, more_bytes: int) -> None:
