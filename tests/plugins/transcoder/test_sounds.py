@@ -220,6 +220,25 @@ def test_more_sounds_than_are_offered_are_told(
     assert [each.source_track for each in plan.renditions] == [4, 0, 1, 2, 3, 5, 6, 7]
 
 
+def test_a_track_that_begins_late_is_kept_and_one_that_never_seems_to_is_told(
+    tmp_path: Path, probe_path: Callable[[Path], MediaInfo]
+) -> None:
+    path = tmp_path / "late.mka"
+    with av.open(str(path), "w", format="matroska") as out:
+        tracks: list[Any] = [out.add_stream("pcm_s16le", rate=RATE_HZ, layout="mono") for _ in range(3)]
+        for number in range(2800):
+            for track, first in zip(tracks, (0, 1500, 2600), strict=True):
+                if number < first:
+                    continue
+                frame = av.AudioFrame(format="s16", layout="mono", samples=480)
+                frame.planes[0].update(bytes(960))
+                frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, 480 * number, Fraction(1, RATE_HZ)
+                out.mux(track.encode(frame))
+    info = probe_path(path)
+    assert [track.index for track in info.sounds] == [0, 1]
+    assert any("1 of the audio tracks begin late" in warning for warning in info.warnings)
+
+
 @pytest.mark.parametrize(
     ("said", "shown"),
     [(' A "b"\n c ', "A b c"), ("\u202eabc\x00", "abc"), ("x" * 99, "x" * 60), ("Русский", "Русский")],

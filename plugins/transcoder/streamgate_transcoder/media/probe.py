@@ -29,8 +29,9 @@ from .source import RangedBytes
 from .titles import language_of, title_of
 
 _PACKETS_TRIED = 3000
-_PACKETS_TRIED_BESIDE = 400
-"""For sounds beside the main one, once that and the picture have been met."""
+_PACKETS_TRIED_BESIDE = 2000
+"""For sounds beside the main one, once that and the picture have been met: half a minute of a film, of one whose tracks
+lie side by side a few."""
 MOST_SOUNDS = 8
 """Each is a rendition or two, of the whole length."""
 
