@@ -78,7 +78,7 @@ class Saying:
         )
         if text is None:
             raise CaptionsUnknown("these captions were taken back")
-        cues = await asyncio.to_thread(webvtt.parse, text)
+        cues = await asyncio.to_thread(webvtt.read_own, text)
         if key not in self._kept:
             self._kept[key] = (cues, wanted.size_bytes)
             self._held_bytes += wanted.size_bytes

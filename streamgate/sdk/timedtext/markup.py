@@ -67,7 +67,7 @@ def escape(text: str) -> str:
 def visible(text: str) -> str:
     """Without control characters; line breaks of any kind are `\\n`."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    if text.isprintable():
+    if text.replace("\n", "").isprintable():
         return text
     kept = (sign for sign in text.replace("\t", " ") if sign == "\n" or unicodedata.category(sign) not in ("Cc", "Cs"))
     return "".join(kept).replace("\ufeff", "")

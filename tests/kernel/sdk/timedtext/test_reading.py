@@ -178,7 +178,7 @@ def test_what_is_written_reads_the_same(parts: list[tuple[int, int, str, str]]) 
         return
     cues = in_order(shown)
     text = webvtt.render(cues)
-    assert webvtt.parse(text) == cues
+    assert webvtt.parse(text) == webvtt.read_own(text) == cues
     assert webvtt.render(webvtt.parse(text)) == text
 
 
