@@ -59,7 +59,7 @@ async def test_the_page_lists_them_and_remembers_what_was_chosen(one_process: St
     content_id = one_process.contents["public"]
     async with said(one_process, content_id), open_tab(one_process.url) as tab:
         await tab.open(f"/?v={content_id}")
-        select = tab.page.get_by_label("Captions")
+        select = tab.page.locator("#captions select")
         await expect(select.locator("option")).to_have_text(["Off", "Deutsch", "English"])
         await expect(select).to_have_value("off")
         await tab.until("video.textTracks.length === 2 && video.readyState >= 3", what="the tracks of hls.js")

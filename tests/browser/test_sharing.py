@@ -219,6 +219,25 @@ async def test_an_owner_opens_a_video_for_all_and_deletes_it(empty: Stage, small
         await page.get_by_role("button", name="Save").click()
         await expect(page.locator("#gate-dialog")).to_be_hidden()
 
+        await page.get_by_role("button", name="Captions").click()
+        words, listed = page.locator("#captions-file"), page.locator("#captions-list li")
+        await words.set_input_files({"name": "a.srt", "mimeType": "", "buffer": b"1\n00:00:01,000 -> 00:00:02,000\nHi"})
+        await page.get_by_label("Language").fill("en")
+        await page.get_by_role("button", name="Add").click()
+        await expect(page.locator("#captions-fault")).to_contain_text("ine 2: a time like")
+        await words.set_input_files(
+            {"name": "a.srt", "mimeType": "", "buffer": b"1\n00:00:01,000 --> 00:00:02,000\nHi"}
+        )
+        await page.get_by_role("button", name="Add").click()
+        await expect(listed).to_have_text(re.compile(r"^English \(en\) Delete$"))
+        await page.get_by_role("button", name="Close").click()
+        await expect(page.locator("#captions option")).to_have_text(["Off", "English"])
+        await page.get_by_role("button", name="Captions").click()
+        await page.get_by_role("button", name="Delete English").click()
+        await expect(listed).to_have_count(0)
+        await page.get_by_role("button", name="Close").click()
+        await expect(page.locator("#captions")).to_be_hidden()
+
         await other.open()
         await other.page.locator("#catalogue a").filter(has_text="Mine for now").click()
         await other.until(PLAYS, what="a stranger's playing")

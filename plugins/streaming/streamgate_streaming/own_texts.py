@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from streamgate.contracts.events import TEXTS_CHANGED, TextsChanged
 from streamgate.contracts.metadata import ContentNotFound
 from streamgate.contracts.streaming import CaptionsUnknown, TooManyCaptions
+from streamgate.sdk.audit import audit
 from streamgate.sdk.db import Database, emit
 
 from . import media_repository as media
@@ -31,6 +32,7 @@ class OwnTexts:
             if given.kind != CHAPTERS and texts.count_own(session, content_id, but=given.name) >= MAX_TRACKS:
                 raise TooManyCaptions(f"a content has captions in at most {MAX_TRACKS} languages: delete one first")
             kept = texts.store(session, content_id, OWN, given)
+            audit(session, "stream.texts_given", on=f"content:{content_id}", detail={"texts": given.name})
             tell(session, content, OWN)
             return kept
 
@@ -50,6 +52,7 @@ class OwnTexts:
             if gone is None:
                 what = "chapters" if name == CHAPTERS else f"captions {name}"
                 raise CaptionsUnknown(f"content {content_id} has no {what}")
+            audit(session, "stream.texts_taken_back", on=f"content:{content_id}", detail={"texts": name})
             tell(session, content, gone)
 
         await self._db.write(remove)

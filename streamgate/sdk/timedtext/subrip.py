@@ -37,7 +37,7 @@ def _cues(lines: list[str]) -> Iterator[Cue]:
         if not lines[at].strip():
             at += 1
             continue
-        if _NUMBER.fullmatch(lines[at]) and at + 1 < len(lines) and "-->" in lines[at + 1]:
+        if _NUMBER.fullmatch(lines[at]) and at + 1 < len(lines) and lines[at + 1].strip():
             at += 1
         timing = TIMING.fullmatch(lines[at])
         if timing is None:

@@ -9,6 +9,7 @@ import pytest
 
 from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts import events
+from streamgate.contracts.audit import AUDITED
 from streamgate.sdk.timedtext.cues import MAX_GIVEN_BYTES
 from streamgate.testing.attacks import attack
 from streamgate.testing.wait import eventually
@@ -204,6 +205,20 @@ async def test_only_the_owner_may(film: Theatre) -> None:
             assert (await put(film, path, SRT, actor)).status_code == status
             assert await delete(film, path, actor) == status
     assert await listed(film) == {"captions": [], "chapters": 0}
+
+
+async def test_the_trail_has_what_was_done(film: Theatre) -> None:
+    await put(film, f"{CAPTIONS}/en?kind=captions", SRT)
+    await put(film, f"{CAPTIONS}/de", "no captions")
+    await delete(film, f"{CAPTIONS}/en?kind=captions")
+
+    async def told() -> list[Any] | None:
+        acts = [each for each in film.told(AUDITED) if each.act.startswith("stream.texts")]
+        return acts if len(acts) == 2 else None
+
+    given, gone = await eventually(told, timeout_s=10, every_s=0.005, what="the trail")
+    assert (given.act, given.subject_id, given.who) == ("stream.texts_given", "content:c_film", CREATOR.user_id)
+    assert (gone.act, gone.detail) == ("stream.texts_taken_back", {"texts": "en.cc"})
 
 
 @attack("B13")

@@ -1,6 +1,7 @@
 // The page: sign in, share, watch. Everything is read from the public API; titles and descriptions are other people's
 // words and reach the page as text only.
 import { comeBack, onPersonChange, signOut, whoIsHere } from "./access.js";
+import { Captioning } from "./captioning.js";
 import { Captions } from "./captions.js";
 import { markChosen, showCatalogue } from "./catalogue.js";
 import * as demo from "./demo.js";
@@ -23,6 +24,7 @@ const seeking = new Seeking(element("seeking"), element("video"));
 const sounds = new Sounds(element("sounds"));
 const captions = new Captions(element("captions"), element("video"));
 const owning = new Owning(leaveDeleted, () => showChosen());
+const captioning = new Captioning(() => showChosen());
 
 // --- the player ------------------------------------------------------------------------------------
 
@@ -38,6 +40,7 @@ const tell = {
     element("player-about").textContent = content.description;
     document.title = `${content.title} · StreamGate`;
     owning.show(content);
+    captioning.show(content);
   },
   opened(content, session) {
     seeking.load(session.storyboard_url, session.chapters_url);

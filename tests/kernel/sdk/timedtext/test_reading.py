@@ -84,7 +84,7 @@ def test_encodings(data: bytes, said: str, taken_for: str) -> None:
         (b"", 0, "no cue"),
         (b"WEBVTT\n", 0, "no cue"),
         (b"just words", 1, "00:00:01,000 --> 00:00:02,500"),
-        (b"1\n00:00:01,000 -> 00:00:02,000\nx\n", 1, "is expected here"),
+        (b"1\n00:00:01,000 -> 00:00:02,000\nx\n", 2, "is expected here"),
         (b"1\n00:00:01,000 --> 00:00:02,000\nx\n\n2\n00:99:01,000 --> 00:00:02,000\nx\n", 6, "from 00 to 59"),
         (b"1\n00:00:03,000 --> 00:00:02,000\nx\n", 2, "ends before it begins"),
         (b"WEBVTT\n\n00:00.000 --> 00:01.000\nx\n00:01.000 --> 00:02.000\ny\n", 5, "empty line"),
