@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
 
 import pytest
 from playwright.async_api import expect
@@ -19,8 +18,9 @@ from tests.e2e.pictures import check_pictures
 
 pytestmark = pytest.mark.timeout(150)
 HERE = Path(__file__).parent
-PROBE = (HERE / "probe_captions.js").read_text(encoding="utf-8")
-SHAKA = HERE / "node_modules" / "shaka-player" / "dist"
+PACKAGES = HERE / "node_modules"
+SHAKA = PACKAGES / "shaka-player" / "dist" / "shaka-player.compiled.js"
+DASH_JS = PACKAGES / "dashjs" / "dist" / "modern" / "umd" / "dash.all.min.js"
 
 SAID = {
     "en": "1\n00:00:01,000 --> 00:00:05,500\nEarly & <i>over</i> a seam\n\n2\n00:00:08,000 --> 00:00:11,500\nLate\n",
@@ -87,29 +87,53 @@ async def test_the_page_lists_them_and_remembers_what_was_chosen(one_process: St
         assert (tab.faults, tab.refused, tab.foreign) == ([], [], [])
 
 
-@pytest.mark.parametrize("url", ["hls_url", "dash_url"])
-async def test_shaka_shows_them_when_they_are_said(one_process: Stage, url: str) -> None:
+PLAYERS = {
+    "shaka by HLS": ("hls_url", "probe_captions.js", SHAKA),
+    "shaka by DASH": ("dash_url", "probe_captions.js", SHAKA),
+    "dash.js": ("dash_url", "probe_captions_dashjs.js", DASH_JS),
+}
+
+
+async def play(tab: Tab, player: str, session: dict[str, Any]) -> dict[str, Any]:
+    """What the player says once it has loaded the stream, with German captions."""
+    address, probe, script = PLAYERS[player]
+    await tab.page.route("**/player.js", lambda route: route.fulfill(path=script, content_type="text/javascript"))
+    await tab.open()
+    await tab.page.add_script_tag(url=f"{tab.origin}/player.js")
+    await tab.value((HERE / probe).read_text(encoding="utf-8"), {"url": session[address], "language": "de"})
+    await tab.until("probe.seen.errors.length > 0 || probe.video.readyState === 4", what="the stream")
+    report: dict[str, Any] = await tab.value("probe.report()")
+    assert report["errors"] == []
+    assert sorted(each["language"] for each in report["tracks"]) == ["de", "en"]
+    return report
+
+
+@pytest.mark.parametrize("player", PLAYERS)
+async def test_other_players_show_them_when_they_are_said(one_process: Stage, player: str) -> None:
     content_id = one_process.contents["public"]
     async with said(one_process, content_id) as api, open_tab(one_process.url) as tab:
         await check_pictures(api, one_process.url, content_id)
-        asked = {"content_id": content_id}
-        session: dict[str, Any] = await api.call("POST", "/api/v1/stream/session", json=asked, patience_s=10)
-        await tab.page.route(
-            "**/shaka.js",
-            lambda route: route.fulfill(path=SHAKA / "shaka-player.compiled.js", content_type="text/javascript"),
-        )
-        await tab.open()
-        await tab.page.add_script_tag(url=f"{tab.origin}/shaka.js")
-        await tab.value(PROBE, {"url": urljoin(one_process.url, session[url]), "language": "de"})
-        await tab.until("probe.seen.errors.length > 0 || probe.video.readyState === 4", what="the stream")
-        report = await tab.value("probe.report()")
-        assert report["errors"] == []
-        assert sorted(each["language"] for each in report["tracks"]) == ["de", "en"]
+        report = await play(tab, player, await one_process.session(one_process.creator, content_id))
         assert len(report["images"]) == 1
         picture = await tab.value(f"probe.pictureAt({SMALL_S - 1})")
         assert picture["uri"].endswith("/storyboard/0.jpg")
         assert (picture["width"], picture["height"]) == (160, 90)
-        assert picture["startTime"] <= SMALL_S - 1 < picture["startTime"] + picture["duration"]
         for at_s, words in ((3, ["Früh"]), (5, ["Früh"]), (7, []), (9, ["Spät"])):
             await shows(tab, at_s, words, "probe.words", "probe.video")
         assert (tab.faults, tab.refused, tab.foreign) == ([], [], [])
+
+
+@pytest.mark.parametrize("player", PLAYERS)
+async def test_of_an_encrypted_video_too(one_process: Stage, player: str) -> None:
+    """DASH has a Period for each key, and a file of captions for each Period."""
+    content_id = one_process.contents["gated"]
+    await one_process.protect(content_id, "encrypted")
+    try:
+        async with said(one_process, content_id), open_tab(one_process.url) as tab:
+            held = await one_process.new_holder()
+            await play(tab, player, await one_process.session(held.wallet, content_id))
+            for at_s, words in ((3, ["Früh"]), (9, ["Spät"]), (5, ["Früh"]), (7, [])):
+                await shows(tab, at_s, words, "probe.words", "probe.video")
+            assert (tab.faults, tab.foreign) == ([], [])
+    finally:
+        await one_process.protect(content_id, "none")
