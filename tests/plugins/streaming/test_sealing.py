@@ -21,6 +21,7 @@ from streamgate_streaming.protected import aes128, cenc
 from streamgate_streaming.protected.boxes import UnknownLayout
 from streamgate_streaming.protected.content_keys import ContentKeys, key_periods
 from streamgate_streaming.protected.subsamples import BLOCK_BYTES, CLEAR_BYTES, MOST_ENCRYPTED, subsamples_of
+from streamgate_transcoder.media.fragments import Sample, write_segment
 from tests.plugins.streaming.reels import SEGMENTS, Reel, decoded, make_reels, nal
 
 KEYS = ContentKeys(media="/m/c_film/1/", secret=bytes(range(32)), starts=(0, 2))
@@ -117,6 +118,17 @@ def test_without_the_key_nothing_of_it_decodes(reels: dict[str, Reel], track_id:
             seen = []
         assert not clear & set(seen)
     assert key not in sealed.hex()
+
+
+def test_ciphertext_is_what_it_was() -> None:
+    """Another way of writing it would need other addresses: caches hold this one."""
+    samples = [Sample(pts_ticks=n, data=nal(6, 30) + nal(5, 500 + n) + nal(1, 40), is_sync=n == 0) for n in range(3)]
+    clear = write_segment(1, samples, 3)
+    key, counter = KEYS.key("cenc", "v720", 0), KEYS.first_counter("v720")
+    sealed = cenc.encrypted_segment(clear, key=key, first_counter=counter, n=2, is_video=True)
+    assert hashlib.sha256(sealed).hexdigest() == "798b817fc1bc7f87586c0526ed99b3676ea437b3ac2d0e68d27ce96e106044e8"
+    sealed = aes128.encrypt(KEYS.key("hls", "v720", 0), KEYS.iv("v720", 0), clear)
+    assert hashlib.sha256(sealed).hexdigest() == "e71c3bc73209066b677c2a24a72aa9c120ae22faae6e54a40e9eb3a77fe59e73"
 
 
 def test_a_segment_alone_is_encrypted_as_it_is_among_others(reels: dict[str, Reel]) -> None:
