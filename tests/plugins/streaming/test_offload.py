@@ -143,6 +143,6 @@ async def test_who_may_not_have_the_file_is_told_what_the_file_would_tell(film: 
         async with film.client() as http:
             itself = await http.get(asked or "/api/v1/stream/s/")
         assert said.status_code == itself.status_code >= 400
-    for asked, method, status in ((None, "GET", 422), ("", "POST", 405)):
-        assert (await may(film, asked, method)).status_code == status
+    assert (await may(film, "", "POST")).status_code == 405
+    assert (await may(film, None)).status_code == 422
     assert (await may(film, None)).json()["errors"][0]["field"] == "X-Original-URI"

@@ -26,7 +26,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$streamgate_api/proto/streaming.proto\x12\rstreamgate.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\"N\n\x12OpenSessionRequest\x12\x12\n\ncontent_id\x18\x01 \x01(\t\x12\x16\n\tclient_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x0c\n\n_client_id\"\xf4\x02\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07hls_url\x18\x02 \x01(\t\x12\x15\n\x08\x64\x61sh_url\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x17\n\nposter_url\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x1b\n\x0estoryboard_url\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x12\n\nexpires_at\x18\x06 \x01(\t\x12\x15\n\rrenew_after_s\x18\x07 \x01(\x01\x12\x15\n\rdecided_until\x18\x08 \x01(\t\x12(\n\x05grace\x18\t \x01(\x0b\x32\x14.streamgate.v1.GraceH\x03\x88\x01\x01\x12\x16\n\tpreview_s\x18\n \x01(\x01H\x04\x88\x01\x01\x12\x1a\n\rmax_height_px\x18\x0b \x01(\x05H\x05\x88\x01\x01\x42\x0b\n\t_dash_urlB\r\n\x0b_poster_urlB\x11\n\x0f_storyboard_urlB\x08\n\x06_graceB\x0c\n\n_preview_sB\x10\n\x0e_max_height_px\"&\n\x05Grace\x12\r\n\x05until\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\")\n\x13RenewSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\xee\x01\n\x0eRenewedSession\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nexpires_at\x18\x02 \x01(\t\x12\x15\n\rrenew_after_s\x18\x03 \x01(\x01\x12\x15\n\rdecided_until\x18\x04 \x01(\t\x12(\n\x05grace\x18\x05 \x01(\x0b\x32\x14.streamgate.v1.GraceH\x00\x88\x01\x01\x12\x16\n\tpreview_s\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x1a\n\rmax_height_px\x18\x07 \x01(\x05H\x02\x88\x01\x01\x42\x08\n\x06_graceB\x0c\n\n_preview_sB\x10\n\x0e_max_height_px\"\'\n\x11\x45ndSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\'\n\x11StreamInfoRequest\x12\x12\n\ncontent_id\x18\x01 \x01(\t\"\xc6\x01\n\tRendition\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x10\n\x08width_px\x18\x04 \x01(\x05\x12\x11\n\theight_px\x18\x05 \x01(\x05\x12\r\n\x05\x63odec\x18\x06 \x01(\t\x12\x13\n\x0b\x62itrate_bps\x18\x07 \x01(\x03\x12\x0e\n\x06status\x18\x08 \x01(\t\x12\x10\n\x08progress\x18\t \x01(\x01\x12\x0e\n\x06\x66rames\x18\n \x01(\x03\x12\x16\n\x0e\x66rames_planned\x18\x0b \x01(\x03\"\xb0\x02\n\nStreamInfo\x12\x12\n\ncontent_id\x18\x01 \x01(\t\x12\x15\n\rmedia_version\x18\x02 \x01(\x03\x12\r\n\x05state\x18\x03 \x01(\t\x12\x10\n\x08playable\x18\x04 \x01(\x08\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\x12\n\nduration_s\x18\x06 \x01(\x01\x12,\n\nrenditions\x18\x07 \x03(\x0b\x32\x18.streamgate.v1.Rendition\x12\x14\n\x07task_id\x18\x08 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08warnings\x18\t \x03(\t\x12\x17\n\nerror_code\x18\n \x01(\tH\x01\x88\x01\x01\x12\x19\n\x0c\x65rror_detail\x18\x0b \x01(\tH\x02\x88\x01\x01\x42\n\n\x08_task_idB\r\n\x0b_error_codeB\x0f\n\r_error_detail2\xdd\x03\n\x10StreamingService\x12k\n\x0bOpenSession\x12!.streamgate.v1.OpenSessionRequest\x1a\x16.streamgate.v1.Session\"!\x82\xd3\xe4\x93\x02\x1b\"\x16/api/v1/stream/session:\x01*\x12\x84\x01\n\x0cRenewSession\x12\".streamgate.v1.RenewSessionRequest\x1a\x1d.streamgate.v1.RenewedSession\"1\x82\xd3\xe4\x93\x02+\")/api/v1/stream/session/{session_id}/renew\x12s\n\nEndSession\x12 .streamgate.v1.EndSessionRequest\x1a\x16.google.protobuf.Empty\"+\x82\xd3\xe4\x93\x02%*#/api/v1/stream/session/{session_id}\x12`\n\x04Info\x12 .streamgate.v1.StreamInfoRequest\x1a\x19.streamgate.v1.StreamInfo\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/stream/infob\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$streamgate_api/proto/streaming.proto\x12\rstreamgate.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\"N\n\x12OpenSessionRequest\x12\x12\n\ncontent_id\x18\x01 \x01(\t\x12\x16\n\tclient_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x0c\n\n_client_id\"\xcb\x03\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07hls_url\x18\x02 \x01(\t\x12\x15\n\x08\x64\x61sh_url\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x17\n\nposter_url\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x1b\n\x0estoryboard_url\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x12\n\nexpires_at\x18\x06 \x01(\t\x12\x15\n\rrenew_after_s\x18\x07 \x01(\x01\x12\x15\n\rdecided_until\x18\x08 \x01(\t\x12(\n\x05grace\x18\t \x01(\x0b\x32\x14.streamgate.v1.GraceH\x03\x88\x01\x01\x12\x16\n\tpreview_s\x18\n \x01(\x01H\x04\x88\x01\x01\x12\x1a\n\rmax_height_px\x18\x0b \x01(\x05H\x05\x88\x01\x01\x12)\n\x08\x63\x61ptions\x18\x0c \x03(\x0b\x32\x17.streamgate.v1.Captions\x12\x19\n\x0c\x63hapters_url\x18\r \x01(\tH\x06\x88\x01\x01\x42\x0b\n\t_dash_urlB\r\n\x0b_poster_urlB\x11\n\x0f_storyboard_urlB\x08\n\x06_graceB\x0c\n\n_preview_sB\x10\n\x0e_max_height_pxB\x0f\n\r_chapters_url\"W\n\x08\x43\x61ptions\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x04 \x01(\x08\x12\x0b\n\x03url\x18\x05 \x01(\t\"&\n\x05Grace\x12\r\n\x05until\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\")\n\x13RenewSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\xee\x01\n\x0eRenewedSession\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nexpires_at\x18\x02 \x01(\t\x12\x15\n\rrenew_after_s\x18\x03 \x01(\x01\x12\x15\n\rdecided_until\x18\x04 \x01(\t\x12(\n\x05grace\x18\x05 \x01(\x0b\x32\x14.streamgate.v1.GraceH\x00\x88\x01\x01\x12\x16\n\tpreview_s\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x1a\n\rmax_height_px\x18\x07 \x01(\x05H\x02\x88\x01\x01\x42\x08\n\x06_graceB\x0c\n\n_preview_sB\x10\n\x0e_max_height_px\"\'\n\x11\x45ndSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\'\n\x11StreamInfoRequest\x12\x12\n\ncontent_id\x18\x01 \x01(\t\"\xc6\x01\n\tRendition\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x10\n\x08width_px\x18\x04 \x01(\x05\x12\x11\n\theight_px\x18\x05 \x01(\x05\x12\r\n\x05\x63odec\x18\x06 \x01(\t\x12\x13\n\x0b\x62itrate_bps\x18\x07 \x01(\x03\x12\x0e\n\x06status\x18\x08 \x01(\t\x12\x10\n\x08progress\x18\t \x01(\x01\x12\x0e\n\x06\x66rames\x18\n \x01(\x03\x12\x16\n\x0e\x66rames_planned\x18\x0b \x01(\x03\"\xb0\x02\n\nStreamInfo\x12\x12\n\ncontent_id\x18\x01 \x01(\t\x12\x15\n\rmedia_version\x18\x02 \x01(\x03\x12\r\n\x05state\x18\x03 \x01(\t\x12\x10\n\x08playable\x18\x04 \x01(\x08\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\x12\n\nduration_s\x18\x06 \x01(\x01\x12,\n\nrenditions\x18\x07 \x03(\x0b\x32\x18.streamgate.v1.Rendition\x12\x14\n\x07task_id\x18\x08 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08warnings\x18\t \x03(\t\x12\x17\n\nerror_code\x18\n \x01(\tH\x01\x88\x01\x01\x12\x19\n\x0c\x65rror_detail\x18\x0b \x01(\tH\x02\x88\x01\x01\x42\n\n\x08_task_idB\r\n\x0b_error_codeB\x0f\n\r_error_detail2\xdd\x03\n\x10StreamingService\x12k\n\x0bOpenSession\x12!.streamgate.v1.OpenSessionRequest\x1a\x16.streamgate.v1.Session\"!\x82\xd3\xe4\x93\x02\x1b\"\x16/api/v1/stream/session:\x01*\x12\x84\x01\n\x0cRenewSession\x12\".streamgate.v1.RenewSessionRequest\x1a\x1d.streamgate.v1.RenewedSession\"1\x82\xd3\xe4\x93\x02+\")/api/v1/stream/session/{session_id}/renew\x12s\n\nEndSession\x12 .streamgate.v1.EndSessionRequest\x1a\x16.google.protobuf.Empty\"+\x82\xd3\xe4\x93\x02%*#/api/v1/stream/session/{session_id}\x12`\n\x04Info\x12 .streamgate.v1.StreamInfoRequest\x1a\x19.streamgate.v1.StreamInfo\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/stream/infob\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,21 +44,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OPENSESSIONREQUEST']._serialized_start=114
   _globals['_OPENSESSIONREQUEST']._serialized_end=192
   _globals['_SESSION']._serialized_start=195
-  _globals['_SESSION']._serialized_end=567
-  _globals['_GRACE']._serialized_start=569
-  _globals['_GRACE']._serialized_end=607
-  _globals['_RENEWSESSIONREQUEST']._serialized_start=609
-  _globals['_RENEWSESSIONREQUEST']._serialized_end=650
-  _globals['_RENEWEDSESSION']._serialized_start=653
-  _globals['_RENEWEDSESSION']._serialized_end=891
-  _globals['_ENDSESSIONREQUEST']._serialized_start=893
-  _globals['_ENDSESSIONREQUEST']._serialized_end=932
-  _globals['_STREAMINFOREQUEST']._serialized_start=934
-  _globals['_STREAMINFOREQUEST']._serialized_end=973
-  _globals['_RENDITION']._serialized_start=976
-  _globals['_RENDITION']._serialized_end=1174
-  _globals['_STREAMINFO']._serialized_start=1177
-  _globals['_STREAMINFO']._serialized_end=1481
-  _globals['_STREAMINGSERVICE']._serialized_start=1484
-  _globals['_STREAMINGSERVICE']._serialized_end=1961
+  _globals['_SESSION']._serialized_end=654
+  _globals['_CAPTIONS']._serialized_start=656
+  _globals['_CAPTIONS']._serialized_end=743
+  _globals['_GRACE']._serialized_start=745
+  _globals['_GRACE']._serialized_end=783
+  _globals['_RENEWSESSIONREQUEST']._serialized_start=785
+  _globals['_RENEWSESSIONREQUEST']._serialized_end=826
+  _globals['_RENEWEDSESSION']._serialized_start=829
+  _globals['_RENEWEDSESSION']._serialized_end=1067
+  _globals['_ENDSESSIONREQUEST']._serialized_start=1069
+  _globals['_ENDSESSIONREQUEST']._serialized_end=1108
+  _globals['_STREAMINFOREQUEST']._serialized_start=1110
+  _globals['_STREAMINFOREQUEST']._serialized_end=1149
+  _globals['_RENDITION']._serialized_start=1152
+  _globals['_RENDITION']._serialized_end=1350
+  _globals['_STREAMINFO']._serialized_start=1353
+  _globals['_STREAMINFO']._serialized_end=1657
+  _globals['_STREAMINGSERVICE']._serialized_start=1660
+  _globals['_STREAMINGSERVICE']._serialized_end=2137
 # @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ class OpenSessionRequest(_message.Message):
     def __init__(self, content_id: _Optional[str] = ..., client_id: _Optional[str] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("session_id", "hls_url", "dash_url", "poster_url", "storyboard_url", "expires_at", "renew_after_s", "decided_until", "grace", "preview_s", "max_height_px")
+    __slots__ = ("session_id", "hls_url", "dash_url", "poster_url", "storyboard_url", "expires_at", "renew_after_s", "decided_until", "grace", "preview_s", "max_height_px", "captions", "chapters_url")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     HLS_URL_FIELD_NUMBER: _ClassVar[int]
     DASH_URL_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,8 @@ class Session(_message.Message):
     GRACE_FIELD_NUMBER: _ClassVar[int]
     PREVIEW_S_FIELD_NUMBER: _ClassVar[int]
     MAX_HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+    CAPTIONS_FIELD_NUMBER: _ClassVar[int]
+    CHAPTERS_URL_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     hls_url: str
     dash_url: str
@@ -40,7 +42,23 @@ class Session(_message.Message):
     grace: Grace
     preview_s: float
     max_height_px: int
-    def __init__(self, session_id: _Optional[str] = ..., hls_url: _Optional[str] = ..., dash_url: _Optional[str] = ..., poster_url: _Optional[str] = ..., storyboard_url: _Optional[str] = ..., expires_at: _Optional[str] = ..., renew_after_s: _Optional[float] = ..., decided_until: _Optional[str] = ..., grace: _Optional[_Union[Grace, _Mapping]] = ..., preview_s: _Optional[float] = ..., max_height_px: _Optional[int] = ...) -> None: ...
+    captions: _containers.RepeatedCompositeFieldContainer[Captions]
+    chapters_url: str
+    def __init__(self, session_id: _Optional[str] = ..., hls_url: _Optional[str] = ..., dash_url: _Optional[str] = ..., poster_url: _Optional[str] = ..., storyboard_url: _Optional[str] = ..., expires_at: _Optional[str] = ..., renew_after_s: _Optional[float] = ..., decided_until: _Optional[str] = ..., grace: _Optional[_Union[Grace, _Mapping]] = ..., preview_s: _Optional[float] = ..., max_height_px: _Optional[int] = ..., captions: _Optional[_Iterable[_Union[Captions, _Mapping]]] = ..., chapters_url: _Optional[str] = ...) -> None: ...
+
+class Captions(_message.Message):
+    __slots__ = ("language", "kind", "label", "default", "url")
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    language: str
+    kind: str
+    label: str
+    default: bool
+    url: str
+    def __init__(self, language: _Optional[str] = ..., kind: _Optional[str] = ..., label: _Optional[str] = ..., default: _Optional[bool] = ..., url: _Optional[str] = ...) -> None: ...
 
 class Grace(_message.Message):
     __slots__ = ("until", "reason")
