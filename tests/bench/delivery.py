@@ -40,7 +40,7 @@ server {
     location / { auth_request /gate; root files; }
     location = /gate {
         internal; proxy_pass http://gate/api/v1/stream/admit; proxy_http_version 1.1;
-        proxy_set_header Connection ""; proxy_set_header X-Original-URI $request_uri;
+        proxy_set_header Connection ""; proxy_set_header Stream-File $request_uri;
         proxy_pass_request_body off; proxy_set_header Content-Length "";
     }
 }

@@ -35,7 +35,7 @@ async def test_what_is_public_is_listed_and_plays_at_a_click(one_process: Stage)
         await expect(page).to_have_title("Colours and a tone · StreamGate")
         await expect(card).to_have_attribute("aria-current", "page")
         await tab.until(PLAYS, what="playing")
-        assert await tab.value("video.videoHeight") == SMALL.height_px
+        await tab.until(f"video.videoHeight === {SMALL.height_px}", what="the full height")
         assert await tab.value("video.currentSrc.startsWith('blob:')"), "hls.js plays it"
         await expect(page.locator("#notice")).to_be_hidden()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from datetime import datetime
 
 import httpx
@@ -65,10 +66,11 @@ async def test_b12_media_without_a_session(cast: Cast, http: httpx.AsyncClient) 
             continue
         for token in ("x", true[:-2] + "AA", cast.ids["session_id"]):
             query = {"content_id": video_id, "session": token, "rendition": cast.ids["rendition"], "number": "1"}
-            filled = path.format(**query, token=token, path="1.m4s", session_id=token)
+            places = {**query, "token": token, "path": "1.m4s", "session_id": token, "mode": "hls"}
+            filled = path.format_map(defaultdict(lambda: "1", places))
             parameters = cast.document["paths"][path]["get"].get("parameters", ())
             wanted = {each["name"] for each in parameters if each["in"] == "query"}
-            asked = {"X-Original-URI": f"/api/v1/stream/s/{token}/{query['rendition']}/1.m4s"}  # as nginx passes it on
+            asked = {"Stream-File": f"/api/v1/stream/s/{token}/{query['rendition']}/1.m4s"}  # as nginx passes it on
             for headers in (asked, {**asked, **person.headers}):
                 seen = await http.get(filled, params={k: v for k, v in query.items() if k in wanted}, headers=headers)
                 if path.endswith("/info") or path.startswith("/api/v1/stream/captions/"):
@@ -78,6 +80,13 @@ async def test_b12_media_without_a_session(cast: Cast, http: httpx.AsyncClient) 
                     assert seen.headers["content-type"] in ("image/jpeg", "application/problem+json")
                 else:
                     assert seen.status_code in (401, 403, 404, 410), (filled, seen.status_code, seen.text[:200])
+    yes = await http.get("/api/v1/stream/admit", headers={"Stream-File": f"/api/v1/stream/s/{true}/master.m3u8"})
+    assert (yes.status_code, yes.headers["x-accel-expires"], yes.headers["cache-control"]) == (
+        204,
+        "1",
+        "private, no-store",
+    )
+    assert yes.headers["stream-media"]
 
 
 @attack("B13")

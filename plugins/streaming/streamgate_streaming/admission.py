@@ -2,7 +2,7 @@
 
 204 is yes; every refusal is the very answer that the file itself would have. Where all of a content is open to a
 session, nginx may take one yes for the whole session, for a second (`X-Accel-Expires`); where only a part is, it has to
-ask about each file. `X-StreamGate-Media` names the bytes' owner, under which a proxy may keep them for all viewers.
+ask about each file. `Stream-Media` names the bytes' owner, under which a proxy may keep them for all viewers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .delivery import Delivery
 from .extent import ALL
 
 PATH = "/api/v1/stream/admit"
-ASKED_FOR, MEDIA = "X-Original-URI", "X-StreamGate-Media"
+ASKED_FOR, MEDIA = "Stream-File", "Stream-Media"
 _MISSING = (SessionUnknown, SegmentUnknown, PictureUnknown, CaptionsUnknown)
 _ERRORS = (*_MISSING, SessionEnded, GateRefused, GateUnknown, Invalid)
 KEPT_S = 1

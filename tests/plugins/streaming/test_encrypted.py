@@ -203,7 +203,7 @@ async def test_a_proxy_is_told_no_for_clear_segments(film: Theatre) -> None:
     async def may(session: dict[str, Any], name: str) -> int:
         path = session["hls_url"].removesuffix("master.m3u8") + name
         async with film.client() as http:
-            answer = await http.get("/api/v1/stream/admit", headers={"X-Original-URI": path})
+            answer = await http.get("/api/v1/stream/admit", headers={"Stream-File": path})
         assert "x-accel-expires" not in answer.headers, "that would be for all files of the session"
         return answer.status_code
 

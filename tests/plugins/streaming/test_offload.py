@@ -31,7 +31,7 @@ def made(theatre: Theatre, path: str) -> bytes:
 async def may(theatre: Theatre, asked: str | None, method: str = "GET") -> httpx.Response:
     """What nginx is told about a file."""
     async with theatre.client(ANONYMOUS) as http:
-        headers = {} if asked is None else {"X-Original-URI": asked}
+        headers = {} if asked is None else {"Stream-File": asked}
         return await http.request(method, "/api/v1/stream/admit", headers=headers)
 
 
@@ -121,7 +121,7 @@ async def test_a_yes_holds_for_the_whole_session_and_for_a_second(film: Theatre)
     answer = await may(film, path_of(session, SEGMENT) + "?a=b")
     assert (answer.status_code, answer.content) == (204, b"")
     assert (answer.headers["x-accel-expires"], answer.headers["cache-control"]) == ("1", "private, no-store")
-    assert answer.headers["x-streamgate-media"] == "c_film/1"
+    assert answer.headers["stream-media"] == "c_film/1"
 
 
 async def test_where_a_part_is_open_each_file_is_asked_about(film: Theatre) -> None:
@@ -145,4 +145,4 @@ async def test_who_may_not_have_the_file_is_told_what_the_file_would_tell(film: 
         assert said.status_code == itself.status_code >= 400
     assert (await may(film, "", "POST")).status_code == 405
     assert (await may(film, None)).status_code == 422
-    assert (await may(film, None)).json()["errors"][0]["field"] == "X-Original-URI"
+    assert (await may(film, None)).json()["errors"][0]["field"] == "Stream-File"
