@@ -20,7 +20,7 @@ export class GateFields {
     const legend = document.createElement("legend");
     legend.textContent = "Who may watch";
     fieldset.replaceChildren(legend, this.everybody.label, this.holders.label, this.more, this.hint);
-    fieldset.addEventListener("change", () => this.show());
+    fieldset.addEventListener("input", () => this.show()); // at "change" what is below would move under a click that ends it
     this.reset();
   }
 
