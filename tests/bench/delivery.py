@@ -75,7 +75,8 @@ async def _session(server: StreamgateProcess, port: int, clip: Path, content_ids
         asked = await http.post("/api/v1/stream/session", json={"content_id": content_ids[0]})
         folder = urlsplit(asked.raise_for_status().json()["hls_url"]).path.removesuffix("master.m3u8")
         master = (await http.get(f"{folder}master.m3u8")).raise_for_status().text
-    path = folder + master.splitlines()[-1].replace("playlist.m3u8", "1.m4s")  # the highest rendition is last
+    variants = [line for line in master.splitlines() if not line.startswith("#")]
+    path = folder + variants[-1].replace("playlist.m3u8", "1.m4s")  # the highest is last
     async with connected(port) as connection:
         return path, (await connection.ask("GET", path)).body
 
