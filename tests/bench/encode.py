@@ -101,7 +101,9 @@ def _theirs(film: Path, folder: Path, like: Run) -> Run:
 
 def _likeness(film: Path, made: Path) -> tuple[float, float]:
     """PSNR in dB and SSIM of all planes."""
-    graph = "[0:v][1:v]psnr;[0:v][1:v]ssim"
+    graph = (  # each from its own first frame
+        "[0:v]setpts=PTS-STARTPTS,split[a][b];[1:v]setpts=PTS-STARTPTS,split[c][d];[a][c]psnr;[b][d]ssim"
+    )
     command = [
         str(FFMPEG),
         "-v",
