@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import platform
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -166,9 +167,17 @@ def _buckets(bounds_s: tuple[float, ...], counts: list[int]) -> list[tuple[str, 
     return buckets
 
 
-@functools.cache
 def register_measures() -> None:
-    """Puts the kernel's measures into the default registry, once; whoever reads that calls it (`/metrics` does)."""
+    """Puts the kernel's measures into the default registry, once; whoever reads that calls it, in any thread."""
+    with _REGISTERING:  # a cache alone lets the first two in, and the second one's names would be there already
+        _register()
+
+
+_REGISTERING = threading.Lock()
+
+
+@functools.cache
+def _register() -> None:
     from prometheus_client import REGISTRY, disable_created_metrics
 
     # When each series began: as many lines again, which nobody asks for.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -200,3 +202,42 @@ def test_one_name_is_one_measure(forgotten: None) -> None:
     Counts("streamgate_test_three_total", "T")
     with pytest.raises(ValueError, match="streamgate_test_three_total"):
         Timings("streamgate_test_three_total", "T")
+
+
+LOOKED_AT_ONCE = """
+import threading
+import prometheus_client
+from streamgate.telemetry import exposition
+
+both = threading.Barrier(2)
+
+def meet(_=prometheus_client.disable_created_metrics):
+    try:
+        both.wait(0.2)  # whoever comes here together
+    except threading.BrokenBarrierError:
+        pass
+
+prometheus_client.disable_created_metrics = meet
+faults = []
+
+def look():
+    try:
+        exposition._render("text/plain")
+    except Exception as fault:
+        faults.append(fault)
+
+threads = [threading.Thread(target=look) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+raise SystemExit(str(faults) if faults else 0)
+"""
+
+
+def test_the_first_two_looks_may_be_at_once() -> None:
+    """A scrape, and what is told to monitor: each has a thread of its own."""
+    looked = subprocess.run(
+        [sys.executable, "-c", LOOKED_AT_ONCE], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (looked.returncode, looked.stderr) == (0, "")
