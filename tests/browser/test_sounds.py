@@ -12,6 +12,8 @@ from tests.browser.stage import PUBLIC, Stage
 from tests.browser.test_dash import PROBE as PROBE_DASH
 from tests.browser.test_dash import SHAKA
 from tests.browser.test_hls import PROBE as PROBE_HLS
+from tests.e2e.client import Api
+from tests.e2e.others import read_by_others
 from tests.plugins.transcoder.corpus import Clip, make
 
 pytestmark = pytest.mark.timeout(150)
@@ -25,6 +27,9 @@ async def test_languages_and_forms_are_chosen_among(one_process: Stage, tmp_path
     path.write_bytes(make(SPOKEN))
     content_id = await one_process.put("Spoken", PUBLIC, file=path, listed=False)
     session = await one_process.session(one_process.creator, content_id)
+    async with Api.connect(one_process.url) as nobody:
+        read = await read_by_others(nobody, session, tmp_path)
+    assert len({count for name, count in read.samples.items() if name.startswith("a")}) == 1
     async with open_tab(one_process.url) as tab:
         await tab.open()
         await tab.value(

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
 import av
-import httpx
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES128
-from cryptography.hazmat.primitives.ciphers.modes import CBC
-from cryptography.hazmat.primitives.padding import PKCS7
 
 from streamgate.testing.attacks import attack
 from streamgate.testing.clips import ClipSpec, make_clip
 from streamgate.testing.stacks import Stack
 from streamgate.testing.wait import eventually
 from tests.e2e.client import Api
+from tests.e2e.others import key_of, unsealed
 from tests.e2e.playback import Getter, Track, fetch, read_dash, read_hls
 from tests.e2e.shared import WALK, shared_stack
 from tests.plugins.streaming.reels import decoded
@@ -104,23 +99,15 @@ async def by_hls(web: Getter, url: str, track: Track) -> bytes:
     key = (await web.get(urljoin(playlist_url, key_path))).content
     parts = [(await web.get(track.init)).content]
     for segment in track.segments:
-        opener, unpadder = Cipher(AES128(key), CBC(bytes.fromhex(iv))).decryptor(), PKCS7(128).unpadder()
-        padded = opener.update((await web.get(segment)).content) + opener.finalize()
-        parts.append(unpadder.update(padded) + unpadder.finalize())
+        parts.append(unsealed((await web.get(segment)).content, key, iv))
     return b"".join(parts)
 
 
 async def by_dash(web: Api, session: dict[str, Any], track: Track) -> tuple[bytes, str]:
-    """All of a rendition as it comes, and its key as a licence of Clear Key has it, in hexadecimal digits."""
+    """All of a rendition as it comes, and its key."""
     sealed = await fetch(web, track)
-    kid = sealed[sealed.index(b"tenc") + 12 :][:16]
-    asked = base64.urlsafe_b64encode(kid).rstrip(b"=").decode()
-    url = session["dash_url"].replace("manifest.mpd", "licence")
-    answer: httpx.Response = await web.send("POST", url, json={"kids": [asked], "type": "temporary"})
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["cache-control"] == "private, no-store"
-    [key] = [each["k"] for each in answer.json()["keys"] if each["kid"] == asked]
-    return sealed, base64.urlsafe_b64decode(key + "==").hex()
+    _, key = await key_of(web, session["dash_url"], sealed)
+    return sealed, key
 
 
 def frames_in_common(stolen: bytes, clear: bytes) -> set[str]:

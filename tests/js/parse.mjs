@@ -5,6 +5,8 @@ import { parse as parseMpd } from "mpd-parser";
 
 hls.setOptions({ strictMode: true });
 
+const keyOf = ({ method, uri, iv }) => ({ method, uri, iv: iv ? Buffer.from(iv).toString("hex") : null });
+
 const readHls = (text) => {
   const playlist = hls.parse(text);
   if (playlist.isMasterPlaylist) {
@@ -14,7 +16,13 @@ const readHls = (text) => {
       ...(playlist.variants.some((variant) => variant.isIFrameOnly) && {
         iframes: playlist.variants
           .filter((variant) => variant.isIFrameOnly)
-          .map(({ uri, bandwidth, averageBandwidth, codecs }) => ({ uri, bandwidth, averageBandwidth, codecs })),
+          .map(({ uri, bandwidth, averageBandwidth, codecs, videoRange }) => ({
+            uri,
+            bandwidth,
+            averageBandwidth,
+            codecs,
+            range: videoRange ?? null,
+          })),
       }),
       variants: playlist.variants.filter((variant) => !variant.isIFrameOnly).map((variant) => ({
         uri: variant.uri,
@@ -23,6 +31,7 @@ const readHls = (text) => {
         codecs: variant.codecs,
         resolution: variant.resolution ?? null,
         frameRate: variant.frameRate ?? null,
+        range: variant.videoRange ?? null,
         audio: variant.audio.map((sound) => ({
           uri: sound.uri,
           groupId: sound.groupId,
@@ -55,6 +64,7 @@ const readHls = (text) => {
       uri: segment.uri,
       duration: segment.duration,
       map: segment.map?.uri ?? null,
+      ...(segment.key && { key: keyOf(segment.key) }),
       ...(segment.byterange && { byterange: segment.byterange }),
     })),
   };
@@ -66,6 +76,7 @@ const readRendition = (playlist) => ({
   codecs: playlist.attributes.CODECS,
   resolution: playlist.attributes.RESOLUTION ?? null,
   frameRate: playlist.attributes["FRAME-RATE"] ?? null,
+  ...(playlist.contentProtection && { protection: Object.keys(playlist.contentProtection) }),
   endList: playlist.endList,
   timelineStarts: playlist.timelineStarts,
   segments: playlist.segments.map((segment) => ({

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as Xml
 import attrs
 
 from streamgate.sdk.playlists import captions, stills
-from streamgate.sdk.playlists.presentation import Presentation, Track
+from streamgate.sdk.playlists.presentation import Colour, Presentation, Track
 from streamgate.sdk.playlists.sealing import Sealing, add_protection, by_key_period, described_bps
 
 MEDIA_TYPE = "application/dash+xml"
@@ -18,6 +18,8 @@ _NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
 _LIVE_PROFILE = "urn:mpeg:dash:profile:isoff-live:2011"
 _CHANNELS_SCHEME = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 _ROLE_SCHEME = "urn:mpeg:dash:role:2011"
+_COLOUR_SCHEME = "urn:mpeg:mpegB:cicp"
+_NOT_TOLD = Colour().primaries
 _SEALED_CODEC = "avc1."
 """CENC leaves other bytes of AV1 clear than of H.264; it is not listed where it would be sealed."""
 _MICROSECONDS = 1_000_000
@@ -86,10 +88,11 @@ def _add_period(mpd: Xml.Element, part: Presentation, whole: Presentation, seale
     described = {"id": str(sealed.period if sealed else 0), "start": _duration_text(starts) if starts else "PT0S"}
     period = Xml.SubElement(mpd, "Period", described)
     sounds = tuple((track,) for track in part.audio)  # nobody changes between sounds as between pictures
-    families: dict[str, list[Track]] = {}  # nor between codecs
+    families: dict[tuple[str, str], list[Track]] = {}  # nor between codecs, or dynamic ranges
     for track in part.video:
         if sealed is None or track.codec.startswith(_SEALED_CODEC):
-            families.setdefault(track.codec.partition(".")[0], []).append(track)
+            family = (track.codec.partition(".")[0], track.colour.video_range)
+            families.setdefault(family, []).append(track)
     for number, tracks in enumerate((*map(tuple, families.values()), *sounds)):
         _add_set(period, number, tracks, place, is_main=tracks[0] in (*part.video, *part.audio[:1]))
     first, end = leading.segments[0].n, leading.segments[-1].n + 1
@@ -135,8 +138,23 @@ def _add_set(period: Xml.Element, number: int, tracks: tuple[Track, ...], place:
             )
         if sealed and len(tracks) > 1:
             add_protection(representation, sealed.kid(track), sealed.licence_url)
+        if kind == "video":
+            _add_colour(representation, track.colour)
         if not is_cut_alike:
             _add_template(representation, track, place)
+
+
+def _add_colour(representation: Xml.Element, colour: Colour) -> None:
+    """As ISO/IEC 23091-2 names it. Essential where a player that does not know it would show something else."""
+    tag = "SupplementalProperty" if colour.video_range == "SDR" else "EssentialProperty"
+    told = {
+        "ColourPrimaries": colour.primaries,
+        "TransferCharacteristics": colour.transfer,
+        "MatrixCoefficients": colour.matrix,
+    }
+    for name, code in told.items():
+        if code != _NOT_TOLD:
+            Xml.SubElement(representation, tag, {"schemeIdUri": f"{_COLOUR_SCHEME}:{name}", "value": str(code)})
 
 
 def _add_words(adaptation: Xml.Element, track: Track, *, is_main: bool) -> None:

@@ -106,6 +106,7 @@ def _variant_line(track: Track, group: SoundGroup | None, sound_peak_bps: int) -
         attributes.append(f"RESOLUTION={track.width_px}x{track.height_px}")
         if track.fps_num:
             attributes.append(f"FRAME-RATE={track.fps_num / track.fps_den:.3f}")
+        attributes.append(f"VIDEO-RANGE={track.colour.video_range}")
     if group is not None:
         attributes.append(f"AUDIO={quoted(group.id)}")
     return "#EXT-X-STREAM-INF:" + ",".join(attributes)

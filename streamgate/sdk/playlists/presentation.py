@@ -16,6 +16,8 @@ from streamgate.contracts.media import MadeSegment, MediaPlan, PlannedRendition
 from streamgate.contracts.pictures import Storyboard
 from streamgate.sdk.playlists.captions import CaptionTrack
 
+_PQ, _HLG = 16, 18  # SMPTE ST 2084, ARIB STD-B67
+
 
 @attrs.frozen(kw_only=True)
 class Segment:
@@ -53,6 +55,27 @@ class HasInit(Protocol):
     def init_size_bytes(self) -> int: ...
 
 
+@attrs.frozen
+class Colour:
+    """Code points of ITU-T H.273; 2: not told."""
+
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+
+    @classmethod
+    def of(cls, rendition: PlannedRendition) -> Colour:
+        said = (rendition.settings.get(name, "") for name in ("color_primaries", "color_trc", "colorspace"))
+        return cls(*(int(code) if code.isdecimal() else 2 for code in said))
+
+    @property
+    def video_range(self) -> Literal["SDR", "PQ", "HLG"]:
+        """As VIDEO-RANGE has it (RFC 8216bis section 4.4.6.2): what is not told is of standard range."""
+        if self.transfer == _PQ:
+            return "PQ"
+        return "HLG" if self.transfer == _HLG else "SDR"
+
+
 @attrs.define(kw_only=True, slots=False, frozen=True)  # a dictionary for the cached figures
 class Track:
     """One whole rendition: all its segments are there, end to end."""
@@ -70,6 +93,7 @@ class Track:
     height_px: int = 0
     fps_num: int = 0  # 0: varies, or audio
     fps_den: int = 1
+    colour: Colour = Colour()
     sample_rate_hz: int = 0
     channels: int = 0
     language: str = ""  # BCP 47
@@ -93,6 +117,7 @@ class Track:
             height_px=rendition.height_px,
             fps_num=rendition.fps_num,
             fps_den=rendition.fps_den,
+            colour=Colour.of(rendition),
             sample_rate_hz=rendition.sample_rate_hz,
             channels=rendition.channels,
             language=rendition.language,

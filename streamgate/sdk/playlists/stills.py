@@ -30,7 +30,8 @@ def iframe_line(track: Track, folder: str) -> str:
     average_bps = ceil(sum(bits for bits, _ in lengths) / sum(ticks for _, ticks in lengths))
     return (
         f"#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={peak_bps},AVERAGE-BANDWIDTH={average_bps},"
-        f'CODECS="{track.codec}",RESOLUTION={track.width_px}x{track.height_px},URI="{folder}{track.id}/{IFRAMES_FILE}"'
+        f'CODECS="{track.codec}",RESOLUTION={track.width_px}x{track.height_px},'
+        f'VIDEO-RANGE={track.colour.video_range},URI="{folder}{track.id}/{IFRAMES_FILE}"'
     )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +29,7 @@ from streamgate.settings import DatabaseSettings, KernelSettings, Secret, Secret
 from streamgate.testing.house import house
 from streamgate_streaming.config import StreamingConfig
 from streamgate_streaming.plugin import PLUGIN, StreamingPlugin
+from tests.js.readers import read_texts
 from tests.plugins.streaming.others import (
     FakeAccounts,
     FakeAuth,
@@ -40,8 +39,6 @@ from tests.plugins.streaming.others import (
     SteppedClock,
 )
 from tests.plugins.streaming.theatre import EVERYTHING, LEASE_S, MakeTrack, Open, Parse, Theatre
-
-JS = Path(__file__).parents[2] / "js"
 
 
 @pytest.fixture
@@ -117,18 +114,7 @@ async def film(theatre: Theatre) -> Theatre:
 @pytest.fixture(scope="session")
 def parse() -> Parse:
     """What npm's hls-parser (strict) and mpd-parser understand of (`hls` | `dash`, text) pairs."""
-
-    def run(documents: Sequence[tuple[str, str]]) -> list[Any]:
-        asked = [{"kind": kind, "text": text, "uri": "http://host/s/token/manifest.mpd"} for kind, text in documents]
-        command = ["node", "parse.mjs"]
-        done = subprocess.run(
-            command, cwd=JS, input=json.dumps(asked).encode(), capture_output=True, check=False, timeout=30
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        answers: list[Any] = json.loads(done.stdout)
-        return answers
-
-    return run
+    return read_texts
 
 
 @pytest.fixture(scope="session")

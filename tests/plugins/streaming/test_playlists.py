@@ -11,10 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streamgate.contracts.media import PlannedRendition
 from streamgate.sdk.playlists.dash import render_manifest
 from streamgate.sdk.playlists.hls import quoted, render_media_playlist, render_multivariant
-from streamgate.sdk.playlists.presentation import Presentation, Segment, Track
+from streamgate.sdk.playlists.presentation import Colour, Presentation, Segment, Track
 from streamgate.testing.attacks import attack
+from tests.plugins.streaming.theatre import Parse
 
 Make = Callable[..., Track]
 Present = Callable[..., Presentation]
@@ -57,6 +59,7 @@ def test_multivariant_is_understood_by_a_strict_parser(
                 "codecs": f"{track.codec},mp4a.40.2",
                 "resolution": {"width": track.width_px, "height": track.height_px},
                 "frameRate": 29.97,
+                "range": "SDR",
                 "audio": group,
             }
             for track in (low, high)
@@ -250,6 +253,30 @@ def test_codecs_are_sets_of_their_own_and_only_one_of_them_is_sealed(
     assert [each["codecs"] for each in listed["variants"]] == [track.codec for track in tracks]
     assert "av01" not in sealed
     assert 'id="v720"' in sealed
+
+
+@pytest.mark.parametrize(
+    ("transfer", "video_range", "tag"),
+    [(1, "SDR", "SupplementalProperty"), (16, "PQ", "EssentialProperty"), (18, "HLG", "EssentialProperty")],
+)
+def test_ranges_are_told_and_are_sets_of_their_own(
+    make_track: Make, make_presentation: Present, parse: Parse, transfer: int, video_range: str, tag: str
+) -> None:
+    settings = {"color_primaries": "9", "color_trc": str(transfer), "colorspace": "9"}
+    colour = Colour.of(PlannedRendition(id="v720", kind="video", mode="copy", settings=settings))
+    plain = make_track("v360", (0, 4_000, 8_000), 1_000, width_px=640, height_px=360)
+    wide = make_track("v720", (0, 4_000, 8_000), 1_000, colour=colour)
+    both = make_presentation([plain, wide])
+    text = render_manifest(both)
+    multivariant, manifest = parse([("hls", render_multivariant(both)), ("dash", text)])
+    assert [each["range"] for each in multivariant["variants"]] == ["SDR", video_range]
+    assert manifest["warnings"] == []
+    sets = Xml.fromstring(text).findall(f"./{DASH}Period/{DASH}AdaptationSet")
+    assert len(sets) == (1 if video_range == "SDR" else 2)
+    first, last = [each for found in sets for each in found.findall(f"{DASH}Representation")]
+    assert not first.findall("*"), "nothing is told of colours that nobody knows"
+    told = {each.get("schemeIdUri", "").rpartition(":")[2]: each.get("value") for each in last.findall(f"{DASH}{tag}")}
+    assert told == {"ColourPrimaries": "9", "TransferCharacteristics": str(transfer), "MatrixCoefficients": "9"}
 
 
 def test_several_sounds_without_a_picture_are_one_variant_to_choose_beside(

@@ -13,7 +13,7 @@ from streamgate.contracts.pictures import MadePicture, Storyboard
 from streamgate.sdk.playlists.captions import CaptionTrack
 from streamgate.sdk.playlists.dash import render_manifest
 from streamgate.sdk.playlists.hls import render_multivariant
-from streamgate.sdk.playlists.presentation import Presentation, Track
+from streamgate.sdk.playlists.presentation import Colour, Presentation, Track
 from streamgate.sdk.playlists.stills import has_iframes, render_iframes, render_images
 from streamgate.testing.attacks import attack
 from streamgate_streaming.protected.content_keys import ContentKeys
@@ -38,10 +38,17 @@ def track(make_track: Callable[..., Track]) -> Track:
 def test_key_frames_are_named_by_their_bytes(
     track: Track, make_presentation: Callable[..., Presentation], parse: Parse
 ) -> None:
+    track = attrs.evolve(track, colour=Colour(9, 16, 9))
     master, listed = parse([("hls", render_multivariant(make_presentation([track]))), ("hls", render_iframes(track))])
     assert len(master["variants"]) == 1
     assert master["iframes"] == [
-        {"uri": "v360/iframes.m3u8", "bandwidth": 60_000, "averageBandwidth": 48_000, "codecs": "avc1.64001f"}
+        {
+            "uri": "v360/iframes.m3u8",
+            "bandwidth": 60_000,
+            "averageBandwidth": 48_000,
+            "codecs": "avc1.64001f",
+            "range": "PQ",
+        }
     ]
     assert (listed["targetDuration"], listed["endlist"], listed["isIFrame"]) == (5, True, True)
     assert [(each["uri"], each["duration"], each["byterange"]) for each in listed["segments"]] == [
