@@ -16,7 +16,8 @@ from streamgate.errors import Conflict, Invalid, NotFound, TooMany
 from streamgate.events import Topic
 from streamgate.services import ServiceRef, method
 
-JobState = Literal["scheduled", "queued", "running", "done", "failed", "dead", "cancelled"]
+JobState = Literal["scheduled", "queued", "paused", "running", "done", "failed", "dead", "cancelled"]
+"""`paused`: it waits, and its task is paused."""
 LEASE_S = 30.0
 HEARTBEAT_S = 10.0
 
@@ -184,8 +185,8 @@ class JobQuery:
 
 @attrs.frozen(kw_only=True)
 class Bump:
-    """Somebody waits for this job: it runs before what has a higher `priority` number. Never lowers it, and does
-    nothing to a job that runs or has ended."""
+    """Somebody waits for this job: it runs before what has a higher `priority` number, and though its task be paused.
+    Never lowers it, and does nothing to a job that runs or has ended."""
 
     job_id: str
     priority: int = 0
@@ -195,6 +196,21 @@ class Bump:
 class Cancel:
     """Cancels the whole task when `job_id` is a root, with the children that are still to come. What has ended stays
     as it is."""
+
+    job_id: str
+
+
+@attrs.frozen(kw_only=True)
+class Pause:
+    """Of the whole task: `job_id` is its root. What runs ends, what waits goes on waiting, also children that are still
+    to come, until `Resume`. What somebody waits for runs all the same (`Bump`)."""
+
+    job_id: str
+
+
+@attrs.frozen(kw_only=True)
+class Resume:
+    """`job_id`: of the task's root."""
 
     job_id: str
 
@@ -268,12 +284,15 @@ class QueueDepth:
 
 @attrs.frozen(kw_only=True)
 class Task:
-    """A root and its children, root first. `status` is the whole: cancelled > failed/dead > running > queued > done."""
+    """A root and its children, root first. `status` is the whole: cancelled > failed/dead > paused > running > queued >
+    done. `is_paused` also where nothing waits now, for children may come. `paused_s`: how long it was, all pauses."""
 
     root: Job
     jobs: tuple[Job, ...]
     status: JobState
     progress: float
+    is_paused: bool = False
+    paused_s: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
@@ -323,6 +342,14 @@ class Jobs(Protocol):
         `job.finished` for each. Raises JobNotFound."""
 
     @method(idempotent=True)
+    async def pause(self, wanted: Pause) -> Job:
+        """The root. A task that is paused, or cancelled, stays as it is. Raises JobNotFound: also for a child."""
+
+    @method(idempotent=True)
+    async def resume(self, wanted: Resume) -> Job:
+        """The root. One that is not paused stays as it is. Raises JobNotFound: also for a child."""
+
+    @method(idempotent=True)
     async def get(self, query: JobQuery) -> Job:
         """Raises JobNotFound."""
 
@@ -357,3 +384,15 @@ class JobsCancelled:
 
 JOBS_CANCELLED = Topic("jobs.cancelled", JobsCancelled)
 """Told to runners, so that work stops now and not at the next heartbeat."""
+
+
+@attrs.frozen(kw_only=True)
+class JobsPaused:
+    """`is_paused` False: they go on."""
+
+    root_ids: tuple[str, ...]
+    is_paused: bool
+
+
+JOBS_PAUSED = Topic("jobs.paused", JobsPaused)
+"""Told to whoever tells people how far a task is without asking worker. Nothing else depends on it."""

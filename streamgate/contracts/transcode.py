@@ -25,6 +25,12 @@ class TranscoderBusy(Unavailable):
     code, title = "transcode.busy", "Too many wait for this already"
 
 
+class TaskNotQueued(Unavailable):
+    """It was asked for a moment ago, and worker has yet to hear of it."""
+
+    code, title = "transcode.not_queued_yet", "The task is on its way to the queue"
+
+
 @attrs.frozen(kw_only=True)
 class CutQuery:
     """Segments seg_from … seg_to - 1 of every copied rendition; at most 8. `plan_key`: the plan's blob."""

@@ -203,8 +203,15 @@ class Story:
             return task if task and task["renditions"] and 0 < task["progress"] < 1 else None
 
         task = await eventually(has_begun, timeout_s=WAIT_S, every_s=0.1, what="encoding to begin")
-        said = [await self.crashes.kill("transcoder", "worker", when=f"at {task['progress']:.0%}")]
+        steered = {"task_id": task["task_id"]}
+        assert (await api.call("POST", "/api/v1/transcode/pause", json=steered, patience_s=20))["status"] == "paused"
+        said = [await self.crashes.kill("transcoder", "worker", when=f"at {task['progress']:.0%}, paused")]
         said.append(await self.crashes.kill("nats", "streaming", when="thereafter"))
+        now = await api.call("GET", "/api/v1/transcode/status", params=steered, patience_s=20)
+        assert (now["status"], now["eta_s"]) == ("paused", None), now
+        assert now["progress"] >= task["progress"]
+        resumed = await api.call("POST", "/api/v1/transcode/resume", json=steered, patience_s=20)
+        assert resumed["status"] in ("queued", "running"), resumed
         return "; ".join(said)
 
     async def _gate(self, api: Api, content_id: str, holder: Wallet) -> dict[str, Any]:

@@ -65,9 +65,29 @@ async def test_the_first_segment_is_there_before_any_encode_job_is_done(stack: S
         assert {track.name for track in await read_dash(api, dash_url)} == set(tracks)
         assert frames(head + first) > 0
         assert frames(head + end) > 0
+        await api.call("POST", "/api/v1/transcode/pause", json={"task_id": info["task_id"]})
         whole = [await fetch(api, track) for track in tracks.values()]
         await api.call("POST", "/api/v1/transcode/cancel", json={"task_id": info["task_id"]})
+        await pause_and_cancel_another(api, begun["content_id"], picture.segments[-1])
     assert frames(whole[0]) == FRAMES
+
+
+async def pause_and_cancel_another(api: Api, content_id: str, watched_url: str) -> None:
+    """A new version is begun and rests; who watches the one before plays on, and is not told of it."""
+    task = await api.call("POST", "/api/v1/transcode/submit", json={"content_id": content_id, "profile": "efficient"})
+    wanted = {"task_id": task["task_id"]}
+
+    async def steer(verb: str) -> str:
+        answer = await api.call("POST", f"/api/v1/transcode/{verb}", json=wanted, patience_s=5)
+        return str(answer["status"])
+
+    assert [await steer(verb) for verb in ("pause", "pause")] == ["paused", "paused"]
+    assert (await api.get(watched_url)).status_code == 200
+    status = await api.call("GET", "/api/v1/transcode/status", params=wanted)
+    assert (status["status"], status["fps"], status["eta_s"]) == ("paused", None, None)
+    assert await steer("resume") in ("queued", "running")
+    assert [await steer(verb) for verb in ("pause", "cancel", "resume")] == ["paused", "cancelled", "cancelled"]
+    assert (await api.get(watched_url)).status_code == 200
 
 
 def frames(data: bytes) -> int:

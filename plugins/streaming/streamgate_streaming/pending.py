@@ -1,7 +1,8 @@
 """What is listed and not made yet: a request for it waits while it is made, once, however many wait.
 
-A copied rendition is cut by the transcoder, now. Encoded sound beside it comes by the checkpoints of its job, so it is
-looked for in the index. What was cut is remembered here: the job that copies all of it brings it into the index.
+A copied rendition is cut by the transcoder, now; what was cut is remembered here, for the job that copies all of it
+brings it into the index. What is encoded comes by the checkpoints of its job, which jumps the queue, and is looked for
+in the index.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate.sdk.playlists.presentation import Segment
 
+from .asking import Asking
 from .loading import INIT, init_of, made_init, made_segment
 from .plans import plan_blob
 from .verify import PartRefused, check_part, planned
@@ -45,8 +47,9 @@ Place = tuple[str, int, str, int]
 
 
 class Pending:
-    def __init__(self, db: Database, transcoder: Transcoder, clock: Clock) -> None:
+    def __init__(self, db: Database, transcoder: Transcoder, asking: Asking, clock: Clock) -> None:
         self._db = db
+        self._asking = asking
         self._transcoder = transcoder
         self._clock = clock
         self._known: OrderedDict[Place, Segment] = OrderedDict()
@@ -93,7 +96,7 @@ class Pending:
                     whole = (*place[:2], "", n - n % _AHEAD)  # of all copied renditions at once
                     await self._once(whole, partial(self._cut, plan, place, n - n % _AHEAD))
                 else:
-                    await self._once(place, partial(self._look, place))
+                    await self._once(place, partial(self._look, plan, place))
         except TimeoutError as fault:
             _MADE.labels("late").inc()
             raise SegmentPending("it is not made yet", retry_after_s=_RETRY_AFTER_S) from fault
@@ -145,9 +148,13 @@ class Pending:
             for each in part.segments:
                 self._keep((*place[:2], part.rendition_id, each.n), Segment.of(each))
 
-    async def _look(self, place: Place) -> None:
-        while (found := await self._db.read(partial(_indexed, place=place))) is None:
+    async def _look(self, plan: MediaPlan, place: Place) -> None:
+        found = await self._db.read(partial(_indexed, place=place))
+        if found is None:
+            await self._asking.hurry(plan, *place[2:])
+        while found is None:
             await self._clock.sleep(_LOOK_EVERY_S)
+            found = await self._db.read(partial(_indexed, place=place))
         self._keep(place, found)
 
     def _keep(self, place: Place, segment: Segment) -> None:

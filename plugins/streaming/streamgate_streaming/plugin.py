@@ -67,6 +67,7 @@ class StreamingPlugin:
         from streamgate.sdk.secrets import master_key
 
         from .admission import Admission
+        from .asking import Asking
         from .cancelling import Cancellations
         from .captioning import Captioning
         from .catalogue import Catalogue
@@ -162,7 +163,7 @@ class StreamingPlugin:
         )
         self._service = StreamingService(self._db, self._orchestration)
         hot = HotSegments(self._blobs, config.hot_cache_bytes)
-        pending = Pending(self._db, ctx.services.get(TRANSCODER), clock)
+        pending = Pending(self._db, ctx.services.get(TRANSCODER), Asking(self._db, ctx.services.get(JOBS)), clock)
         saying = Saying(self._db)
         offload = open_offload(config.offload, config.accel_prefix, self._blobs, clock)
         delivery = Delivery(

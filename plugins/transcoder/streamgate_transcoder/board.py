@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 
 import attrs
 
@@ -29,6 +30,19 @@ class Board:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._contents: OrderedDict[str, _Content] = OrderedDict()
+        self._paused: OrderedDict[str, None] = OrderedDict()  # root ids
+
+    def hear_paused(self, root_ids: Sequence[str], *, is_paused: bool) -> None:
+        for root_id in root_ids:
+            self._paused.pop(root_id, None)
+            if is_paused:
+                self._paused[root_id] = None
+        while len(self._paused) > _CONTENTS:
+            self._paused.popitem(last=False)
+
+    def is_paused(self, root_id: str) -> bool:
+        """As far as was heard here."""
+        return root_id in self._paused
 
     def hear(self, step: Step) -> None:
         """What a job had made before it was heard of first counts as made then, not as fast."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from streamgate.contracts.hooks import JobKind
-from streamgate.contracts.jobs import JOBS, JOBS_AVAILABLE, JOBS_CANCELLED
+from streamgate.contracts.jobs import JOBS, JOBS_AVAILABLE, JOBS_CANCELLED, JOBS_PAUSED
 from streamgate.contracts.live import LIVE
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
@@ -39,8 +39,10 @@ class TranscoderPlugin:
         from .pool import ChildPool
         from .profile_names import Profiles
         from .routes import TranscodeRoutes
+        from .routes_steering import SteeringRoutes
         from .scaler import Scaler
         from .sizing import Sizing
+        from .steering import Steering
         from .telling import Telling
         from .throughput import Throughput
         from .transcodes import Transcodes
@@ -69,6 +71,7 @@ class TranscoderPlugin:
         self._scaler = Scaler(self.pool, sizing, jobs, kinds, ctx.bus, SYSTEM_CLOCK)
         figures = Figures(self.pool, sizing, throughput, jobs, kinds, instance=ctx.events.source)
         self._routes = TranscodeRoutes(transcodes, figures, profiles)
+        self._steering = SteeringRoutes(Steering(ctx.services, transcodes, ctx.events))
 
     @hookimpl
     def collect_services(self) -> Sequence[Offer[Any]]:
@@ -76,7 +79,7 @@ class TranscoderPlugin:
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
-        return self._routes.routes()
+        return [*self._routes.routes(), *self._steering.routes()]
 
     @hookimpl
     def collect_job_kinds(self) -> Sequence[JobKind]:
@@ -102,7 +105,7 @@ PLUGIN = PluginInfo(
     offers=(TRANSCODER,),
     needs=(JOBS, METADATA, STREAMING),
     tells=(LIVE, TRANSCODE_STEPS),
-    hears=(JOBS_AVAILABLE, JOBS_CANCELLED, TRANSCODE_STEPS),
+    hears=(JOBS_AVAILABLE, JOBS_CANCELLED, JOBS_PAUSED, TRANSCODE_STEPS),
     acts_as_service=True,
     config=TranscoderConfig,
     port=SERVICES["transcoder"].port,

@@ -50,7 +50,7 @@ class TaskAnswer:
 
 @attrs.frozen(kw_only=True)
 class ListQuery:
-    status: Literal["", "queued", "running", "done", "failed", "dead", "cancelled"] = ""
+    status: Literal["", "queued", "paused", "running", "done", "failed", "dead", "cancelled"] = ""
     content_id: str = attrs.field(default="", validator=attrs.validators.max_len(40))
     limit: int = attrs.field(default=20, validator=(attrs.validators.ge(1), attrs.validators.le(100)))
     cursor: str = attrs.field(default="", validator=attrs.validators.max_len(512))

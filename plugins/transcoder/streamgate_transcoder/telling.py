@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from loguru import logger
 
+from streamgate.contracts.jobs import JOBS_PAUSED, JobsPaused
 from streamgate.contracts.live import LIVE, LiveUpdate
-from streamgate.contracts.transcode import TRANSCODE_STEPS, Step, Steps
+from streamgate.contracts.transcode import TRANSCODE_STEPS, Step, Steps, TranscodeStatus
 from streamgate.errors import StreamgateError
 from streamgate.events import Events, EventSubscription, Received, on_everyone
 from streamgate.sdk.clock import Clock
@@ -21,6 +22,22 @@ from .transcodes import Transcodes
 
 EVERY_S = 1.0
 _SHOWN = ("progress", "frames", "frames_planned", "fps", "speed", "eta_s")
+
+
+def progress_update(owner: str, status: TranscodeStatus) -> LiveUpdate:
+    """How far a transcode is, for its owner's open pages."""
+    data = {name: getattr(status, name) for name in ("task_id", "status", "stage", *_SHOWN)}
+    data["renditions"] = [
+        {name: getattr(each, name) for name in ("id", "status", *_SHOWN)} for each in status.renditions
+    ]
+    return LiveUpdate(
+        owner=owner,
+        kind="media",
+        id=status.content_id,
+        content_id=status.content_id,
+        event="transcode.progress",
+        data=data,
+    )
 
 
 class Telling:
@@ -40,7 +57,10 @@ class Telling:
 
     @property
     def subscriptions(self) -> Sequence[EventSubscription]:
-        return [on_everyone(TRANSCODE_STEPS, self._on_steps, resync=self._resync)]
+        return [
+            on_everyone(TRANSCODE_STEPS, self._on_steps, resync=self._resync),
+            on_everyone(JOBS_PAUSED, self._on_paused, resync=self._resync),
+        ]
 
     def watch(self, step: Step) -> None:
         self._fresh[step.job_id] = step
@@ -66,23 +86,8 @@ class Telling:
         await self._events.broadcast(TRANSCODE_STEPS, Steps(steps=steps))
         for step in steps:
             if step.owner and self._board.speaker(step.content_id) == step.job_id:
-                await self._tell_owner(step)
-
-    async def _tell_owner(self, step: Step) -> None:
-        status = await self._transcodes.under_way(step.content_id)
-        data = {name: getattr(status, name) for name in ("task_id", "status", "stage", *_SHOWN)}
-        data["renditions"] = [
-            {name: getattr(each, name) for name in ("id", "status", *_SHOWN)} for each in status.renditions
-        ]
-        update = LiveUpdate(
-            owner=step.owner,
-            kind="media",
-            id=step.content_id,
-            content_id=step.content_id,
-            event="transcode.progress",
-            data=data,
-        )
-        await self._events.broadcast(LIVE, update)
+                status = await self._transcodes.under_way(step.content_id)
+                await self._events.broadcast(LIVE, progress_update(step.owner, status))
 
     async def _tell_on(self) -> None:
         while True:
@@ -98,6 +103,9 @@ class Telling:
     async def _on_steps(self, event: Received[Steps]) -> None:
         for step in event.body.steps:
             self._board.hear(step)
+
+    async def _on_paused(self, event: Received[JobsPaused]) -> None:
+        self._board.hear_paused(event.body.root_ids, is_paused=event.body.is_paused)
 
     async def _resync(self) -> None:
         """There is nothing to read: the next second tells more."""

@@ -25,6 +25,7 @@ ASKED_AT_ONCE = 4
 """Tasks of a page: one person's list must not take every connection to the database."""
 ENCODING = "encoding"
 ENDED = ("done", "failed", "dead", "cancelled")
+OPEN = ("scheduled", "queued", "paused", "running")
 
 
 @attrs.frozen(kw_only=True)
@@ -110,7 +111,10 @@ class Transcodes:
         """Of what is encoded for a content now, without asking worker: for whoever is told again and again."""
         media = await self._streaming.media(MediaQuery(content_id=content_id))
         told = attrs.evolve(without_jobs(media.root_id, media), status="running", stage=ENCODING)
-        return paced(told, media, self._board.rates(content_id), self._board.ahead(content_id))
+        told = paced(told, media, self._board.rates(content_id), self._board.ahead(content_id))
+        if self._board.is_paused(media.root_id):  # what is at work is the last of it
+            return attrs.evolve(told, status="paused", eta_s=None)
+        return told
 
     def _described(self, task: Task, media: MediaState) -> TranscodeStatus:
         told = describe(task, media, self._clock.now_s())
@@ -159,7 +163,8 @@ def without_jobs(task_id: str, media: MediaState) -> TranscodeStatus:
 
 
 def describe(task: Task, media: MediaState, now_s: float) -> TranscodeStatus:
-    """Speed is seconds of the source a second of work since the first attempt began, the whole ladder counted once.
+    """Speed is seconds of the source a second of work since the first attempt began, without pauses, the whole ladder
+    counted once.
 
     The jobs know what is being done, streaming what counts of it: between the last job's end and its result being
     taken in (or the next jobs being ordered) the task still runs.
@@ -169,7 +174,7 @@ def describe(task: Task, media: MediaState, now_s: float) -> TranscodeStatus:
     elapsed_s = _elapsed_s(task, now_s)
     done = max(progress, min(_at_work(task), 0.999))
     speed = eta_s = None
-    if elapsed_s is not None and done > 0:
+    if elapsed_s is not None and done > 0 and status != "paused":
         speed = round(media.duration_s * done / elapsed_s, 2) if media.duration_s else None
         eta_s = round(elapsed_s * (1 - done) / done, 1) if status == "running" else None
     failed = next((job.error_code for job in task.jobs if job.status in ("failed", "dead")), "")
@@ -248,8 +253,12 @@ def _at_work(task: Task) -> float:
 
 
 def _status(task: Task, media: MediaState) -> JobState:
+    if task.status in ("failed", "dead") and media.state != "failed" and any(job.status in OPEN for job in task.jobs):
+        return "paused" if task.is_paused else "running"
     if task.status != "done" or media.state == "ready":
         return task.status
+    if task.is_paused and media.state != "failed":
+        return "paused"
     return "failed" if media.state == "failed" else "running"
 
 
@@ -265,7 +274,7 @@ def _elapsed_s(task: Task, now_s: float) -> float | None:
         return None
     finished = [_seconds(job.finished_at) for job in task.jobs if job.finished_at]
     ended_s = max(finished, default=now_s) if task.status in ENDED else now_s
-    return max(0.001, ended_s - min(started))
+    return max(0.001, ended_s - min(started) - task.paused_s)
 
 
 def _seconds(rfc3339: str) -> float:

@@ -12,7 +12,7 @@ from streamgate.errors import Unavailable
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
-from streamgate_worker import repository
+from streamgate_worker import pausing, repository
 from streamgate_worker.intake import is_admin
 from streamgate_worker.repository import JobRow
 from streamgate_worker.service import WorkerService
@@ -103,7 +103,7 @@ class DeadLetters:
 
     def _again(self, session: Session, actor: Actor, row: JobRow) -> None:
         now_ms = self._clock.now_ms()
-        repository.change(
+        queued = repository.change(
             session,
             row.job_id,
             now_ms,
@@ -115,6 +115,7 @@ class DeadLetters:
             stage="",
             finished_at_ms=None,
         )
+        pausing.hold_again(session, queued)
         audit(session, "job.replayed", on=f"job:{row.job_id}", actor=actor, detail={"kind": row.kind})
 
 

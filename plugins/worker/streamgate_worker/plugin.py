@@ -8,7 +8,7 @@ from typing import Any
 from streamgate.bus.base import DEAD_LETTER_RIGHTS
 from streamgate.contracts.events import JOB_CHECKPOINT, JOB_FINISHED, JOBS_REQUESTED
 from streamgate.contracts.hooks import JobKind
-from streamgate.contracts.jobs import JOBS, JOBS_AVAILABLE, JOBS_CANCELLED
+from streamgate.contracts.jobs import JOBS, JOBS_AVAILABLE, JOBS_CANCELLED, JOBS_PAUSED
 from streamgate.contracts.live import LIVE
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
@@ -124,7 +124,7 @@ PLUGIN = PluginInfo(
     build=WorkerPlugin,
     offers=(JOBS,),
     may_need=(Asks(METADATA, ("get",)), Asks(STREAMING, ("transcode",))),
-    tells=(JOB_CHECKPOINT, JOB_FINISHED, JOBS_AVAILABLE, JOBS_CANCELLED, LIVE, *DEAD_LETTER_RIGHTS),
+    tells=(JOB_CHECKPOINT, JOB_FINISHED, JOBS_AVAILABLE, JOBS_CANCELLED, JOBS_PAUSED, LIVE, *DEAD_LETTER_RIGHTS),
     hears=(JOBS_REQUESTED, JOBS_AVAILABLE, JOBS_CANCELLED),
     acts_as_service=True,
     config=WorkerConfig,

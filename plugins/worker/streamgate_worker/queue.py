@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from streamgate.contracts.events import JOB_CHECKPOINT, JOB_FINISHED, JobCheckpoint, JobFinished
 from streamgate.contracts.jobs import Cancel, Checkpoint, Complete, Fail, Heartbeat, JobNotFound, LeaseLost, Release
 from streamgate.sdk.db import emit
-from streamgate_worker import garbage, history, measures, picking, repository
+from streamgate_worker import garbage, history, measures, pausing, picking, repository
 from streamgate_worker.backoff import pause_ms
 from streamgate_worker.config import WorkerConfig
 from streamgate_worker.picking import Look, Rounds
@@ -117,22 +117,13 @@ class Queue:
             return self._end(session, row.job_id, "dead", now_ms, error_code=code, error_detail=detail)
         config = self.config
         rest_ms = pause_ms(row.attempts, base_s=config.retry_base_s, max_s=config.retry_max_s, rng=self.rng)
-        return repository.change(
-            session,
-            row.job_id,
-            now_ms,
-            status="queued",
-            run_at_ms=now_ms + rest_ms,
-            error_code=code,
-            error_detail=detail,
-        )
+        error = {"error_code": code, "error_detail": detail}
+        return self._again(session, row.job_id, now_ms, run_at_ms=now_ms + rest_ms, **error)
 
     def release(self, session: Session, given: Release, now_ms: int) -> JobRow:
         row = self._held(session, given.job_id, given.lease_id)
         garbage.note(session, row, now_ms)
-        return repository.change(
-            session, row.job_id, now_ms, status="queued", lease_id="", run_at_ms=now_ms, attempts=row.attempts - 1
-        )
+        return self._again(session, row.job_id, now_ms, run_at_ms=now_ms, lease_id="", attempts=row.attempts - 1)
 
     # --- by others -------------------------------------------------------------------------------------
 
@@ -147,7 +138,7 @@ class Queue:
             if row.attempts >= row.max_attempts:
                 dead.append(self._end(session, row.job_id, "dead", now_ms, **error))
             else:
-                again.append(repository.change(session, row.job_id, now_ms, status="queued", run_at_ms=now_ms, **error))
+                again.append(self._again(session, row.job_id, now_ms, run_at_ms=now_ms, **error))
         return Expired(tuple(again), tuple(dead))
 
     def cancel(self, session: Session, wanted: Cancel, now_ms: int) -> Cancelled:
@@ -163,7 +154,8 @@ class Queue:
             ended.append(self._end(session, row.job_id, "cancelled", now_ms))
         found = repository.find(session, wanted.job_id) or found
         if found.root_id == found.job_id and not found.is_task_cancelled:  # its children may still be on their way
-            found = repository.change(session, found.job_id, now_ms, is_task_cancelled=True)
+            over = pausing.no_longer(found, now_ms)
+            found = repository.change(session, found.job_id, now_ms, is_task_cancelled=True, **over)
         return Cancelled(found, tuple(ended), tuple(row.job_id for row in rows if row.status == "running"))
 
     def say_cancelled(self, session: Session, rows: Sequence[JobRow]) -> None:
@@ -187,6 +179,10 @@ class Queue:
     def _note_lost(self, session: Session, row: JobRow, code: str, detail: str, now_ms: int) -> None:
         history.note(session, row, code, detail, now_ms)
         garbage.note(session, row, now_ms)
+
+    def _again(self, session: Session, job_id: str, now_ms: int, *, run_at_ms: int, **values: Any) -> JobRow:
+        row = repository.change(session, job_id, now_ms, status="queued", run_at_ms=run_at_ms, **values)
+        return pausing.hold_again(session, row)
 
     def _end(
         self,

@@ -13,7 +13,7 @@ from streamgate.contracts.jobs import JobList, JobState, Kind, NewJob
 from streamgate.errors import Conflict
 from streamgate.sdk.db import insert_into
 from streamgate.sdk.ids import uuid7
-from streamgate_worker.rows import UNFINISHED, WAITING
+from streamgate_worker.rows import HELD, UNFINISHED, WAITING
 from streamgate_worker.tables import jobs, kinds
 
 JobRow = Row[Any]
@@ -82,10 +82,13 @@ def add(session: Session, wanted: Sequence[NewJob], now_ms: int) -> tuple[list[s
         JobIdTaken: another job has an id that was asked for.
     """
     values = [new_row(job, now_ms) for job in wanted]
-    cancelled_roots = _cancelled_roots(session, {row["root_id"] for row in values if row["root_id"] != row["job_id"]})
+    roots = _stopped_roots(session, {row["root_id"] for row in values if row["root_id"] != row["job_id"]})
     for row in values:
-        if row["root_id"] in cancelled_roots:
+        root = roots.get(row["root_id"])
+        if root is not None and root.is_task_cancelled:
             row.update(status="cancelled", place="", finished_at_ms=now_ms)
+        elif root is not None:
+            row.update(place=HELD)
     for start in range(0, len(values), BATCH):
         session.execute(insert_into(session, jobs).on_conflict_do_nothing(), values[start : start + BATCH])
     found = _by_keys(session, [job.idempotency_key for job in wanted])
@@ -127,6 +130,8 @@ def new_row(job: NewJob, now_ms: int) -> dict[str, Any]:
         "error_code": "",
         "error_detail": "",
         "is_task_cancelled": False,
+        "paused_at_ms": None,
+        "paused_ms": 0,
         "created_at_ms": now_ms,
         "updated_at_ms": now_ms,
         "started_at_ms": None,
@@ -134,14 +139,15 @@ def new_row(job: NewJob, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _cancelled_roots(session: Session, root_ids: Iterable[str]) -> set[str]:
-    """Locks the roots, so that a cancelling that has begun is waited for, and one that begins sees the children."""
+def _stopped_roots(session: Session, root_ids: Iterable[str]) -> dict[str, JobRow]:
+    """Those of tasks that are cancelled or paused. Locks all of them, so that a cancelling that has begun is waited
+    for, and one that begins sees the children."""
     wanted = sorted(set(root_ids))
     if not wanted:
-        return set()
-    statement = select(jobs.c.job_id, jobs.c.is_task_cancelled).where(jobs.c.job_id.in_(wanted))
-    rows = session.execute(statement.order_by(jobs.c.job_id).with_for_update(read=True))
-    return {row.job_id for row in rows if row.is_task_cancelled}
+        return {}
+    statement = select(jobs.c.job_id, jobs.c.is_task_cancelled, jobs.c.paused_at_ms).where(jobs.c.job_id.in_(wanted))
+    rows: Iterable[JobRow] = session.execute(statement.order_by(jobs.c.job_id).with_for_update(read=True))
+    return {row.job_id: row for row in rows if row.is_task_cancelled or row.paused_at_ms is not None}
 
 
 def _by_keys(session: Session, keys: Sequence[str]) -> dict[str, JobRow]:
@@ -267,15 +273,19 @@ def page(session: Session, query: JobList, now_ms: int, after: tuple[int, str] |
 def _with_status(statement: Select[Any], status: JobState | str, now_ms: int) -> Select[Any]:
     is_due = jobs.c.run_at_ms <= now_ms
     if status == "scheduled":
-        return statement.where(jobs.c.status == "scheduled", ~is_due)
+        return statement.where(jobs.c.status == "scheduled", ~is_due, jobs.c.place != HELD)
     if status == "queued":
-        return statement.where(or_(jobs.c.status == "queued", (jobs.c.status == "scheduled") & is_due))
+        is_queued = or_(jobs.c.status == "queued", (jobs.c.status == "scheduled") & is_due)
+        return statement.where(is_queued, jobs.c.place != HELD)
+    if status == "paused":
+        return statement.where(jobs.c.place == HELD)
     return statement.where(jobs.c.status == status)
 
 
 @attrs.frozen
 class Depth:
-    """Unfinished jobs of one kind in one state. `since_ms`: when the first of them might have run."""
+    """Unfinished jobs of one kind in one state, without those that are held. `since_ms`: when the first of them might
+    have run."""
 
     kind: str
     status: str
@@ -286,7 +296,7 @@ class Depth:
 def depths(session: Session) -> list[Depth]:
     statement = (
         select(jobs.c.kind, jobs.c.status, func.count(), func.min(jobs.c.run_at_ms))
-        .where(jobs.c.status.in_(UNFINISHED))
+        .where(jobs.c.status.in_(UNFINISHED), jobs.c.place != HELD)
         .group_by(jobs.c.kind, jobs.c.status)
     )
     return [Depth(*row) for row in session.execute(statement)]

@@ -13,11 +13,16 @@ from streamgate.sdk.clock import rfc3339
 
 WAITING: tuple[JobState, ...] = ("scheduled", "queued")
 UNFINISHED: tuple[JobState, ...] = (*WAITING, "running")
+HELD = "held"
+"""The place of what waits in a task that is paused."""
 
 
 def shown_status(row: Row[Any], now_ms: int) -> JobState:
-    """A scheduled job whose time has come is shown as queued: nothing more must happen for it to run."""
+    """A scheduled job whose time has come is shown as queued: nothing more must happen for it to run. One that is held
+    is paused, whatever it waits for besides."""
     status: JobState = row.status
+    if row.place == HELD:
+        return "paused"
     return "queued" if status == "scheduled" and row.run_at_ms <= now_ms else status
 
 
@@ -76,9 +81,17 @@ def blob_prefix(subject_id: str, job_id: str, lease_id: str) -> str:
     return f"jobs/{word}/{job_id}/{lease_id}"
 
 
-def to_task(root: Job, children: Sequence[Job]) -> Task:
+def to_task(root: Job, children: Sequence[Job], *, is_paused: bool = False, paused_s: float = 0.0) -> Task:
     jobs = (root, *children)
     states = {job.status for job in jobs}
-    order: tuple[JobState, ...] = ("cancelled", "failed", "dead", "running", "queued", "scheduled")
-    status: JobState = next((state for state in order if state in states), "done")
-    return Task(root=root, jobs=jobs, status=status, progress=round(sum(job.progress for job in jobs) / len(jobs), 4))
+    if is_paused and not states.isdisjoint(("running", "queued", "scheduled")):
+        states.add("paused")  # what runs is the last of it
+    order: tuple[JobState, ...] = ("cancelled", "failed", "dead", "paused", "running", "queued", "scheduled")
+    return Task(
+        root=root,
+        jobs=jobs,
+        status=next((state for state in order if state in states), "done"),
+        progress=round(sum(job.progress for job in jobs) / len(jobs), 4),
+        is_paused=is_paused,
+        paused_s=paused_s,
+    )

@@ -11,6 +11,7 @@ from streamgate.context import current_call
 from streamgate.contracts.jobs import (
     JOBS_AVAILABLE,
     JOBS_CANCELLED,
+    JOBS_PAUSED,
     Attempt,
     Bump,
     Cancel,
@@ -28,15 +29,18 @@ from streamgate.contracts.jobs import (
     JobQuery,
     JobsAvailable,
     JobsCancelled,
+    JobsPaused,
     JobState,
     Kind,
     LeaseAnswer,
     LeaseQuery,
     NewJob,
+    Pause,
     QueueDepth,
     QueueQuery,
     RegisterKinds,
     Release,
+    Resume,
     Task,
     UnknownKind,
 )
@@ -45,12 +49,12 @@ from streamgate.events import Events
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database, first_time
-from streamgate_worker import history, measures, picking, repository
+from streamgate_worker import history, measures, pausing, picking, repository
 from streamgate_worker.cursor import read_cursor, write_cursor
 from streamgate_worker.live import Live
 from streamgate_worker.queue import Cancelled, Expired, Queue
 from streamgate_worker.repository import JobRow
-from streamgate_worker.rows import WAITING, to_job, to_lease, to_task
+from streamgate_worker.rows import HELD, WAITING, to_job, to_lease, to_task
 
 MAX_PAGE = 200
 GROUP = "worker"
@@ -169,14 +173,23 @@ class WorkerService:
     async def bump(self, wanted: Bump) -> None:
         now_ms = self._clock.now_ms()
 
-        def work(session: Session) -> None:
+        def work(session: Session) -> str:
+            """The kind of one that was held, and may run now."""
             row = repository.lock(session, wanted.job_id)
             if row is None:
                 raise JobNotFound(f"there is no job {wanted.job_id}")
-            if row.status in WAITING and row.priority > wanted.priority:
-                repository.change(session, row.job_id, now_ms, priority=wanted.priority)
+            priority = min(row.priority, wanted.priority)
+            if row.place == HELD:
+                waits = {"status": row.status, "run_at_ms": row.run_at_ms}
+                repository.change(session, row.job_id, now_ms, priority=priority, **waits)
+                return str(row.kind)
+            if row.status in WAITING and row.priority > priority:
+                repository.change(session, row.job_id, now_ms, priority=priority)
+            return ""
 
-        await self._db.write(work)
+        freed = await self._db.write(work)
+        if freed:
+            await self.tell_available([freed])
 
     async def cancel(self, wanted: Cancel) -> Job:
         now_ms = self._clock.now_ms()
@@ -191,6 +204,25 @@ class WorkerService:
             await self._events.broadcast(JOBS_CANCELLED, JobsCancelled(job_ids=cancelled.running))
         await self._live.ended(cancelled.ended)
         return to_job(cancelled.found, now_ms)
+
+    async def pause(self, wanted: Pause) -> Job:
+        now_ms = self._clock.now_ms()
+
+        root, is_new = await self._db.write(lambda session: pausing.pause(session, wanted.job_id, now_ms))
+        if is_new:
+            await self._events.broadcast(JOBS_PAUSED, JobsPaused(root_ids=(root.job_id,), is_paused=True))
+        return to_job(root, now_ms)
+
+    async def resume(self, wanted: Resume) -> Job:
+        now_ms = self._clock.now_ms()
+
+        resumed = await self._db.write(lambda session: pausing.resume(session, wanted.job_id, now_ms))
+        root, kinds, was_paused = resumed
+        if was_paused:
+            await self._events.broadcast(JOBS_PAUSED, JobsPaused(root_ids=(root.job_id,), is_paused=False))
+        if kinds:
+            await self.tell_available(kinds)
+        return to_job(root, now_ms)
 
     # --- looking -----------------------------------------------------------------------------------------
 
@@ -211,7 +243,12 @@ class WorkerService:
         if root is None:
             raise JobNotFound(f"there is no job {query.job_id}")
         now_ms = self._clock.now_ms()
-        return to_task(to_job(root, now_ms), [to_job(row, now_ms) for row in children])
+        return to_task(
+            to_job(root, now_ms),
+            [to_job(row, now_ms) for row in children],
+            is_paused=root.paused_at_ms is not None,
+            paused_s=pausing.paused_s(root, now_ms),
+        )
 
     async def list_jobs(self, query: JobList) -> JobPage:
         _check_list(query)

@@ -23,7 +23,8 @@ jobs = Table(
     Column("subject_id", String(100), nullable=False, index=True),
     Column("traceparent", String(100), nullable=False),
     Column("status", String(20), nullable=False),
-    # What leasing looks at: `ready` (may be leased now), `rests` (waits for its time), empty (runs, or has ended).
+    # What leasing looks at: `ready` (may be leased now), `rests` (waits for its time), `held` (its task is paused),
+    # empty (runs, or has ended).
     # What is ready has indexes of its own, however much rests or has ended.
     Column("place", String(8), nullable=False),
     Column("priority", Integer, nullable=False),
@@ -43,6 +44,8 @@ jobs = Table(
     Column("error_code", String(100), nullable=False),
     Column("error_detail", Text, nullable=False),
     Column("is_task_cancelled", Boolean, nullable=False),  # of a root: children that come later are cancelled too
+    Column("paused_at_ms", BigInteger),  # of a root: since when its task is paused; NULL: it is not
+    Column("paused_ms", BigInteger, nullable=False, server_default="0"),  # of a root: its earlier pauses together
     Column("created_at_ms", BigInteger, nullable=False),
     Column("updated_at_ms", BigInteger, nullable=False),
     Column("started_at_ms", BigInteger),

@@ -18,7 +18,7 @@ from streamgate.contracts.auth import (
     WalletsQuery,
 )
 from streamgate.contracts.gate import Explanation, Outcome
-from streamgate.contracts.jobs import Cancel, Job, JobNotFound, JobQuery, JobState, NewJob, Task
+from streamgate.contracts.jobs import Bump, Cancel, Job, JobNotFound, JobQuery, JobState, NewJob, Task
 from streamgate.contracts.media import MadeResult
 from streamgate.contracts.metadata import AccessQuery, Content, ContentNotFound, Protection
 from streamgate.contracts.transcode import CutQuery
@@ -197,6 +197,7 @@ class FakeJobs(Partial):
         self.fault: Exception | None = None
         self.known: set[str] = set()
         self.cancelled: list[str] = []
+        self.bumped: list[str] = []
         self.tasks: dict[str, tuple[Job, ...]] = {}  # by root
 
     async def cancel(self, wanted: Cancel) -> Job:
@@ -206,6 +207,11 @@ class FakeJobs(Partial):
             raise JobNotFound(f"no job {wanted.job_id}")
         self.cancelled.append(wanted.job_id)
         return job_of(wanted.job_id, wanted.job_id, "cancelled")
+
+    async def bump(self, wanted: Bump) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.bumped.append(wanted.job_id)
 
     async def task(self, query: JobQuery) -> Task:
         if self.fault is not None:

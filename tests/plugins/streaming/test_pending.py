@@ -177,6 +177,11 @@ async def test_encoded_sound_beside_it_is_listed_too_and_comes_by_checkpoints(th
     assert "a128/playlist.m3u8" in (await theatre.fetch(session)).text
     asking = asyncio.create_task(theatre.fetch(session, "a128/1.m4s"))
     [sound] = [job for job in await theatre.ordered(6) if job.payload.get("rendition_id") == "a128"]
+
+    async def is_hurried() -> bool | None:
+        return theatre.jobs.bumped == [sound.job_id] or None
+
+    await eventually(is_hurried, what="a word to the queue")
     await theatre.checkpoint(sound, await theatre.make(sound))
 
     async def is_there() -> bool | None:

@@ -13,17 +13,21 @@ import pytest
 from streamgate.context import Actor
 from streamgate.contracts.jobs import (
     JOBS,
+    JOBS_PAUSED,
     Cancel,
     Job,
     JobList,
     JobNotFound,
     JobPage,
     JobQuery,
+    JobsPaused,
     LeaseAnswer,
     LeaseQuery,
+    Pause,
     QueueDepth,
     QueueQuery,
     RegisterKinds,
+    Resume,
     Task,
 )
 from streamgate.contracts.live import LIVE, LiveUpdate
@@ -47,6 +51,7 @@ from streamgate_transcoder.transcodes import describe, without_jobs
 
 ALICE = Actor(kind="user", user_id="u_alice", roles=("creator",))
 BOB = Actor(kind="user", user_id="u_bob", roles=("creator",))
+NOON_S = 1_893_456_000.0  # 2030-01-01T00:00:00Z
 
 
 def job(**facts: Any) -> Job:
@@ -119,6 +124,12 @@ class StandIns:
 
         return on_everyone(LIVE, see, resync=nothing)
 
+    async def until_seen(self, count: int) -> None:
+        async def enough() -> bool | None:
+            return len(self.seen) >= count or None
+
+        await eventually(enough, what=f"{count} things that a page hears")
+
     async def media(self, query: MediaQuery) -> MediaState:
         assert query == MediaQuery(content_id="c_1")
         return MEDIA
@@ -145,12 +156,30 @@ class StandIns:
     async def task(self, query: JobQuery) -> Task:
         if not self.known_to_worker:
             raise JobNotFound()
-        is_cancelled = any(isinstance(asked, Cancel) for asked in self.asked)
-        return attrs.evolve(RUNNING, status="cancelled") if is_cancelled else RUNNING
+        steered = [asked for asked in self.asked if isinstance(asked, Cancel | Pause | Resume)]
+        match steered[-1:]:
+            case [Cancel()]:
+                return attrs.evolve(RUNNING, status="cancelled")
+            case [Pause()]:
+                return attrs.evolve(RUNNING, status="paused", is_paused=True)
+            case _:
+                return RUNNING
 
     async def cancel(self, wanted: Cancel) -> Job:
         self.asked.append(wanted)
         return job(status="done")  # the root, the probe, has long ended: the task is what was cancelled
+
+    async def pause(self, wanted: Pause) -> Job:
+        return self._steered(wanted)
+
+    async def resume(self, wanted: Resume) -> Job:
+        return self._steered(wanted)
+
+    def _steered(self, wanted: Pause | Resume) -> Job:
+        if not self.known_to_worker:
+            raise JobNotFound()
+        self.asked.append(wanted)
+        return job()
 
     async def transcode(self, wanted: Transcode) -> TranscodeStarted:
         if not self.has_source:
@@ -267,12 +296,71 @@ async def test_cancelling_reaches_worker(home: House, stand_ins: StandIns) -> No
     assert Cancel(job_id="t_1") in stand_ins.asked
 
 
+async def test_pausing_and_going_on_reach_worker_and_the_owners_pages(home: House, stand_ins: StandIns) -> None:
+    async with home.client(ALICE) as client:
+        for verb, status in (("pause", "paused"), ("pause", "paused"), ("resume", "running")):
+            answer = await client.post(f"/api/v1/transcode/{verb}", json={"task_id": "t_1"})
+            assert (answer.status_code, answer.json()) == (200, {"task_id": "t_1", "status": status})
+            told = (await client.get("/api/v1/transcode/status?task_id=t_1")).json()
+            assert (told["status"], told["stage"], told["progress"]) == (status, "encoding", 0.4)
+            assert (told["eta_s"] is None) == (told["speed"] is None) == (status == "paused")
+    steered = [item for item in stand_ins.asked if isinstance(item, Pause | Resume)]
+    assert steered == [Pause(job_id="t_1"), Pause(job_id="t_1"), Resume(job_id="t_1")]
+    await stand_ins.until_seen(3)
+    assert [(each.owner, each.event, each.data["status"]) for each in stand_ins.seen] == [
+        ("u_alice", "transcode.progress", "paused"),
+        ("u_alice", "transcode.progress", "paused"),
+        ("u_alice", "transcode.progress", "running"),
+    ]
+
+
+async def test_while_the_last_of_a_paused_task_is_encoded_pages_hear_so(home: House, stand_ins: StandIns) -> None:
+    await home.events.broadcast(JOBS_PAUSED, JobsPaused(root_ids=("t_1",), is_paused=True))
+
+    async def told() -> LiveUpdate | None:
+        step = Step(job_id="j_2", content_id="c_1", owner="u_alice", frames={"v360": 25})
+        home.plugins["transcoder"].telling.watch(step)
+        return next(iter(stand_ins.seen), None)
+
+    await eventually(told, every_s=0.25, what="a report")
+    assert (stand_ins.seen[-1].data["status"], stand_ins.seen[-1].data["eta_s"]) == ("paused", None)
+
+
+async def test_what_is_not_queued_yet_cannot_be_paused_yet(home: House, stand_ins: StandIns) -> None:
+    stand_ins.known_to_worker = False
+    answer = await home.client(ALICE).post("/api/v1/transcode/pause", json={"task_id": "t_1"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "transcode.not_queued_yet")
+    assert answer.headers["retry-after"] == "1"
+
+
+def paused(task: Task) -> Task:
+    return attrs.evolve(task, status="paused", is_paused=True)
+
+
+def test_what_is_paused_has_no_time_left_and_pauses_are_not_work() -> None:
+    """20 s went by, of which it was paused for 10: 40 % of a minute in 10 s is 2.4 times as fast as it is watched."""
+    at_s = NOON_S + 20.0
+    assert describe(paused(RUNNING), MEDIA, at_s).eta_s is None
+    later = attrs.evolve(RUNNING, paused_s=10.0, jobs=(job(),))
+    assert describe(later, MEDIA, at_s).speed == 2.4
+    between = attrs.evolve(RUNNING, status="done", is_paused=True, jobs=(job(),))
+    assert describe(between, PLANNING, at_s).status == "paused", "its plan is made, and nothing else begins"
+
+
+def test_what_failed_is_not_the_end_while_others_go_on() -> None:
+    died = attrs.evolve(RUNNING, status="dead", jobs=(*RUNNING.jobs, job(job_id="j_3", status="dead")))
+    assert describe(died, MEDIA, NOON_S).status == "running"
+    assert describe(attrs.evolve(died, jobs=died.jobs[::2]), MEDIA, NOON_S).status == "dead"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "sent"),
     [
         ("POST", "submit", {"json": {"content_id": "c_1"}}),
         ("GET", "status", {"params": {"task_id": "t_1"}}),
         ("POST", "cancel", {"json": {"task_id": "t_1"}}),
+        ("POST", "pause", {"json": {"task_id": "t_1"}}),
+        ("POST", "resume", {"json": {"task_id": "t_1"}}),
     ],
 )
 async def test_strangers_get_404_and_nobody_401(
@@ -290,9 +378,6 @@ async def test_the_kinds_are_registered_with_worker(home: House, stand_ins: Stan
     names += ["media.captions", "media.pictures", "media.poster"]
     assert [kind.name for kind in wanted.kinds] == names
     assert not any(kind.user_may_submit for kind in wanted.kinds)
-
-
-NOON_S = 1_893_456_000.0  # 2030-01-01T00:00:00Z
 
 
 def test_speed_and_time_left_are_estimated_from_what_is_at_work_too() -> None:

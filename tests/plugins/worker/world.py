@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import attrs
 
 from streamgate.bus.memory import MemoryBus
+from streamgate.contracts.audit import AUDITED, AuditEntry
 from streamgate.contracts.events import JOB_CHECKPOINT, JOB_FINISHED, JobCheckpoint, JobFinished
 from streamgate.contracts.jobs import (
     JOBS,
@@ -57,6 +58,7 @@ class World:
     woken: list[tuple[str, ...]] = attrs.field(factory=list)
     cancelled: list[tuple[str, ...]] = attrs.field(factory=list)
     live: list[LiveUpdate] = attrs.field(factory=list)
+    noted: list[AuditEntry] = attrs.field(factory=list)
     _changed: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     async def until(self, said: list[T], count: int) -> list[T]:
@@ -84,6 +86,10 @@ class World:
 
     async def on_live(self, event: Received[LiveUpdate]) -> None:
         self.live.append(event.body)
+        self._changed.set()
+
+    async def on_audited(self, event: Received[AuditEntry]) -> None:
+        self.noted.append(event.body)
         self._changed.set()
 
     async def until_finished(self, count: int) -> list[JobFinished]:
@@ -126,6 +132,7 @@ async def running_worker(url: str, folder: Path, clock: FakeClock, config: Worke
             *Hearing(service).subscriptions(),
             on_group(JOB_FINISHED, world.on_finished, group="listener"),
             on_group(JOB_CHECKPOINT, world.on_checkpoint, group="listener"),
+            on_group(AUDITED, world.on_audited, group="listener"),
             on_everyone(JOBS_AVAILABLE, world.on_available, resync=nothing),
             on_everyone(JOBS_CANCELLED, world.on_cancelled, resync=nothing),
             on_everyone(LIVE, world.on_live, resync=nothing),

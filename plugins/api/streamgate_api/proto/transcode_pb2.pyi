@@ -99,6 +99,18 @@ class CancelTranscodeRequest(_message.Message):
     task_id: str
     def __init__(self, task_id: _Optional[str] = ...) -> None: ...
 
+class PauseTranscodeRequest(_message.Message):
+    __slots__ = ("task_id",)
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    task_id: str
+    def __init__(self, task_id: _Optional[str] = ...) -> None: ...
+
+class ResumeTranscodeRequest(_message.Message):
+    __slots__ = ("task_id",)
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    task_id: str
+    def __init__(self, task_id: _Optional[str] = ...) -> None: ...
+
 class ListTranscodesRequest(_message.Message):
     __slots__ = ("status", "content_id", "limit", "cursor")
     STATUS_FIELD_NUMBER: _ClassVar[int]

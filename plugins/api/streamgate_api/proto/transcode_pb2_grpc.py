@@ -49,6 +49,16 @@ class TranscodeServiceStub:
                 request_serializer=streamgate__api_dot_proto_dot_transcode__pb2.CancelTranscodeRequest.SerializeToString,
                 response_deserializer=streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.FromString,
                 _registered_method=True)
+        self.Pause = channel.unary_unary(
+                '/streamgate.v1.TranscodeService/Pause',
+                request_serializer=streamgate__api_dot_proto_dot_transcode__pb2.PauseTranscodeRequest.SerializeToString,
+                response_deserializer=streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.FromString,
+                _registered_method=True)
+        self.Resume = channel.unary_unary(
+                '/streamgate.v1.TranscodeService/Resume',
+                request_serializer=streamgate__api_dot_proto_dot_transcode__pb2.ResumeTranscodeRequest.SerializeToString,
+                response_deserializer=streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.FromString,
+                _registered_method=True)
         self.List = channel.unary_unary(
                 '/streamgate.v1.TranscodeService/List',
                 request_serializer=streamgate__api_dot_proto_dot_transcode__pb2.ListTranscodesRequest.SerializeToString,
@@ -83,6 +93,19 @@ class TranscodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Pause(self, request, context):
+        """What is being encoded is ended and kept; nothing else is begun until it is resumed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Resume(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def List(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -112,6 +135,16 @@ def add_TranscodeServiceServicer_to_server(servicer, server):
             'Cancel': grpc.unary_unary_rpc_method_handler(
                     servicer.Cancel,
                     request_deserializer=streamgate__api_dot_proto_dot_transcode__pb2.CancelTranscodeRequest.FromString,
+                    response_serializer=streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.SerializeToString,
+            ),
+            'Pause': grpc.unary_unary_rpc_method_handler(
+                    servicer.Pause,
+                    request_deserializer=streamgate__api_dot_proto_dot_transcode__pb2.PauseTranscodeRequest.FromString,
+                    response_serializer=streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.SerializeToString,
+            ),
+            'Resume': grpc.unary_unary_rpc_method_handler(
+                    servicer.Resume,
+                    request_deserializer=streamgate__api_dot_proto_dot_transcode__pb2.ResumeTranscodeRequest.FromString,
                     response_serializer=streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.SerializeToString,
             ),
             'List': grpc.unary_unary_rpc_method_handler(
@@ -205,6 +238,60 @@ class TranscodeService:
             target,
             '/streamgate.v1.TranscodeService/Cancel',
             streamgate__api_dot_proto_dot_transcode__pb2.CancelTranscodeRequest.SerializeToString,
+            streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Pause(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/streamgate.v1.TranscodeService/Pause',
+            streamgate__api_dot_proto_dot_transcode__pb2.PauseTranscodeRequest.SerializeToString,
+            streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Resume(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/streamgate.v1.TranscodeService/Resume',
+            streamgate__api_dot_proto_dot_transcode__pb2.ResumeTranscodeRequest.SerializeToString,
             streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.FromString,
             options,
             channel_credentials,

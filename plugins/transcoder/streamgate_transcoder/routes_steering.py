@@ -1,0 +1,64 @@
+"""Pausing over HTTP, beside the mission's paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from streamgate.contracts.jobs import JobNotFound
+from streamgate.contracts.transcode import TaskNotQueued
+from streamgate.errors import Forbidden
+from streamgate.web.routes import Call, Route, owner
+
+from .routes import PREFIX, TaskAnswer
+from .steering import Steering
+
+
+@attrs.frozen(kw_only=True)
+class PauseBody:
+    task_id: str
+
+
+@attrs.frozen(kw_only=True)
+class ResumeBody:
+    task_id: str
+
+
+class SteeringRoutes:
+    def __init__(self, steering: Steering) -> None:
+        self._steering = steering
+
+    def routes(self) -> Sequence[Route]:
+        return [
+            Route(
+                "POST",
+                f"{PREFIX}/pause",
+                self.pause,
+                policy=owner("task_id"),
+                body=PauseBody,
+                answer=TaskAnswer,
+                summary="Let a transcode rest",
+                description="What is being encoded is ended and kept, at most a chunk on each encoder; nothing else is "
+                "begun until it is resumed, but what somebody who watches waits for. What has ended stays as it is.",
+                errors=(JobNotFound, Forbidden, TaskNotQueued),
+            ),
+            Route(
+                "POST",
+                f"{PREFIX}/resume",
+                self.resume,
+                policy=owner("task_id"),
+                body=ResumeBody,
+                answer=TaskAnswer,
+                summary="Let a paused transcode go on",
+                errors=(JobNotFound, Forbidden, TaskNotQueued),
+            ),
+        ]
+
+    async def pause(self, call: Call[PauseBody, None]) -> TaskAnswer:
+        status = await self._steering.pause(call.actor, call.body.task_id)
+        return TaskAnswer(task_id=status.task_id, status=status.status)
+
+    async def resume(self, call: Call[ResumeBody, None]) -> TaskAnswer:
+        status = await self._steering.resume(call.actor, call.body.task_id)
+        return TaskAnswer(task_id=status.task_id, status=status.status)
