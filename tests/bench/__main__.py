@@ -26,7 +26,7 @@ GROUPS = {
     "calls": ("calls",),
     "gateway": ("edge", "forwarding", "grpc_unary"),
     "upload": ("upload",),
-    "streaming": ("streaming", "sessions", "packaging"),
+    "streaming": ("streaming", "playlists", "sessions", "packaging"),
     "delivery": ("delivery",),
     "metadata": ("metadata",),
     "cache": ("cache",),

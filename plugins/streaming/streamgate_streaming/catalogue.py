@@ -38,6 +38,8 @@ from .text_repository import CHAPTERS, KeptText, texts_of, tracks_of
 LICENCE = "urn:streamgate:licence"
 """In the manifest of encrypted segments, in place of each session's own address: players take it as it stands, and
 resolve nothing."""
+_FOLDER = "urn:streamgate:folder/"
+"""In texts that are answered elsewhere, in place of each session's folder."""
 _KEPT = 256
 _EXTENTS = 16
 """Of one media version; a gate's rule makes few, and one that is changed often no more."""
@@ -60,10 +62,22 @@ class Texts:
 
     @cached_property
     def manifest(self) -> bytes:
-        return self.manifest_for(LICENCE).encode()
+        return render_manifest(self.presentation, sealing=self.sealing, licence_url=LICENCE).encode()
 
-    def manifest_for(self, licence_url: str, folder: str = "") -> str:
-        return render_manifest(self.presentation, folder=folder, sealing=self.sealing, licence_url=licence_url)
+    def multivariant_at(self, folder: str) -> str:
+        """For an answer elsewhere: `folder` is the session's."""
+        return self._multivariant_elsewhere.replace(_FOLDER, folder)
+
+    def manifest_at(self, folder: str, licence_url: str) -> str:
+        return self._manifest_elsewhere.replace(_FOLDER, folder).replace(LICENCE, licence_url)
+
+    @cached_property
+    def _multivariant_elsewhere(self) -> str:
+        return render_multivariant(self.presentation, folder=_FOLDER, sealing=self.sealing)
+
+    @cached_property
+    def _manifest_elsewhere(self) -> str:
+        return render_manifest(self.presentation, folder=_FOLDER, sealing=self.sealing, licence_url=LICENCE)
 
     def iframes(self, track: Track) -> bytes:
         """Raises SegmentUnknown: they are encrypted, or it is not known of every segment where its key frame ends."""

@@ -106,10 +106,16 @@ def _made(
     asked = _SEGMENTS.add_columns(SegmentRow.rendition_id).where(
         *_of(content_id, media_version), SegmentRow.rendition_id.in_(rendition_ids)
     )
-    for row in session.execute(asked.order_by(SegmentRow.rendition_id, SegmentRow.n)):
-        values = dict(row._mapping)
-        rendition_id = values.pop("rendition_id")
-        found[rendition_id][row.n] = Segment(**values)
+    for n, key, size_bytes, sha256, start, duration, frame, of in session.execute(asked.order_by(SegmentRow.n)):
+        found[of][n] = Segment(
+            n=n,
+            key=key,
+            size_bytes=size_bytes,
+            sha256=sha256,
+            start_ticks=start,
+            duration_ticks=duration,
+            first_frame_bytes=frame,
+        )
     return found
 
 

@@ -205,12 +205,11 @@ class StreamRoutes:
 
     async def hls(self, call: Call[None, PlayQuery]) -> Response:
         texts, token = await self._opened(call)
-        text = hls.render_multivariant(texts.presentation, folder=f"{PREFIX}/{token}/", sealing=texts.sealing)
-        return _playlist(text, hls.MEDIA_TYPE)
+        return _playlist(texts.multivariant_at(f"{PREFIX}/{token}/"), hls.MEDIA_TYPE)
 
     async def dash(self, call: Call[None, PlayQuery]) -> Response:
         texts, token = await self._opened(call)
-        return _playlist(texts.manifest_for(self._licence_url(token), f"{PREFIX}/{token}/"), dash.MEDIA_TYPE)
+        return _playlist(texts.manifest_at(f"{PREFIX}/{token}/", self._licence_url(token)), dash.MEDIA_TYPE)
 
     async def _opened(self, call: Call[None, PlayQuery]) -> tuple[Texts, str]:
         """What plays, and the path token of the session that was opened for it."""
