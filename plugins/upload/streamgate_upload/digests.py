@@ -8,7 +8,10 @@ import base64
 import binascii
 import hashlib
 import hmac
+import os
 import re
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from streamgate.contracts.uploads import DigestMismatch
@@ -53,17 +56,24 @@ def parse_content_digest(header: str) -> bytes | None:
 
 
 class HashPool:
-    """A unit: the threads that hash. `new` gives a hash while it runs."""
+    """A unit: the threads that hash. `new` gives a hash while it runs.
+
+    Args:
+        niceness: of its threads, where the system knows one for each (Linux).
+    """
 
     needs: tuple[str, ...] = ()
 
-    def __init__(self, name: str, threads: int = 2) -> None:
+    def __init__(self, name: str, threads: int = 2, *, niceness: int = 0) -> None:
         self.name = name
         self._threads = threads
+        self._niceness = niceness
         self._pool: ThreadPoolExecutor | None = None
 
     async def start(self) -> None:
-        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self.name)
+        self._pool = ThreadPoolExecutor(
+            self._threads, thread_name_prefix=self.name, initializer=_stand_back, initargs=(self._niceness,)
+        )
 
     async def stop(self) -> None:
         pool, self._pool = self._pool, None
@@ -77,6 +87,11 @@ class HashPool:
         if self._pool is None:
             raise RuntimeError(f"{self.name} does not run")
         return Hash(self._pool, algorithm)
+
+
+def _stand_back(niceness: int) -> None:
+    if niceness and sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 class Hash:

@@ -44,14 +44,16 @@ class UploadPlugin:
         config: UploadConfig = ctx.config
         clock = SYSTEM_CLOCK
         metadata, auth = ctx.services.get(METADATA), ctx.services.get(AUTH)
-        stores = ("upload.db", "upload.blobs", "upload.hashing")
+        stores = ("upload.db", "upload.blobs", "upload.hashing", "upload.verifying")
         self._db = db = Database.for_plugin(ctx, TABLES, migrations="streamgate_upload.migrations")
         self._blobs = blobs = open_blobs(ctx)
         self._hashing = hashing = HashPool("upload.hashing")
+        # Of whole files, while their first viewers wait for the same cores.
+        self._verifying = HashPool("upload.verifying", threads=1, niceness=10)
         sends, live = Sends(clock), Live(ctx.events, clock)
         quota = Quota(db, limit_bytes=config.quota_bytes, max_open=config.max_open_uploads)
         ctx.reloads.subscribe(ctx.name, quota.take)
-        self.verifier = Verifier(db, blobs, clock, hashing, live, needs=stores)
+        self.verifier = Verifier(db, blobs, clock, self._verifying, live, needs=stores)
         self.sweeper = Sweeper(
             db,
             blobs,
@@ -109,7 +111,7 @@ class UploadPlugin:
 
     @hookimpl
     def collect_units(self) -> Sequence[Unit]:
-        return [*self._db.units(), *self._blobs.units("upload"), self._hashing, *self._loops]
+        return [*self._db.units(), *self._blobs.units("upload"), self._hashing, self._verifying, *self._loops]
 
     @hookimpl
     def collect_checks(self) -> Sequence[Check]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +13,7 @@ import pytest
 
 from streamgate.contracts.uploads import DigestMismatch
 from streamgate.errors import Invalid
-from streamgate_upload.digests import Hash, parse_content_digest, parse_sha256
+from streamgate_upload.digests import Hash, HashPool, parse_content_digest, parse_sha256
 
 # RFC 9530, section 2: the digest of {"hello": "world"} and a line feed.
 RFC_BODY = b'{"hello": "world"}\n'
@@ -58,3 +60,16 @@ async def test_the_hash_is_the_same_however_the_bytes_come(pool: ThreadPoolExecu
     assert hash_.hexdigest() == hashlib.sha256(data).hexdigest()
     assert hash_.matches(hashlib.sha256(data).digest())
     assert not hash_.matches(hashlib.sha256(b"").digest())
+
+
+async def test_a_pool_that_stands_back_leaves_the_process_as_it_is() -> None:
+    pool = HashPool("standing back", threads=1, niceness=7)
+    await pool.start()
+    try:
+        hash_ = pool.new()
+        await hash_.update(bytes(64 * 1024))
+        threads = {thread.name: thread.native_id or 0 for thread in threading.enumerate()}
+        assert os.getpriority(os.PRIO_PROCESS, threads["standing back_0"]) == 7
+        assert os.getpriority(os.PRIO_PROCESS, threading.main_thread().native_id or 0) < 7
+    finally:
+        await pool.stop()

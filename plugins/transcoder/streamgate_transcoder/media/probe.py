@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -47,6 +47,18 @@ class _Opening:
     audio_packets: dict[int, Packet[Any]] = attrs.field(factory=dict)
 
 
+@attrs.frozen
+class _Found:
+    """What the first look found, for the second."""
+
+    start: _Opening
+    kept: Mapping[int, CodedAudio | None]  # of sounds, by the index of their stream
+    index: FrameIndex | None
+    limits: MediaLimits
+    on_progress: Callable[[float], None]
+    warnings: list[str]
+
+
 def probe(
     source: RangedBytes, limits: MediaLimits, on_progress: Callable[[float], None], *, with_picture: bool = True
 ) -> MediaInfo:
@@ -72,30 +84,37 @@ def probe(
             warnings.append(f"{len(lost)} of the audio tracks begin late or cannot be decoded, and are left out")
         if start.video_frame is None and not start.audio_frames:
             raise NoPlayableTrack(_what_was_there(container))
-        index = None
+        index: FrameIndex | None = None
         if stream is not None and start.video_frame is not None:
             check_size(start.video_frame.width, start.video_frame.height, limits)
             index = index_from_header(stream, source, start.video_packets, limits)
-        container_name = container.format.name
         kept = {track.index: coded_audio(track, source, start.audio_packets.get(track.index)) for track in sounds}
+        found = _Found(start, kept, index, limits, on_progress, warnings)
+        if index is not None:
+            return _described(container, found)
+    with open_source(source, limits) as container:  # from its beginning again
+        return _described(container, found)
+
+
+def _described(container: InputContainer, found: _Found) -> MediaInfo:
+    """All that is left to find: where the header tells the frames, nothing of it is read from the packets."""
+    start, limits, warnings = found.start, found.limits, found.warnings
     video: VideoTrack | None = None
     audio: tuple[AudioTrack, ...] = ()
-    with open_source(source, limits) as container:
-        stream = main_video(container) if with_picture else None
-        heard = [track for track in sound_streams(container) if track.index in start.audio_frames]
-        if stream is not None and start.video_frame is not None:
-            index = index or index_from_scan(container, stream, limits, on_progress)
-            video = _video_track(stream, start.video_frame, index, limits, warnings)
-        if heard:
-            end_s = _audio_end(container, heard[0], limits) if video is None else Fraction(0)
-            audio = tuple(
-                _audio_track(track, start.audio_frames[track.index], kept.get(track.index), end_s, is_main=n == 0)
-                for n, track in enumerate(heard)
-            )
-        origin_s = Fraction(video.origin_ticks, video.timescale) if video is not None else audio[0].start_s
-        captions, chapters = found_captions(container, warnings), found_chapters(container, origin_s)
+    heard = [track for track in sound_streams(container) if track.index in start.audio_frames]
+    if start.video_frame is not None and (stream := main_video(container)) is not None:
+        index = found.index or index_from_scan(container, stream, limits, found.on_progress)
+        video = _video_track(stream, start.video_frame, index, limits, warnings)
+    if heard:
+        end_s = _audio_end(container, heard[0], limits) if video is None else Fraction(0)
+        audio = tuple(
+            _audio_track(track, start.audio_frames[track.index], found.kept.get(track.index), end_s, is_main=n == 0)
+            for n, track in enumerate(heard)
+        )
+    origin_s = Fraction(video.origin_ticks, video.timescale) if video is not None else audio[0].start_s
+    captions, chapters = found_captions(container, warnings), found_chapters(container, origin_s)
     return MediaInfo(
-        container=container_name,
+        container=container.format.name,
         video=video,
         audio=audio,
         captions=captions,
