@@ -52,6 +52,12 @@ def copied_grids(plan: MediaPlan) -> dict[str, tuple[int, ...]]:
     return {item.id: plan.grid_of(item) for item in plan.renditions if item.mode == "copy"}
 
 
+def lanes_of(chunk_n: int, chunks: int, rungs: int, cores: int) -> int:
+    """How many threads encode a chunk beside the one that decodes it. As many chunks as there are cores keep them busy,
+    and better without (threads cost 4 % of processor time); the last ones are left with cores that nobody uses."""
+    return min(cores, rungs) if cores > 1 and chunks - chunk_n < cores else 0
+
+
 class MediaJobs:
     """Handlers. Faults of the file end a job for good; a dead child or bad output costs an attempt."""
 
@@ -166,7 +172,8 @@ class MediaJobs:
         ids = [item.id for item in plan.renditions if item.kind == "video" and item.mode == "encode"]
         grids, watch = dict.fromkeys(ids, plan.video_grid), self._watch
         collector = Collector(self._blobs, run, grids, chunk.seg_from, chunk.seg_to, watch=watch)
-        return await self._make(CHUNK_KIND, ChunkTask(plan=plan, chunk_n=chunk.n), plan, collector)
+        lanes = lanes_of(chunk.n, len(plan.chunks), len(ids), self._config.encoder_count)
+        return await self._make(CHUNK_KIND, ChunkTask(plan=plan, chunk_n=chunk.n, lanes=lanes), plan, collector)
 
     async def encode_audio(self, payload: AudioPayload, run: JobRun) -> MadeResult:
         plan = await self.plans.of(payload)
@@ -181,9 +188,10 @@ class MediaJobs:
     async def _make(
         self, kind: str, work: ChunkTask | AudioTask | CopyTask, plan: MediaPlan, collector: Collector
     ) -> MadeResult:
+        cores = self._config.encoder_count
         async with open_blob_source(self._blobs, plan.source.key) as source:
-            task = self.task(kind, work, source)
-            await self._pool.run(task, source, collector.take, self._config.encode_wall_s)
+            task = attrs.evolve(self.task(kind, work, source), threads=cores if cores > 1 else 0)
+            await self._pool.run(task, source, collector.take, self._config.encode_wall_s, plan.source.key)
         made = collector.result()
         scales = {item.id: plan.timescale_of(item) for item in plan.renditions}
         for part in made.parts:

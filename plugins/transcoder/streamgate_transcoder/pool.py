@@ -1,9 +1,10 @@
-"""Children, one task each; some are kept warm ahead of need."""
+"""Children; some are kept warm ahead of need, and those that worked on a source wait a moment for more of it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -17,24 +18,30 @@ from .child_process import ChildProcess, OnFrame, ReadableSource
 from .media.task import ChildTask
 
 REPLACED_AFTER_S = 1.0
+LINGERS_S = 2.0
+"""So long a child waits for the next task of its source: a lease comes at once where there is one."""
 
 _CHILDREN = Gauge("streamgate_transcoder_children", "Child processes, by what they do.", ["state"])
 
 
 @attrs.define
 class ChildPool:
-    """A unit. `size`: tasks at once; `warm`: children that wait with everything imported when nothing else is asked."""
+    """A unit. `size`: tasks at once; `warm`: children that wait with everything imported when nothing else is asked.
+    `is_refilled`: a waiting child that is taken gets a successor; not where the end is in sight."""
 
     size: int
     warm: int = 1
+    is_refilled: bool = True
     name: str = "transcoder.children"
     needs: tuple[str, ...] = ()
     _room: asyncio.Semaphore = attrs.field(init=False)
     _spares: deque[ChildProcess] = attrs.field(init=False, factory=deque)
     _busy: set[ChildProcess] = attrs.field(init=False, factory=set)
+    _lingering: dict[ChildProcess, tuple[str, asyncio.Task[None]]] = attrs.field(init=False, factory=dict)
     _wanted_spares: int = attrs.field(init=False)
+    _is_stopped: bool = attrs.field(init=False, default=False)
     _filling: asyncio.Lock = attrs.field(init=False, factory=asyncio.Lock)
-    _replacing: set[asyncio.Task[None]] = attrs.field(init=False, factory=set)
+    _chores: set[asyncio.Task[None]] = attrs.field(init=False, factory=set)
 
     def __attrs_post_init__(self) -> None:
         self._room = asyncio.Semaphore(self.size)
@@ -78,55 +85,88 @@ class ChildPool:
             async with asyncio.timeout(REPLACED_AFTER_S):
                 await is_over.wait()
         try:
-            await self._fill()
+            if self.is_refilled:
+                await self._fill()
         except OSError as fault:  # no memory, no process: the task at hand has its child
             logger.bind(error=repr(fault)).warning("no further child can be started")
 
     def _count(self) -> None:
         _CHILDREN.labels("busy").set(len(self._busy))
-        _CHILDREN.labels("waiting").set(len(self._spares))
+        _CHILDREN.labels("waiting").set(len(self._spares) + len(self._lingering))
 
     async def stop(self) -> None:
         """Ends all children, busy ones too: their jobs' leases run out or are given back by the runner."""
-        self._wanted_spares = 0
+        self._wanted_spares, self._is_stopped = 0, True
         for child in self._busy:
             child.kill()
-        await asyncio.gather(*self._replacing)
-        for child in self._spares:
+        for _, ending in self._lingering.values():
+            ending.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        for child in (*self._lingering, *self._spares):
             child.kill()
             await child.reap()
+        self._lingering.clear()
         self._spares.clear()
 
-    async def run(self, task: ChildTask, source: ReadableSource, on_frame: OnFrame, wall_s: float) -> dict[str, Any]:
+    async def run(
+        self, task: ChildTask, source: ReadableSource, on_frame: OnFrame, wall_s: float, of_source: str = ""
+    ) -> dict[str, Any]:
         """Runs one task in a child of its own. Cancelling kills the child.
+
+        Args:
+            of_source: names the source among all. A child that has just worked on it goes on with this task, and is
+                kept a moment for the next one; where it is empty a child serves this task alone.
 
         Raises:
             MediaError: what the child found.
             MediaChildFailed: it died, or took longer than `wall_s` (`media.child_failed`, worth a retry).
         """
         async with self._room:
-            child = await self._take()
+            child = await self._take(task, of_source)
             self._busy.add(child)
-            is_over = asyncio.Event()
-            replacing = asyncio.create_task(self._replace_after(is_over))
-            self._replacing.add(replacing)
-            replacing.add_done_callback(self._replacing.discard)
+            is_over, is_well = asyncio.Event(), False
+            self._do_beside(self._replace_after(is_over))
             try:
                 async with asyncio.timeout(wall_s) as watch:
-                    return await child.serve(task, source, on_frame)
+                    result = await child.serve(task, source, on_frame)
+                is_well = True
+                return result
             except TimeoutError as error:
                 if not watch.expired():
                     raise
                 raise MediaChildFailed(f"the process for {task.task} took longer than {wall_s:g} s") from error
             finally:
                 is_over.set()
-                child.kill()
                 self._busy.discard(child)
-                self._count()
-                await asyncio.shield(child.reap())
+                if is_well and of_source and not self._is_stopped and child.may_go_on_with(task):
+                    self._lingering[child] = (of_source, self._do_beside(self._end_after_a_moment(child)))
+                    self._count()
+                else:
+                    child.kill()
+                    self._count()
+                    await asyncio.shield(child.reap())
 
-    async def _take(self) -> ChildProcess:
-        """A waiting child, else a new one."""
+    def _do_beside(self, chore: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(chore)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+        return task
+
+    async def _end_after_a_moment(self, child: ChildProcess) -> None:
+        """Cancelled where it is taken before."""
+        await asyncio.sleep(LINGERS_S)
+        del self._lingering[child]
+        self._count()
+        child.kill()
+        await child.reap()
+
+    async def _take(self, task: ChildTask, of_source: str) -> ChildProcess:
+        """One that worked on the same source just now, or a waiting one, else a new one."""
+        for child, (source, ending) in list(self._lingering.items()):
+            if of_source and source == of_source and child.may_go_on_with(task):
+                del self._lingering[child]
+                ending.cancel()
+                return child
         while self._spares:
             child = self._spares.popleft()
             if child.is_alive:

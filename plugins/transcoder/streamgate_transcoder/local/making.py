@@ -104,9 +104,10 @@ class Making:
         store = DiskStore(folder, reserve_bytes=_RESERVE_BYTES)
         await store.open()
         config = self._config
-        pool = ChildPool(size=config.encoders, warm=1)
+        pool = ChildPool(size=config.encoders, warm=config.encoders, is_refilled=False)
         try:
             size_bytes = _linked(source, folder / _SOURCE_KEY)
+            await pool.start()
             sizing = Sizing(most=config.encoders, child_bytes=config.child_needs_bytes)
             throughput = Throughput(SYSTEM_CLOCK)
             jobs = MediaJobs(pool, store, config, sizing, throughput, profiles=Profiles(), watch=self._watch)

@@ -5,13 +5,15 @@
 From the parent: one `task` (kind, payload, limits, how the source is reached), followed by one marker byte
 that carries the source's open descriptor where there is one; then an answer (`bytes`) to each `read`.
 From the child: `ready` once, then `read`, `progress`, `init`, `segment`, `picture`, and at last `done` or `fault`,
-which say from when to when it worked (`began_ns`, `ended_ns`: Unix time).
+which say from when to when it worked (`began_ns`, `ended_ns`: Unix time). After `done` another `task` of the same
+source may follow.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
+import threading
 from typing import Any
 
 import attrs
@@ -46,13 +48,16 @@ def decode_header(header: bytes) -> tuple[int, int]:
 
 
 class ChildLine:
-    """The child's end: blocking, one thread. `EOFError` when the parent is gone."""
+    """The child's end: blocking. Any thread may send, one receives. `EOFError` when the parent is gone."""
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
+        self._sending = threading.Lock()
 
     def send(self, head: dict[str, Any], data: bytes = b"") -> None:
-        self._line.sendall(encode_frame(head, data))
+        frame = encode_frame(head, data)
+        with self._sending:
+            self._line.sendall(frame)
 
     def receive(self) -> Frame:
         text, data = decode_header(self._exactly(HEADER.size))

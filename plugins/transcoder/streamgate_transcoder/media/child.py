@@ -1,4 +1,4 @@
-"""The child process: serves one task over the line it was given, then ends.
+"""The child process: serves one task over the line it was given, and further ones of the same source, then ends.
 
     python -P -s -m streamgate_transcoder.media.child <descriptor of the line>
 
@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -44,6 +45,7 @@ from .audio import encode_audio
 from .captions import extract_captions
 from .channel import ChildLine, Frame
 from .cutting import cut_segments
+from .lanes import Lane
 from .limits import MediaLimits
 from .output import SegmentOut
 from .pictures import make_pictures, make_poster
@@ -86,24 +88,38 @@ class LineSink:
 
 
 def serve(line: ChildLine) -> None:
-    """Waits for the task, does it, and answers with `done` or `fault`."""
+    """Waits for tasks and does them, until there is nobody to wait for. All are of one source: nothing else gets in
+    once the sandbox is closed."""
     task = from_plain(ChildTask, line.receive().head["task"])
     source = _source(line, task)
-    began_ns = time.time_ns()
+    sandbox.stand_back(task.sandbox)
+    lanes = [Lane() for _ in range(task.threads)]
     sandbox.enter(task.sandbox)
+    while do(line, task, source, lanes):
+        try:
+            task = from_plain(ChildTask, line.receive().head["task"])
+        except EOFError:  # nobody needs it any more
+            return
+
+
+def do(line: ChildLine, task: ChildTask, source: RangedBytes, lanes: Sequence[Lane]) -> bool:
+    """Answers with `done` or `fault`. False after a fault: what it left behind is not to be worked with."""
+    began_ns = time.time_ns()
     try:
-        result = run_task(task, source, LineSink(line))
+        result = run_task(task, source, LineSink(line), lanes)
     except (MediaError, MemoryError) as error:
         fault: MediaError = MediaTooLarge(f"it needs more than the {task.sandbox.memory_bytes >> 20} MiB allowed")
         if isinstance(error, MediaError) and not (isinstance(error, _MAY_BE_MEMORY) and _is_out_of_memory()):
             fault = error
         worked = {"began_ns": began_ns, "ended_ns": time.time_ns()}
         line.send({"kind": "fault", "code": fault.code, "detail": fault.detail, **worked})
+        return False
     except Exception:
         sys.stderr.write(f"task={task.task} trace_id={task.trace_id} failed\n")  # the traceback follows
         raise
     else:
         line.send({"kind": "done", "result": result, "began_ns": began_ns, "ended_ns": time.time_ns()})
+        return True
 
 
 # Decoders report want of memory as damage, and opening a file as too many streams.
@@ -118,7 +134,7 @@ def _is_out_of_memory() -> bool:
         return True
 
 
-def run_task(task: ChildTask, source: RangedBytes, sink: LineSink) -> dict[str, Any]:
+def run_task(task: ChildTask, source: RangedBytes, sink: LineSink, lanes: Sequence[Lane]) -> dict[str, Any]:
     """The result as plain JSON; what was made has gone to the sink already.
 
     Raises:
@@ -130,7 +146,7 @@ def run_task(task: ChildTask, source: RangedBytes, sink: LineSink) -> dict[str, 
         return result
     if task.task == CHUNK_KIND:
         chunk = from_plain(ChunkTask, task.payload)
-        encode_chunk(source, chunk.plan, chunk.chunk_n, task.limits, sink)
+        encode_chunk(source, chunk.plan, chunk.chunk_n, task.limits, sink, lanes[: chunk.lanes])
         return {}
     if task.task == AUDIO_KIND:
         audio = from_plain(AudioTask, task.payload)

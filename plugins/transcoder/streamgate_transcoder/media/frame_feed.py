@@ -21,6 +21,12 @@ from .source import RangedBytes
 
 F = TypeVar("F")
 
+_RETREATS_S = (0, 1, 12, 1 << 30)
+"""How much earlier one seeks where a key frame was missed; at last from the beginning."""
+_BY_DECODE_TIME, _AHEAD_S = ("mpegts", "mpeg"), 1
+"""Demuxers without an index look for the last packet that is decoded before a time. A key frame is shown after it is
+decoded, so that they go past it, to the next one."""
+
 
 @attrs.frozen
 class Placed(Generic[F]):
@@ -66,14 +72,15 @@ def decoded_frames(
     Seeks to `decode_from`. Demuxers differ in where that lands, so a landing too late is seen at the first
     frame, and tried again from further back, at last from the beginning.
     """
-    retreat = 12 * plan.timescale
-    for landing in (decode_from, decode_from - retreat, 0):
+    for retreat_s in _RETREATS_S:
         with open_source(source, limits) as container:
             stream = main_video(container)
             if stream is None or stream.time_base is None:
                 return
             time_base = Fraction(stream.time_base.numerator, stream.time_base.denominator)
             clock = Clock(time_base, plan.timescale)
+            ahead_s = retreat_s + (_AHEAD_S if container.format.name in _BY_DECODE_TIME else 0)
+            landing = decode_from - ahead_s * plan.timescale
             if landing > 0 and not _seek(container, stream, clock.stamp(plan.origin_ticks + landing)):
                 continue
             frames = _decode(container, stream, clock, plan.origin_ticks)

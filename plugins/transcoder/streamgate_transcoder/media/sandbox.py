@@ -19,9 +19,13 @@ from .task import SandboxLimits
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 
 
-def enter(limits: SandboxLimits) -> bool:
-    """Gives up what is not needed, for good. Returns whether system calls are filtered too."""
+def stand_back(limits: SandboxLimits) -> None:
+    """Behind other work of the machine, with all threads that are started from now on."""
     os.nice(limits.niceness)
+
+
+def enter(limits: SandboxLimits) -> bool:
+    """Gives up what is not needed, for good, in all threads. Returns whether system calls are filtered too."""
     if sys.platform == "linux":
         with suppress(OSError):  # no /proc: then the kernel chooses as it likes
             _OOM_SCORE.write_text("1000", encoding="ascii")  # where memory runs out, this process is the one to end

@@ -14,7 +14,7 @@ from .limits import MediaLimits
 
 @attrs.frozen(kw_only=True)
 class SandboxLimits:
-    """Bounds of one child, over its one task."""
+    """Bounds of one child, over all its tasks."""
 
     memory_bytes: int = 4 << 30  # address space
     cpu_s: int = 3600
@@ -35,10 +35,12 @@ class ProbeTask:
 
 @attrs.frozen(kw_only=True)
 class ChunkTask:
-    """A ChunkPayload with its plan: a child reaches no blob store."""
+    """A ChunkPayload with its plan: a child reaches no blob store. `lanes`: threads that encode beside the one that
+    decodes (`media.lanes`)."""
 
     plan: MediaPlan
     chunk_n: int
+    lanes: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -75,8 +77,9 @@ class CaptionsTask:
 
 @attrs.frozen(kw_only=True)
 class ChildTask:
-    """One piece of work. `source_by`: a 'descriptor' follows the frame, or ranges are asked for ('reads').
-    `trace_id`: of the call it belongs to, for what the child writes to its standard error."""
+    """One piece of work. `source_by`: a 'descriptor' follows the frame, ranges are asked for ('reads'), or it is the
+    descriptor that the child has of its task before ('same'). `threads`: started before the sandbox closes, for this
+    task and those after it. `trace_id`: of the call it belongs to, for what the child writes to its standard error."""
 
     task: str  # a job kind of contracts.media
     payload: dict[str, Any]  # JSON of a PosterPayload or one of the tasks above
@@ -85,3 +88,4 @@ class ChildTask:
     limits: MediaLimits
     sandbox: SandboxLimits
     trace_id: str = ""
+    threads: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from av.packet import Packet
 from av.stream import Stream
@@ -16,6 +17,7 @@ from .decode_times import NotAClosedSegment
 from .deinterlacing import deinterlaced
 from .fragments import Sample, write_segment
 from .frame_feed import Placed, decoded_frames, place_on_grid
+from .lanes import Here, Lane, shared_out
 from .limits import MediaLimits
 from .orientation import Turner, orientation_of
 from .output import Sink, checked
@@ -23,8 +25,18 @@ from .source import RangedBytes
 from .tone import ToneMapper
 
 
-def encode_chunk(source: RangedBytes, plan: MediaPlan, chunk_n: int, limits: MediaLimits, sink: Sink) -> None:
+def encode_chunk(
+    source: RangedBytes,
+    plan: MediaPlan,
+    chunk_n: int,
+    limits: MediaLimits,
+    sink: Sink,
+    lanes: Sequence[Lane] = (),
+) -> None:
     """Makes the segments of one chunk for all encoded video renditions of the plan.
+
+    Args:
+        lanes: where encoders work; without any, all do on the thread that decodes. What comes out is the same.
 
     Raises:
         MediaCorrupt: no frame of the chunk could be decoded (`media.corrupt`).
@@ -37,18 +49,23 @@ def encode_chunk(source: RangedBytes, plan: MediaPlan, chunk_n: int, limits: Med
         for rendition in plan.renditions
         if rendition.kind == "video" and rendition.mode == "encode"
     ]
+    places = shared_out([rung.load for rung in rungs], lanes or [Here()])
     frames = deinterlaced(decoded_frames(source, plan, chunk.decode_from_ticks, grid[0], limits))
     seen = 0
     for placed in _as_shown(place_on_grid(frames, grid[:-1], grid[-1]), _tone_mapper(plan)):
-        for rung in rungs:
-            rung.encode(placed)
+        # All are scaled before any is encoded: one that has the source's size is the source's frame itself.
+        scaled = [rung.scaled(placed) for rung in rungs]
+        for rung, place, frame in zip(rungs, places, scaled, strict=True):
+            place.give(partial(rung.encode, frame))
         seen += 1
         if seen % 8 == 0:
             sink.progress((placed.ticks - grid[0]) / (grid[-1] - grid[0]), seen)
     if seen == 0:
         raise MediaCorrupt(f"nothing can be decoded between {grid[0]} and {grid[-1]} ticks")
-    for rung in rungs:
-        rung.finish()
+    for rung, place in zip(rungs, places, strict=True):
+        place.give(rung.finish)
+    for place in places:
+        place.finish()
 
 
 def _as_shown(frames: Iterator[Placed[VideoFrame]], mapper: ToneMapper) -> Iterator[Placed[VideoFrame]]:
@@ -84,14 +101,23 @@ class Rung:
         self._has_init = False
         self._encoder = open_encoder(rendition, timescale)
 
-    def encode(self, placed: Placed[VideoFrame]) -> None:
+    @property
+    def load(self) -> int:
+        """How much work a frame of it is, beside others."""
+        return self._rendition.width_px * self._rendition.height_px
+
+    def scaled(self, placed: Placed[VideoFrame]) -> Placed[VideoFrame]:
+        """The frame as this rung has it, for `encode`."""
         frame = self._scaled(placed.frame)
         frame.pts = placed.ticks
         frame.time_base = self._encoder.time_base
         # The source's own picture types would be taken as orders.
         frame.pict_type = PictureType.I if placed.starts_segment else PictureType.NONE
+        return Placed(placed.ticks, frame, placed.starts_segment)
+
+    def encode(self, placed: Placed[VideoFrame]) -> None:
         self._given.append(placed.ticks)
-        self._take(self._encoder.encode(frame))
+        self._take(self._encoder.encode(placed.frame))
 
     def finish(self) -> None:
         self._take(self._encoder.encode(None))
