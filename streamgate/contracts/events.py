@@ -133,13 +133,14 @@ class MediaFailed:
 @attrs.frozen(kw_only=True)
 class PicturesChanged:
     """What there is to show of a content before it plays, and on its seek bar (streaming). `has_poster`: the newest
-    that plays has one, or the creator gave it one. `media_version`: whose pictures were made; 0: the creator's own.
-    `revision` is the content's, as in the events of its media."""
+    that plays has one, or the creator gave it one; `has_moving_poster`: that one moves, too. `media_version`: whose
+    pictures were made; 0: the creator's own. `revision` is the content's, as in the events of its media."""
 
     subject_id: str
     revision: int
     media_version: int
     has_poster: bool
+    has_moving_poster: bool = False
 
 
 @attrs.frozen(kw_only=True)

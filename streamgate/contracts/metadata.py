@@ -47,6 +47,7 @@ class Content:
     duration_s: float = 0.0
     media_version: int = 0
     poster_url: str | None = None
+    moving_poster_url: str | None = None
     warnings: tuple[str, ...] = ()
     failure: str = ""  # error code when state is failed
     failure_detail: str = ""

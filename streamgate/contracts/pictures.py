@@ -1,7 +1,7 @@
 """Still pictures of a media version: its poster, and the storyboard that a seek bar shows.
 
 The transcoder makes them from key frames alone, streaming holds what it gets against what was asked, and keeps it.
-All of them are baseline JPEG.
+All of them are baseline JPEG, but the moving poster, which is animated WebP.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ POSTER_KIND = "media.poster"
 MAX_POSTER_SIDE_PX = 1280
 MAX_GIVEN_BYTES = 5 << 20
 """Of a picture that a creator gives."""
+MAX_MOVING_SIDE_PX = 320
+MAX_MOVING_BYTES = 1 << 20
+"""Of a moving poster: eight pictures of noise have about 0.5 MB."""
 TILE_SIDE_PX = 160
 """The longer side of a storyboard's pictures."""
 MAX_COLUMNS = MAX_ROWS = 10
@@ -42,6 +45,11 @@ def kind_of_still(head: bytes) -> Literal["jpeg", "png", "webp"] | None:
 def poster_path(content_id: str) -> str:
     """Where a content's poster is, for all who may see the content."""
     return f"/api/v1/stream/poster/{content_id}.jpg"
+
+
+def moving_poster_path(content_id: str) -> str:
+    """Where its moving poster is, for the same people."""
+    return f"/api/v1/stream/poster/{content_id}.webp"
 
 
 @attrs.frozen(kw_only=True)
@@ -96,7 +104,9 @@ class Storyboard:
 
 @attrs.frozen(kw_only=True)
 class PicturesResult:
-    """Of both kinds. Sound alone has no storyboard, and a poster only where its file holds a cover."""
+    """Of both kinds. Sound alone has no storyboard, and a poster only where its file holds a cover. `moving`: a few
+    pictures one after the other; None where the film has no two."""
 
     poster: MadePicture | None = None
     storyboard: Storyboard | None = None
+    moving: MadePicture | None = None

@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Route, expect
 
+from streamgate.contracts.pictures import MAX_MOVING_SIDE_PX
 from tests.browser.chromium import Tab, open_tab
 from tests.browser.stage import HOSTILE, PUBLIC, SMALL, SMALL_S, Stage
 from tests.e2e.client import Api
@@ -157,7 +158,21 @@ async def test_a_card_has_its_poster_and_the_seek_bar_shows_what_is_where(one_pr
         await check_pictures(api, one_process.url, content_id)
         await tab.open()
         card = tab.page.locator("#catalogue a").filter(has_text="Colours and a tone")
-        await expect(card.locator("img.poster")).to_have_js_property("naturalWidth", SMALL.width_px)
+        poster = card.locator("img.poster")
+        await expect(poster).to_have_js_property("naturalWidth", SMALL.width_px)
+        await tab.page.emulate_media(reduced_motion="reduce")
+        await card.hover()
+        await tab.page.locator("#catalogue-title").hover()
+        await tab.page.emulate_media(reduced_motion="no-preference")
+        assert not any(line.endswith(".webp") for line in tab.lines), "somebody wants nothing to move"
+        await card.hover()
+        await expect(poster).to_have_attribute("src", f"/api/v1/stream/poster/{content_id}.webp")
+        await expect(poster).to_have_js_property("naturalWidth", MAX_MOVING_SIDE_PX)
+        await tab.page.locator("#catalogue-title").hover()
+        await expect(poster).to_have_attribute("src", f"/api/v1/stream/poster/{content_id}.jpg")
+        await tab.page.keyboard.press("Tab")
+        await card.focus()
+        await expect(poster).to_have_attribute("src", f"/api/v1/stream/poster/{content_id}.webp")
         await card.click()
         await tab.until(PLAYS, what="playing")
         bar, peek = tab.page.locator("#seeking input"), tab.page.locator("#seeking .peek")

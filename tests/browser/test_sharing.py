@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from streamgate.testing.stacks import all_in_one
 from tests.browser.chromium import Tab, open_tab
 from tests.browser.stage import ENVIRONMENT, LEASE_S, Stage
+from tests.e2e.pictures import png
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -75,6 +76,7 @@ async def tell_the_story(stage: Stage, clip: Path, *, width_px: int) -> None:
         await tab.until(PLAYS, what="the owner's own video")
         await expect(page.locator("#catalogue li").filter(has_text=title)).to_contain_text("yours")
         await expect(page.locator("#demo")).to_contain_text("This video is yours")
+        await give_a_poster(tab)
         assert await tab.value("document.documentElement.scrollWidth <= window.innerWidth"), "it fits the screen"
 
         # The same person comes as somebody else, with the other wallet that the page offers.
@@ -91,6 +93,25 @@ async def tell_the_story(stage: Stage, clip: Path, *, width_px: int) -> None:
         await expect(notice).to_be_hidden()
         await give_away_and_claim_again(tab)
         assert (tab.faults, tab.foreign) == ([], [])
+
+
+async def give_a_poster(tab: Tab) -> None:
+    """A picture of one's own is looked at, used, and taken back."""
+    page, dialog = tab.page, tab.page.locator("#poster-dialog")
+    await page.get_by_role("button", name="Poster").click()
+    await expect(dialog.locator("#poster-state")).to_contain_text("poster")
+    file = FilePayload(name="own.png", mimeType="image/png", buffer=png(64, 48))
+    await dialog.get_by_label("Another picture").set_input_files(file)
+    await expect(dialog.locator("#poster-state")).to_contain_text("It is not used yet")
+    await expect(dialog.locator("#poster-now")).to_have_js_property("naturalWidth", 64)
+    assert await dialog.evaluate("(it) => it.getBoundingClientRect().right <= innerWidth"), "it fits the screen"
+    await dialog.get_by_role("button", name="Use it").click()
+    await expect(dialog.locator("#poster-state")).to_have_text("This is the poster now.", timeout=30_000)
+    await expect(dialog.locator("#poster-now")).to_have_js_property("naturalWidth", 64)
+    await dialog.get_by_role("button", name="Take one of the film").click()
+    await expect(dialog.locator("#poster-now[src]:not([hidden])")).not_to_have_js_property("naturalWidth", 64)
+    await dialog.get_by_role("button", name="Close").click()
+    await expect(dialog).to_be_hidden()
 
 
 async def give_away_and_claim_again(tab: Tab) -> None:

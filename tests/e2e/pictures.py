@@ -10,6 +10,7 @@ from urllib.parse import urldefrag, urljoin
 
 import av
 
+from streamgate.sdk.webp import moving_size
 from streamgate.testing.wait import eventually
 from tests.e2e.client import Api
 
@@ -42,13 +43,17 @@ async def check_pictures(api: Api, base_url: str, content_id: str) -> str:
     width_px, height_px = await picture_size(api, urljoin(base_url, poster_url))
     content = await api.call("GET", f"/api/v1/content/{content_id}")
     assert await picture_size(api, urljoin(base_url, content["poster_url"])) == (width_px, height_px)
-    return f"poster {width_px}x{height_px}, {len(cues)} pictures on {len(sheets)} sheets"
+    moving = await api.get(urljoin(base_url, content["moving_poster_url"]))
+    assert (moving.status_code, moving.headers["content-type"]) == (200, "image/webp"), moving.text[:200]
+    assert max(moving_size(moving.content)) == 320
+    posters = f"poster {width_px}x{height_px}, a moving one of {len(moving.content) / 1000:.0f} kB"
+    return f"{posters}, {len(cues)} pictures on {len(sheets)} sheets"
 
 
 async def give_poster(api: Api, content_id: str) -> str:
     """The creator's own picture takes the place of the film's. Returns what was given, in words."""
     url = f"/api/v1/stream/poster/{content_id}.jpg"
-    given = await api.send("PUT", url, content=_png(64, 48), headers={"Content-Type": "image/png"})
+    given = await api.send("PUT", url, content=png(64, 48), headers={"Content-Type": "image/png"})
     assert given.status_code == 202, given.text
 
     async def is_shown() -> bool | None:
@@ -59,7 +64,7 @@ async def give_poster(api: Api, content_id: str) -> str:
     return "a PNG of 64x48"
 
 
-def _png(width_px: int, height_px: int) -> bytes:
+def png(width_px: int, height_px: int) -> bytes:
     frame = av.VideoFrame(width_px, height_px, "rgb24")
     frame.planes[0].update(bytes(frame.planes[0].buffer_size))
     encoder: Any = av.CodecContext.create("png", "w")  # the stub has the base class alone

@@ -27,6 +27,7 @@ SHOWN = (
     "duration_s",
     "media_version",
     "poster_url",
+    "moving_poster_url",
     "failure",
     "published_at",
 )

@@ -60,7 +60,7 @@ class Hearing:
             row = repository.find_for_change(session, body.subject_id)
             if row is None or row.state == "deleted":
                 return None
-            is_new = repository.set_poster(session, row, body.revision, body.has_poster, self._clock.now_ms())
+            is_new = repository.set_posters(session, row, body, self._clock.now_ms())
             return Changed(repository.to_content(row), is_new)
 
         await self._changes.write(body.subject_id, run)

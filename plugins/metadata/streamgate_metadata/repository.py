@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, and_, delete, false, or_, select
 from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
+from streamgate.contracts.events import PicturesChanged
 from streamgate.contracts.metadata import Content, ContentState, Protection, Visibility
-from streamgate.contracts.pictures import poster_path
+from streamgate.contracts.pictures import moving_poster_path, poster_path
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import rfc3339
 from streamgate.sdk.db import insert_into
@@ -75,6 +76,7 @@ def add(
         protection=protection,
         published_at_ms=None,
         has_poster=False,
+        has_moving_poster=False,
         created_at_ms=now_ms,
         updated_at_ms=now_ms,
         revision=1,
@@ -114,11 +116,14 @@ def set_published(session: Session, row: ContentRow, revision: int, published: b
     return True
 
 
-def set_poster(session: Session, row: ContentRow, revision: int, has_poster: bool, now_ms: int) -> bool:
+def set_posters(session: Session, row: ContentRow, told: PicturesChanged, now_ms: int) -> bool:
     """Whether that changed something; not what an older event says."""
-    if not heard(session, row.content_id, "pictures", revision) or row.has_poster == has_poster:
+    posters = (told.has_poster, told.has_moving_poster)
+    if not heard(session, row.content_id, "pictures", told.revision):
         return False
-    row.has_poster = has_poster
+    if posters == (row.has_poster, row.has_moving_poster):
+        return False
+    row.has_poster, row.has_moving_poster = posters
     touch(row, now_ms)
     return True
 
@@ -193,6 +198,7 @@ def to_content(row: ContentRow) -> Content:
         duration_s=row.duration_s,
         media_version=row.media_version,
         poster_url=poster_path(row.content_id) if row.has_poster else None,
+        moving_poster_url=moving_poster_path(row.content_id) if row.has_moving_poster else None,
         warnings=tuple(row.warnings),
         failure=row.failure,
         failure_detail=row.failure_detail,

@@ -47,6 +47,7 @@ class ContentRow(Base):
     failure: Mapped[str] = mapped_column(String(128))
     failure_detail: Mapped[str]
     has_poster: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    has_moving_poster: Mapped[bool] = mapped_column(Boolean, server_default=false())
     source_upload_id: Mapped[str] = mapped_column(String(40))
     was_playable: Mapped[bool] = mapped_column(Boolean)
 

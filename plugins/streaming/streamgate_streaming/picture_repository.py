@@ -14,7 +14,7 @@ from streamgate.contracts.pictures import PICTURES_KIND, MadePicture, Storyboard
 from . import garbage
 from .tables import MediaRow, PictureRow, StoryboardRow, WorkRow
 
-POSTER = "poster"
+POSTER, MOVING = "poster", "moving"
 OWN = 0
 """The media version of what the creator gave."""
 
@@ -43,7 +43,12 @@ class Pictures:
 
 
 def store(
-    session: Session, content_id: str, media_version: int, poster: MadePicture | None, board: Storyboard | None
+    session: Session,
+    content_id: str,
+    media_version: int,
+    poster: MadePicture | None,
+    board: Storyboard | None,
+    moving: MadePicture | None = None,
 ) -> list[str]:
     """In place of what was there, whose keys are returned. What is stored is no garbage."""
     before = keys_of(session, content_id, media_version)
@@ -51,7 +56,7 @@ def store(
     session.execute(delete(PictureRow).where(*of_version))
     boards = (StoryboardRow.content_id == content_id, StoryboardRow.media_version == media_version)
     session.execute(delete(StoryboardRow).where(*boards))
-    named = {POSTER: poster} if poster is not None else {}
+    named = {name: made for name, made in ((POSTER, poster), (MOVING, moving)) if made is not None}
     named |= {str(n): sheet for n, sheet in enumerate(board.sheets)} if board is not None else {}
     for name, made in named.items():
         session.add(PictureRow(content_id=content_id, media_version=media_version, name=name, **attrs.asdict(made)))
@@ -71,6 +76,20 @@ def keys_of(session: Session, content_id: str, media_version: int) -> list[str]:
 
 def poster_of(session: Session, content_id: str) -> MadePicture | None:
     """The creator's own, else that of the newest version that plays."""
+    found = _poster_row(session, content_id)
+    return None if found is None else _made(found)
+
+
+def moving_poster_of(session: Session, content_id: str) -> MadePicture | None:
+    """Of the film whose poster is shown: a creator's own stands in the place of both."""
+    shown = _poster_row(session, content_id)
+    if shown is None or shown.media_version == OWN:
+        return None
+    found = session.get(PictureRow, (content_id, shown.media_version, MOVING))
+    return None if found is None else _made(found)
+
+
+def _poster_row(session: Session, content_id: str) -> PictureRow | None:
     plays = exists().where(
         MediaRow.content_id == PictureRow.content_id,
         MediaRow.media_version == PictureRow.media_version,
@@ -79,14 +98,13 @@ def poster_of(session: Session, content_id: str) -> MadePicture | None:
     wanted = (PictureRow.content_id == content_id, PictureRow.name == POSTER)
     own = select(PictureRow).where(*wanted, PictureRow.media_version == OWN)
     newest = select(PictureRow).where(*wanted, plays).order_by(PictureRow.media_version.desc()).limit(1)
-    found = session.scalars(own).one_or_none() or session.scalars(newest).one_or_none()
-    return None if found is None else _made(found)
+    return session.scalars(own).one_or_none() or session.scalars(newest).one_or_none()
 
 
 def pictures_of(session: Session, content_id: str, media_version: int) -> Pictures:
     """What a session of that version is shown."""
     of_version = (PictureRow.content_id == content_id, PictureRow.media_version == media_version)
-    sheets = session.scalars(select(PictureRow).where(*of_version, PictureRow.name != POSTER))
+    sheets = session.scalars(select(PictureRow).where(*of_version, PictureRow.name.not_in((POSTER, MOVING))))
     layout = session.get(StoryboardRow, (content_id, media_version))
     pending = exists().where(
         WorkRow.content_id == content_id,

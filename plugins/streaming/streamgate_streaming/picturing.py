@@ -6,6 +6,7 @@ Nothing waits for them: a content is ready without, and where they fail it says 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from loguru import logger
 from sqlalchemy.orm import Session
@@ -13,6 +14,8 @@ from sqlalchemy.orm import Session
 from streamgate.contracts.events import PICTURES_CHANGED, JobFinished, MediaPlayable, PicturesChanged
 from streamgate.contracts.pictures import (
     MAX_COLUMNS,
+    MAX_MOVING_BYTES,
+    MAX_MOVING_SIDE_PX,
     MAX_PICTURE_BYTES,
     MAX_POSTER_SIDE_PX,
     MAX_ROWS,
@@ -29,6 +32,7 @@ from streamgate.sdk.blobs import BlobMissing, BlobStore
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database, emit, first_time
 from streamgate.sdk.jpeg import jpeg_size
+from streamgate.sdk.webp import moving_size
 
 from . import garbage
 from . import media_repository as media
@@ -111,7 +115,8 @@ class Picturing:
             version.warnings = [*version.warnings, f"pictures: {fault[0]}: {fault[1]}"]
             logger.bind(content_id=version.content_id, code=fault[0]).warning("no pictures were made")
             return
-        replaced = pictures.store(session, version.content_id, version.media_version, result.poster, result.storyboard)
+        made = (result.poster, result.storyboard, result.moving)
+        replaced = pictures.store(session, version.content_id, version.media_version, *made)
         garbage.throw_away(session, replaced, now_ms)
         tell(session, content, version.media_version)
 
@@ -142,6 +147,10 @@ class Picturing:
             await self._check_file(result.poster)
             if max(result.poster.width_px, result.poster.height_px) > MAX_POSTER_SIDE_PX:
                 raise PictureRefused("the poster is too large")
+        if result.moving is not None:
+            await self._check_file(result.moving, MAX_MOVING_BYTES, moving_size)
+            if max(result.moving.width_px, result.moving.height_px) > MAX_MOVING_SIDE_PX:
+                raise PictureRefused("the moving poster is too large")
         if result.storyboard is not None:
             check_layout(result.storyboard)
             for n, sheet in enumerate(result.storyboard.sheets):
@@ -149,18 +158,23 @@ class Picturing:
                     raise PictureRefused(f"sheet {n} has another size than its pictures need")
                 await self._check_file(sheet)
 
-    async def _check_file(self, made: MadePicture) -> None:
+    async def _check_file(
+        self,
+        made: MadePicture,
+        most_bytes: int = MAX_PICTURE_BYTES,
+        size_of: Callable[[bytes], tuple[int, int]] = jpeg_size,
+    ) -> None:
         try:
-            data = await self._blobs.read(made.key, 0, MAX_PICTURE_BYTES + 1)
+            data = await self._blobs.read(made.key, 0, most_bytes + 1)
         except (BlobMissing, ValueError) as fault:
             raise PictureRefused("a picture is not there as told") from fault
         told = (made.size_bytes, made.sha256)
-        if len(data) > MAX_PICTURE_BYTES or (len(data), hashlib.sha256(data).hexdigest()) != told:
+        if len(data) > most_bytes or (len(data), hashlib.sha256(data).hexdigest()) != told:
             raise PictureRefused("a picture has other bytes than told")
         try:
-            size = jpeg_size(data)
+            size = size_of(data)
         except ValueError as fault:
-            raise PictureRefused(f"a picture is no JPEG file: {fault}") from fault
+            raise PictureRefused(f"a picture is of another kind than told: {fault}") from fault
         if size != (made.width_px, made.height_px):
             raise PictureRefused("a picture has another size than told")
 
@@ -186,5 +200,6 @@ def tell(session: Session, content: ContentRow, media_version: int) -> None:
         revision=next_revision(content),
         media_version=media_version,
         has_poster=pictures.poster_of(session, content.content_id) is not None,
+        has_moving_poster=pictures.moving_poster_of(session, content.content_id) is not None,
     )
     emit(session, PICTURES_CHANGED, changed)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from streamgate.context import Actor
 from streamgate.contracts.metadata import AccessQuery, ContentNotFound, Metadata
-from streamgate.contracts.pictures import HEAD_BYTES, MAX_GIVEN_BYTES, kind_of_still
+from streamgate.contracts.pictures import HEAD_BYTES, MAX_GIVEN_BYTES, MadePicture, kind_of_still
 from streamgate.contracts.streaming import PictureUnknown, PosterInvalid
 from streamgate.errors import Forbidden, TooLarge
 from streamgate.sdk.blobs import BlobMissing, BlobStore
@@ -22,6 +23,8 @@ from .own_posters import OwnPosters
 from .showing import MEDIA_TYPE
 
 PATH = "/api/v1/stream/poster/{content_id}.jpg"
+MOVING_PATH = "/api/v1/stream/poster/{content_id}.webp"
+MOVING_TYPE = "image/webp"
 GIVEN = ("image/jpeg", "image/png", "image/webp")
 _CONTENT_ID = Matches(r"[A-Za-z0-9_-]{1,40}", "must be the id of a content: 1 to 40 letters, digits, - and _")
 
@@ -52,6 +55,21 @@ class PosterRoutes:
                 "everybody, whatever its gate. Asked for again each time; most answers are 304.",
                 headers_doc={"If-None-Match": "The ETag that is known; answered 304."},
                 also={304: "The poster that is known."},
+                errors=(ContentNotFound, PictureUnknown),
+            ),
+            Route(
+                "GET",
+                MOVING_PATH,
+                self.show_moving,
+                policy=PUBLIC,
+                query=PosterPath,
+                produces=(MOVING_TYPE,),
+                summary="The moving poster of a content",
+                description="A few pictures of the film's first half, one after the other, without end and without "
+                "sound: animated WebP, at most 320 pixels long. For those who may see the poster. There is none of "
+                "sound, of a film with one key frame, and while a poster of the creator's own is shown.",
+                headers_doc={"If-None-Match": "The ETag that is known; answered 304."},
+                also={304: "The one that is known."},
                 errors=(ContentNotFound, PictureUnknown),
             ),
             Route(
@@ -104,11 +122,23 @@ class PosterRoutes:
         await self._own.take_back(call.query.content_id)
 
     async def show(self, call: Call[None, PosterPath]) -> Response:
+        return await self._shown(call, pictures.poster_of, "poster", MEDIA_TYPE)
+
+    async def show_moving(self, call: Call[None, PosterPath]) -> Response:
+        return await self._shown(call, pictures.moving_poster_of, "moving poster", MOVING_TYPE)
+
+    async def _shown(
+        self,
+        call: Call[None, PosterPath],
+        find: Callable[[Session, str], MadePicture | None],
+        name: str,
+        media_type: str,
+    ) -> Response:
         content_id = call.query.content_id
         await self._metadata.get(AccessQuery(content_id=content_id, actor=call.actor, want="see"))
-        poster = await self._db.read(lambda session: pictures.poster_of(session, content_id))
+        poster = await self._db.read(lambda session: find(session, content_id))
         if poster is None:
-            raise PictureUnknown(f"content {content_id} has no poster, or none yet")
+            raise PictureUnknown(f"content {content_id} has no {name}, or none yet")
         etag = f'"{poster.sha256[:32]}"'
         whose = "private" if call.actor.is_signed_in else "public"
         headers = {"ETag": etag, "Cache-Control": f"{whose}, no-cache", "Vary": "Authorization"}
@@ -118,5 +148,5 @@ class PosterRoutes:
         try:
             data = await self._blobs.read(poster.key)
         except BlobMissing as fault:
-            raise PictureUnknown("the poster is lost") from fault
-        return Response(data, media_type=MEDIA_TYPE, headers=headers)
+            raise PictureUnknown(f"the {name} is lost") from fault
+        return Response(data, media_type=media_type, headers=headers)

@@ -114,8 +114,8 @@ class SegmentRow(Base):
 
 
 class PictureRow(Base):
-    """A JPEG file: `name` is `poster`, or the number of a sheet of the storyboard. `media_version` 0: the creator's
-    own."""
+    """A JPEG file: `name` is `poster`, or the number of a sheet of the storyboard; a WebP file: `moving`.
+    `media_version` 0: the creator's own."""
 
     __tablename__ = "streaming_pictures"
 

@@ -10,6 +10,7 @@ from streamgate.contracts.hooks import JobKind, JobRun
 from streamgate.contracts.media import MediaOutputInvalid, NotMedia
 from streamgate.contracts.pictures import (
     MAX_GIVEN_BYTES,
+    MAX_MOVING_BYTES,
     MAX_PICTURE_BYTES,
     PICTURES_KIND,
     POSTER_KIND,
@@ -21,6 +22,7 @@ from streamgate.contracts.pictures import (
 )
 from streamgate.sdk.blobs import BlobStore
 from streamgate.sdk.jpeg import jpeg_size
+from streamgate.sdk.webp import moving_size
 
 from .blob_source import open_blob_source
 from .config import TranscoderConfig
@@ -31,7 +33,7 @@ from .media_jobs import MediaJobs
 from .pool import ChildPool
 
 _NICENESS = 19
-_POSTER = "poster"
+_POSTER, _MOVING = "poster", "moving"
 
 
 class PictureJobs:
@@ -47,7 +49,7 @@ class PictureJobs:
         return (
             JobKind(
                 name=PICTURES_KIND,
-                summary="Makes the poster and the storyboard of a media version from its key frames.",
+                summary="Makes the posters and the storyboard of a media version from its key frames.",
                 payload=PicturesPayload,
                 result=PicturesResult,
                 handler=self.make_pictures,
@@ -93,8 +95,8 @@ def _standing_back(task: ChildTask) -> ChildTask:
 
 
 class PictureCollector:
-    """Takes what a child sends below the lease's prefix: `poster.jpg`, and sheets `<n>.jpg` in their order. Names and
-    sizes are believed where they are those that were asked for, as read back from the bytes.
+    """Takes what a child sends below the lease's prefix: `poster.jpg`, `moving.webp`, and sheets `<n>.jpg` in their
+    order. Names and sizes are believed where they are those that were asked for, as read back from the bytes.
 
     Args:
         board: the storyboard that is to come; None for none.
@@ -106,6 +108,7 @@ class PictureCollector:
         self._board = board
         self._sheets: list[MadePicture] = []
         self._poster: MadePicture | None = None
+        self._moving: MadePicture | None = None
 
     async def take(self, frame: Frame) -> None:
         """Raises MediaOutputInvalid: nothing that was asked for."""
@@ -117,6 +120,8 @@ class PictureCollector:
             raise MediaOutputInvalid(f"a frame of kind {frame.kind[:40]!r} came")
         if name == _POSTER and self._poster is None:
             self._poster = await self._keep(name, frame.data)
+        elif name == _MOVING and self._board is not None and self._moving is None:
+            self._moving = await self._keep_moving(frame.data)
         elif self._board is not None and name == str(len(self._sheets)) and len(self._sheets) < self._board.sheet_count:
             made = await self._keep(name, frame.data)
             if (made.width_px, made.height_px) != self._board.sheet_size(len(self._sheets)):
@@ -131,7 +136,8 @@ class PictureCollector:
             return PicturesResult(poster=self._poster)
         if len(self._sheets) != self._board.sheet_count:
             raise MediaOutputInvalid(f"{len(self._sheets)} of {self._board.sheet_count} sheets came")
-        return PicturesResult(poster=self._poster, storyboard=attrs.evolve(self._board, sheets=tuple(self._sheets)))
+        board = attrs.evolve(self._board, sheets=tuple(self._sheets))
+        return PicturesResult(poster=self._poster, storyboard=board, moving=self._moving)
 
     async def _keep(self, name: str, data: bytes) -> MadePicture:
         if len(data) > MAX_PICTURE_BYTES:
@@ -140,7 +146,19 @@ class PictureCollector:
             width_px, height_px = jpeg_size(data)
         except ValueError as fault:
             raise MediaOutputInvalid(f"{name} is no JPEG file: {fault}") from fault
-        key = f"{self._run.blob_prefix.rstrip('/')}/{name}.jpg"
+        return await self._stored(f"{name}.jpg", data, width_px, height_px)
+
+    async def _keep_moving(self, data: bytes) -> MadePicture:
+        if len(data) > MAX_MOVING_BYTES:
+            raise MediaOutputInvalid(f"the moving poster has more than {MAX_MOVING_BYTES} bytes")
+        try:
+            width_px, height_px = moving_size(data)
+        except ValueError as fault:
+            raise MediaOutputInvalid(f"the moving poster is no animated WebP file: {fault}") from fault
+        return await self._stored(f"{_MOVING}.webp", data, width_px, height_px)
+
+    async def _stored(self, file: str, data: bytes, width_px: int, height_px: int) -> MadePicture:
+        key = f"{self._run.blob_prefix.rstrip('/')}/{file}"
         info = await self._blobs.put_bytes(key, data)
         return MadePicture(
             key=key, size_bytes=info.size_bytes, sha256=info.sha256, width_px=width_px, height_px=height_px

@@ -189,11 +189,13 @@ async def test_a_gate_heard_by_both_roads_counts_once(
 
 async def test_a_poster_has_its_address_while_it_is_there(home: House, metadata: Metadata, alice: Actor) -> None:
     made = await metadata.create(NewContent(actor=alice, title="clip"))
-    seen: list[str | None] = [made.poster_url]
-    for revision, has_poster in ((5, True), (4, False), (6, False)):  # the second one comes late
-        told = PicturesChanged(subject_id=made.content_id, revision=revision, media_version=1, has_poster=has_poster)
+    seen = [(made.poster_url, made.moving_poster_url)]
+    for revision, still, moves in ((5, True, True), (4, False, False), (6, True, False), (7, False, False)):
+        told = PicturesChanged(  # the second one comes late
+            subject_id=made.content_id, revision=revision, media_version=1, has_poster=still, has_moving_poster=moves
+        )
         await home.events.publish(PICTURES_CHANGED, told, event_id=f"poster:{revision}")
         found = await metadata.get(AccessQuery(content_id=made.content_id, actor=alice, want="see"))
-        seen.append(found.poster_url)
-    there = f"/api/v1/stream/poster/{made.content_id}.jpg"
-    assert seen == [None, there, there, None]
+        seen.append((found.poster_url, found.moving_poster_url))
+    jpeg, webp = (f"/api/v1/stream/poster/{made.content_id}.{kind}" for kind in ("jpg", "webp"))
+    assert seen == [(None, None), (jpeg, webp), (jpeg, webp), (jpeg, None), (None, None)]

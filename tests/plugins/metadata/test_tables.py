@@ -27,7 +27,8 @@ async def test_an_older_database_says_what_it_is_and_is_searched(tmp_path: Path,
             for table in ("metadata_documents", "metadata_words", "metadata_fts", "metadata_near"):
                 session.execute(text(f"DROP TABLE {table}"))
             session.execute(text("DROP INDEX ix_metadata_contents_duration"))
-            session.execute(text("ALTER TABLE metadata_contents DROP COLUMN has_poster"))
+            for column in ("has_poster", "has_moving_poster"):
+                session.execute(text(f"ALTER TABLE metadata_contents DROP COLUMN {column}"))
             session.execute(text("UPDATE alembic_version_metadata SET version_num = '0001'"))
 
         await home.plugins["metadata"].db.write(as_it_was)

@@ -15,7 +15,7 @@ from streamgate.contracts.streaming import STREAMING, MediaQuery, MediaState
 from streamgate.testing.wait import eventually
 from tests.plugins.streaming.theatre import STRANGER, Theatre
 
-POSTER = "/api/v1/stream/poster/c_film.jpg"
+POSTER, MOVING = "/api/v1/stream/poster/c_film.jpg", "/api/v1/stream/poster/c_film.webp"
 BOARD = Storyboard(tile_width_px=160, tile_height_px=90, columns=2, rows=2, tiles=6, interval_ms=2_000)
 
 
@@ -26,10 +26,19 @@ def jpeg(width_px: int, height_px: int, marker: str = "") -> bytes:
     return b"\xff\xd8" + frame + b"\xff\xda\x00\x02" + marker.encode() + b"\xff\xd9"
 
 
+def webp(width_px: int, height_px: int, marker: str = "") -> bytes:
+    """Two pictures that hold nothing."""
+    canvas = (width_px - 1).to_bytes(3, "little") + (height_px - 1).to_bytes(3, "little")
+    chunks = [(b"VP8X", bytes([2, 0, 0, 0]) + canvas), (b"ANIM", bytes(6)), *[(b"ANMF", marker.encode())] * 2]
+    body = b"".join(kind + len(data).to_bytes(4, "little") + data + bytes(len(data) % 2) for kind, data in chunks)
+    return b"RIFF" + (4 + len(body)).to_bytes(4, "little") + b"WEBP" + body
+
+
 async def made(
     theatre: Theatre, job: NewJob, name: str, width_px: int, height_px: int, marker: str = ""
 ) -> MadePicture:
-    data, key = jpeg(width_px, height_px, marker), f"jobs/{job.subject_id}/{job.job_id}/l_1/{name}.jpg"
+    data = (webp if name == "moving" else jpeg)(width_px, height_px, marker)
+    key = f"jobs/{job.subject_id}/{job.job_id}/l_1/{name}{marker}"
     await theatre.blobs.put_bytes(key, data)
     return MadePicture(
         key=key,
@@ -50,7 +59,8 @@ async def ordered(theatre: Theatre, count: int = 1) -> NewJob:
 async def result_of(theatre: Theatre, job: NewJob, marker: str = "") -> PicturesResult:
     sheets = [await made(theatre, job, str(n), *BOARD.sheet_size(n), marker=f"{n}{marker}") for n in range(2)]
     poster = await made(theatre, job, "poster", 1280, 720, marker=f"poster{marker}")
-    return PicturesResult(poster=poster, storyboard=attrs.evolve(BOARD, sheets=tuple(sheets)))
+    moving = await made(theatre, job, "moving", 320, 180, marker=f"moving{marker}")
+    return PicturesResult(poster=poster, storyboard=attrs.evolve(BOARD, sheets=tuple(sheets)), moving=moving)
 
 
 async def show(theatre: Theatre, marker: str = "") -> None:
@@ -61,9 +71,9 @@ async def show(theatre: Theatre, marker: str = "") -> None:
     await theatre.hear(events.PICTURES_CHANGED, count + 1)
 
 
-async def poster(theatre: Theatre, actor: Any = STRANGER, **headers: str) -> httpx.Response:
+async def poster(theatre: Theatre, actor: Any = STRANGER, path: str = POSTER) -> httpx.Response:
     async with theatre.client(actor) as http:
-        return await http.get(POSTER, headers=headers)
+        return await http.get(path)
 
 
 async def warned(theatre: Theatre, content_id: str) -> MediaState:

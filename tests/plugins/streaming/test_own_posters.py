@@ -11,7 +11,7 @@ from streamgate.context import ANONYMOUS, Actor
 from streamgate.contracts import events
 from streamgate.contracts.jobs import NewJob
 from streamgate.contracts.pictures import MAX_GIVEN_BYTES, PicturesResult
-from tests.plugins.streaming.albums import POSTER, jpeg, made, ordered, poster, show, warned
+from tests.plugins.streaming.albums import MOVING, POSTER, jpeg, made, ordered, poster, show, warned
 from tests.plugins.streaming.others import CREATOR
 from tests.plugins.streaming.theatre import STRANGER, Open, Theatre
 
@@ -55,6 +55,7 @@ async def test_it_is_shown_once_it_was_made_anew_and_leaves_when_taken_back(open
         await make(theatre, job, "own")
         own = await shown(theatre)
         assert own == jpeg(640, 360, "own")
+        assert (await poster(theatre, path=MOVING)).status_code == 404, "it would show what was replaced"
         session = await theatre.watch("c_film")
         assert (await theatre.fetch(session, "poster.jpg")).content == own
         assert (await theatre.fetch(session, "storyboard/0.jpg")).status_code == 200
@@ -63,7 +64,9 @@ async def test_it_is_shown_once_it_was_made_anew_and_leaves_when_taken_back(open
         assert [await take_back(theatre), await take_back(theatre)] == [204, 204]
         assert await shown(theatre) == of_the_film
         told = await theatre.hear(events.PICTURES_CHANGED, 3)
-        assert [(each.media_version, each.has_poster) for each in told] == [(1, True), (0, True), (0, True)]
+        assert [each.media_version for each in told] == [1, 0, 0]
+        assert [each.has_poster for each in told] == [True, True, True]
+        assert [each.has_moving_poster for each in told] == [True, False, True]
         assert (await give(theatre)).status_code == 202
         await make(theatre, await ordered(theatre, 4), "again")
         await theatre.say(events.CONTENT_DELETED, events.ContentDeleted(subject_id="c_film", revision=9, owner="x"))

@@ -6,12 +6,25 @@ import re
 from typing import Any
 
 import attrs
+import pytest
 
 from streamgate.contracts import events
 from streamgate.sdk.playlists.storyboard import render_vtt
 from streamgate.settings import KernelSettings
 from streamgate.testing.attacks import attack
-from tests.plugins.streaming.albums import BOARD, POSTER, jpeg, ordered, poster, result_of, show, warned
+from tests.plugins.streaming.albums import (
+    BOARD,
+    MOVING,
+    POSTER,
+    jpeg,
+    made,
+    ordered,
+    poster,
+    result_of,
+    show,
+    warned,
+    webp,
+)
 from tests.plugins.streaming.others import CREATOR, HOLDER
 from tests.plugins.streaming.theatre import STRANGER, Open, Theatre
 
@@ -31,7 +44,7 @@ async def test_they_are_asked_for_last_kept_shown_replaced_and_collected(
         assert (await poster(theatre)).json()["code"] == "stream.no_picture"
         await show(theatre)
         [told] = theatre.told(events.PICTURES_CHANGED)
-        assert (told.media_version, told.has_poster) == (1, True)
+        assert (told.media_version, told.has_poster, told.has_moving_poster) == (1, True, True)
         session = await theatre.watch("c_film")
         folder = session["hls_url"].removesuffix("master.m3u8")
         assert (session["poster_url"], session["storyboard_url"]) == (folder + "poster.jpg", folder + "storyboard.vtt")
@@ -47,6 +60,7 @@ async def test_they_are_asked_for_last_kept_shown_replaced_and_collected(
         await ordered(theatre, 2)
         await show(theatre, "again")
         assert (await poster(theatre)).content == jpeg(1280, 720, "posteragain")
+        assert (await poster(theatre, path=MOVING)).content == webp(320, 180, "movingagain")
         await theatre.say(events.CONTENT_DELETED, events.ContentDeleted(subject_id="c_film", revision=9, owner="x"))
         await theatre.collected()
 
@@ -89,18 +103,18 @@ async def test_pictures_end_with_the_session(film: Theatre) -> None:
 
 
 @attack("B13")
-async def test_the_poster_is_for_whoever_may_see_the_content(film: Theatre) -> None:
+@pytest.mark.parametrize(("path", "kind"), [(POSTER, "image/jpeg"), (MOVING, "image/webp")])
+async def test_the_poster_is_for_whoever_may_see_the_content(film: Theatre, path: str, kind: str) -> None:
     await show(film)
-    nobody = await film.client().__aenter__()
-    seen = await nobody.get(POSTER)
-    assert (seen.status_code, seen.headers["content-type"]) == (200, "image/jpeg")
-    assert (seen.headers["cache-control"], seen.headers["vary"]) == ("public, no-cache", "Authorization")
-    again = await nobody.get(POSTER, headers={"If-None-Match": f"W/{seen.headers['etag']}"})
-    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", seen.headers["etag"])
-    await nobody.aclose()
+    async with film.client() as nobody:
+        seen = await nobody.get(path)
+        assert (seen.status_code, seen.headers["content-type"]) == (200, kind)
+        assert (seen.headers["cache-control"], seen.headers["vary"]) == ("public, no-cache", "Authorization")
+        again = await nobody.get(path, headers={"If-None-Match": f"W/{seen.headers['etag']}"})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", seen.headers["etag"])
     film.metadata.private.add("c_film")
-    assert (await poster(film)).json()["code"] == "content.not_found"
-    assert (await poster(film, CREATOR)).headers["cache-control"] == "private, no-cache"
+    assert (await poster(film, path=path)).json()["code"] == "content.not_found"
+    assert (await poster(film, CREATOR, path)).headers["cache-control"] == "private, no-cache"
 
 
 LIES: dict[str, dict[str, Any]] = {
@@ -113,12 +127,16 @@ LIES: dict[str, dict[str, Any]] = {
 
 
 async def test_what_is_not_as_told_is_a_warning_and_nothing_else(theatre: Theatre) -> None:
-    for count, lie in enumerate([*LIES, "layout", "unreadable", "a fault"], 1):
+    for count, lie in enumerate([*LIES, "layout", "a still", "too large", "unreadable", "a fault"], 1):
         await theatre.play(f"c_{count}", segments=1)
         job = await ordered(theatre, count)
         result = await result_of(theatre, job)
         if lie in LIES and result.poster is not None:
             result = attrs.evolve(result, poster=attrs.evolve(result.poster, **LIES[lie]))
+        if lie == "a still" and result.poster is not None:
+            result = attrs.evolve(result, moving=result.poster)
+        if lie == "too large":
+            result = attrs.evolve(result, moving=await made(theatre, job, "moving", 322, 180, marker="large"))
         if lie == "layout" and result.storyboard is not None:
             result = attrs.evolve(result, storyboard=attrs.evolve(result.storyboard, tiles=9))
         if lie == "unreadable":

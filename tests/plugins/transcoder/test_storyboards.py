@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from streamgate.contracts.media import MediaCorrupt, MediaOutputInvalid, MediaPlan, MediaSource, NotMedia
 from streamgate.contracts.pictures import Storyboard
 from streamgate.sdk.jpeg import jpeg_size
+from streamgate.sdk.webp import moving_size
 from streamgate.testing.clips import ClipSpec, make_clip
 from streamgate_transcoder.media.channel import Frame
 from streamgate_transcoder.media.limits import MediaLimits
@@ -27,6 +28,7 @@ from streamgate_transcoder.media.source import DescriptorBytes
 from streamgate_transcoder.media.stills import Shaper, decode_still, jpeg_of
 from streamgate_transcoder.media.storyboard import inside, poster_size, storyboard_of
 from streamgate_transcoder.picture_jobs import PictureCollector
+from tests.plugins.streaming.albums import webp
 
 LIMITS = MediaLimits()
 
@@ -147,6 +149,48 @@ def test_each_picture_is_the_key_frame_of_its_time(tmp_path: Path, spec: ClipSpe
         assert apart.index(min(apart)) == n
 
 
+def test_a_few_pictures_of_the_first_half_move(tmp_path: Path) -> None:
+    """Those that are on the storyboard, as often as they are others."""
+    spec = attrs.evolve(KEYS, frames=800, key_frames=tuple(range(0, 800, 50)))
+    album, plan = album_of(make_clip(tmp_path / "clip", spec))
+    assert board_of(plan).tiles == 16
+    assert moving_size(album.pictures["moving"]) == (320, 180)
+    pictures = list(animated(album.pictures["moving"]))
+    assert [lasts_ms for lasts_ms, _ in pictures] == [600] * 8
+    with av.open(str(tmp_path / "clip")) as container:
+        shown = [frame for frame in container.decode(video=0) if frame.key_frame]
+    wanted = [_packed(Shaper(320, 180).shape(frame).reformat(format="rgb24")) for frame in shown]
+    seen = _packed(decode_still(pictures[0][1], LIMITS).reformat(format="rgb24"))
+    apart = [sum(abs(a - b) for a, b in zip(seen, each, strict=True)) / len(seen) for each in wanted]
+    assert apart.index(min(apart)) == 0
+    assert min(apart) < 5, "its colours are the film's"
+    album, _ = album_of(make_clip(tmp_path / "still", attrs.evolve(KEYS, key_frames=(0,))))
+    assert set(album.pictures) == {"0", "poster"}
+
+
+def animated(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """How long each picture stays, and the part of the canvas that it changes, as a file of its own."""
+    at = 30
+    while at < len(data):
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        if data[at : at + 4] == b"ANMF":
+            part = data[at + 24 : at + 8 + length]
+            still = b"RIFF" + (4 + len(part)).to_bytes(4, "little") + b"WEBP" + part
+            yield int.from_bytes(data[at + 20 : at + 23], "little"), still
+        at += 8 + length + length % 2
+
+
+@pytest.mark.parametrize("at", [2, 5, 20, 31, -1])
+def test_what_is_no_animation_is_not_taken_for_one(at: int) -> None:
+    whole = webp(320, 180, "film")
+    assert moving_size(whole) == (320, 180)
+    broken = bytearray(whole)
+    broken[at] ^= 0x02
+    for data in (bytes(broken) if at >= 0 else whole + b"EXIF", whole[:at], b""):
+        with pytest.raises(ValueError, match=r"^(it|nothing) "):
+            moving_size(data)
+
+
 def _packed(picture: VideoFrame) -> bytes:
     plane = picture.planes[0]
     return b"".join(bytes(plane)[at : at + 3 * picture.width] for at in range(0, plane.buffer_size, plane.line_size))
@@ -259,6 +303,7 @@ def test_what_is_no_picture_is_refused() -> None:
         Frame({"kind": "picture", "name": "../../etc"}, b""),
         Frame({"kind": "picture", "name": "1"}, b""),
         Frame({"kind": "picture", "name": "poster"}, b"\xff\xd8 <html>"),
+        Frame({"kind": "picture", "name": "moving"}, b"RIFF <html>"),
         Frame({"kind": "segment", "n": 0}, b""),
     ],
 )

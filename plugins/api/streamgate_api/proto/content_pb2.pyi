@@ -78,7 +78,7 @@ class DeleteContentRequest(_message.Message):
     def __init__(self, content_id: _Optional[str] = ...) -> None: ...
 
 class Content(_message.Message):
-    __slots__ = ("content_id", "owner", "title", "description", "tags", "category", "kind", "state", "playable", "visibility", "protection", "duration_s", "media_version", "poster_url", "warnings", "failure", "failure_detail", "created_at", "updated_at", "published_at", "revision", "owner_address")
+    __slots__ = ("content_id", "owner", "title", "description", "tags", "category", "kind", "state", "playable", "visibility", "protection", "duration_s", "media_version", "poster_url", "warnings", "failure", "failure_detail", "created_at", "updated_at", "published_at", "revision", "owner_address", "moving_poster_url")
     CONTENT_ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +101,7 @@ class Content(_message.Message):
     PUBLISHED_AT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     OWNER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    MOVING_POSTER_URL_FIELD_NUMBER: _ClassVar[int]
     content_id: str
     owner: str
     title: str
@@ -123,7 +124,8 @@ class Content(_message.Message):
     published_at: str
     revision: int
     owner_address: str
-    def __init__(self, content_id: _Optional[str] = ..., owner: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., category: _Optional[str] = ..., kind: _Optional[str] = ..., state: _Optional[str] = ..., playable: _Optional[bool] = ..., visibility: _Optional[str] = ..., protection: _Optional[str] = ..., duration_s: _Optional[float] = ..., media_version: _Optional[int] = ..., poster_url: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ..., failure: _Optional[str] = ..., failure_detail: _Optional[str] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., published_at: _Optional[str] = ..., revision: _Optional[int] = ..., owner_address: _Optional[str] = ...) -> None: ...
+    moving_poster_url: str
+    def __init__(self, content_id: _Optional[str] = ..., owner: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., category: _Optional[str] = ..., kind: _Optional[str] = ..., state: _Optional[str] = ..., playable: _Optional[bool] = ..., visibility: _Optional[str] = ..., protection: _Optional[str] = ..., duration_s: _Optional[float] = ..., media_version: _Optional[int] = ..., poster_url: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ..., failure: _Optional[str] = ..., failure_detail: _Optional[str] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., published_at: _Optional[str] = ..., revision: _Optional[int] = ..., owner_address: _Optional[str] = ..., moving_poster_url: _Optional[str] = ...) -> None: ...
 
 class ContentPage(_message.Message):
     __slots__ = ("items", "next_cursor", "highlights")

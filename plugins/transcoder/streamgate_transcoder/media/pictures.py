@@ -1,5 +1,5 @@
-"""The pictures of a media version: storyboard sheets and the poster, from key frames alone; and single pictures made
-posters."""
+"""The pictures of a media version: storyboard sheets, the poster and the moving one, from key frames alone; and single
+pictures made posters."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ import attrs
 from av.video.frame import VideoFrame
 
 from streamgate.contracts.media import MediaCorrupt, MediaPlan
-from streamgate.contracts.pictures import MAX_POSTER_SIDE_PX, Storyboard
+from streamgate.contracts.pictures import MAX_MOVING_SIDE_PX, MAX_POSTER_SIDE_PX, Storyboard
 
 from .covers import cover_of
 from .key_frames import key_frames
 from .limits import MediaLimits
+from .moving import MovingPoster
 from .source import RangedBytes
 from .stills import Shaper, decode_still, jpeg_of, shown_size
 from .storyboard import inside, poster_size, storyboard_of
 
-POSTER = "poster"
+POSTER, MOVING = "poster", "moving"
 _CANDIDATES = 12
 _BEGIN, _END = Fraction(1, 20), Fraction(1, 2)
 """A poster is of what comes after the opening titles and gives no end away."""
@@ -29,7 +30,7 @@ _DARK, _BRIGHT = 32, 224
 
 
 class PictureSink(Protocol):
-    """Takes what is made: JPEG files, each under its name (`POSTER`, or the number of its sheet)."""
+    """Takes what is made, each under its name: JPEG files (`POSTER`, or the number of its sheet), a WebP (`MOVING`)."""
 
     def picture(self, name: str, data: bytes) -> None: ...
 
@@ -37,7 +38,8 @@ class PictureSink(Protocol):
 
 
 def make_pictures(source: RangedBytes, plan: MediaPlan, limits: MediaLimits, sink: PictureSink) -> None:
-    """The sheets of the storyboard by their numbers, then the poster; of sound alone the cover in its file, if any.
+    """The sheets of the storyboard by their numbers, then the poster and, where there are pictures enough, the moving
+    one; of sound alone the cover in its file, if any.
 
     Raises:
         MediaCorrupt: no key frame can be decoded.
@@ -52,11 +54,14 @@ def make_pictures(source: RangedBytes, plan: MediaPlan, limits: MediaLimits, sin
     looks = [_Look()] * board.tiles
     sheet = _Sheet(board)
     shaper = Shaper(board.tile_width_px, board.tile_height_px)
+    moving = MovingPoster(inside(*size, MAX_MOVING_SIDE_PX), *first_half(board.tiles))
     last: VideoFrame | None = None
     tile: VideoFrame | None = None
     for n, frame in enumerate(key_frames(source, plan, times, limits, is_rough=True)):
         if frame is not None and frame is not last:
             last, tile = frame, shaper.shape(frame)
+        if frame is not None:
+            moving.see(n, frame)
         if tile is not None:
             sheet.put(n, tile)
             looks[n] = look_of(tile)
@@ -68,6 +73,8 @@ def make_pictures(source: RangedBytes, plan: MediaPlan, limits: MediaLimits, sin
     best = times[best_of(looks)]
     found = next(key_frames(source, plan, [best], limits, is_rough=False))
     sink.picture(POSTER, jpeg_of(Shaper(*size).shape(found if found is not None else last)))
+    if (data := moving.file()) is not None:
+        sink.picture(MOVING, data)
 
 
 def make_poster(source: RangedBytes, limits: MediaLimits, sink: PictureSink) -> None:
@@ -86,6 +93,11 @@ def as_poster(picture: VideoFrame) -> bytes:
 def times_of(board: Storyboard, timescale: int) -> list[int]:
     """Ticks of each tile's beginning."""
     return [n * board.interval_ms * timescale // 1000 for n in range(board.tiles)]
+
+
+def first_half(tiles: int) -> tuple[int, int]:
+    """Of what may be shown to everybody: the first, and one past the last."""
+    return int(tiles * _BEGIN), max(1, int(tiles * _END))
 
 
 # --- choosing ---------------------------------------------------------------------------------------
@@ -112,7 +124,7 @@ def look_of(picture: VideoFrame) -> _Look:
 
 def best_of(looks: Sequence[_Look]) -> int:
     """Which of a few pictures, evenly taken from the first half, shows most; any other where those show nothing."""
-    begin, end = int(len(looks) * _BEGIN), max(1, int(len(looks) * _END))
+    begin, end = first_half(len(looks))
     step = max(1, (end - begin) // _CANDIDATES)
     few = max(range(begin, end, step), key=lambda n: looks[n].score)
     if looks[few].score > 1.0:

@@ -26,10 +26,16 @@ _CODECS = {"jpeg": "mjpeg", "png": "png", "webp": "webp"}  # libav's names of th
 
 
 class Shaper:
-    """Makes frames of any kind pictures of one size, in the colours that a JPEG file has (JFIF: BT.601, full range)."""
+    """Makes frames of any kind pictures of one size, in the colours that a JPEG file has (JFIF: BT.601, full range), or
+    a WebP file (BT.601, video range).
 
-    def __init__(self, width_px: int, height_px: int) -> None:
+    Args:
+        pixel_format: `yuvj420p` for JPEG, `yuv420p` for WebP.
+    """
+
+    def __init__(self, width_px: int, height_px: int, pixel_format: str = "yuvj420p") -> None:
         self._size = (width_px, height_px)
+        self._format = pixel_format
         self._turner = Turner()
         self._mapper = ToneMapper(width_px, height_px)
         self._reformatter = VideoReformatter()
@@ -44,12 +50,12 @@ class Shaper:
         return self._reformatter.reformat(
             frame,
             *self._size,
-            "yuvj420p",
+            self._format,
             src_colorspace=None if is_rgb else _MATRICES.get(frame.colorspace, guess),
             dst_colorspace=Colorspace.ITU601,
             interpolation=Interpolation.AREA,
             src_color_range=ColorRange.JPEG if is_full_range else ColorRange.MPEG,
-            dst_color_range=ColorRange.JPEG,
+            dst_color_range=ColorRange.JPEG if self._format.startswith("yuvj") else ColorRange.MPEG,
             threads=1,
         )
 

@@ -16,18 +16,28 @@ export class Refusal extends Error {
 }
 
 // Whoever is signed in is named. An access token lives for minutes: one that has run out is renewed, once.
-export async function ask(method, path, body, { signal, raw } = {}) {
-  const first = await send(method, path, body, signal, raw);
-  if (first.response.status !== 401 || !first.token) return read(first.response);
-  return (await renewAccess(first.token)) ? read((await send(method, path, body, signal, raw)).response) : read(first.response);
+export async function ask(method, path, body, options = {}) {
+  return read(await answered(method, path, body, options));
 }
 
-async function send(method, path, body, signal, raw) {
+// A file as whoever is signed in is sent it (an image element cannot say who asks), with what tells it from others.
+export async function fetched(path) {
+  const response = await answered("GET", path, undefined, {});
+  return response.ok ? { etag: response.headers.get("ETag"), file: await response.blob() } : read(response);
+}
+
+async function answered(method, path, body, options) {
+  const first = await send(method, path, body, options);
+  if (first.response.status !== 401 || !first.token) return first.response;
+  return (await renewAccess(first.token)) ? (await send(method, path, body, options)).response : first.response;
+}
+
+async function send(method, path, body, { signal, raw, type = "application/octet-stream" }) {
   const options = { method, headers: {}, signal };
   const token = accessToken();
   if (token) options.headers.Authorization = `Bearer ${token}`;
   if (raw) {
-    options.headers["Content-Type"] = "application/octet-stream";
+    options.headers["Content-Type"] = type;
     options.body = raw;
   } else if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";

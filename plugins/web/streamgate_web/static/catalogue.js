@@ -4,6 +4,7 @@ import { Refusal, ask } from "./ask.js";
 import { stateInWords } from "./words.js";
 
 const element = (id) => document.getElementById(id);
+const RESTS_MS = 200; // who only passes loads nothing
 const EMPTY = "Nothing is listed here yet: a video shows up once its owner gives it a gate and lists it.";
 
 let nextCursor = "";
@@ -43,7 +44,7 @@ export function markChosen() {
 function card(content) {
   const link = document.createElement("a");
   link.href = `/?v=${encodeURIComponent(content.content_id)}`;
-  if (content.poster_url && content.published_at) link.append(poster(content.poster_url));
+  if (content.poster_url && content.published_at) link.append(poster(content, link));
   link.append(part("strong", content.title), part("span", content.description, "about"));
   const foot = part("span", "", "foot");
   const state = part("span", stateInWords(content), "state");
@@ -57,11 +58,36 @@ function card(content) {
 }
 
 // Of what is published: an image cannot say who asks.
-function poster(url) {
+function poster(content, link) {
   const image = document.createElement("img");
-  [image.className, image.alt, image.loading, image.src] = ["poster", "", "lazy", url];
-  image.addEventListener("error", () => image.remove(), { once: true });
+  [image.className, image.alt, image.loading, image.src] = ["poster", "", "lazy", content.poster_url];
+  image.addEventListener("error", () => {
+    if (image.getAttribute("src") === content.poster_url) image.remove();
+    else image.src = content.poster_url;
+  });
+  if (content.moving_poster_url) moveWhileLookedAt(image, link, content);
   return image;
+}
+
+// While the mouse or the focus rests on a card, unless somebody wants nothing to move by itself.
+function moveWhileLookedAt(image, link, { poster_url: still, moving_poster_url: moving }) {
+  let timer = 0;
+  const show = (url) => {
+    if (url && image.getAttribute("src") !== url) image.src = url;
+  };
+  const begin = () => {
+    if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => show(moving), RESTS_MS);
+  };
+  const end = () => {
+    clearTimeout(timer);
+    if (!link.matches(":hover, :focus-visible")) show(still);
+  };
+  link.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && begin());
+  link.addEventListener("pointerleave", end);
+  link.addEventListener("focus", () => link.matches(":focus-visible") && begin());
+  link.addEventListener("blur", end);
 }
 
 function part(tag, text, kind = "") {

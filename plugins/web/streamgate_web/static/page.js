@@ -7,6 +7,7 @@ import { markChosen, showCatalogue } from "./catalogue.js";
 import * as demo from "./demo.js";
 import { lookForDevchain, mintFor } from "./devchain.js";
 import { Owning } from "./owning.js";
+import { Postering } from "./postering.js";
 import { Seeking } from "./seeking.js";
 import { Sharing } from "./sharing.js";
 import { Sounds } from "./sounds.js";
@@ -25,6 +26,7 @@ const sounds = new Sounds(element("sounds"));
 const captions = new Captions(element("captions"), element("video"));
 const owning = new Owning(leaveDeleted, () => showChosen());
 const captioning = new Captioning(() => showChosen());
+const postering = new Postering(() => showCatalogue());
 
 // --- the player ------------------------------------------------------------------------------------
 
@@ -41,6 +43,7 @@ const tell = {
     document.title = `${content.title} · StreamGate`;
     owning.show(content);
     captioning.show(content);
+    postering.show(content);
   },
   opened(content, session) {
     seeking.load(session.storyboard_url, session.chapters_url);
