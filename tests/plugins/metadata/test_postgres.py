@@ -94,4 +94,4 @@ async def test_without_pg_trgm_the_upgrade_says_what_to_do(postgres_server: Post
         await upgrade_all(kernel, [info])
     postgres_server.execute("CREATE EXTENSION pg_trgm", database=name)
     [upgraded] = await upgrade_all(kernel, [info])
-    assert (upgraded.before, upgraded.after) == (None, "0004")
+    assert (upgraded.before, upgraded.after) == (None, "0005")
