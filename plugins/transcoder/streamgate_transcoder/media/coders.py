@@ -16,6 +16,7 @@ from . import av1
 from .h264 import parameter_sets, to_length_prefixed
 from .info import Colour
 from .init_segment import VideoInit, write_video_init
+from .rates import Bounds
 
 # The grid alone says where key frames are: no scene cuts, no interval of the encoder's own. The 8x8 transform makes
 # the profile High with any preset (x264 names the lowest that fits what it was told to use).
@@ -27,8 +28,8 @@ def is_av1(rendition: PlannedRendition) -> bool:
     return rendition.codec.startswith("av01")
 
 
-def open_encoder(rendition: PlannedRendition, timescale: int) -> VideoCodecContext:
-    """The same settings make the same header, in any process."""
+def open_encoder(rendition: PlannedRendition, timescale: int, bounds: Bounds | None = None) -> VideoCodecContext:
+    """The same settings make the same header, in any process; `bounds` of a chunk are not among them."""
     encoder = av.CodecContext.create("libsvtav1" if is_av1(rendition) else "libx264", "w")
     encoder.width, encoder.height = rendition.width_px, rendition.height_px
     encoder.pix_fmt = "yuv420p"
@@ -42,6 +43,9 @@ def open_encoder(rendition: PlannedRendition, timescale: int) -> VideoCodecConte
         encoder.options = {**rendition.settings, **_SVT, "svtav1-params": f"lp=1:scd=0:level={level}"}
     else:
         own = {"profile": rendition.profile.lower(), "level": rendition.level}
+        if bounds is not None:
+            own |= {"maxrate": str(bounds.maxrate_bps), "bufsize": str(bounds.bufsize_bits)}
+            own |= {"rc_init_occupancy": str(bounds.initial_bits)}
         encoder.options = {**rendition.settings, **_X264, **own}
     encoder.open()
     return encoder

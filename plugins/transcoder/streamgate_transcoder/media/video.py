@@ -21,6 +21,7 @@ from .lanes import Here, Lane, shared_out
 from .limits import MediaLimits
 from .orientation import Turner, orientation_of
 from .output import Sink, checked
+from .rates import Bounds, bounds_of
 from .source import RangedBytes
 from .tone import ToneMapper
 
@@ -45,7 +46,7 @@ def encode_chunk(
     chunk = plan.chunks[chunk_n]
     grid = plan.video_grid[chunk.seg_from : chunk.seg_to + 1]
     rungs = [
-        Rung(rendition, plan.timescale, chunk.seg_from, grid, sink)
+        Rung(rendition, plan.timescale, chunk.seg_from, grid, sink, bounds_of(plan, rendition, chunk_n))
         for rendition in plan.renditions
         if rendition.kind == "video" and rendition.mode == "encode"
     ]
@@ -87,7 +88,13 @@ class Rung:
     """One rendition's scaler, encoder and segment cutter for one chunk."""
 
     def __init__(
-        self, rendition: PlannedRendition, timescale: int, first_segment: int, grid: Sequence[int], sink: Sink
+        self,
+        rendition: PlannedRendition,
+        timescale: int,
+        first_segment: int,
+        grid: Sequence[int],
+        sink: Sink,
+        bounds: Bounds,
     ) -> None:
         self._rendition = rendition
         self._sink = sink
@@ -99,7 +106,7 @@ class Rung:
         self._reformatter = VideoReformatter()
         self._timescale = timescale
         self._has_init = False
-        self._encoder = open_encoder(rendition, timescale)
+        self._encoder = open_encoder(rendition, timescale, bounds)
 
     @property
     def load(self) -> int:
