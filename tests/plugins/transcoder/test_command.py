@@ -134,7 +134,8 @@ def test_stopped_in_the_middle_it_leaves_nothing(
         process.send_signal(number)
         told, faults = process.communicate(timeout=20)
     assert process.returncode == STOPPED
-    assert (told, faults) == ("", "streamgate: stopped; nothing was left behind\n")
+    assert faults == "streamgate: stopped; nothing was left behind\n"
+    assert {each["event"] for each in events(told)} <= {"progress"}  # one may have been on its way
     assert children
     assert [each for each in children if Path(f"/proc/{each}").exists()] == []
     assert list(tmp_path.iterdir()) == []
