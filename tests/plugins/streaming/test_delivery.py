@@ -18,6 +18,7 @@ from streamgate.contracts.media import MadeResult
 from streamgate.contracts.streaming import STREAMING, Transcode
 from streamgate.sdk.playlists.hls import MEDIA_TYPE
 from streamgate.testing.attacks import attack
+from tests.plugins.streaming.others import CREATOR
 from tests.plugins.streaming.theatre import Parse, Theatre
 
 HOLDER = Actor(kind="user", user_id="holder", roles=("viewer",))
@@ -63,6 +64,21 @@ async def test_every_file_of_every_playlist_and_manifest_is_served(
         assert answer.content == made(film, path)
         assert int(answer.headers["content-length"]) == len(answer.content)
         assert path.endswith((".m4s", ".mp4"))
+
+
+@pytest.mark.parametrize("actor", [HOLDER, CREATOR])
+async def test_by_query_they_are_the_same_and_name_each_ones_own_session(film: Theatre, actor: Actor) -> None:
+    await film.watch("c_film", CREATOR if actor == HOLDER else HOLDER)
+    asked = {"content_id": "c_film"}
+    async with film.client(actor) as http:
+        master, manifest = [(await http.get(f"/api/v1/stream/{kind}", params=asked)).text for kind in ("hls", "dash")]
+    session = await film.watch("c_film", actor)
+    folder = session["hls_url"].removesuffix("master.m3u8")
+    assert master.replace(folder, "") == (await film.fetch(session)).text
+    named = f" <BaseURL>{folder}</BaseURL>\n"
+    assert manifest.replace(named, "") == (await film.fetch(session, "manifest.mpd")).text
+    assert master.count(folder) == master.count("/api/v1/") == 3
+    assert manifest.count(named) == manifest.count("/api/v1/") == 1
 
 
 async def test_media_types_and_what_may_be_kept(film: Theatre, session: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,14 @@ def test_a_gap_becomes_silence_and_an_overlap_is_heard_once() -> None:
 def test_rounded_time_stamps_open_no_gaps() -> None:
     pieces = [(number * 4 + number % 2, plane(number * 4, 4)) for number in range(4)]
     assert list(range(16)) == run(pieces, 16, tolerance=1)
+
+
+@pytest.mark.parametrize("step", [99, 100, 101])
+def test_a_clock_of_its_own_is_never_followed_further_than_the_tolerance(step: int) -> None:
+    """Samples that come slower or faster than their time stamps: an hour of them would be far beside the picture."""
+    pieces = [(number * step, plane(number * step, 100)) for number in range(400)]
+    heard = run(pieces, 39_600, tolerance=7)
+    assert max(abs(at - value) for at, value in enumerate(heard) if value) <= 7
 
 
 def test_what_comes_after_the_end_is_cut() -> None:
