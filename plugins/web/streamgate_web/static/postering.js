@@ -85,7 +85,7 @@ export class Postering {
       const said = await this.faults();
       if (said.length > faults) {
         await this.showNow(poster);
-        return void this.tell(`This picture cannot be used: ${said.at(-1)}`);
+        return void this.tell(`This picture is not used: ${said.at(-1).replace(/^poster: [a-z_.]+: /, "")}`);
       }
     }
     element("poster-state").textContent = "It takes longer than usual. It is shown as soon as it is made.";
