@@ -13,6 +13,7 @@ from tests.browser.test_dash import PROBE as PROBE_DASH
 from tests.browser.test_dash import SHAKA
 from tests.browser.test_hls import PROBE as PROBE_HLS
 from tests.e2e.client import Api
+from tests.e2e.others import read_by_others
 from tests.plugins.transcoder.corpus import Clip, make
 
 pytestmark = pytest.mark.timeout(150)
@@ -34,6 +35,9 @@ async def test_av1_is_played_beside_h264(one_process: Stage, tmp_path: Path) -> 
 
         await eventually(is_made, timeout_s=60, what="AV1")
     session = await one_process.session(one_process.creator, content_id)
+    async with Api.connect(one_process.url) as nobody:
+        read = await read_by_others(nobody, session, tmp_path)
+    assert len({count for name, count in read.samples.items() if name.startswith("v")}) == 1
     async with open_tab(one_process.url) as tab:
         await tab.open()
         await tab.value(PROBE_HLS, {"url": session["hls_url"], "config": {}})

@@ -40,6 +40,16 @@ class Found:
     lengths_s: tuple[float, ...]
     groups: tuple[tuple[Path, tuple[Path, ...]], ...]
     urls: tuple[str, ...]
+    key_frames: tuple[int, ...] = ()  # bytes of each segment up to the end of its first frame, where HLS lists them
+
+    @property
+    def rates_bps(self) -> list[float]:
+        sizes = [path.stat().st_size for _, segments in self.groups for path in segments]
+        return [8 * size / length_s for size, length_s in zip(sizes, self.lengths_s, strict=True)]
+
+    @property
+    def average_bps(self) -> float:
+        return sum(rate * s for rate, s in zip(self.rates_bps, self.lengths_s, strict=True)) / sum(self.lengths_s)
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +86,7 @@ async def read_by_others(api: Api, session: Mapping[str, Any], folder: Path) -> 
         beside_s = MOST_BESIDE_S if found.kind == by_hls[0].kind else AAC_BESIDE_S
         # Sound may end before the picture does.
         assert edges[found.name][:-1] == pytest.approx(reference[:-1], abs=beside_s, rel=0), found.name
+    _rates_are_as_told(multivariant, {found.name: found for found in by_hls})
     packaged = by_dash if is_sealed else by_hls
     inits = [init.read_bytes() for found in packaged for init, _ in found.groups] if is_sealed else []
     keys = dict([await key_of(api, dash_url, init) for init in inits])
@@ -133,13 +144,17 @@ async def _renditions_of_hls(files: _Files, url: str, multivariant: Mapping[str,
     others += {each["uri"] for variant in multivariant["variants"] for each in variant.get("subtitles", ())}
     addresses = [urljoin(url, uri) for uri in (*kinds, *others)]
     texts = [(await files.api.get(address)).text for address in addresses]
-    found = []
+    found, key_frames = [], dict[str, tuple[int, ...]]()
     for address, playlist in zip(addresses, read_texts([("hls", text) for text in texts]), strict=True):
         assert playlist["endlist"] is True, address
         assert round(max(each["duration"] for each in playlist["segments"])) <= playlist["targetDuration"], address
         uri = next(uri for uri in (*kinds, *others) if urljoin(url, uri) == address)
+        name = address.rsplit("/", 2)[-2]
         if uri not in kinds:
             assert playlist.get("isIFrame", False) is address.endswith("iframes.m3u8")
+            if playlist.get("isIFrame"):
+                assert {each["byterange"]["offset"] for each in playlist["segments"]} == {0}
+                key_frames[name] = tuple(each["byterange"]["length"] for each in playlist["segments"])
             continue
         keys: dict[str, bytes] = {}
         parts = []
@@ -155,7 +170,7 @@ async def _renditions_of_hls(files: _Files, url: str, multivariant: Mapping[str,
         lengths_s = tuple(each["duration"] for each in playlist["segments"])
         found.append(
             Found(
-                name=address.rsplit("/", 2)[-2],
+                name=name,
                 kind=kinds[uri],
                 starts_s=tuple(sum(lengths_s[:n]) for n in range(len(lengths_s))),
                 lengths_s=lengths_s,
@@ -163,7 +178,7 @@ async def _renditions_of_hls(files: _Files, url: str, multivariant: Mapping[str,
                 urls=tuple(urljoin(address, each["uri"]) for each in playlist["segments"]),
             )
         )
-    return found
+    return [attrs.evolve(each, key_frames=key_frames.get(each.name, ())) for each in found]
 
 
 async def _rendition_of_dash(files: _Files, kind: str, read: Mapping[str, Any]) -> Found:
@@ -189,6 +204,8 @@ def _held_against(found: Found, read: Sequence[Mapping[str, Any]]) -> tuple[list
         assert part["decodedTo"] - part["decodedFrom"] == pytest.approx(
             part["shownTo"] - part["shownFrom"], abs=MOST_BESIDE_S * timescale
         )
+    if found.key_frames:
+        assert tuple(part["firstEnds"] for _, part in parts) == found.key_frames, found.name
     for (timescale, before), (_, after) in pairwise(parts):
         assert before["decodedTo"] == after["decodedFrom"], found.name
         assert after["shownFrom"] == pytest.approx(before["shownTo"], abs=MOST_BESIDE_S * timescale, rel=0), found.name
@@ -198,6 +215,17 @@ def _held_against(found: Found, read: Sequence[Mapping[str, Any]]) -> tuple[list
     assert [at_s - edges[0] for at_s in edges] == pytest.approx(told, abs=MOST_BESIDE_S, rel=0), found.name
     assert lengths_s == pytest.approx(found.lengths_s, abs=MOST_BESIDE_S, rel=0), found.name
     return [*edges, edges[-1] + lengths_s[-1]], sum(part["samples"] for _, part in parts)
+
+
+def _rates_are_as_told(multivariant: Mapping[str, Any], found: Mapping[str, Found]) -> None:
+    """Average rates within a tenth of the bytes that came, and no segment of some length above the peak."""
+    for variant in multivariant["variants"]:
+        picture, *sounds = (found[each["uri"].split("/")[-2]] for each in (variant, *variant["audio"]))
+        average_bps = picture.average_bps + max((each.average_bps for each in sounds), default=0)
+        assert variant["averageBandwidth"] == pytest.approx(average_bps, rel=0.1), picture.name
+        long = max(picture.lengths_s) / 2
+        rates = [rate for rate, length_s in zip(picture.rates_bps, picture.lengths_s, strict=True) if length_s >= long]
+        assert max(rates) <= variant["bandwidth"], picture.name
 
 
 def _repackage(renditions: Sequence[Found], keys: Mapping[str, str]) -> None:

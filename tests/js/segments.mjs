@@ -9,7 +9,7 @@ const bytesOf = (path, fileStart) => {
   return buffer;
 };
 
-const segmentOf = (samples) => ({
+const segmentOf = (samples, begins) => ({
   samples: samples.length,
   syncs: samples.filter((sample) => sample.is_sync).length,
   beginsWithSync: samples[0].is_sync,
@@ -17,7 +17,7 @@ const segmentOf = (samples) => ({
   decodedTo: samples.at(-1).dts + samples.at(-1).duration,
   shownFrom: Math.min(...samples.map((sample) => sample.cts)),
   shownTo: Math.max(...samples.map((sample) => sample.cts + sample.duration)),
-  sizeBytes: samples.reduce((sum, sample) => sum + sample.size, 0),
+  firstEnds: samples[0].offset + samples[0].size - begins,
   description: samples[0].description.type,
 });
 
@@ -39,8 +39,9 @@ const readTrack = ({ init, segments }) => {
   const [track] = info.tracks;
   const found = segments.map((path) => {
     const known = file.getTrackSamplesInfo(track.id)?.length ?? 0;
+    const begins = at;
     append(path);
-    return segmentOf(file.getTrackSamplesInfo(track.id).slice(known));
+    return segmentOf(file.getTrackSamplesInfo(track.id).slice(known), begins);
   });
   file.flush();
   return {
