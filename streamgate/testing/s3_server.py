@@ -92,7 +92,8 @@ class S3Server(ServerProcess):
         where = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={self.directory}"]
         without = ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
         ports = [f"-{name}={port}" for name, port in {"s3.port": self.port, **self._other_ports()}.items()]
-        return [find_program("weed"), "mini", *where, *without, *ports]
+        room = ["-volume.max=10000", "-master.volumeSizeLimitMB=64"]  # each bucket takes a volume
+        return [find_program("weed"), "mini", *where, *without, *room, *ports]
 
     def _other_ports(self) -> Mapping[str, int]:
         if not self._ports:  # those of the first start are kept, as its files name them
