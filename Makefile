@@ -4,6 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+MAKEFLAGS += --jobs=2
 
 PYTHON ?= python3
 VENV := .venv
@@ -48,7 +49,7 @@ test-browser: $(STAMPS)/assets  ## plays in a real Chromium, and behind a real n
 	@$(BIN)/pytest -o addopts="--import-mode=importlib --strict-markers --strict-config -ra -p no:schemathesis" -n 2 --no-loadscope-reorder tests/browser tests/proxy $(ARGS)
 
 check: $(STAMPS)/dev  ## format, lint, types, import boundaries, generated documents
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync check-types check-rest
+	@$(MAKE) --no-print-directory --output-sync check-types check-rest
 
 check-types:
 	@$(BIN)/mypy $(PYTHON_CODE) tests/bench
@@ -80,8 +81,11 @@ $(STAMPS)/dev: $(STAMPS)/uv requirements-dev.lock pyproject.toml $(PLUGINS)
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ./,. $(PLUGIN_DIRS))
 	@touch $@
 
-$(STAMPS)/assets: $(STAMPS)/dev deploy/setup/npm.py deploy/setup/node.lock $(NPM_LOCKS) $(wildcard plugins/*/build.py)
+$(STAMPS)/npm: $(STAMPS)/uv deploy/setup/npm.py deploy/setup/node.lock $(NPM_LOCKS)
 	@$(BIN)/python deploy/setup/npm.py $(NPM_LOCKS)
+	@touch $@
+
+$(STAMPS)/assets: $(STAMPS)/dev $(STAMPS)/npm $(wildcard plugins/*/build.py)
 	@for build in $(wildcard plugins/*/build.py); do $(BIN)/python $$build; done
 	@touch $@
 

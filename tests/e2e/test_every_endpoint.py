@@ -213,15 +213,21 @@ async def test_every_road_is_described(cast: Cast, operations: list[Operation]) 
     assert [fault for fault in sender.faults if "code not among" not in fault] == []
 
 
+def of_one_operation(cast: Cast, cases: Iterable[Case]) -> Sequence[Case]:
+    """All of them, and behind the gateway a third: the services are the same there, and what carries is not."""
+    return list(cases)[:: 1 if cast.stack.mode == "all" else 3]
+
+
 async def test_wrong_bodies(cast: Cast, operations: list[Operation]) -> None:
     cases = [
         (operation, case, role_for(operation))
         for operation in operations
-        for case in Maker(operation, cast.document, cast.ids).wrong_bodies(
-            LARGER_BODIES.get(str(operation), MAX_BODY_BYTES)
+        for case in of_one_operation(
+            cast,
+            Maker(operation, cast.document, cast.ids).wrong_bodies(LARGER_BODIES.get(str(operation), MAX_BODY_BYTES)),
         )
     ]
-    assert len(cases) > 800
+    assert len(cases) > (800 if cast.stack.mode == "all" else 270)
     await run(cast, cases)
 
 
@@ -230,9 +236,9 @@ async def test_wrong_paths_and_queries(cast: Cast, operations: list[Operation]) 
     cases = [
         (operation, case, role_for(operation))
         for operation in operations
-        for case in Maker(operation, cast.document, cast.ids).wrong_parameters()
+        for case in of_one_operation(cast, Maker(operation, cast.document, cast.ids).wrong_parameters())
     ]
-    assert len(cases) > 400
+    assert len(cases) > (400 if cast.stack.mode == "all" else 140)
     await run(cast, cases)
 
 
