@@ -4,7 +4,6 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-MAKEFLAGS += --jobs=2
 
 PYTHON ?= python3
 VENV := .venv
@@ -49,7 +48,7 @@ test-browser: $(STAMPS)/assets  ## plays in a real Chromium, and behind a real n
 	@$(BIN)/pytest -o addopts="--import-mode=importlib --strict-markers --strict-config -ra -p no:schemathesis" -n 2 --no-loadscope-reorder tests/browser tests/proxy $(ARGS)
 
 check: $(STAMPS)/dev  ## format, lint, types, import boundaries, generated documents
-	@$(MAKE) --no-print-directory --output-sync check-types check-rest
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync check-types check-rest
 
 check-types:
 	@$(BIN)/mypy $(PYTHON_CODE) tests/bench
@@ -75,17 +74,21 @@ $(STAMPS)/uv: deploy/setup/uv.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@mkdir -p $(@D) && touch $@
 
+PYTHON_PARTS := $(STAMPS)/uv requirements-dev.lock pyproject.toml $(PLUGINS)
+NPM_PARTS := $(STAMPS)/uv deploy/setup/npm.py deploy/setup/node.lock $(NPM_LOCKS)
+
 # The lock is complete, so nothing is resolved (--no-deps). Our own packages are editable.
-$(STAMPS)/dev: $(STAMPS)/uv requirements-dev.lock pyproject.toml $(PLUGINS)
+$(STAMPS)/dev: $(PYTHON_PARTS)
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements-dev.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ./,. $(PLUGIN_DIRS))
 	@touch $@
 
-$(STAMPS)/npm: $(STAMPS)/uv deploy/setup/npm.py deploy/setup/node.lock $(NPM_LOCKS)
+$(STAMPS)/npm: $(NPM_PARTS)
 	@$(BIN)/python deploy/setup/npm.py $(NPM_LOCKS)
 	@touch $@
 
-$(STAMPS)/assets: $(STAMPS)/dev $(STAMPS)/npm $(wildcard plugins/*/build.py)
+$(STAMPS)/assets: $(PYTHON_PARTS) $(NPM_PARTS) $(wildcard plugins/*/build.py)
+	@$(MAKE) --silent --no-print-directory --jobs=2 $(STAMPS)/dev $(STAMPS)/npm
 	@for build in $(wildcard plugins/*/build.py); do $(BIN)/python $$build; done
 	@touch $@
 
