@@ -136,18 +136,21 @@ AAC_FRAME_SAMPLES = 1024
 
 PROBE_KIND = "media.probe"
 CHUNK_KIND = "media.encode_chunk"
+ASKED_KIND = "media.encode_asked"
 AUDIO_KIND = "media.encode_audio"
 COPY_KIND = "media.copy"
 
 
 @attrs.frozen(kw_only=True)
 class ProbePayload:
-    """`copies_prefix`: below it the source itself may become a rendition; empty: everything is encoded."""
+    """`copies_prefix`: below it the source itself may become a rendition; empty: everything is encoded. `policy`: which
+    rungs are made in advance; empty: as the profile says."""
 
     content_id: str
     media_version: int
     source: MediaSource
     profile: str = "web"
+    policy: Literal["", "eager", "lazy"] = ""
     copies_prefix: str = ""
 
 
@@ -166,12 +169,29 @@ MAX_PLAN_BYTES = 4 << 20
 @attrs.frozen(kw_only=True)
 class ChunkPayload:
     """`plan_key`: the version's MediaPlan as JSON in the blob store, written once before its jobs are asked for. It is
-    there while the version is made; a job that finds it gone has nothing to do."""
+    there as long as the version; a job that finds it gone has nothing to do. `rendition_ids`: empty: all eager ones."""
 
     content_id: str
     media_version: int
     plan_key: str
     chunk_n: int
+    rendition_ids: tuple[str, ...] = ()
+
+
+ASKED_SEGMENTS = 2
+"""A stretch: segments of one job that somebody waits for. The encoder's speed decides for how long."""
+
+
+@attrs.frozen(kw_only=True)
+class AskedPayload:
+    """One encoded picture's segments from `stretch_n` times ASKED_SEGMENTS on: somebody waits for them. `plan_key`: see
+    ChunkPayload."""
+
+    content_id: str
+    media_version: int
+    plan_key: str
+    rendition_id: str
+    stretch_n: int
 
 
 @attrs.frozen(kw_only=True)
@@ -197,7 +217,7 @@ class CopyPayload:
 
 @attrs.frozen(kw_only=True)
 class MadeResult:
-    """Result of CHUNK_KIND, AUDIO_KIND and COPY_KIND; a checkpoint carries the parts made so far."""
+    """Result of CHUNK_KIND, ASKED_KIND, AUDIO_KIND and COPY_KIND; a checkpoint carries the parts made so far."""
 
     parts: tuple[MadePart, ...]
 

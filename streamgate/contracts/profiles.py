@@ -8,6 +8,8 @@ from typing import Any, Literal
 import attrs
 
 VideoCodec = Literal["h264", "av1"]
+Policy = Literal["eager", "lazy"]
+"""Whether all rungs are made in advance, or the lowest alone, and the others when somebody asks for them."""
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower")
 """x264's, without those that nobody waits for."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -47,6 +49,9 @@ class Profile:
         rungs: sizes, whatever their order; none: sound alone, even of a film.
         codecs: of the picture; H.264 is always among them, for there are players that know nothing else. Each makes all
             the sizes.
+        policy: `lazy`: of the H.264 rungs the lowest is made in advance, and the source where it plays as it is; the
+            others are listed with them, and a segment of them is made when somebody asks for it. AV1 takes longer to
+            make than a viewer waits, and is made in advance always.
         per_title: whether rungs that a source has no use for are left out, and caps follow what it needs.
         surround_bitrate_bps: of 5.1, beside the sound that plays everywhere; 0: it is not kept.
         loudness_lufs: what sound is brought to, all of a track by one factor; None: it stays as it is, which alone
@@ -64,6 +69,7 @@ class Profile:
     crf: int = attrs.field(default=23, validator=(attrs.validators.ge(0), attrs.validators.le(51)))
     preset: str = attrs.field(default="veryfast", validator=attrs.validators.in_(PRESETS))
     codecs: tuple[VideoCodec, ...] = ("h264",)
+    policy: Policy = "eager"
     per_title: bool = True
     audio_bitrate_bps: int = attrs.field(default=128_000, validator=attrs.validators.ge(16_000))
     audio_channels: int = attrs.field(default=2, validator=attrs.validators.in_((1, 2)))

@@ -82,6 +82,18 @@ class StillMade(Conflict):
     code, title = "stream.still_made", "The media are being made"
 
 
+class RenditionUnknown(NotFound):
+    code, title = "stream.no_rendition", "No such rendition"
+
+
+class RenditionNotFailed(Conflict):
+    code, title = "stream.rendition_not_failed", "The rendition has not failed"
+
+
+class VersionFailed(Conflict):
+    code, title = "stream.version_failed", "Nothing of this media version is left"
+
+
 class KeyUnknown(NotFound):
     code, title = "stream.key_unknown", "No such key"
 
@@ -116,7 +128,8 @@ class RevocationUnknown(NotFound):
 @attrs.frozen(kw_only=True)
 class RenditionState:
     """`progress` 0 to 1; `bitrate_bps` measured from the bytes once whole. `frames`: made and kept, told by whole
-    segments (of sound: AAC frames of 1,024 samples)."""
+    segments (of sound: AAC frames of 1,024 samples). `policy`: `lazy` ones are made when somebody asks for them, and
+    count for nothing in how far the whole is."""
 
     id: str
     name: str
@@ -129,6 +142,7 @@ class RenditionState:
     progress: float
     frames: int = 0
     frames_planned: int = 0
+    policy: Literal["eager", "lazy"] = "eager"
 
 
 @attrs.frozen(kw_only=True)
@@ -157,11 +171,13 @@ class MediaState:
 
 @attrs.frozen(kw_only=True)
 class Transcode:
-    """Makes the media of a content's newest source (again). The caller has checked that `actor` may."""
+    """Makes the media of a content's newest source (again). The caller has checked that `actor` may. `policy`: which
+    rungs are made in advance; empty: as streaming's configuration and the profile say."""
 
     content_id: str
     actor: Actor
     profile: str = "web"
+    policy: Literal["", "eager", "lazy"] = ""
     priority: int = 5
 
 
@@ -173,6 +189,15 @@ class TranscodeStarted:
 @attrs.frozen(kw_only=True)
 class TaskQuery:
     task_id: str
+
+
+@attrs.frozen(kw_only=True)
+class RetryRendition:
+    """`task_id`: of the version it is of. The caller has checked that `actor` may."""
+
+    task_id: str
+    rendition_id: str
+    actor: Actor
 
 
 @attrs.frozen(kw_only=True)
@@ -205,6 +230,15 @@ class Streaming(Protocol):
     @method()
     async def transcode(self, wanted: Transcode) -> TranscodeStarted:
         """Raises NotPlayable when there is no source yet."""
+
+    @method()
+    async def retry(self, wanted: RetryRendition) -> None:
+        """Has what is missing of one rendition made again, and nothing of the others. A lazy one is listed again.
+
+        Raises:
+            JobNotFound, RenditionUnknown, RenditionNotFailed.
+            VersionFailed: with it failed everything, and was taken back.
+        """
 
 
 STREAMING = ServiceRef("streaming", Streaming)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
-from playwright.async_api import FilePayload, Page, expect
+from playwright.async_api import FilePayload, Page, Route, expect
 
 from streamgate.testing.stacks import all_in_one
 from tests.browser.chromium import Tab, open_tab
@@ -79,6 +79,9 @@ async def tell_the_story(stage: Stage, clip: Path, *, width_px: int) -> None:
         await give_a_poster(tab)
         assert await tab.value("document.documentElement.scrollWidth <= window.innerWidth"), "it fits the screen"
 
+        if width_px < 1000:
+            await steer_the_making(tab)
+
         # The same person comes as somebody else, with the other wallet that the page offers.
         notice = page.locator("#notice")
         await page.get_by_role("button", name="Sign out").click()
@@ -116,6 +119,41 @@ async def give_a_poster(tab: Tab) -> None:
     await expect(dialog.locator("#poster-now[src]:not([hidden])")).not_to_have_js_property("naturalWidth", 64)
     await dialog.get_by_role("button", name="Close").click()
     await expect(dialog).to_be_hidden()
+
+
+async def steer_the_making(tab: Tab) -> None:
+    """By the keyboard alone: an owner pauses, goes on, and tries again what could not be made. The transcoder's part is
+    played here: what it really answers is tried elsewhere."""
+    asked: list[tuple[str, object]] = []
+    rendition = {"id": "v720", "name": "720p", "kind": "video", "status": "failed"}
+    task = {"task_id": "t_1", "status": "running", "progress": 0.4, "eta_s": 300, "renditions": [rendition]}
+
+    async def answer(route: Route) -> None:
+        if route.request.method == "POST":
+            verb = route.request.url.rsplit("/", 1)[1]
+            asked.append((verb, route.request.post_data_json))
+            task["status"] = {"pause": "paused", "resume": "running", "retry": "done"}[verb]
+            rendition["status"] = "ready" if verb == "retry" else "failed"
+        await route.fulfill(json=task)
+
+    page, making = tab.page, tab.page.locator("#making")
+    await page.route("**/api/v1/transcode/*", answer)
+    await page.reload()
+    await expect(making).to_contain_text("Being prepared: 40 % · 5 min left")
+    await expect(making).to_contain_text("720p could not be made.")
+    assert await tab.value("document.documentElement.scrollWidth <= window.innerWidth"), "it fits the screen"
+    await making.get_by_role("button", name="Pause").focus()
+    await page.keyboard.press("Enter")
+    await expect(making).to_contain_text("Paused at 40 %")
+    await expect(making.get_by_role("button", name="Continue")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(making).to_contain_text("Being prepared")
+    await making.get_by_role("button", name="Try again to make 720p").focus()
+    await page.keyboard.press("Enter")
+    await expect(making).to_be_hidden()
+    once = {"task_id": "t_1"}
+    assert asked == [("pause", once), ("resume", once), ("retry", {**once, "rendition_id": "v720"})]
+    await page.unroute("**/api/v1/transcode/*", answer)
 
 
 async def give_away_and_claim_again(tab: Tab) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -14,7 +15,7 @@ from streamgate.testing.clips import ClipSpec, make_clip
 from streamgate.testing.stacks import Stack
 from streamgate.testing.wait import eventually
 from tests.e2e.client import Api
-from tests.e2e.playback import fetch, read_dash, read_hls
+from tests.e2e.playback import Track, fetch, read_dash, read_hls
 from tests.e2e.shared import WALK, shared_stack
 
 FRAMES = 500
@@ -68,13 +69,15 @@ async def test_the_first_segment_is_there_before_any_encode_job_is_done(stack: S
         await api.call("POST", "/api/v1/transcode/pause", json={"task_id": info["task_id"]})
         whole = [await fetch(api, track) for track in tracks.values()]
         await api.call("POST", "/api/v1/transcode/cancel", json={"task_id": info["task_id"]})
-        await pause_and_cancel_another(api, begun["content_id"], picture.segments[-1])
+        await make_another_version(api, begun["content_id"], picture)
     assert frames(whole[0]) == FRAMES
 
 
-async def pause_and_cancel_another(api: Api, content_id: str, watched_url: str) -> None:
-    """A new version is begun and rests; who watches the one before plays on, and is not told of it."""
-    task = await api.call("POST", "/api/v1/transcode/submit", json={"content_id": content_id, "profile": "efficient"})
+async def make_another_version(api: Api, content_id: str, watched: Track) -> None:
+    """A version whose rungs are made when somebody asks for them, paused and gone on with. Who watches the one before
+    plays on to its end."""
+    asked = {"content_id": content_id}
+    task = await api.call("POST", "/api/v1/transcode/submit", json={**asked, "policy": "lazy"})
     wanted = {"task_id": task["task_id"]}
 
     async def steer(verb: str) -> str:
@@ -82,12 +85,32 @@ async def pause_and_cancel_another(api: Api, content_id: str, watched_url: str) 
         return str(answer["status"])
 
     assert [await steer(verb) for verb in ("pause", "pause")] == ["paused", "paused"]
-    assert (await api.get(watched_url)).status_code == 200
     status = await api.call("GET", "/api/v1/transcode/status", params=wanted)
     assert (status["status"], status["fps"], status["eta_s"]) == ("paused", None, None)
     assert await steer("resume") in ("queued", "running")
-    assert [await steer(verb) for verb in ("pause", "cancel", "resume")] == ["paused", "cancelled", "cancelled"]
-    assert (await api.get(watched_url)).status_code == 200
+
+    async def plays() -> dict[str, Any] | None:
+        info: dict[str, Any] = await api.call("GET", "/api/v1/stream/info", params=asked)
+        return info if info["media_version"] > 1 and info["renditions"] else None
+
+    info = await eventually(plays, timeout_s=30, what="the new version")
+    policies = {each["id"]: each["policy"] for each in info["renditions"]}
+    assert [name for name, policy in policies.items() if policy == "lazy"] == ["v480", "v360"]
+    session = await api.call("POST", "/api/v1/stream/session", json={**asked, "client_id": "a-second-player"})
+    tracks = {track.name: track for track in await read_hls(api, urljoin(str(api.http.base_url), session["hls_url"]))}
+    assert set(tracks) == set(policies)
+    for rung, n in (("v480", 3), ("v240", 0)):
+
+        async def part(url: str) -> bytes | None:
+            answer = await api.get(url)
+            assert answer.status_code in (200, 503), answer.text
+            return answer.content if answer.status_code == 200 else None
+
+        head = await eventually(partial(part, tracks[rung].init), timeout_s=30, what=f"the head of {rung}")
+        data = await eventually(partial(part, tracks[rung].segments[n]), timeout_s=30, what=f"a segment of {rung}")
+        assert frames(head + data) > 0
+    assert await steer("cancel") in ("cancelled", "done")
+    assert frames(await fetch(api, watched)) == FRAMES
 
 
 def frames(data: bytes) -> int:

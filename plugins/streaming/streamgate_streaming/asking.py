@@ -1,4 +1,5 @@
-"""Has made, now, what somebody waits for: the job that makes it jumps the queue, and runs though its task be paused."""
+"""Has made, now, what somebody waits for: the job that makes it jumps the queue, and runs though its task be paused. Of
+a lazy rung there is no job before somebody waits."""
 
 from __future__ import annotations
 
@@ -11,20 +12,33 @@ from sqlalchemy.orm import Session
 from streamgate.contracts.jobs import Bump, JobNotFound, Jobs
 from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, MediaPlan
 from streamgate.errors import StreamgateError
+from streamgate.sdk.blobs import BlobMissing, BlobStore
 from streamgate.sdk.db import Database
 
+from .asked import ask, is_open
+from .plans import plan_blob
 from .tables import WorkRow
 from .verify import planned
 
 
 class Asking:
-    def __init__(self, db: Database, jobs: Jobs) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, jobs: Jobs) -> None:
         self._db = db
+        self._blobs = blobs
         self._jobs = jobs
 
     async def hurry(self, plan: MediaPlan, rendition_id: str, n: int) -> None:
         """Of the segment `n` (below 0: the head) of an encoded rendition. That worker is away changes nothing: it comes
-        when it comes."""
+        when it comes.
+
+        Raises:
+            SegmentPending, SegmentUnknown: of a lazy rung it is not made now, or never.
+        """
+        rendition = planned(plan, rendition_id)
+        if rendition is not None and rendition.policy == "lazy":
+            await keep_plan(self._blobs, plan)
+            await self._db.write(partial(ask, plan=plan, rendition_id=rendition_id, n=n))
+            return
         for job_id in await self._db.read(partial(_makers, plan=plan, rendition_id=rendition_id, n=max(0, n))):
             try:
                 await self._jobs.bump(Bump(job_id=job_id))
@@ -32,6 +46,23 @@ class Asking:
                 logger.bind(job_id=job_id).info("job that somebody waits for is not queued yet")
             except StreamgateError as fault:
                 logger.bind(job_id=job_id, code=fault.code).warning("job that somebody waits for cannot be hurried")
+
+    async def is_under_way(self, plan: MediaPlan, rendition_id: str, n: int) -> bool:
+        """Whether a job still makes it. What is made in advance has one for as long as it is listed."""
+        rendition = planned(plan, rendition_id)
+        if rendition is None or rendition.policy == "eager":
+            return True
+        return await self._db.read(partial(is_open, plan=plan, rendition_id=rendition_id, n=n))
+
+
+async def keep_plan(blobs: BlobStore, plan: MediaPlan) -> None:
+    """Jobs find the plan of a version that has been ready for long: with new keys it has another number, and another
+    plan."""
+    blob = plan_blob(plan.content_id, plan.media_version, plan)
+    try:
+        await blobs.stat(blob.key)
+    except BlobMissing:
+        await blobs.put_bytes(blob.key, blob.data)
 
 
 def _makers(session: Session, plan: MediaPlan, rendition_id: str, n: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from functools import cached_property
 
@@ -45,6 +46,8 @@ _EXTENTS = 16
 """Of one media version; a gate's rule makes few, and one that is changed often no more."""
 _GROWS_S = 5.0
 """A presentation that may still get renditions is read again after so long, should the event about it be lost."""
+_FILLS_S = 60.0
+"""One that is made as it is asked for: what was made meanwhile is found without asking for it again."""
 
 
 @attrs.define(eq=False, slots=False)
@@ -113,6 +116,13 @@ class Listing:
     def has_chapters(self) -> bool:
         return any(each.name == CHAPTERS for each in self.said)
 
+    @property
+    def lasts_s(self) -> float:
+        """How long until it is read again."""
+        if not self.is_complete:
+            return _GROWS_S
+        return math.inf if self.plan is None else _FILLS_S
+
     @cached_property
     def kids(self) -> dict[bytes, tuple[str, int]]:
         """Rendition and key period by the name of a CENC key."""
@@ -164,7 +174,7 @@ class Catalogue:
         """None where that version cannot be played."""
         key = (content_id, media_version)
         found = self._listings.get(key)
-        if found is not None and (found.is_complete or self._clock.monotonic_s() - found.loaded_at_s < _GROWS_S):
+        if found is not None and self._clock.monotonic_s() - found.loaded_at_s < found.lasts_s:
             self._listings.move_to_end(key)
             return found
         loading = self._loading.get(key)

@@ -24,6 +24,11 @@ class StreamingConfig:
         help="What is made of an upload: a transcoding profile, of `GET /api/v1/transcode/profiles`.",
         validator=Matches(r"[a-z][a-z0-9_-]{0,31}", "1 to 32 of a-z, 0-9, - and _, a letter first"),
     )
+    rung_policy: Literal["profile", "eager", "lazy"] = config_field(
+        "profile",
+        help="Which rungs of a video are made in advance: all (eager), or the lowest alone and the others when "
+        "somebody asks (lazy); as each profile says by default.",
+    )
     lease_s: float = config_field(
         60.0,
         help="How long bytes may be served on one reading of the chain; from half of it on it is read again.",

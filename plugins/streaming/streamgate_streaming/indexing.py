@@ -45,7 +45,6 @@ def index_part(session: Session, row: RenditionRow, part: MadePart, *, is_final:
     garbage.keep(session, keys_of(part))
     garbage.throw_away(session, replaced, now_ms)
     row.segments_made, row.made_bytes = repository.count_made(session, row)
-    row.status = "running"
 
 
 def keys_of(part: MadePart) -> list[str]:

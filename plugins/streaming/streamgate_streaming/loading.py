@@ -1,7 +1,8 @@
 """What can be played of a media version, read from the database: whole renditions, and those that are promised.
 
-Where the source itself is the base, it is listed whole from the plan on, with its sound; what of them is not made yet
-has no key, and is made when somebody asks for it. Everything else is listed when it is whole.
+Where the source itself is the base, it is listed whole from the plan on, with its sound. Lazy rungs are listed with
+what plays. What of these is not made yet has no key, and is made when somebody asks for it. Everything else is listed
+when it is whole.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from .tables import RenditionRow, SegmentRow
 from .verify import base_of, grid_of, main_sound_of, timescale_of
 
 _AROUND = 1.03
-"""Encoded sound with what stands around it, to its planned rate."""
+"""What is encoded with what stands around it, to its planned rate."""
+_BY_PIXELS = 0.75
+"""Bits per pixel grow as pictures shrink: so does the rate with the number of pixels."""
 
 INIT = -1
 """In place of a segment's number: the rendition's init segment."""
@@ -39,7 +42,8 @@ _SEGMENTS = select(
 
 @attrs.frozen(kw_only=True)
 class Loaded:
-    """`plan`: where something of the presentation is not made yet."""
+    """`plan`: where something of the presentation is not made yet. `is_complete`: nothing will be listed that is not
+    now, though some of it be made when somebody asks."""
 
     presentation: Presentation
     plan: MediaPlan | None
@@ -57,7 +61,7 @@ def load_presentation(session: Session, content_id: str, media_version: int) -> 
     listed = {key: row for key, row in rows.items() if row.status == "ready" or key in promised}
     made = _made(session, content_id, media_version, list(listed))
     tracks = (
-        Track.of(plan, each, listed[each.id], _segments(plan, each, made[each.id]))
+        _track(plan, each, listed[each.id], made[each.id], _estimate_bps(plan, each, rows))
         for each in plan.renditions
         if each.id in listed
     )
@@ -66,11 +70,14 @@ def load_presentation(session: Session, content_id: str, media_version: int) -> 
 
 
 def promised_of(plan: MediaPlan, rows: Mapping[str, RenditionRow]) -> set[str]:
-    """The source itself, where it is the base, and what is heard first beside it, as far as they are not whole yet."""
-    if base_of(plan).mode != "copy":
-        return set()
-    main_sound = main_sound_of(plan)
-    wanted = [each for each in plan.renditions if each.mode == "copy" or each == main_sound]
+    """The source itself, where it is the base, what is heard first beside it, and lazy rungs, as far as they are not
+    whole yet."""
+    lazy = [each for each in plan.renditions if each.policy == "lazy"]
+    wanted = list(lazy)
+    if base_of(plan).mode == "copy":
+        main_sound = main_sound_of(plan)
+        wanted += [each for each in plan.renditions if each.mode == "copy" or each == main_sound]
+        wanted += _lowest(plan) if lazy else []
     return {each.id for each in wanted if rows[each.id].status in ("planned", "running")}
 
 
@@ -123,18 +130,50 @@ def _of(content_id: str, media_version: int) -> tuple[ColumnElement[bool], Colum
     return SegmentRow.content_id == content_id, SegmentRow.media_version == media_version
 
 
-def _segments(plan: MediaPlan, rendition: PlannedRendition, made: Mapping[int, Segment]) -> tuple[Segment, ...]:
-    """All of a rendition, the planned ones where there are no made ones."""
-    count = len(grid_of(plan, rendition)) - 1
-    return tuple(made.get(n) or _to_be_made(plan, rendition, n) for n in range(count))
+def _lowest(plan: MediaPlan) -> list[PlannedRendition]:
+    """The rung that is made in advance, where no other is: its jobs are short enough to be waited for."""
+    eager = [each for each in plan.renditions if (each.kind, each.mode, each.policy) == ("video", "encode", "eager")]
+    return eager if len(eager) == 1 else []
 
 
-def _to_be_made(plan: MediaPlan, rendition: PlannedRendition, n: int) -> Segment:
-    """Without a key. What is copied has its size from the source's index; of encoded sound it is what was planned."""
+def _track(
+    plan: MediaPlan, rendition: PlannedRendition, row: RenditionRow, made: Mapping[int, Segment], estimate_bps: float
+) -> Track:
+    """All of a rendition, the planned segments where there are no made ones."""
+    numbers = range(len(grid_of(plan, rendition)) - 1)
+    segments = tuple(made.get(n) or _to_be_made(plan, rendition, n, estimate_bps) for n in numbers)
+    track = Track.of(plan, rendition, row, segments)
+    if not (rendition.kind == "video" and rendition.mode == "encode" and len(made) < len(segments)):
+        return track
+    most = tuple(_at_most(each, rendition, plan.timescale) for each in segments)
+    return attrs.evolve(track, most_bps=attrs.evolve(track, segments=most).peak_bps)
+
+
+def _at_most(segment: Segment, rendition: PlannedRendition, timescale: int) -> Segment:
+    """What the encoder's rate control allows a segment: what flows in meanwhile, and a full buffer."""
+    duration_s = segment.duration_ticks / timescale
+    most_bits = (rendition.maxrate_bps * duration_s + rendition.bufsize_bits) * _AROUND
+    return attrs.evolve(segment, size_bytes=max(segment.size_bytes, round(most_bits / 8)))
+
+
+def _estimate_bps(plan: MediaPlan, rendition: PlannedRendition, rows: Mapping[str, RenditionRow]) -> float:
+    """The average rate of what is not made yet. Of sound it is what was planned; of a picture the base's, which is
+    known, made as much smaller as pictures need for fewer pixels, and no more than the cap."""
+    base = base_of(plan)
+    base_bytes = sum(base.segment_bytes) or rows[base.id].made_bytes
+    if rendition.kind == "audio" or base.kind == "audio" or not base_bytes:
+        return (rendition.bitrate_bps or rendition.maxrate_bps) * _AROUND
+    base_bps = base_bytes * 8 * plan.timescale / plan.video_grid[-1]
+    share = (rendition.width_px * rendition.height_px) / (base.width_px * base.height_px)
+    return float(min(base_bps * share**_BY_PIXELS, rendition.maxrate_bps * _AROUND))
+
+
+def _to_be_made(plan: MediaPlan, rendition: PlannedRendition, n: int, estimate_bps: float) -> Segment:
+    """Without a key. What is copied has its size from the source's index."""
     grid = grid_of(plan, rendition)
     duration_ticks = grid[n + 1] - grid[n]
     if rendition.segment_bytes:
         size_bytes = rendition.segment_bytes[n]
     else:
-        size_bytes = round(rendition.bitrate_bps * _AROUND * duration_ticks / timescale_of(plan, rendition) / 8)
+        size_bytes = round(estimate_bps * duration_ticks / timescale_of(plan, rendition) / 8)
     return Segment(n=n, key="", size_bytes=size_bytes, sha256="", start_ticks=grid[n], duration_ticks=duration_ticks)

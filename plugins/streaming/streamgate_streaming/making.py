@@ -25,7 +25,7 @@ from streamgate.contracts.events import (
     MediaReady,
     RenditionReady,
 )
-from streamgate.contracts.media import MadePart, MediaPlan
+from streamgate.contracts.media import ASKED_KIND, MadePart, MediaPlan
 from streamgate.sdk.db import emit
 from streamgate.sdk.ids import uuid7
 from streamgate.wire import to_plain
@@ -43,13 +43,21 @@ PLAN_INVALID = "media.plan_invalid"
 PART_REFUSED = "media.part_refused"
 PART_MISSING = "media.part_missing"
 CANCELLED = "media.cancelled"
+TASK_LOST = "media.task_lost"
 
 
 def begin_version(
-    session: Session, content: ContentRow, *, profile: str, priority: int, now_ms: int, may_copy: bool = True
+    session: Session,
+    content: ContentRow,
+    *,
+    profile: str,
+    policy: str,
+    priority: int,
+    now_ms: int,
+    may_copy: bool = True,
 ) -> MediaRow:
-    """A new media version of the content's newest source, and the job that plans it. `may_copy`: whether the source
-    itself may be one of its renditions."""
+    """A new media version of the content's newest source, and the job that plans it. `policy`: which rungs are made in
+    advance; empty: as the profile says. `may_copy`: whether the source itself may be one of its renditions."""
     content.newest_version += 1
     media = MediaRow(
         content_id=content.content_id,
@@ -63,6 +71,7 @@ def begin_version(
         source_key=content.source_key,
         source_size_bytes=content.source_size_bytes,
         profile=profile,
+        policy=policy,
         priority=priority,
         plan=None,
         warnings=[],
@@ -124,7 +133,8 @@ def accept_parts(
 ) -> None:
     """Takes verified segments into the index. What a job says at its end replaces what it said on the way.
 
-    A part that is not what was planned fails its rendition when it is final, else it is left for the end.
+    A part that is not what was planned fails its rendition when it is final, else it is left for the end. What comes of
+    one that has failed is kept: it may be made again.
     """
     plan = repository.plan_of(media)
     if plan is None:
@@ -134,34 +144,47 @@ def accept_parts(
         row = rows.get(part.rendition_id)
         if row is None:
             continue
+        is_right = True
         try:
             check_part(plan, part, init_sha256=row.init_sha256)
         except PartRefused as fault:
+            is_right = False
             if not is_final:
                 logger.bind(content_id=media.content_id, fault=str(fault)).warning("checkpoint left out")
                 continue
             if row.status not in ("ready", "failed"):
                 fail_rendition(media, row, PART_REFUSED, str(fault))
-        if row.status in ("ready", "failed"):
+        if row.status == "ready" or not is_right:
             if is_final:
                 garbage.throw_away(session, keys_of(part), now_ms)
             continue
+        has_failed = row.status == "failed"
         index_part(session, row, part, is_final=is_final, now_ms=now_ms)
-        if row.segments_made == row.segments_planned:
-            row.status = "ready"
-            body = RenditionReady(
-                subject_id=content.content_id,
-                revision=next_revision(content),
-                media_version=media.media_version,
-                rendition_id=row.rendition_id,
-            )
-            emit(session, RENDITION_READY, body)
+        row.status = "failed" if has_failed else "running"
+        if row.status == "running":
+            note_whole(session, content, media, row)
+
+
+def note_whole(session: Session, content: ContentRow, media: MediaRow, row: RenditionRow) -> None:
+    """Says so where all of a rendition is there."""
+    if row.segments_made < row.segments_planned:
+        return
+    row.status = "ready"
+    media.warnings = _without(media, row)
+    body = RenditionReady(
+        subject_id=content.content_id,
+        revision=next_revision(content),
+        media_version=media.media_version,
+        rendition_id=row.rendition_id,
+    )
+    emit(session, RENDITION_READY, body)
 
 
 def accept_end(session: Session, media: MediaRow, work: WorkRow, code: str, detail: str) -> None:
-    """A job is over: whatever it should have made and is not there fails, with the job's fault or as missing."""
+    """A job is over: whatever it should have made and is not there fails, with the job's fault or as missing. What was
+    made for those who watch is asked for again, unless it cannot be made."""
     plan = repository.plan_of(media)
-    if plan is None:
+    if plan is None or (work.kind == ASKED_KIND and code in ("", CANCELLED, TASK_LOST)):
         return
     rows = repository.renditions_of(session, media)
     for rendition in made_by(plan, work):
@@ -179,9 +202,33 @@ def accept_end(session: Session, media: MediaRow, work: WorkRow, code: str, deta
 
 def fail_rendition(media: MediaRow, row: RenditionRow, code: str, detail: str) -> None:
     row.status = "failed"
-    media.warnings = [*media.warnings, f"{row.rendition_id}: {code}: {detail}"]
-    if not media.error_code:
+    media.warnings = [*_without(media, row), f"{row.rendition_id}: {code}: {detail}"]
+    if not media.error_code and media.state != "ready":
         media.error_code, media.error_detail = code, detail
+
+
+def _without(media: MediaRow, row: RenditionRow) -> list[str]:
+    """The warnings that are not of this rendition's failure."""
+    return [warning for warning in media.warnings if not warning.startswith(f"{row.rendition_id}: ")]
+
+
+def tell_again(session: Session, content: ContentRow, media: MediaRow) -> None:
+    """What is ready is ready still, with other warnings: of a rendition that was made again, or of one that could not
+    be made when somebody asked."""
+    if (repository.active_version(session, media.content_id) or 0) <= media.media_version:
+        _say_ready(session, content, media)
+
+
+def _say_ready(session: Session, content: ContentRow, media: MediaRow) -> None:
+    ready = MediaReady(
+        subject_id=content.content_id,
+        revision=next_revision(content),
+        media_version=media.media_version,
+        duration_s=media.duration_s,
+        kind="audio" if media.kind == "audio" else "video",
+        warnings=tuple(media.warnings),
+    )
+    emit(session, MEDIA_READY, ready)
 
 
 def settle(session: Session, content: ContentRow, media: MediaRow, *, now_ms: int) -> None:
@@ -224,15 +271,7 @@ def settle(session: Session, content: ContentRow, media: MediaRow, *, now_ms: in
         media.state = "ready"
         media.error_code = media.error_detail = ""
         if is_told:
-            ready = MediaReady(
-                subject_id=content.content_id,
-                revision=next_revision(content),
-                media_version=media.media_version,
-                duration_s=media.duration_s,
-                kind=kind,
-                warnings=tuple(media.warnings),
-            )
-            emit(session, MEDIA_READY, ready)
+            _say_ready(session, content, media)
 
 
 def _is_newest(content: ContentRow, media: MediaRow) -> bool:
@@ -246,7 +285,15 @@ def _encode_instead(session: Session, content: ContentRow, media: MediaRow, now_
     logger.bind(**about, detail=media.error_detail).warning("source cannot be cut, and is encoded instead")
     _discard(session, media, now_ms)
     sessions.end_all_of(session, media.content_id, "version_changed", now_ms, media_version=media.media_version)
-    begin_version(session, content, profile=media.profile, priority=media.priority, now_ms=now_ms, may_copy=False)
+    begin_version(
+        session,
+        content,
+        profile=media.profile,
+        policy=media.policy,
+        priority=media.priority,
+        now_ms=now_ms,
+        may_copy=False,
+    )
 
 
 def _discard(session: Session, media: MediaRow, now_ms: int) -> None:

@@ -22,7 +22,7 @@ from streamgate.contracts.events import (
     UploadFinished,
 )
 from streamgate.contracts.jobs import JobQuery, Jobs
-from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, COPY_KIND, PROBE_KIND, MadePart, ProbeResult
+from streamgate.contracts.media import ASKED_KIND, AUDIO_KIND, CHUNK_KIND, COPY_KIND, PROBE_KIND, MadePart, ProbeResult
 from streamgate.contracts.streaming import NotPlayable, Transcode
 from streamgate.errors import StreamgateError
 from streamgate.events import Received
@@ -44,8 +44,10 @@ from .results import RESULT_INVALID, fault_of, keys_of, parts_of, structured
 from .tables import ContentRow, MediaRow, WorkRow
 
 GROUP = "streaming"
-KINDS_OF_PARTS = frozenset({CHUNK_KIND, AUDIO_KIND, COPY_KIND})
+KINDS_OF_PARTS = frozenset({CHUNK_KIND, ASKED_KIND, AUDIO_KIND, COPY_KIND})
 IN_THE_MAKING = ("planning", "encoding")
+TAKES_PARTS = ("encoding", "ready")
+"""Of what is ready a rung may still be made, because somebody asks for it."""
 DEFAULT_PRIORITY = 5
 
 Take = Callable[[Session, ContentRow, MediaRow, WorkRow], None]
@@ -65,8 +67,10 @@ class Orchestration:
         clock: Clock,
         *,
         profile: str,
+        policy: str,
     ) -> None:
         self._profile = profile  # of uploads
+        self._policy = policy  # where nobody says otherwise
         self._db = db
         self._blobs = blobs
         self._jobs = jobs
@@ -90,7 +94,14 @@ class Orchestration:
             content.owner = body.owner
             content.upload_id, content.upload_revision = body.upload_id, body.revision
             content.source_key, content.source_size_bytes = body.source_key, body.size_bytes
-            making.begin_version(session, content, profile=self._profile, priority=DEFAULT_PRIORITY, now_ms=now_ms)
+            making.begin_version(
+                session,
+                content,
+                profile=self._profile,
+                policy=self._policy,
+                priority=DEFAULT_PRIORITY,
+                now_ms=now_ms,
+            )
 
         await self._db.write(take)
 
@@ -155,6 +166,7 @@ class Orchestration:
     async def _begin(self, wanted: Transcode, *, over: str = "") -> tuple[str, bool]:
         """The task, and whether it was there. `over`: one that has ended, though its version is still in the making."""
         now_ms = self._clock.now_ms()
+        policy = wanted.policy or self._policy
 
         def begin(session: Session) -> tuple[str, bool]:
             is_known = repository.find_content(session, wanted.content_id) is not None
@@ -166,11 +178,11 @@ class Orchestration:
                 newest is not None
                 and newest.state in IN_THE_MAKING
                 and newest.root_id != over
-                and (newest.source_key, newest.profile) == (content.source_key, wanted.profile)
+                and (newest.source_key, newest.profile, newest.policy) == (content.source_key, wanted.profile, policy)
             ):
                 return newest.root_id, True
             media = making.begin_version(
-                session, content, profile=wanted.profile, priority=wanted.priority, now_ms=now_ms
+                session, content, profile=wanted.profile, policy=policy, priority=wanted.priority, now_ms=now_ms
             )
             return media.root_id, False
 
@@ -195,7 +207,7 @@ class Orchestration:
         now_ms = self._clock.now_ms()
 
         def take(session: Session, content: ContentRow, media: MediaRow, work: WorkRow) -> None:
-            if media.state == "encoding":
+            if media.state in TAKES_PARTS:
                 making.accept_parts(session, content, media, parts, is_final=False, now_ms=now_ms)
                 making.settle(session, content, media, now_ms=now_ms)
 
@@ -248,12 +260,15 @@ class Orchestration:
         parts = await self._new(work, said or ())
 
         def take(session: Session, content: ContentRow, media: MediaRow, work: WorkRow) -> None:
-            if media.state != "encoding":
+            if media.state not in TAKES_PARTS:
                 garbage.throw_away(session, keys_of(parts), now_ms)
                 return
+            was_ready, warnings = media.state == "ready", list(media.warnings)
             making.accept_parts(session, content, media, parts, is_final=True, now_ms=now_ms)
             making.accept_end(session, media, work, code, detail)
             making.settle(session, content, media, now_ms=now_ms)
+            if was_ready and media.warnings != warnings:
+                making.tell_again(session, content, media)
 
         def too_late(session: Session) -> None:
             garbage.throw_away(session, keys_of(parts), now_ms)

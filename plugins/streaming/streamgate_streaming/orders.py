@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal, cast
 
 import attrs
 import orjson
@@ -13,6 +13,8 @@ from streamgate.contracts.captions import CAPTIONS_KIND, CaptionsPayload
 from streamgate.contracts.events import JOBS_REQUESTED, JobsRequested
 from streamgate.contracts.jobs import NewJob
 from streamgate.contracts.media import (
+    ASKED_KIND,
+    ASKED_SEGMENTS,
     AUDIO_KIND,
     CHUNK_KIND,
     COPY_KIND,
@@ -48,7 +50,7 @@ COPY_SEGMENTS = 300
 
 
 @attrs.frozen(kw_only=True)
-class _Order:
+class Order:
     job: NewJob
     chunk_n: int | None = None
     rendition_id: str = ""
@@ -71,16 +73,17 @@ def order_plan(session: Session, content: ContentRow, media: MediaRow, *, may_co
         media_version=media.media_version,
         source=source_of(media),
         profile=media.profile,
+        policy=cast(Literal["", "eager", "lazy"], media.policy),
         copies_prefix=copies_prefix(media.content_id, media.media_version) if may_copy else "",
     )
-    probe = _job(content, media, PROBE_KIND, to_plain(payload), "probe", job_id=media.root_id)
-    _request(session, content, [_Order(job=probe)], media_version=media.media_version)
+    probe = job_of(content, media, PROBE_KIND, to_plain(payload), "probe", job_id=media.root_id)
+    request(session, content, [Order(job=probe)], media_version=media.media_version)
 
 
 def order_parts(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan) -> None:
     """Asks for everything eager: what is copied first, for it plays already, then sound, without which nothing else
     does. The plan's blob must be there."""
-    _request(session, content, _children(content, media, plan), media_version=media.media_version)
+    request(session, content, _children(content, media, plan), media_version=media.media_version)
 
 
 def order_pictures(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan) -> None:
@@ -90,8 +93,8 @@ def order_pictures(session: Session, content: ContentRow, media: MediaRow, plan:
         media_version=media.media_version,
         plan_key=plan_blob(media.content_id, media.media_version, plan).key,
     )
-    job = _job(content, media, PICTURES_KIND, to_plain(payload), "pictures")
-    _request(session, content, [_Order(job=attrs.evolve(job, priority=LAST))], media_version=media.media_version)
+    job = job_of(content, media, PICTURES_KIND, to_plain(payload), "pictures")
+    request(session, content, [Order(job=attrs.evolve(job, priority=LAST))], media_version=media.media_version)
 
 
 def order_poster(session: Session, content: ContentRow, source: MediaSource, job_id: str) -> None:
@@ -105,7 +108,7 @@ def order_poster(session: Session, content: ContentRow, source: MediaSource, job
         owner=content.owner,
         subject_id=content.content_id,
     )
-    _request(session, content, [_Order(job=job)], media_version=0)
+    request(session, content, [Order(job=job)], media_version=0)
 
 
 def order_captions(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan) -> None:
@@ -117,30 +120,32 @@ def order_captions(session: Session, content: ContentRow, media: MediaRow, plan:
         media_version=media.media_version,
         plan_key=plan_blob(media.content_id, media.media_version, plan).key,
     )
-    job = _job(content, media, CAPTIONS_KIND, to_plain(payload), "captions")
-    _request(session, content, [_Order(job=job)], media_version=media.media_version)
+    job = job_of(content, media, CAPTIONS_KIND, to_plain(payload), "captions")
+    request(session, content, [Order(job=job)], media_version=media.media_version)
 
 
 def made_by(plan: MediaPlan, work: WorkRow) -> list[PlannedRendition]:
-    """What a job is for: a chunk is encoded in all eager video renditions at once."""
+    """What a job is for: a chunk is encoded in all eager video renditions at once, unless it is for one."""
     encoded = [each for each in plan.renditions if each.mode == "encode"]
+    if work.rendition_id:
+        return [each for each in plan.renditions if each.id == work.rendition_id]
     if work.kind == COPY_KIND:
         return [each for each in plan.renditions if each.mode == "copy"]
-    if work.kind == CHUNK_KIND:
-        return [each for each in encoded if each.kind == "video" and each.policy == "eager"]
-    return [each for each in encoded if each.id == work.rendition_id]
+    return [each for each in encoded if each.kind == "video" and each.policy == "eager"]
 
 
 def segments_made_by(plan: MediaPlan, work: WorkRow, segments: int) -> range:
     """Which of a rendition's segments a job makes. `segments`: how many the rendition has."""
     if work.kind == COPY_KIND and work.chunk_n is not None:
         return range(work.chunk_n * COPY_SEGMENTS, min((work.chunk_n + 1) * COPY_SEGMENTS, segments))
+    if work.kind == ASKED_KIND and work.chunk_n is not None:
+        return range(work.chunk_n * ASKED_SEGMENTS, min((work.chunk_n + 1) * ASKED_SEGMENTS, segments))
     if work.chunk_n is not None:
         return range(plan.chunks[work.chunk_n].seg_from, plan.chunks[work.chunk_n].seg_to)
     return range(segments)
 
 
-def _job(
+def job_of(
     content: ContentRow,
     media: MediaRow,
     kind: str,
@@ -162,30 +167,40 @@ def _job(
     )
 
 
-def _children(content: ContentRow, media: MediaRow, plan: MediaPlan) -> Iterable[_Order]:
-    of_plan: dict[str, Any] = {
+def of_plan(media: MediaRow, plan: MediaPlan) -> dict[str, Any]:
+    """What every payload says of the plan that it is of."""
+    return {
         "content_id": media.content_id,
         "media_version": media.media_version,
         "plan_key": plan_blob(media.content_id, media.media_version, plan).key,
     }
+
+
+def copy_of(naming: dict[str, Any], plan: MediaPlan, span: int) -> CopyPayload:
+    """The copying of number `span`. `naming`: see `of_plan`."""
+    first = span * COPY_SEGMENTS
+    return CopyPayload(**naming, seg_from=first, seg_to=min(first + COPY_SEGMENTS, len(plan.video_grid) - 1))
+
+
+def _children(content: ContentRow, media: MediaRow, plan: MediaPlan) -> Iterable[Order]:
+    naming = of_plan(media, plan)
     segments = len(plan.video_grid) - 1 if any(each.mode == "copy" for each in plan.renditions) else 0
-    for span, seg_from in enumerate(range(0, segments, COPY_SEGMENTS)):
-        seg_to = min(seg_from + COPY_SEGMENTS, segments)
-        copy = to_plain(CopyPayload(**of_plan, seg_from=seg_from, seg_to=seg_to))
-        job = _job(content, media, COPY_KIND, copy, f"copy:{span}", root_id=media.root_id)
-        yield _Order(job=job, chunk_n=span)
+    for span in range(-(-segments // COPY_SEGMENTS)):
+        copy = to_plain(copy_of(naming, plan, span))
+        job = job_of(content, media, COPY_KIND, copy, f"copy:{span}", root_id=media.root_id)
+        yield Order(job=job, chunk_n=span)
     for rendition in plan.renditions:
         if (rendition.kind, rendition.mode, rendition.policy) == ("audio", "encode", "eager"):
-            sound = to_plain(AudioPayload(**of_plan, rendition_id=rendition.id))
-            job = _job(content, media, AUDIO_KIND, sound, rendition.id, root_id=media.root_id)
-            yield _Order(job=job, rendition_id=rendition.id)
+            sound = to_plain(AudioPayload(**naming, rendition_id=rendition.id))
+            job = job_of(content, media, AUDIO_KIND, sound, rendition.id, root_id=media.root_id)
+            yield Order(job=job, rendition_id=rendition.id)
     for chunk in plan.chunks:
-        payload = to_plain(ChunkPayload(**of_plan, chunk_n=chunk.n))
-        job = _job(content, media, CHUNK_KIND, payload, f"chunk:{chunk.n}", root_id=media.root_id)
-        yield _Order(job=job, chunk_n=chunk.n)
+        payload = to_plain(ChunkPayload(**naming, chunk_n=chunk.n))
+        job = job_of(content, media, CHUNK_KIND, payload, f"chunk:{chunk.n}", root_id=media.root_id)
+        yield Order(job=job, chunk_n=chunk.n)
 
 
-def _request(session: Session, content: ContentRow, orders: Iterable[_Order], *, media_version: int) -> None:
+def request(session: Session, content: ContentRow, orders: Iterable[Order], *, media_version: int) -> None:
     """Queues jobs in messages of bounded size, and notes what each is for."""
     waiting: list[dict[str, object]] = []
     waiting_bytes = 0

@@ -18,7 +18,7 @@ from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
 from streamgate.contracts.media import MediaPlan
-from streamgate.contracts.streaming import SegmentPending
+from streamgate.contracts.streaming import SegmentPending, SegmentUnknown
 from streamgate.contracts.transcode import CutQuery, Transcoder
 from streamgate.errors import StreamgateError
 from streamgate.sdk.clock import Clock
@@ -100,6 +100,12 @@ class Pending:
         except TimeoutError as fault:
             _MADE.labels("late").inc()
             raise SegmentPending("it is not made yet", retry_after_s=_RETRY_AFTER_S) from fault
+        except SegmentPending:
+            _MADE.labels("refused").inc()
+            raise
+        except SegmentUnknown:
+            _MADE.labels("failed").inc()
+            raise
         except StreamgateError as fault:
             _MADE.labels("failed").inc()
             logger.bind(content_id=place[0], n=place[3], code=fault.code).warning("segment could not be cut")
@@ -116,8 +122,13 @@ class Pending:
         making = self._making.get(place)
         if making is None:
             making = self._making[place] = asyncio.ensure_future(self._made_in_time(make))
-            making.add_done_callback(lambda _: self._making.pop(place, None))
+            making.add_done_callback(partial(self._made_once, place))
         await asyncio.shield(making)
+
+    def _made_once(self, place: Place, making: asyncio.Task[None]) -> None:
+        del self._making[place]
+        if not making.cancelled():
+            making.exception()  # whoever waited was told, or has left
 
     async def _made_in_time(self, make: Callable[[], Awaitable[None]]) -> None:
         async with asyncio.timeout(WAIT_S):
@@ -155,6 +166,8 @@ class Pending:
         while found is None:
             await self._clock.sleep(_LOOK_EVERY_S)
             found = await self._db.read(partial(_indexed, place=place))
+            if found is None and not await self._asking.is_under_way(plan, *place[2:]):
+                await self._asking.hurry(plan, *place[2:])
         self._keep(place, found)
 
     def _keep(self, place: Place, segment: Segment) -> None:

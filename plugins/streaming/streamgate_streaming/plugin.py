@@ -94,6 +94,7 @@ class StreamingPlugin:
         from .protected.routes import ProtectedRoutes
         from .protected.secrets import Secrets
         from .reconciler import Reconciler
+        from .retrying import Retrying
         from .revoking import Revoking
         from .routes import StreamRoutes
         from .routes_poster import PosterRoutes
@@ -160,10 +161,13 @@ class StreamingPlugin:
             Captioning(self._db, self._blobs, clock),
             clock,
             profile=config.profile,
+            policy="" if config.rung_policy == "profile" else config.rung_policy,
         )
-        self._service = StreamingService(self._db, self._orchestration)
+        self._service = StreamingService(self._db, self._orchestration, Retrying(self._db, self._blobs))
         hot = HotSegments(self._blobs, config.hot_cache_bytes)
-        pending = Pending(self._db, ctx.services.get(TRANSCODER), Asking(self._db, ctx.services.get(JOBS)), clock)
+        pending = Pending(
+            self._db, ctx.services.get(TRANSCODER), Asking(self._db, self._blobs, ctx.services.get(JOBS)), clock
+        )
         saying = Saying(self._db)
         offload = open_offload(config.offload, config.accel_prefix, self._blobs, clock)
         delivery = Delivery(

@@ -8,17 +8,19 @@ from typing import Literal
 
 import attrs
 from loguru import logger
-from sqlalchemy import select, tuple_
+from sqlalchemy import exists, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from streamgate.context import ANONYMOUS
 from streamgate.contracts.events import JOB_FINISHED, JobFinished
 from streamgate.contracts.jobs import Job, JobNotFound, JobQuery, Jobs
+from streamgate.contracts.media import ASKED_KIND
 from streamgate.errors import StreamgateError, Unavailable
 from streamgate.events import Received
 from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 
+from .making import TASK_LOST
 from .orchestration import IN_THE_MAKING, KINDS_OF_PARTS, Orchestration
 from .orders import BESIDE_KINDS
 from .tables import MediaRow, WorkRow
@@ -27,11 +29,12 @@ LATE_AFTER_S = 600.0
 """So long an end may be on its way before it counts as lost; measured from when this process saw it first, so that
 what waits in the queue of events after a stop is heard before."""
 
-TASK_LOST = "media.task_lost"
 _TASKS = 20
 End = Literal["done", "failed", "dead", "cancelled"]
 _ENDS: dict[str, End] = {"done": "done", "failed": "failed", "dead": "dead", "cancelled": "cancelled"}
 
+
+_OWN_TASKS = BESIDE_KINDS | {ASKED_KIND}
 
 Place = tuple[str, int]
 
@@ -131,10 +134,16 @@ class Reconciler:
 
 
 def _open_versions(session: Session, created_before_ms: int, after: Place) -> list[_Open]:
+    """Of ready ones those of which something is made again."""
+    is_made_again = exists().where(
+        WorkRow.content_id == MediaRow.content_id,
+        WorkRow.media_version == MediaRow.media_version,
+        WorkRow.kind.not_in(_OWN_TASKS),
+    )
     page = (
         select(MediaRow)
         .where(
-            MediaRow.state.in_(IN_THE_MAKING),
+            or_(MediaRow.state.in_(IN_THE_MAKING), is_made_again),
             MediaRow.created_at_ms < created_before_ms,
             tuple_(MediaRow.content_id, MediaRow.media_version) > after,
         )
@@ -144,14 +153,15 @@ def _open_versions(session: Session, created_before_ms: int, after: Place) -> li
     found = []
     for media in session.scalars(page):
         of_media = (WorkRow.content_id == media.content_id, WorkRow.media_version == media.media_version)
-        works = session.scalars(select(WorkRow).where(*of_media, WorkRow.kind.not_in(BESIDE_KINDS)))
+        works = session.scalars(select(WorkRow).where(*of_media, WorkRow.kind.not_in(_OWN_TASKS)))
         place, kinds = (media.content_id, media.media_version), {row.job_id: row.kind for row in works}
         found.append(_Open(place, media.content_id, media.root_id, kinds))
     return found
 
 
 def _open_pictures(session: Session, created_before_ms: int, after: Place) -> list[_Open]:
-    """Each is a task of its own, and may wait as long as there is anything to encode. When it was made is not known."""
-    waiting = WorkRow.kind.in_(BESIDE_KINDS)
+    """And of what somebody asked for. Each is a task of its own, and may wait as long as there is anything to encode.
+    When it was made is not known."""
+    waiting = WorkRow.kind.in_(_OWN_TASKS)
     page = select(WorkRow).where(waiting, WorkRow.job_id > after[0]).order_by(WorkRow.job_id).limit(_TASKS)
     return [_Open((row.job_id, 0), row.content_id, row.job_id, {row.job_id: row.kind}) for row in session.scalars(page)]

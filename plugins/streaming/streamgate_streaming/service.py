@@ -9,6 +9,7 @@ from streamgate.contracts.streaming import (
     ContentStats,
     MediaQuery,
     MediaState,
+    RetryRendition,
     StatsQuery,
     TaskQuery,
     Transcode,
@@ -18,6 +19,7 @@ from streamgate.sdk.db import Database
 
 from . import media_repository as repository
 from .orchestration import Orchestration
+from .retrying import Retrying
 from .session_repository import count_active
 from .states import media_state, no_media
 from .tables import MediaRow
@@ -26,8 +28,9 @@ from .tables import MediaRow
 class StreamingService:
     """Implements `contracts.streaming.Streaming`."""
 
-    def __init__(self, db: Database, orchestration: Orchestration) -> None:
+    def __init__(self, db: Database, orchestration: Orchestration, retrying: Retrying) -> None:
         self._db = db
+        self._retrying = retrying
         self._orchestration = orchestration
 
     async def media(self, query: MediaQuery) -> MediaState:
@@ -54,6 +57,9 @@ class StreamingService:
 
     async def transcode(self, wanted: Transcode) -> TranscodeStarted:
         return TranscodeStarted(task_id=await self._orchestration.transcode(wanted))
+
+    async def retry(self, wanted: RetryRendition) -> None:
+        await self._retrying.retry(wanted)
 
 
 def _state(session: Session, media: MediaRow) -> MediaState:

@@ -58,4 +58,5 @@ def _rendition_state(plan: MediaPlan, planned: PlannedRendition, row: RenditionR
         progress=row.segments_made / row.segments_planned,
         frames=frames * row.segments_made // row.segments_planned,
         frames_planned=frames,
+        policy=planned.policy,
     )

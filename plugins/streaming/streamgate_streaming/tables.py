@@ -62,6 +62,7 @@ class MediaRow(Base):
     source_key: Mapped[str]
     source_size_bytes: Mapped[int]
     profile: Mapped[str] = mapped_column(String(64))
+    policy: Mapped[str] = mapped_column(String(8), server_default="")
     priority: Mapped[int] = mapped_column(Integer)
     plan: Mapped[dict[str, Any] | None]
     warnings: Mapped[list[str]]
@@ -166,8 +167,9 @@ class TextRow(Base):
 
 
 class WorkRow(Base):
-    """A job asked for, and what it makes: chunk `chunk_n` of all video renditions, one audio rendition, or the
-    segments of copied renditions that are number `chunk_n` of those that a job cuts."""
+    """A job asked for, and what it makes: chunk `chunk_n` of all eager video renditions, or of `rendition_id`; one
+    audio rendition; the segments of copied renditions, or of a lazy one, that are number `chunk_n` of those that a job
+    cuts or encodes."""
 
     __tablename__ = "streaming_work"
 

@@ -11,10 +11,12 @@ from loguru import logger
 from streamgate.context import current_call
 from streamgate.contracts.hooks import JobKind, JobRun
 from streamgate.contracts.media import (
+    ASKED_KIND,
     AUDIO_KIND,
     CHUNK_KIND,
     COPY_KIND,
     PROBE_KIND,
+    AskedPayload,
     AudioPayload,
     ChunkPayload,
     CopyPayload,
@@ -36,6 +38,7 @@ from .faults import NotInPlan
 from .media.channel import Frame
 from .media.task import AudioTask, ChildTask, ChunkTask, CopyTask, ProbeTask
 from .plans import Plans
+from .policies import in_stretches, of_renditions, with_policy
 from .pool import ChildPool
 from .profile_names import Profiles
 from .progress import Watch, nobody
@@ -43,6 +46,8 @@ from .sizing import Sizing
 from .throughput import Throughput
 
 COPIES_AT_ONCE = 2
+ASKED_AT_ONCE = 2
+"""Stretches of lazy rungs: beside the other encoders, for somebody waits for each."""
 MOST_OPENING_FRAMES = 32
 """Of one probe: an init and a segment of each copied rendition."""
 
@@ -100,6 +105,14 @@ class MediaJobs:
                 places=lambda: self._sizing.places(self._pool.busy),
             ),
             JobKind(
+                name=ASKED_KIND,
+                summary="Encodes a few segments of one video rendition, for which somebody waits.",
+                payload=AskedPayload,
+                result=MadeResult,
+                handler=self.encode_asked,
+                concurrency=min(ASKED_AT_ONCE, self._config.encoder_count),
+            ),
+            JobKind(
                 name=AUDIO_KIND,
                 summary="Encodes the sound of a source.",
                 payload=AudioPayload,
@@ -142,7 +155,8 @@ class MediaJobs:
             raise MediaOutputInvalid("the plan copies to another place")
         for reason in made.plan.not_copied:
             logger.bind(content_id=payload.content_id, reason=reason).info("source is not played as it is")
-        return attrs.evolve(made, parts=await self._begun(made.plan, opening))
+        plan = with_policy(made.plan, payload.policy or profile.policy)
+        return attrs.evolve(made, plan=plan, parts=await self._begun(plan, opening))
 
     async def _begun(self, plan: MediaPlan, frames: Sequence[Frame]) -> tuple[MadePart, ...]:
         """The beginning that a probe has cut. It came before the plan that it must fit."""
@@ -168,12 +182,19 @@ class MediaJobs:
         plan = await self.plans.of(payload)
         if not 0 <= payload.chunk_n < len(plan.chunks):
             raise NotInPlan(f"the plan has no chunk {payload.chunk_n}")
-        chunk = plan.chunks[payload.chunk_n]
-        ids = [item.id for item in plan.renditions if item.kind == "video" and item.mode == "encode"]
-        grids, watch = dict.fromkeys(ids, plan.video_grid), self._watch
+        chunk, part = plan.chunks[payload.chunk_n], of_renditions(plan, payload.rendition_ids)
+        grids, watch = dict.fromkeys((item.id for item in part.renditions), plan.video_grid), self._watch
         collector = Collector(self._blobs, run, grids, chunk.seg_from, chunk.seg_to, watch=watch)
-        lanes = lanes_of(chunk.n, len(plan.chunks), len(ids), self._config.encoder_count)
-        return await self._make(CHUNK_KIND, ChunkTask(plan=plan, chunk_n=chunk.n, lanes=lanes), plan, collector)
+        lanes = lanes_of(chunk.n, len(plan.chunks), len(part.renditions), self._config.encoder_count)
+        return await self._make(CHUNK_KIND, ChunkTask(plan=part, chunk_n=chunk.n, lanes=lanes), plan, collector)
+
+    async def encode_asked(self, payload: AskedPayload, run: JobRun) -> MadeResult:
+        plan = await self.plans.of(payload)
+        part = in_stretches(plan, payload.rendition_id, payload.stretch_n)
+        chunk, grids = part.chunks[payload.stretch_n], {payload.rendition_id: plan.video_grid}
+        collector = Collector(self._blobs, run, grids, chunk.seg_from, chunk.seg_to)
+        work = ChunkTask(plan=part, chunk_n=chunk.n, lanes=1 if self._config.encoder_count > 1 else 0)
+        return await self._make(CHUNK_KIND, work, plan, collector, is_waited_for=True)
 
     async def encode_audio(self, payload: AudioPayload, run: JobRun) -> MadeResult:
         plan = await self.plans.of(payload)
@@ -186,11 +207,18 @@ class MediaJobs:
         return await self._make(AUDIO_KIND, AudioTask(plan=plan, rendition_id=payload.rendition_id), plan, collector)
 
     async def _make(
-        self, kind: str, work: ChunkTask | AudioTask | CopyTask, plan: MediaPlan, collector: Collector
+        self,
+        kind: str,
+        work: ChunkTask | AudioTask | CopyTask,
+        plan: MediaPlan,
+        collector: Collector,
+        *,
+        is_waited_for: bool = False,
     ) -> MadeResult:
         cores = self._config.encoder_count
         async with open_blob_source(self._blobs, plan.source.key) as source:
-            task = attrs.evolve(self.task(kind, work, source), threads=cores if cores > 1 else 0)
+            task = self.task(kind, work, source, is_waited_for=is_waited_for)
+            task = attrs.evolve(task, threads=cores if cores > 1 else 0)
             await self._pool.run(task, source, collector.take, self._config.encode_wall_s, plan.source.key)
         made = collector.result()
         scales = {item.id: plan.timescale_of(item) for item in plan.renditions}

@@ -34,7 +34,7 @@ class TranscoderPlugin:
         from .caption_jobs import CaptionJobs
         from .cuts import AT_ONCE, Cuts
         from .figures import Figures
-        from .media_jobs import COPIES_AT_ONCE, MediaJobs
+        from .media_jobs import ASKED_AT_ONCE, COPIES_AT_ONCE, MediaJobs
         from .picture_jobs import PictureJobs
         from .pool import ChildPool
         from .profile_names import Profiles
@@ -50,9 +50,9 @@ class TranscoderPlugin:
         config: TranscoderConfig = ctx.config
         self._name = ctx.name
         self._blobs = open_blobs(ctx)
-        # A probe, a sound track, copies, cuts, captions and a poster beside the encoders: all are short, and what is
-        # waited for most.
-        beside = 4 + COPIES_AT_ONCE + AT_ONCE
+        # A probe, a sound track, copies, cuts, stretches of lazy rungs, captions and a poster beside the encoders: all
+        # are short, and what is waited for most.
+        beside = 4 + COPIES_AT_ONCE + ASKED_AT_ONCE + AT_ONCE
         self.pool = ChildPool(size=config.encoder_count + beside, warm=config.warm_children)
         sizing = Sizing(most=config.encoder_count, child_bytes=config.child_needs_bytes)
         throughput = Throughput(SYSTEM_CLOCK)

@@ -9,7 +9,7 @@ import attrs
 
 from streamgate.contracts.jobs import JobNotFound, JobState
 from streamgate.contracts.metadata import ContentNotFound
-from streamgate.contracts.profiles import Profile
+from streamgate.contracts.profiles import Policy, Profile
 from streamgate.contracts.streaming import NotPlayable
 from streamgate.contracts.transcode import TranscodeStatus
 from streamgate.errors import Forbidden
@@ -18,17 +18,19 @@ from streamgate.web.routes import CREATOR, Call, Route, owner
 from .faults import UnknownProfile
 from .figures import Figures, FiguresShown
 from .profile_names import Profiles
-from .transcodes import TaskList, TaskPage, Transcodes
+from .transcodes import TaskList, TaskPage, Transcodes, Wanted
 
 PREFIX = "/api/v1/transcode"
 
 
 @attrs.frozen(kw_only=True)
 class SubmitBody:
-    """`priority` 0 (first) to 9 (last)."""
+    """`priority` 0 (first) to 9 (last). `policy`: which rungs are made in advance (`eager`: all, `lazy`: the lowest,
+    the others when somebody asks); empty: as configured."""
 
     content_id: str
     profile: str = "web"
+    policy: Literal["", "eager", "lazy"] = ""
     priority: int = attrs.field(default=5, validator=(attrs.validators.ge(0), attrs.validators.le(9)))
 
 
@@ -78,6 +80,7 @@ class ProfileShown:
     audio_bitrate_bps: int
     surround_bitrate_bps: int
     loudness_lufs: float | None
+    policy: Policy
     segment_s: float
     rungs: tuple[RungShown, ...]
 
@@ -156,7 +159,8 @@ class TranscodeRoutes:
 
     async def submit(self, call: Call[SubmitBody, None]) -> TaskAnswer:
         body = call.body
-        task_id = await self._transcodes.submit(call.actor, body.content_id, body.profile, body.priority)
+        wanted = Wanted(content_id=body.content_id, profile=body.profile, policy=body.policy, priority=body.priority)
+        task_id = await self._transcodes.submit(call.actor, wanted)
         return TaskAnswer(task_id=task_id, status="queued")
 
     async def status(self, call: Call[None, StatusQuery]) -> TranscodeStatus:
@@ -187,6 +191,7 @@ def _profile(profile: Profile) -> ProfileShown:
         audio_bitrate_bps=profile.audio_bitrate_bps,
         surround_bitrate_bps=profile.surround_bitrate_bps,
         loudness_lufs=profile.loudness_lufs,
+        policy=profile.policy,
         segment_s=profile.segment_s,
         rungs=tuple(
             RungShown(

@@ -1,4 +1,4 @@
-"""Pausing over HTTP, beside the mission's paths."""
+"""Pausing, and trying again, over HTTP, beside the mission's paths."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import attrs
 
 from streamgate.contracts.jobs import JobNotFound
+from streamgate.contracts.streaming import RenditionNotFailed, RenditionUnknown, VersionFailed
 from streamgate.contracts.transcode import TaskNotQueued
 from streamgate.errors import Forbidden
 from streamgate.web.routes import Call, Route, owner
@@ -23,6 +24,14 @@ class PauseBody:
 @attrs.frozen(kw_only=True)
 class ResumeBody:
     task_id: str
+
+
+@attrs.frozen(kw_only=True)
+class RetryBody:
+    """`rendition_id`: the `id` of one of the task's renditions."""
+
+    task_id: str
+    rendition_id: str
 
 
 class SteeringRoutes:
@@ -53,6 +62,19 @@ class SteeringRoutes:
                 summary="Let a paused transcode go on",
                 errors=(JobNotFound, Forbidden, TaskNotQueued),
             ),
+            Route(
+                "POST",
+                f"{PREFIX}/retry",
+                self.retry,
+                policy=owner("task_id"),
+                body=RetryBody,
+                answer=TaskAnswer,
+                status=202,
+                summary="Make one rendition again that has failed",
+                description="What of it is missing, by the same task; of the others nothing. One that is made when "
+                "somebody asks is listed again.",
+                errors=(JobNotFound, RenditionUnknown, RenditionNotFailed, VersionFailed, Forbidden),
+            ),
         ]
 
     async def pause(self, call: Call[PauseBody, None]) -> TaskAnswer:
@@ -61,4 +83,8 @@ class SteeringRoutes:
 
     async def resume(self, call: Call[ResumeBody, None]) -> TaskAnswer:
         status = await self._steering.resume(call.actor, call.body.task_id)
+        return TaskAnswer(task_id=status.task_id, status=status.status)
+
+    async def retry(self, call: Call[RetryBody, None]) -> TaskAnswer:
+        status = await self._steering.retry(call.actor, call.body.task_id, call.body.rendition_id)
         return TaskAnswer(task_id=status.task_id, status=status.status)

@@ -1,10 +1,11 @@
-"""What the owner of a transcode does with it while it runs, beside cancelling it."""
+"""What the owner of a transcode does with it, beside cancelling it."""
 
 from __future__ import annotations
 
 from streamgate.context import Actor
 from streamgate.contracts.jobs import JOBS, JobNotFound, Pause, Resume
 from streamgate.contracts.live import LIVE
+from streamgate.contracts.streaming import STREAMING, RetryRendition
 from streamgate.contracts.transcode import TaskNotQueued, TranscodeStatus
 from streamgate.events import Events
 from streamgate.services import Services
@@ -20,6 +21,7 @@ class Steering:
 
     def __init__(self, services: Services, transcodes: Transcodes, events: Events) -> None:
         self._jobs = services.get(JOBS)
+        self._streaming = services.get(STREAMING)
         self._transcodes = transcodes
         self._events = events
 
@@ -36,6 +38,17 @@ class Steering:
     async def resume(self, actor: Actor, task_id: str) -> TranscodeStatus:
         """Raises as `pause`."""
         return await self._steer(actor, task_id, is_paused=False)
+
+    async def retry(self, actor: Actor, task_id: str, rendition_id: str) -> TranscodeStatus:
+        """What is missing of a rendition that failed is made again.
+
+        Raises:
+            JobNotFound (also for what the actor may not know of), Forbidden.
+            RenditionUnknown, RenditionNotFailed, VersionFailed.
+        """
+        await self._transcodes.find(actor, task_id)
+        await self._streaming.retry(RetryRendition(task_id=task_id, rendition_id=rendition_id, actor=actor))
+        return await self._transcodes.status(actor, task_id)
 
     async def _steer(self, actor: Actor, task_id: str, *, is_paused: bool) -> TranscodeStatus:
         status = await self._transcodes.status(actor, task_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 
 import attrs
 
@@ -26,6 +27,16 @@ ASKED_AT_ONCE = 4
 ENCODING = "encoding"
 ENDED = ("done", "failed", "dead", "cancelled")
 OPEN = ("scheduled", "queued", "paused", "running")
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """See `Transcode`."""
+
+    content_id: str
+    profile: str
+    policy: Literal["", "eager", "lazy"] = ""
+    priority: int = 5
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +64,7 @@ class Transcodes:
         self._streaming = services.get(STREAMING)
         self._clock = clock
 
-    async def submit(self, actor: Actor, content_id: str, profile: str, priority: int) -> str:
+    async def submit(self, actor: Actor, wanted: Wanted) -> str:
         """The id of the task that is queued.
 
         Raises:
@@ -61,15 +72,20 @@ class Transcodes:
             UnknownProfile: `transcode.unknown_profile`.
             NotPlayable: nothing was uploaded for it yet.
         """
-        await self._metadata.get(AccessQuery(content_id=content_id, actor=actor, want="change"))
-        wanted = Transcode(
-            content_id=content_id, actor=actor, profile=self._profiles.of(profile).name, priority=priority
+        await self._metadata.get(AccessQuery(content_id=wanted.content_id, actor=actor, want="change"))
+        profile = self._profiles.of(wanted.profile).name
+        begun = Transcode(
+            content_id=wanted.content_id,
+            actor=actor,
+            profile=profile,
+            policy=wanted.policy,
+            priority=wanted.priority,
         )
-        return (await self._streaming.transcode(wanted)).task_id
+        return (await self._streaming.transcode(begun)).task_id
 
     async def status(self, actor: Actor, task_id: str) -> TranscodeStatus:
         """Raises JobNotFound (also for what the actor may not know of), Forbidden."""
-        media = await self._find(actor, task_id)
+        media = await self.find(actor, task_id)
         try:
             task = await self._jobs.task(JobQuery(job_id=task_id))
         except JobNotFound:  # asked for in a transaction that worker has not heard of yet, or forgotten long ago
@@ -128,11 +144,12 @@ class Transcodes:
         Raises:
             JobNotFound, Forbidden.
         """
-        await self._find(actor, task_id)
+        await self.find(actor, task_id)
         await self._jobs.cancel(Cancel(job_id=task_id))
         return await self._jobs.task(JobQuery(job_id=task_id))
 
-    async def _find(self, actor: Actor, task_id: str) -> MediaState:
+    async def find(self, actor: Actor, task_id: str) -> MediaState:
+        """What a task makes, for who may change it. Raises JobNotFound, Forbidden."""
         media = await self._streaming.media_of_task(TaskQuery(task_id=task_id))
         try:
             await self._metadata.get(AccessQuery(content_id=media.content_id, actor=actor, want="change"))
@@ -190,7 +207,7 @@ def describe(task: Task, media: MediaState, now_s: float) -> TranscodeStatus:
         frames_planned=whole.frames_planned,
         speed=speed,
         eta_s=0.0 if status == "done" else eta_s,
-        error=media.error_code or failed,
+        error="" if status == "done" else media.error_code or failed,
         attempts=max(job.attempts for job in task.jobs),
     )
 
@@ -206,7 +223,8 @@ def paced(
     """
     paces = [pace_of(each, media, rates.get(each.id), ahead.get(each.id, 0)) for each in media.renditions]
     whole = _whole(media, paces)
-    left_s = slowest(paces).eta_s if paces else None
+    eager = [one for each, one in zip(media.renditions, paces, strict=True) if each.policy == "eager"]
+    left_s = slowest(eager).eta_s if eager else None
     return attrs.evolve(
         told,
         stage=ENCODING if rates and told.stage == told.status else told.stage,
@@ -223,8 +241,9 @@ def pace_of(rendition: RenditionState, media: MediaState, fps: float | None = No
 
 
 def _whole(media: MediaState, paces: Sequence[Pace]) -> Pace:
-    videos = [one for each, one in zip(media.renditions, paces, strict=True) if each.kind == "video"]
-    return slowest(videos or paces) if paces else Pace(frames=0, frames_planned=0)
+    eager = [(each, one) for each, one in zip(media.renditions, paces, strict=True) if each.policy == "eager"]
+    videos = [one for each, one in eager if each.kind == "video"]
+    return slowest(videos or [one for _, one in eager]) if eager else Pace(frames=0, frames_planned=0)
 
 
 def _progress(rendition: RenditionState, now: Pace) -> RenditionProgress:
@@ -235,13 +254,15 @@ def _progress(rendition: RenditionState, now: Pace) -> RenditionProgress:
 
 
 def progress_of(media: MediaState) -> float:
-    """How much of what is planned is made and kept, 0 to 1; a rendition counts by the size of its picture.
+    """How much of what is planned to be made in advance is made and kept, 0 to 1; a rendition counts by the size of its
+    picture.
 
     It is read from streaming's index, which only grows: what an attempt had handed in stays when the attempt is lost,
     and what it had not handed in was never counted. So it never falls, through retries, cancelling and failure; a new
     transcode is another media version, and begins at 0.
     """
-    return share_of((each.width_px, each.height_px, each.progress) for each in media.renditions)
+    eager = (each for each in media.renditions if each.policy == "eager")
+    return share_of((each.width_px, each.height_px, each.progress) for each in eager)
 
 
 def _at_work(task: Task) -> float:
@@ -255,6 +276,10 @@ def _at_work(task: Task) -> float:
 def _status(task: Task, media: MediaState) -> JobState:
     if task.status in ("failed", "dead") and media.state != "failed" and any(job.status in OPEN for job in task.jobs):
         return "paused" if task.is_paused else "running"
+    if task.status in ("failed", "dead") and media.state == "ready":
+        statuses = {each.status for each in media.renditions if each.policy == "eager"}
+        if statuses.isdisjoint(("failed",)):  # it was made again, or will be in a moment
+            return "done" if statuses <= {"ready"} else "running"
     if task.status != "done" or media.state == "ready":
         return task.status
     if task.is_paused and media.state != "failed":

@@ -99,6 +99,7 @@ class Track:
     language: str = ""  # BCP 47
     title: str = ""
     source_track: int = -1  # tracks of one sound have it in common; -1: with no other
+    most_bps: int = 0  # no run of segments has a larger rate, also of those to be made; 0: all are made
 
     @classmethod
     def of(cls, plan: MediaPlan, rendition: PlannedRendition, init: HasInit, segments: tuple[Segment, ...]) -> Track:
@@ -155,10 +156,10 @@ class Track:
         """The largest rate of any run of segments that lasts 0.5 to 1.5 times the target duration.
 
         Source: RFC 8216 section 4.1, "peak segment bit rate". A track too short to have such a run peaks at
-        its average.
+        its average. Of segments that are not made yet the plan knows no more than what it may become.
         """
         target_ticks = self.target_duration_s * self.timescale
-        peak = self.average_bps
+        peak = max(self.average_bps, self.most_bps)
         for first in range(len(self.segments)):
             size_bytes = duration_ticks = 0
             for segment in self.segments[first:]:

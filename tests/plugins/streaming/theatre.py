@@ -20,6 +20,8 @@ from streamgate.contracts import events
 from streamgate.contracts.audit import AUDITED
 from streamgate.contracts.jobs import NewJob
 from streamgate.contracts.media import (
+    ASKED_KIND,
+    ASKED_SEGMENTS,
     AUDIO_KIND,
     CHUNK_KIND,
     COPY_KIND,
@@ -73,13 +75,16 @@ def make_plan(
     video: bool = True,
     audio: bool = True,
     copied: str = "",
+    lazy: str = "",
 ) -> MediaPlan:
     """4 s segments at 25 frames a second; two rungs and one sound, as far as they are wanted. `copied`: ids of those
-    that are the source itself (`v720`, or it and `a128`)."""
+    that are the source itself (`v720`, or it and `a128`). `lazy`: ids of rungs that are made when somebody asks; there
+    are four rungs then, of 720, 540, 480 and 360 lines."""
     video_grid = tuple(range(0, 4 * 12_800 * segments + 1, 4 * 12_800)) if video else ()
     audio_grid = tuple(n * 4 * 48_000 // 1024 * 1024 for n in range(segments + 1)) if audio else ()
     rungs: list[PlannedRendition] = []
-    for height_px, width_px in ((720, 1280), (360, 640)) if video else ():
+    sizes = ((720, 1280), (540, 960), (480, 854), (360, 640)) if lazy else ((720, 1280), (360, 640))
+    for height_px, width_px in sizes if video else ():
         rungs.append(
             PlannedRendition(
                 id=f"v{height_px}",
@@ -91,7 +96,9 @@ def make_plan(
                 width_px=width_px,
                 height_px=height_px,
                 fps_num=25,
+                policy="lazy" if f"v{height_px}" in lazy else "eager",
                 maxrate_bps=3_000_000,
+                bufsize_bits=4_500_000,
             )
         )
     if audio:
@@ -271,7 +278,12 @@ class Theatre:
             chunk = plan.chunks[job.payload["chunk_n"]]
             numbers = range(chunk.seg_from, chunk.seg_to)
             encoded = [each for each in plan.renditions if (each.kind, each.mode) == ("video", "encode")]
-            wanted = [(each.id, plan.video_grid) for each in encoded]
+            asked = job.payload["rendition_ids"] or [each.id for each in encoded if each.policy == "eager"]
+            wanted = [(each.id, plan.video_grid) for each in encoded if each.id in asked]
+        elif job.kind == ASKED_KIND:
+            first = job.payload["stretch_n"] * ASKED_SEGMENTS
+            numbers = range(first, min(first + ASKED_SEGMENTS, len(plan.video_grid) - 1))
+            wanted = [(job.payload["rendition_id"], plan.video_grid)]
         elif job.kind == COPY_KIND:
             return await self._copied(plan, range(job.payload["seg_from"], job.payload["seg_to"]))
         else:

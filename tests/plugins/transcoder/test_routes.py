@@ -37,7 +37,10 @@ from streamgate.contracts.streaming import (
     MediaQuery,
     MediaState,
     NotPlayable,
+    RenditionNotFailed,
     RenditionState,
+    RenditionStatus,
+    RetryRendition,
     TaskQuery,
     Transcode,
     TranscodeStarted,
@@ -51,6 +54,7 @@ from streamgate_transcoder.transcodes import describe, without_jobs
 
 ALICE = Actor(kind="user", user_id="u_alice", roles=("creator",))
 BOB = Actor(kind="user", user_id="u_bob", roles=("creator",))
+KINDS = ("media.probe", "media.encode_chunk", "media.encode_asked", "media.encode_audio", "media.copy")
 NOON_S = 1_893_456_000.0  # 2030-01-01T00:00:00Z
 
 
@@ -141,7 +145,7 @@ class StandIns:
         return LeaseAnswer(lease=None)
 
     async def depth(self, query: QueueQuery) -> QueueDepth:
-        assert query.kinds == ("media.probe", "media.encode_chunk", "media.encode_audio", "media.copy")
+        assert query.kinds == KINDS
         return QueueDepth(queued=7, running=2, oldest_queued_s=1.5)
 
     async def list_jobs(self, query: JobList) -> JobPage:
@@ -186,6 +190,11 @@ class StandIns:
             raise NotPlayable()
         self.asked.append(wanted)
         return TranscodeStarted(task_id="t_1")
+
+    async def retry(self, wanted: RetryRendition) -> None:
+        if wanted.rendition_id != "v360":
+            raise RenditionNotFailed()
+        self.asked.append(wanted)
 
     async def media_of_task(self, query: TaskQuery) -> MediaState:
         if query.task_id != "t_1":
@@ -333,6 +342,17 @@ async def test_what_is_not_queued_yet_cannot_be_paused_yet(home: House, stand_in
     assert answer.headers["retry-after"] == "1"
 
 
+async def test_one_rendition_is_made_again(home: House, stand_ins: StandIns) -> None:
+    async with home.client(ALICE) as client:
+        wanted = {"task_id": "t_1", "rendition_id": "v360"}
+        answer = await client.post("/api/v1/transcode/retry", json=wanted)
+        assert (answer.status_code, answer.json()) == (202, {"task_id": "t_1", "status": "running"})
+        [asked] = [item for item in stand_ins.asked if isinstance(item, RetryRendition)]
+        assert (asked.task_id, asked.rendition_id, asked.actor.user_id) == ("t_1", "v360", "u_alice")
+        answer = await client.post("/api/v1/transcode/retry", json={**wanted, "rendition_id": "v720"})
+        assert (answer.status_code, answer.json()["code"]) == (409, "stream.rendition_not_failed")
+
+
 def paused(task: Task) -> Task:
     return attrs.evolve(task, status="paused", is_paused=True)
 
@@ -350,7 +370,20 @@ def test_what_is_paused_has_no_time_left_and_pauses_are_not_work() -> None:
 def test_what_failed_is_not_the_end_while_others_go_on() -> None:
     died = attrs.evolve(RUNNING, status="dead", jobs=(*RUNNING.jobs, job(job_id="j_3", status="dead")))
     assert describe(died, MEDIA, NOON_S).status == "running"
-    assert describe(attrs.evolve(died, jobs=died.jobs[::2]), MEDIA, NOON_S).status == "dead"
+    over = attrs.evolve(died, jobs=died.jobs[::2])
+    assert describe(over, MEDIA, NOON_S).status == "dead"
+    ends: dict[RenditionStatus, str] = {"failed": "dead", "running": "running", "ready": "done"}
+    for status, expected in ends.items():
+        made_again = attrs.evolve(MEDIA, state="ready", renditions=(attrs.evolve(RENDITION, status=status),))
+        told = describe(over, made_again, NOON_S)
+        assert (told.status, told.error) == (expected, ""), status
+
+
+def test_what_is_made_when_somebody_asks_counts_for_nothing_in_how_far_it_is() -> None:
+    lazy = attrs.evolve(RENDITION, id="v720", width_px=1280, height_px=720, policy="lazy", progress=0.1, frames=9)
+    told = describe(RUNNING, attrs.evolve(MEDIA, renditions=(lazy, RENDITION)), NOON_S + 10)
+    assert (told.progress, told.frames, told.frames_planned) == (0.4, 600, 1500)
+    assert [each.policy for each in told.renditions] == ["lazy", "eager"]
 
 
 @pytest.mark.parametrize(
@@ -361,6 +394,7 @@ def test_what_failed_is_not_the_end_while_others_go_on() -> None:
         ("POST", "cancel", {"json": {"task_id": "t_1"}}),
         ("POST", "pause", {"json": {"task_id": "t_1"}}),
         ("POST", "resume", {"json": {"task_id": "t_1"}}),
+        ("POST", "retry", {"json": {"task_id": "t_1", "rendition_id": "v360"}}),
     ],
 )
 async def test_strangers_get_404_and_nobody_401(
@@ -374,8 +408,7 @@ async def test_strangers_get_404_and_nobody_401(
 
 async def test_the_kinds_are_registered_with_worker(home: House, stand_ins: StandIns) -> None:
     wanted = next(item for item in stand_ins.asked if isinstance(item, RegisterKinds))
-    names = ["media.probe", "media.encode_chunk", "media.encode_audio", "media.copy"]
-    names += ["media.captions", "media.pictures", "media.poster"]
+    names = [*KINDS, "media.captions", "media.pictures", "media.poster"]
     assert [kind.name for kind in wanted.kinds] == names
     assert not any(kind.user_may_submit for kind in wanted.kinds)
 

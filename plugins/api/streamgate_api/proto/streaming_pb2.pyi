@@ -105,7 +105,7 @@ class StreamInfoRequest(_message.Message):
     def __init__(self, content_id: _Optional[str] = ...) -> None: ...
 
 class Rendition(_message.Message):
-    __slots__ = ("id", "name", "kind", "width_px", "height_px", "codec", "bitrate_bps", "status", "progress", "frames", "frames_planned")
+    __slots__ = ("id", "name", "kind", "width_px", "height_px", "codec", "bitrate_bps", "status", "progress", "frames", "frames_planned", "policy")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -117,6 +117,7 @@ class Rendition(_message.Message):
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     FRAMES_FIELD_NUMBER: _ClassVar[int]
     FRAMES_PLANNED_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     kind: str
@@ -128,7 +129,8 @@ class Rendition(_message.Message):
     progress: float
     frames: int
     frames_planned: int
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., kind: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., codec: _Optional[str] = ..., bitrate_bps: _Optional[int] = ..., status: _Optional[str] = ..., progress: _Optional[float] = ..., frames: _Optional[int] = ..., frames_planned: _Optional[int] = ...) -> None: ...
+    policy: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., kind: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., codec: _Optional[str] = ..., bitrate_bps: _Optional[int] = ..., status: _Optional[str] = ..., progress: _Optional[float] = ..., frames: _Optional[int] = ..., frames_planned: _Optional[int] = ..., policy: _Optional[str] = ...) -> None: ...
 
 class StreamInfo(_message.Message):
     __slots__ = ("content_id", "media_version", "state", "playable", "kind", "duration_s", "renditions", "task_id", "warnings", "error_code", "error_detail")

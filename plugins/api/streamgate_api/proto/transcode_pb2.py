@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$streamgate_api/proto/transcode.proto\x12\rstreamgate.v1\x1a\x1cgoogle/api/annotations.proto\"r\n\x16SubmitTranscodeRequest\x12\x12\n\ncontent_id\x18\x01 \x01(\t\x12\x14\n\x07profile\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08priority\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\n\n\x08_profileB\x0b\n\t_priority\"0\n\rTranscodeTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\")\n\x16TranscodeStatusRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"\xbc\x02\n\x0fTranscodeStatus\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x12\n\ncontent_id\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x10\n\x08progress\x18\x04 \x01(\x01\x12\r\n\x05stage\x18\x05 \x01(\t\x12\x34\n\nrenditions\x18\x06 \x03(\x0b\x32 .streamgate.v1.RenditionProgress\x12\x12\n\x05speed\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05\x65ta_s\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12\r\n\x05\x65rror\x18\t \x01(\t\x12\x10\n\x08\x61ttempts\x18\n \x01(\x05\x12\x0e\n\x06\x66rames\x18\x0b \x01(\x03\x12\x16\n\x0e\x66rames_planned\x18\x0c \x01(\x03\x12\x10\n\x03\x66ps\x18\r \x01(\x01H\x02\x88\x01\x01\x42\x08\n\x06_speedB\x08\n\x06_eta_sB\x06\n\x04_fps\"\xa4\x02\n\x11RenditionProgress\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x10\n\x08width_px\x18\x04 \x01(\x05\x12\x11\n\theight_px\x18\x05 \x01(\x05\x12\r\n\x05\x63odec\x18\x06 \x01(\t\x12\x13\n\x0b\x62itrate_bps\x18\x07 \x01(\x03\x12\x0e\n\x06status\x18\x08 \x01(\t\x12\x10\n\x08progress\x18\t \x01(\x01\x12\x0e\n\x06\x66rames\x18\n \x01(\x03\x12\x16\n\x0e\x66rames_planned\x18\x0b \x01(\x03\x12\x10\n\x03\x66ps\x18\x0c \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05speed\x18\r \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05\x65ta_s\x18\x0e \x01(\x01H\x02\x88\x01\x01\x42\x06\n\x04_fpsB\x08\n\x06_speedB\x08\n\x06_eta_s\")\n\x16\x43\x61ncelTranscodeRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"(\n\x15PauseTranscodeRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\")\n\x16ResumeTranscodeRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"\x9d\x01\n\x15ListTranscodesRequest\x12\x13\n\x06status\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x17\n\ncontent_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05limit\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\t\n\x07_statusB\r\n\x0b_content_idB\x08\n\x06_limitB\t\n\x07_cursor\"h\n\rTranscodePage\x12-\n\x05items\x18\x01 \x03(\x0b\x32\x1e.streamgate.v1.TranscodeStatus\x12\x18\n\x0bnext_cursor\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x0e\n\x0c_next_cursor2\x90\x06\n\x10TranscodeService\x12r\n\x06Submit\x12%.streamgate.v1.SubmitTranscodeRequest\x1a\x1c.streamgate.v1.TranscodeTask\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/transcode/submit:\x01*\x12q\n\x06Status\x12%.streamgate.v1.TranscodeStatusRequest\x1a\x1e.streamgate.v1.TranscodeStatus\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/transcode/status\x12r\n\x06\x43\x61ncel\x12%.streamgate.v1.CancelTranscodeRequest\x1a\x1c.streamgate.v1.TranscodeTask\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/transcode/cancel:\x01*\x12o\n\x05Pause\x12$.streamgate.v1.PauseTranscodeRequest\x1a\x1c.streamgate.v1.TranscodeTask\"\"\x82\xd3\xe4\x93\x02\x1c\"\x17/api/v1/transcode/pause:\x01*\x12r\n\x06Resume\x12%.streamgate.v1.ResumeTranscodeRequest\x1a\x1c.streamgate.v1.TranscodeTask\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/transcode/resume:\x01*\x12j\n\x04List\x12$.streamgate.v1.ListTranscodesRequest\x1a\x1c.streamgate.v1.TranscodePage\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/transcode/list\x12P\n\x05Watch\x12%.streamgate.v1.TranscodeStatusRequest\x1a\x1e.streamgate.v1.TranscodeStatus0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$streamgate_api/proto/transcode.proto\x12\rstreamgate.v1\x1a\x1cgoogle/api/annotations.proto\"\x92\x01\n\x16SubmitTranscodeRequest\x12\x12\n\ncontent_id\x18\x01 \x01(\t\x12\x14\n\x07profile\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08priority\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x13\n\x06policy\x18\x04 \x01(\tH\x02\x88\x01\x01\x42\n\n\x08_profileB\x0b\n\t_priorityB\t\n\x07_policy\"0\n\rTranscodeTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\")\n\x16TranscodeStatusRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"\xbc\x02\n\x0fTranscodeStatus\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x12\n\ncontent_id\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x10\n\x08progress\x18\x04 \x01(\x01\x12\r\n\x05stage\x18\x05 \x01(\t\x12\x34\n\nrenditions\x18\x06 \x03(\x0b\x32 .streamgate.v1.RenditionProgress\x12\x12\n\x05speed\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05\x65ta_s\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12\r\n\x05\x65rror\x18\t \x01(\t\x12\x10\n\x08\x61ttempts\x18\n \x01(\x05\x12\x0e\n\x06\x66rames\x18\x0b \x01(\x03\x12\x16\n\x0e\x66rames_planned\x18\x0c \x01(\x03\x12\x10\n\x03\x66ps\x18\r \x01(\x01H\x02\x88\x01\x01\x42\x08\n\x06_speedB\x08\n\x06_eta_sB\x06\n\x04_fps\"\xb4\x02\n\x11RenditionProgress\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x10\n\x08width_px\x18\x04 \x01(\x05\x12\x11\n\theight_px\x18\x05 \x01(\x05\x12\r\n\x05\x63odec\x18\x06 \x01(\t\x12\x13\n\x0b\x62itrate_bps\x18\x07 \x01(\x03\x12\x0e\n\x06status\x18\x08 \x01(\t\x12\x10\n\x08progress\x18\t \x01(\x01\x12\x0e\n\x06\x66rames\x18\n \x01(\x03\x12\x16\n\x0e\x66rames_planned\x18\x0b \x01(\x03\x12\x10\n\x03\x66ps\x18\x0c \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05speed\x18\r \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05\x65ta_s\x18\x0e \x01(\x01H\x02\x88\x01\x01\x12\x0e\n\x06policy\x18\x0f \x01(\tB\x06\n\x04_fpsB\x08\n\x06_speedB\x08\n\x06_eta_s\")\n\x16\x43\x61ncelTranscodeRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\"(\n\x15PauseTranscodeRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\")\n\x16ResumeTranscodeRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\">\n\x15RetryRenditionRequest\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x14\n\x0crendition_id\x18\x02 \x01(\t\"\x9d\x01\n\x15ListTranscodesRequest\x12\x13\n\x06status\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x17\n\ncontent_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05limit\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\t\n\x07_statusB\r\n\x0b_content_idB\x08\n\x06_limitB\t\n\x07_cursor\"h\n\rTranscodePage\x12-\n\x05items\x18\x01 \x03(\x0b\x32\x1e.streamgate.v1.TranscodeStatus\x12\x18\n\x0bnext_cursor\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x0e\n\x0c_next_cursor2\x81\x07\n\x10TranscodeService\x12r\n\x06Submit\x12%.streamgate.v1.SubmitTranscodeRequest\x1a\x1c.streamgate.v1.TranscodeTask\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/transcode/submit:\x01*\x12q\n\x06Status\x12%.streamgate.v1.TranscodeStatusRequest\x1a\x1e.streamgate.v1.TranscodeStatus\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/transcode/status\x12r\n\x06\x43\x61ncel\x12%.streamgate.v1.CancelTranscodeRequest\x1a\x1c.streamgate.v1.TranscodeTask\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/transcode/cancel:\x01*\x12o\n\x05Pause\x12$.streamgate.v1.PauseTranscodeRequest\x1a\x1c.streamgate.v1.TranscodeTask\"\"\x82\xd3\xe4\x93\x02\x1c\"\x17/api/v1/transcode/pause:\x01*\x12r\n\x06Resume\x12%.streamgate.v1.ResumeTranscodeRequest\x1a\x1c.streamgate.v1.TranscodeTask\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/transcode/resume:\x01*\x12o\n\x05Retry\x12$.streamgate.v1.RetryRenditionRequest\x1a\x1c.streamgate.v1.TranscodeTask\"\"\x82\xd3\xe4\x93\x02\x1c\"\x17/api/v1/transcode/retry:\x01*\x12j\n\x04List\x12$.streamgate.v1.ListTranscodesRequest\x1a\x1c.streamgate.v1.TranscodePage\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/transcode/list\x12P\n\x05Watch\x12%.streamgate.v1.TranscodeStatusRequest\x1a\x1e.streamgate.v1.TranscodeStatus0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,28 +42,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSCODESERVICE'].methods_by_name['Pause']._serialized_options = b'\202\323\344\223\002\034\"\027/api/v1/transcode/pause:\001*'
   _globals['_TRANSCODESERVICE'].methods_by_name['Resume']._loaded_options = None
   _globals['_TRANSCODESERVICE'].methods_by_name['Resume']._serialized_options = b'\202\323\344\223\002\035\"\030/api/v1/transcode/resume:\001*'
+  _globals['_TRANSCODESERVICE'].methods_by_name['Retry']._loaded_options = None
+  _globals['_TRANSCODESERVICE'].methods_by_name['Retry']._serialized_options = b'\202\323\344\223\002\034\"\027/api/v1/transcode/retry:\001*'
   _globals['_TRANSCODESERVICE'].methods_by_name['List']._loaded_options = None
   _globals['_TRANSCODESERVICE'].methods_by_name['List']._serialized_options = b'\202\323\344\223\002\030\022\026/api/v1/transcode/list'
-  _globals['_SUBMITTRANSCODEREQUEST']._serialized_start=85
-  _globals['_SUBMITTRANSCODEREQUEST']._serialized_end=199
-  _globals['_TRANSCODETASK']._serialized_start=201
-  _globals['_TRANSCODETASK']._serialized_end=249
-  _globals['_TRANSCODESTATUSREQUEST']._serialized_start=251
-  _globals['_TRANSCODESTATUSREQUEST']._serialized_end=292
-  _globals['_TRANSCODESTATUS']._serialized_start=295
-  _globals['_TRANSCODESTATUS']._serialized_end=611
-  _globals['_RENDITIONPROGRESS']._serialized_start=614
-  _globals['_RENDITIONPROGRESS']._serialized_end=906
-  _globals['_CANCELTRANSCODEREQUEST']._serialized_start=908
-  _globals['_CANCELTRANSCODEREQUEST']._serialized_end=949
-  _globals['_PAUSETRANSCODEREQUEST']._serialized_start=951
-  _globals['_PAUSETRANSCODEREQUEST']._serialized_end=991
-  _globals['_RESUMETRANSCODEREQUEST']._serialized_start=993
-  _globals['_RESUMETRANSCODEREQUEST']._serialized_end=1034
-  _globals['_LISTTRANSCODESREQUEST']._serialized_start=1037
-  _globals['_LISTTRANSCODESREQUEST']._serialized_end=1194
-  _globals['_TRANSCODEPAGE']._serialized_start=1196
-  _globals['_TRANSCODEPAGE']._serialized_end=1300
-  _globals['_TRANSCODESERVICE']._serialized_start=1303
-  _globals['_TRANSCODESERVICE']._serialized_end=2087
+  _globals['_SUBMITTRANSCODEREQUEST']._serialized_start=86
+  _globals['_SUBMITTRANSCODEREQUEST']._serialized_end=232
+  _globals['_TRANSCODETASK']._serialized_start=234
+  _globals['_TRANSCODETASK']._serialized_end=282
+  _globals['_TRANSCODESTATUSREQUEST']._serialized_start=284
+  _globals['_TRANSCODESTATUSREQUEST']._serialized_end=325
+  _globals['_TRANSCODESTATUS']._serialized_start=328
+  _globals['_TRANSCODESTATUS']._serialized_end=644
+  _globals['_RENDITIONPROGRESS']._serialized_start=647
+  _globals['_RENDITIONPROGRESS']._serialized_end=955
+  _globals['_CANCELTRANSCODEREQUEST']._serialized_start=957
+  _globals['_CANCELTRANSCODEREQUEST']._serialized_end=998
+  _globals['_PAUSETRANSCODEREQUEST']._serialized_start=1000
+  _globals['_PAUSETRANSCODEREQUEST']._serialized_end=1040
+  _globals['_RESUMETRANSCODEREQUEST']._serialized_start=1042
+  _globals['_RESUMETRANSCODEREQUEST']._serialized_end=1083
+  _globals['_RETRYRENDITIONREQUEST']._serialized_start=1085
+  _globals['_RETRYRENDITIONREQUEST']._serialized_end=1147
+  _globals['_LISTTRANSCODESREQUEST']._serialized_start=1150
+  _globals['_LISTTRANSCODESREQUEST']._serialized_end=1307
+  _globals['_TRANSCODEPAGE']._serialized_start=1309
+  _globals['_TRANSCODEPAGE']._serialized_end=1413
+  _globals['_TRANSCODESERVICE']._serialized_start=1416
+  _globals['_TRANSCODESERVICE']._serialized_end=2313
 # @@protoc_insertion_point(module_scope)

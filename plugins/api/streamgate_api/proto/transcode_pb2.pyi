@@ -8,14 +8,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SubmitTranscodeRequest(_message.Message):
-    __slots__ = ("content_id", "profile", "priority")
+    __slots__ = ("content_id", "profile", "priority", "policy")
     CONTENT_ID_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
     content_id: str
     profile: str
     priority: int
-    def __init__(self, content_id: _Optional[str] = ..., profile: _Optional[str] = ..., priority: _Optional[int] = ...) -> None: ...
+    policy: str
+    def __init__(self, content_id: _Optional[str] = ..., profile: _Optional[str] = ..., priority: _Optional[int] = ..., policy: _Optional[str] = ...) -> None: ...
 
 class TranscodeTask(_message.Message):
     __slots__ = ("task_id", "status")
@@ -62,7 +64,7 @@ class TranscodeStatus(_message.Message):
     def __init__(self, task_id: _Optional[str] = ..., content_id: _Optional[str] = ..., status: _Optional[str] = ..., progress: _Optional[float] = ..., stage: _Optional[str] = ..., renditions: _Optional[_Iterable[_Union[RenditionProgress, _Mapping]]] = ..., speed: _Optional[float] = ..., eta_s: _Optional[float] = ..., error: _Optional[str] = ..., attempts: _Optional[int] = ..., frames: _Optional[int] = ..., frames_planned: _Optional[int] = ..., fps: _Optional[float] = ...) -> None: ...
 
 class RenditionProgress(_message.Message):
-    __slots__ = ("id", "name", "kind", "width_px", "height_px", "codec", "bitrate_bps", "status", "progress", "frames", "frames_planned", "fps", "speed", "eta_s")
+    __slots__ = ("id", "name", "kind", "width_px", "height_px", "codec", "bitrate_bps", "status", "progress", "frames", "frames_planned", "fps", "speed", "eta_s", "policy")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -77,6 +79,7 @@ class RenditionProgress(_message.Message):
     FPS_FIELD_NUMBER: _ClassVar[int]
     SPEED_FIELD_NUMBER: _ClassVar[int]
     ETA_S_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     kind: str
@@ -91,7 +94,8 @@ class RenditionProgress(_message.Message):
     fps: float
     speed: float
     eta_s: float
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., kind: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., codec: _Optional[str] = ..., bitrate_bps: _Optional[int] = ..., status: _Optional[str] = ..., progress: _Optional[float] = ..., frames: _Optional[int] = ..., frames_planned: _Optional[int] = ..., fps: _Optional[float] = ..., speed: _Optional[float] = ..., eta_s: _Optional[float] = ...) -> None: ...
+    policy: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., kind: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., codec: _Optional[str] = ..., bitrate_bps: _Optional[int] = ..., status: _Optional[str] = ..., progress: _Optional[float] = ..., frames: _Optional[int] = ..., frames_planned: _Optional[int] = ..., fps: _Optional[float] = ..., speed: _Optional[float] = ..., eta_s: _Optional[float] = ..., policy: _Optional[str] = ...) -> None: ...
 
 class CancelTranscodeRequest(_message.Message):
     __slots__ = ("task_id",)
@@ -110,6 +114,14 @@ class ResumeTranscodeRequest(_message.Message):
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     def __init__(self, task_id: _Optional[str] = ...) -> None: ...
+
+class RetryRenditionRequest(_message.Message):
+    __slots__ = ("task_id", "rendition_id")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    RENDITION_ID_FIELD_NUMBER: _ClassVar[int]
+    task_id: str
+    rendition_id: str
+    def __init__(self, task_id: _Optional[str] = ..., rendition_id: _Optional[str] = ...) -> None: ...
 
 class ListTranscodesRequest(_message.Message):
     __slots__ = ("status", "content_id", "limit", "cursor")

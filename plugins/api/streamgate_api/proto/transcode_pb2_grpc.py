@@ -59,6 +59,11 @@ class TranscodeServiceStub:
                 request_serializer=streamgate__api_dot_proto_dot_transcode__pb2.ResumeTranscodeRequest.SerializeToString,
                 response_deserializer=streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.FromString,
                 _registered_method=True)
+        self.Retry = channel.unary_unary(
+                '/streamgate.v1.TranscodeService/Retry',
+                request_serializer=streamgate__api_dot_proto_dot_transcode__pb2.RetryRenditionRequest.SerializeToString,
+                response_deserializer=streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.FromString,
+                _registered_method=True)
         self.List = channel.unary_unary(
                 '/streamgate.v1.TranscodeService/List',
                 request_serializer=streamgate__api_dot_proto_dot_transcode__pb2.ListTranscodesRequest.SerializeToString,
@@ -106,6 +111,13 @@ class TranscodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Retry(self, request, context):
+        """What is missing of one rendition that has failed; nothing of the others.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def List(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -145,6 +157,11 @@ def add_TranscodeServiceServicer_to_server(servicer, server):
             'Resume': grpc.unary_unary_rpc_method_handler(
                     servicer.Resume,
                     request_deserializer=streamgate__api_dot_proto_dot_transcode__pb2.ResumeTranscodeRequest.FromString,
+                    response_serializer=streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.SerializeToString,
+            ),
+            'Retry': grpc.unary_unary_rpc_method_handler(
+                    servicer.Retry,
+                    request_deserializer=streamgate__api_dot_proto_dot_transcode__pb2.RetryRenditionRequest.FromString,
                     response_serializer=streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.SerializeToString,
             ),
             'List': grpc.unary_unary_rpc_method_handler(
@@ -292,6 +309,33 @@ class TranscodeService:
             target,
             '/streamgate.v1.TranscodeService/Resume',
             streamgate__api_dot_proto_dot_transcode__pb2.ResumeTranscodeRequest.SerializeToString,
+            streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Retry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/streamgate.v1.TranscodeService/Retry',
+            streamgate__api_dot_proto_dot_transcode__pb2.RetryRenditionRequest.SerializeToString,
             streamgate__api_dot_proto_dot_transcode__pb2.TranscodeTask.FromString,
             options,
             channel_credentials,

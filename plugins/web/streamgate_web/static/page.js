@@ -6,6 +6,7 @@ import { Captions } from "./captions.js";
 import { markChosen, showCatalogue } from "./catalogue.js";
 import * as demo from "./demo.js";
 import { lookForDevchain, mintFor } from "./devchain.js";
+import { Making } from "./making.js";
 import { Owning } from "./owning.js";
 import { Postering } from "./postering.js";
 import { Seeking } from "./seeking.js";
@@ -27,6 +28,7 @@ const captions = new Captions(element("captions"), element("video"));
 const owning = new Owning(leaveDeleted, () => showChosen());
 const captioning = new Captioning(() => showChosen());
 const postering = new Postering(() => showCatalogue());
+const making = new Making((contentId) => sharing.prepares(contentId));
 
 // --- the player ------------------------------------------------------------------------------------
 
@@ -44,6 +46,7 @@ const tell = {
     owning.show(content);
     captioning.show(content);
     postering.show(content);
+    making.show(content);
   },
   opened(content, session) {
     seeking.load(session.storyboard_url, session.chapters_url);
@@ -90,6 +93,7 @@ function showChosen() {
   seeking.load(null, null);
   captions.offer([]);
   owning.show(null);
+  making.show(null);
   demo.hide();
   element("player").hidden = !chosen;
   element("intro").hidden = Boolean(chosen);

@@ -2,6 +2,7 @@
 import { whoIsHere } from "./access.js";
 import { Refusal, ask } from "./ask.js";
 import { GateFields } from "./gate.js";
+import { drawPause, taskOf, turn } from "./making.js";
 import { send } from "./sending.js";
 import { bytes, sentence, speed, timeLeft } from "./words.js";
 
@@ -16,6 +17,8 @@ export class Sharing {
     this.changed = changed;
     this.file = null;
     this.work = null; // an AbortController while something is on its way
+    this.contentId = ""; // of what is on its way
+    this.task = null; // that prepares it
     this.finishedBy = ""; // the person whose finished video is still shown
     this.gate = new GateFields(element("share-gate"));
     this.listen();
@@ -49,6 +52,7 @@ export class Sharing {
       this.share();
     });
     element("sending-cancel").addEventListener("click", () => this.work?.abort(new DOMException("cancelled", "AbortError")));
+    element("sending-pause").addEventListener("click", () => this.turn());
     element("sending-watch").addEventListener("click", () => this.clear());
     window.addEventListener("beforeunload", (event) => this.work && event.preventDefault());
   }
@@ -91,6 +95,7 @@ export class Sharing {
         protection: element("encrypted").checked ? "encrypted" : "none",
       };
       content = await ask("POST", "/api/v1/content", { ...details, gate: rule }, { signal });
+      this.contentId = content.content_id;
       const beganMs = performance.now();
       await send(file, content.content_id, (sent) => this.tellSent(sent, file.size, beganMs), signal);
       await this.prepare(content.content_id, signal);
@@ -98,7 +103,23 @@ export class Sharing {
       await this.takeBack(content, fault);
     }
     this.work = null;
+    this.drawTask(null);
     element("sending-cancel").textContent = "Cancel";
+  }
+
+  // Whether a video's progress is shown here.
+  prepares(contentId) {
+    return Boolean(this.work) && this.contentId === contentId;
+  }
+
+  async turn() {
+    await turn(this.task).catch(() => null); // what is so is shown within a second
+    await this.tellPrepared(this.contentId, !element("sending-watch").hidden, this.work?.signal).catch(() => null);
+  }
+
+  drawTask(task) {
+    this.task = task;
+    drawPause(element("sending-pause"), task);
   }
 
   show(name) {
@@ -138,14 +159,16 @@ export class Sharing {
   }
 
   async tellPrepared(contentId, canWatch, signal) {
-    const info = await ask("GET", `/api/v1/stream/info?content_id=${contentId}`, undefined, { signal });
-    const task = info.task_id
-      ? await ask("GET", `/api/v1/transcode/status?task_id=${info.task_id}`, undefined, { signal })
-      : { progress: 0, eta_s: null, fps: null };
-    const words = canWatch ? "It can be watched; the other qualities follow" : "Preparing it for players";
+    const found = await taskOf(contentId, signal);
+    if (!this.prepares(contentId)) return;
+    this.drawTask(found);
+    const task = found ?? { progress: 0, eta_s: null, fps: null };
+    const isPaused = task.status === "paused";
+    const words = canWatch ? "It can be watched; the other qualities " : "";
+    const doing = canWatch ? (isPaused ? "are paused" : "follow") : isPaused ? "Paused" : "Preparing it for players";
     const rate = task.fps ? ` · ${Math.round(task.fps)} frames/s · ${task.speed.toFixed(1)}×` : "";
     const made = task.frames_planned ? ` · ${task.frames} of ${task.frames_planned} frames` : "";
-    this.tell(task.progress, `${words}: ${Math.round(task.progress * 100)} %${made}${rate}${timeLeft(task.eta_s)}`);
+    this.tell(task.progress, `${words}${doing}: ${Math.round(task.progress * 100)} %${made}${rate}${timeLeft(task.eta_s)}`);
   }
 
   offer(contentId) {
