@@ -48,6 +48,7 @@ class Run:
     size_bytes: int
     highest: Path
     renditions: tuple[PlannedRendition, ...]
+    cuts_s: tuple[float, ...] = ()
 
 
 def _timed(command: Sequence[str]) -> tuple[float, float, str]:
@@ -74,6 +75,7 @@ def _ours(film: Path, folder: Path, jobs: int) -> Run:
         size_bytes=said["size_bytes"],
         highest=Path(said["highest"]),
         renditions=tuple(from_plain(PlannedRendition, each) for each in said["renditions"]),
+        cuts_s=tuple(said["cuts_s"]),
     )
 
 
@@ -88,10 +90,12 @@ def _theirs(film: Path, folder: Path, like: Run) -> Run:
     ]
     command = [str(FFMPEG), "-v", "error", "-y", "-i", str(film), "-filter_complex", ";".join([split, *scaled])]
     files = [folder / f"{each.id}.mp4" for each in rungs]
+    cuts = ",".join(f"{each:.6f}" for each in like.cuts_s)
     for n, (each, file) in enumerate(zip(rungs, files, strict=True)):
         settings = [part for name, value in each.settings.items() for part in (f"-{name}", value)]
         command += ["-map", f"[out{n}]", "-c:v", "libx264", "-profile:v", "high", "-level", each.level, *settings]
-        command += ["-sc_threshold", "0", "-g", "100000", "-force_key_frames", "expr:gte(t,n_forced*4)"]
+        command += ["-sc_threshold", "0", "-g", "100000", "-force_key_frames", cuts]
+        command += ["-fps_mode", "passthrough"]  # no picture more or less than there are
         command += ["-movflags", "frag_keyframe+empty_moov+default_base_moof", str(file)]
     command += ["-map", "0:a:0", "-c:a", "aac", "-b:a", "128k", "-vn", str(folder / "sound.mp4")]
     wall_s, processor_s, _ = _timed(command)
@@ -189,7 +193,8 @@ async def _main(film: Path, folder: Path, jobs: int) -> None:
     whole = folder / "highest.mp4"
     whole.write_bytes(b"".join(made.path_of(key).read_bytes() for key in keys))
     told = {"renditions": [to_plain(each) for each in made.plan.renditions], "size_bytes": size_bytes}
-    print(json.dumps({**told, "highest": str(whole)}))
+    cuts_s = [ticks / made.plan.timescale for ticks in made.plan.video_grid[1:-1]]
+    print(json.dumps({**told, "highest": str(whole), "cuts_s": cuts_s}))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +84,21 @@ def test_a_chunk_is_decoded_from_its_own_key_frame(
         assert ticks == chunk.decode_from_ticks == start
 
 
+# Of a rung's own size, so that the source's frames themselves wait for encoders; of the other some are shown again.
+OF_LANES = {
+    "moving": ClipSpec(width_px=160, height_px=90, frames=110, key_frames=(0, 50)),
+    "still": ClipSpec(
+        width_px=160, height_px=90, pts=(0, 25, 1025, 1050, 3000), time_base=Fraction(1, 25), key_frames=(0,)
+    ),
+}
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("name", OF_LANES)
 def test_lanes_make_the_same_bytes(
-    count: int, clips: Callable[..., Path], make_media: Callable[..., Any], open_bytes: Callable[..., Any]
+    name: str, count: int, clips: Callable[..., Path], make_media: Callable[..., Any], open_bytes: Callable[..., Any]
 ) -> None:
-    path = clips("lanes.mp4", ClipSpec(width_px=160, height_px=90, frames=110, key_frames=(0, 50)))
+    path = clips(f"{name}.mp4", OF_LANES[name])
     here = make_media(path)
     assert here.video_ids == ["v90", "v72"]
     beside = attrs.evolve(here, inits={}, segments={}, shares=[])

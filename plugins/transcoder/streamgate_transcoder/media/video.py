@@ -50,14 +50,17 @@ def encode_chunk(
         for rendition in plan.renditions
         if rendition.kind == "video" and rendition.mode == "encode"
     ]
+    rungs.sort(key=lambda rung: -rung.load)
     places = shared_out([rung.load for rung in rungs], lanes or [Here()])
     frames = deinterlaced(decoded_frames(source, plan, chunk.decode_from_ticks, grid[0], limits))
-    seen = 0
+    seen, before = 0, None
     for placed in _as_shown(place_on_grid(frames, grid[:-1], grid[-1]), _tone_mapper(plan)):
-        # All are scaled before any is encoded: one that has the source's size is the source's frame itself.
-        scaled = [rung.scaled(placed) for rung in rungs]
-        for rung, place, frame in zip(rungs, places, scaled, strict=True):
-            place.give(partial(rung.encode, frame))
+        if placed.frame is before:  # shown once more, at another time: it may be waiting for an encoder still
+            for place in places:
+                place.finish()
+        before = placed.frame
+        for rung, place, scaled in zip(rungs, places, _cascade(placed, rungs), strict=True):
+            place.give(partial(rung.encode, scaled))
         seen += 1
         if seen % 8 == 0:
             sink.progress((placed.ticks - grid[0]) / (grid[-1] - grid[0]), seen)
@@ -82,6 +85,15 @@ def _tone_mapper(plan: MediaPlan) -> ToneMapper:
     rungs = [item for item in plan.renditions if item.kind == "video" and item.mode == "encode"]
     largest = max(rungs, key=lambda rung: rung.width_px * rung.height_px)
     return ToneMapper(largest.width_px, largest.height_px)
+
+
+def _cascade(placed: Placed[VideoFrame], rungs: Sequence[Rung]) -> list[Placed[VideoFrame]]:
+    """A frame as each rung has it: the largest from the source, each other from the one before it. All of them before
+    any is encoded, for one that needs no scaling is the frame before it itself."""
+    made: list[Placed[VideoFrame]] = []
+    for rung in rungs:
+        made.append(rung.scaled(made[-1] if made else placed, is_source=not made))
+    return made
 
 
 class Rung:
@@ -113,9 +125,9 @@ class Rung:
         """How much work a frame of it is, beside others."""
         return self._rendition.width_px * self._rendition.height_px
 
-    def scaled(self, placed: Placed[VideoFrame]) -> Placed[VideoFrame]:
-        """The frame as this rung has it, for `encode`."""
-        frame = self._scaled(placed.frame)
+    def scaled(self, placed: Placed[VideoFrame], *, is_source: bool) -> Placed[VideoFrame]:
+        """The frame as this rung has it, for `encode`: made of one of the source, or of one of a larger rung."""
+        frame = self._scaled(placed.frame, is_source=is_source)
         frame.pts = placed.ticks
         frame.time_base = self._encoder.time_base
         # The source's own picture types would be taken as orders.
@@ -132,8 +144,8 @@ class Rung:
         if self._done != len(self._grid) - 1 or self._given:
             raise MediaOutputInvalid(f"{self._rendition.id}: {self._done} of {len(self._grid) - 1} segments came out")
 
-    def _scaled(self, frame: VideoFrame) -> VideoFrame:
-        is_full_range = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+    def _scaled(self, frame: VideoFrame, *, is_source: bool) -> VideoFrame:
+        is_full_range = is_source and (frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj"))
         is_rgb = frame.format.is_rgb
         return self._reformatter.reformat(
             frame,
