@@ -196,7 +196,9 @@ class _Protocol(HttpToolsProtocol):
             self.cycle.__class__ = _Cycle
 
     def on_response_complete(self) -> None:
-        """As uvicorn's, but for the timer."""
+        """As uvicorn's, but for the timer, and for a body that is still coming: uvicorn would read it to its end."""
+        if not self.pipeline and self.cycle is not None and self.cycle.more_body:
+            self.transport.close()
         if self.pipeline or self.transport.is_closing():
             super().on_response_complete()
             return

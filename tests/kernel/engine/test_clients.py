@@ -52,7 +52,7 @@ async def test_an_upload_refused_late_gets_its_answer_and_leaves_nothing_behind(
     late = Route("POST", "/late", refuse_late, policy=PUBLIC, summary="Refuses", raw_body=True, timeout_s=None)
     server, _ = await serve([late])
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(b"POST /late HTTP/1.1\r\nhost: toy\r\ncontent-length: 900000000\r\n\r\n")
+    writer.write(b"POST /late HTTP/1.1\r\nhost: toy\r\ncontent-length: 900000000000\r\n\r\n")
     flooding = asyncio.create_task(_flood(writer))
     await _until_it_stalls(writer)
     may_refuse.set()
@@ -81,7 +81,7 @@ async def test_an_endless_refused_upload_is_answered_and_cut(serve: Serve, monke
     monkeypatch.setattr("streamgate.web.intake.LINGER_S", 0.2)
     server, _ = await serve([REFUSED])
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(b"POST /refused HTTP/1.1\r\nhost: toy\r\ncontent-length: 900000000\r\n\r\n")
+    writer.write(b"POST /refused HTTP/1.1\r\nhost: toy\r\ncontent-length: 900000000000\r\n\r\n")
 
     flooding = asyncio.create_task(_flood(writer))
     head = await reader.readuntil(b"\r\n\r\n")
