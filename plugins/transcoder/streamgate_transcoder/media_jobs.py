@@ -35,6 +35,7 @@ from .blob_source import BlobSource, open_blob_source
 from .collecting import Collector
 from .config import TranscoderConfig
 from .faults import NotInPlan
+from .media.av1 import is_av1
 from .media.channel import Frame
 from .media.task import AudioTask, ChildTask, ChunkTask, CopyTask, ProbeTask
 from .plans import Plans
@@ -219,6 +220,8 @@ class MediaJobs:
         async with open_blob_source(self._blobs, plan.source.key) as source:
             task = self.task(kind, work, source, is_waited_for=is_waited_for)
             task = attrs.evolve(task, threads=cores if cores > 1 else 0)
+            if kind == CHUNK_KIND and any(map(is_av1, work.plan.renditions)):
+                task = attrs.evolve(task, sandbox=attrs.evolve(task.sandbox, may_start_threads=True))
             await self._pool.run(task, source, collector.take, self._config.encode_wall_s, plan.source.key)
         made = collector.result()
         scales = {item.id: plan.timescale_of(item) for item in plan.renditions}

@@ -295,3 +295,22 @@ async def test_a_checkpoint_is_no_step_back_from_what_was_reported(
     await taking.take(Frame({"kind": "progress", "share": 0.7}))
     assert [progress for _, progress in run.kept] == [0.8]
     assert [progress for progress, _ in run.told] == [0.8, 0.8]
+
+
+@pytest.mark.parametrize(("profile", "is_bounded"), [("web", True), ("efficient", False)])
+async def test_only_a_child_that_makes_av1_may_start_threads(
+    profile: str, is_bounded: bool, bench: Bench, clips: Callable[..., Path]
+) -> None:
+    """SVT-AV1 cannot do without. Root may in any case, so that what was limited is looked at."""
+    source = await bench.stored(clips("few.mp4", attrs.evolve(CLIP, frames=12, key_frames=(0,), audio_codec="")))
+    wanted = ProbePayload(content_id="c_1", media_version=1, source=source, profile=profile)
+    plan, seen = (await bench.jobs.probe(wanted, Run())).plan, list[str]()
+
+    class Looking(Run):
+        def report(self, progress: float, stage: str = "") -> None:
+            limits = Path(f"/proc/{bench.pool.busy_pids[0]}/limits").read_text().splitlines()
+            seen.extend(line.split()[2] for line in limits if line.startswith("Max processes"))
+
+    await bench.jobs.encode_chunk(await bench.chunk(plan, 0), Looking())
+    assert seen
+    assert (set(seen) == {"0"}) == is_bounded

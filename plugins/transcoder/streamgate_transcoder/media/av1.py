@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from streamgate.contracts.media import PlannedRendition
+
 _SEQUENCE_HEADER, _TEMPORAL_DELIMITER, _PADDING = 1, 2, 15
 
 # AV1 specification, annex A.3: samples of a picture, samples a second that are shown, and kbit/s of the main tier.
@@ -26,6 +28,10 @@ _LEVELS = (
 
 class NotAv1(ValueError):
     """What came is no temporal unit of 8-bit AV1 of the main profile; the message says what is wrong."""
+
+
+def is_av1(rendition: PlannedRendition) -> bool:
+    return rendition.codec.startswith("av01")
 
 
 def level_for(width_px: int, height_px: int, fps: float, maxrate_bps: int) -> str:

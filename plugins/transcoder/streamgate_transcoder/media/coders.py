@@ -13,6 +13,7 @@ from av.video.codeccontext import VideoCodecContext
 from streamgate.contracts.media import MediaOutputInvalid, PlannedRendition
 
 from . import av1
+from .av1 import is_av1
 from .h264 import parameter_sets, to_length_prefixed
 from .info import Colour
 from .init_segment import VideoInit, write_video_init
@@ -22,10 +23,6 @@ from .rates import Bounds
 # the profile High with any preset (x264 names the lowest that fits what it was told to use).
 _X264 = {"forced-idr": "1", "sc_threshold": "0", "g": "100000", "8x8dct": "1"}
 _SVT = {"g": "100000"}
-
-
-def is_av1(rendition: PlannedRendition) -> bool:
-    return rendition.codec.startswith("av01")
 
 
 def open_encoder(rendition: PlannedRendition, timescale: int, bounds: Bounds | None = None) -> VideoCodecContext:

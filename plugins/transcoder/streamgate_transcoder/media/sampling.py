@@ -14,7 +14,8 @@ from av.video.reformatter import VideoReformatter
 
 from streamgate.contracts.media import MediaPlan, PlannedRendition
 
-from .coders import is_av1, open_encoder
+from .av1 import is_av1
+from .coders import open_encoder
 from .frame_feed import decoded_frames
 from .info import MediaInfo, VideoTrack
 from .limits import MediaLimits

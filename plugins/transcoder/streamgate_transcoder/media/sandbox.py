@@ -36,7 +36,8 @@ def enter(limits: SandboxLimits) -> bool:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     # Descriptors that are open stay; no file, socket or pipe can be added. Threads count as processes.
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    if not limits.may_start_threads:
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
     return filter_system_calls()
 
 

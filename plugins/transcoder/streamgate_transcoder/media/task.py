@@ -14,11 +14,13 @@ from .limits import MediaLimits
 
 @attrs.frozen(kw_only=True)
 class SandboxLimits:
-    """Bounds of one child, over all its tasks."""
+    """Bounds of one child, over all its tasks. `may_start_threads`: after the sandbox has closed; SVT-AV1 alone cannot
+    do without."""
 
     memory_bytes: int = 4 << 30  # address space
     cpu_s: int = 3600
     niceness: int = 10
+    may_start_threads: bool = False
 
     def within(self, cpu_s: float) -> SandboxLimits:
         """The same, with no more processor time than that (whole seconds, at least one)."""
