@@ -180,7 +180,8 @@ def without_times(plain: Any) -> Any:
     """Without what moves by itself."""
     moving = ("last_used_at", "now", "progress", "evaluated_at", "last_value", "state_of_rule")
     if isinstance(plain, dict):
-        return {key: without_times(value) for key, value in plain.items() if key not in moving}
+        hidden = (*moving, "state") if "kid" in plain else moving  # a key that was made before takes over in its time
+        return {key: without_times(value) for key, value in plain.items() if key not in hidden}
     return [without_times(each) for each in plain] if isinstance(plain, list) else plain
 
 
