@@ -12,7 +12,7 @@ import pytest
 
 from streamgate.context import Actor
 from streamgate.contracts import events
-from streamgate.contracts.media import ASKED_SEGMENTS, CHUNK_KIND, ProbeResult
+from streamgate.contracts.media import ASKED_SEGMENTS, CHUNK_KIND, COPY_KIND, ProbeResult
 from streamgate.testing.wait import eventually
 from tests.plugins.streaming.encoding import Encoder, answered, asked, fetching, stretch
 from tests.plugins.streaming.makers import altered, media
@@ -178,3 +178,32 @@ async def test_what_is_made_otherwise_than_planned_takes_its_rung_away(theatre: 
     await theatre.done(first, altered(await theatre.make(first), "v480", decode_time_ticks=7))
     await answered(asking, theatre)
     assert code(asking[0].result()) == code(await theatre.fetch(session, "v480/6.m4s")) == (404, "stream.not_found")
+
+
+async def test_its_plan_is_there_for_whoever_makes_it_however_late(theatre: Theatre) -> None:
+    """With new keys a version has another number, and so another plan."""
+    session = await planned(theatre)
+    [copy] = [job for job in theatre.orders() if job.kind == COPY_KIND]
+    await theatre.blobs.delete(copy.payload["plan_key"])
+    asking = fetching(theatre, session, "v480/2.m4s")
+    await Encoder(theatre).serve(asking)
+    assert asking[0].result().content == bytes_of("v480", 2)
+
+
+async def test_a_stretch_whose_end_was_never_heard_is_made_for_the_next_who_asks(theatre: Theatre) -> None:
+    session = await planned(theatre)
+    asking = fetching(theatre, session, "v480/4.m4s")
+    lost = (await theatre.ordered(8))[6]
+    await Encoder(theatre, over=[lost]).serve([])
+    asking[0].cancel()
+    theatre.jobs.queued(*theatre.orders()[:6], probe="done")
+    for job in asked(theatre):
+        theatre.jobs.queued(job, encode_asked="done")
+    for _ in range(3):
+        theatre.clock.jump(601)
+        await theatre.turn("streaming.reconcile")
+    asking = fetching(theatre, await theatre.watch("c_film"), "v480/4.m4s")
+    encoder = Encoder(theatre, over=asked(theatre))
+    await encoder.serve(asking)
+    assert asking[0].result().content == bytes_of("v480", 4)
+    assert stretch(encoder.over[-1])[0] == "v480"

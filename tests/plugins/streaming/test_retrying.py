@@ -185,3 +185,14 @@ async def test_a_lazy_rung_is_listed_again(theatre: Theatre) -> None:
     encoder = Encoder(theatre, over=[job for job in theatre.orders() if job.kind == ASKED_KIND][:1])
     await encoder.serve([asking])
     assert (await asking).content == bytes_of("v480", 0)
+
+
+async def test_an_end_that_was_never_heard_does_not_leave_it_in_the_making_for_ever(theatre: Theatre) -> None:
+    lost = await film_without(theatre, CHUNK_KIND)
+    probe = theatre.orders()[0]
+    [job] = await retry(theatre, "v360")
+    theatre.jobs.queued(probe, lost, job, probe="done", encode_chunk="dead")
+    for _ in range(3):
+        theatre.clock.jump(601)
+        await theatre.turn("streaming.reconcile")
+    assert (await rendition(theatre, "v360")).status == "failed"
