@@ -3,6 +3,7 @@ a lazy rung there is no job before somebody waits."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from loguru import logger
@@ -46,6 +47,13 @@ class Asking:
                 logger.bind(job_id=job_id).info("job that somebody waits for is not queued yet")
             except StreamgateError as fault:
                 logger.bind(job_id=job_id, code=fault.code).warning("job that somebody waits for cannot be hurried")
+
+    async def go_on(self, plan: MediaPlan, rendition_id: str, n: int) -> None:
+        """It is made, and somebody is there: of a lazy rung what follows is made before it is asked for."""
+        rendition = planned(plan, rendition_id)
+        if rendition is not None and rendition.policy == "lazy":
+            with suppress(StreamgateError):  # nobody waits for it yet
+                await self.hurry(plan, rendition_id, n)
 
     async def is_under_way(self, plan: MediaPlan, rendition_id: str, n: int) -> bool:
         """Whether a job still makes it. What is made in advance has one for as long as it is listed."""

@@ -163,6 +163,8 @@ class Pending:
         found = await self._db.read(partial(_indexed, place=place))
         if found is None:
             await self._asking.hurry(plan, *place[2:])
+        else:
+            await self._asking.go_on(plan, *place[2:])
         while found is None:
             await self._clock.sleep(_LOOK_EVERY_S)
             found = await self._db.read(partial(_indexed, place=place))
