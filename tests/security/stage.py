@@ -119,3 +119,20 @@ class TheChain:
         body = f"7f{word:064x}60005260206000f3"
         size = len(body) // 2
         return self.deployed(f"0x60{size:02x}600c60003960{size:02x}6000f3{body}")
+
+    def with_metadata_at(self, address: str) -> str:
+        """A contract whose `tokenURI` is this, and which says 1 to all else, and nothing of what it is."""
+        text = address.encode()
+        said = (32).to_bytes(32) + len(text).to_bytes(32) + text.ljust(-(-len(text) // 32) * 32, b"\0")
+        size = f"{len(said):04x}"
+        code = (
+            "60003560e01c"  # the selector
+            "806301ffc9a714603257"  # supportsInterface: on at 0x32
+            "63c87b56dd14602357"  # tokenURI: on at 0x23
+            "600160005260206000f3"  # all else: 1
+            f"5b61{size}603760003961{size}6000f3"  # 0x23: what lies at 0x37
+            "5b600080fd"  # 0x32: it says nothing of itself
+        )
+        body = code + said.hex()
+        length = f"{len(body) // 2:04x}"
+        return self.deployed(f"0x61{length}600e60003961{length}6000f3{body}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,29 @@ async def test_b18_a_collection_of_the_same_name(cast: Cast, http: httpx.AsyncCl
     assert told(await opened(http, video_id, forger)) == REFUSED
     await minted(http, forger.address)
     await becomes(http, video_id, forger, OPEN)
+
+
+@attack("B19", "B30")
+async def test_b19_traits_that_a_collection_makes_up(cast: Cast, http: httpx.AsyncClient, chain: TheChain) -> None:
+    """A collection whose metadata is at the forger's own server → no rule can name a trait, nobody goes there."""
+    visits: list[object] = []
+    server = await asyncio.start_server(lambda _, writer: visits.append(writer.close()), "127.0.0.1", 0)
+    async with server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/7.json"
+        forged = chain.with_metadata_at(address)
+        _, forger = await newcomer(http)
+        about = {"chain": cast.ids["chain"], "contract": forged}
+        seen = await http.get("/api/v1/nft/7", params=about, headers=forger.headers)
+        assert (seen.status_code, seen.json()["token_uri"]) == (200, address), seen.text
+        for trait in ({"traits": {"hat": "gold"}}, {"attributes": [{"trait_type": "hat", "value": "gold"}]}):
+            body = {"gate": holders(cast, contract=forged, **trait), "address": forger.address}
+            refused = await http.post("/api/v1/gates/check", json=body, headers=cast.headers("creator"))
+            assert refused.status_code == 422, refused.text
+            assert next(iter(trait)) in refused.text
+        assert await checked(cast, http, holders(cast, contract=forged), forger.address) == "holds"
+        video_id = await gate(cast, http, holders(cast, contract=forged))
+        assert told(await opened(http, video_id, forger)) == OPEN
+    assert visits == []
 
 
 @attack("B20")

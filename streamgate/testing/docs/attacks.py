@@ -127,8 +127,7 @@ ATTACKS = (
     Attack(
         "B19",
         "Forged traits in metadata",
-        "Rules name contracts, ids and amounts",
-        "no rule reads traits, so there is nothing to forge",
+        "Rules name contracts, ids and amounts; none reads traits",
     ),
     Attack(
         "B20",
@@ -168,9 +167,7 @@ ATTACKS = (
         "Requests to inside by webhook, import, endpoint",
         "All addresses of a name are checked, the checked one is connected to; nodes are the operator's",
     ),
-    Attack(
-        "B30", "Gateways of IPFS and Arweave", "", "nothing is fetched from any; metadata of tokens is not followed"
-    ),
+    Attack("B30", "Gateways of IPFS and Arweave", "Metadata of tokens is not followed, so none is asked"),
     Attack(
         "B31", "Media that reads files or the network", "Formats of an allow list by file object, in a sandboxed child"
     ),
@@ -195,8 +192,7 @@ ATTACKS = (
     Attack(
         "B40",
         "Transcoding by playback",
-        "Renditions are made once, on upload; playback makes nothing",
-        "nothing is transcoded on request",
+        "Made once, on upload; of a lazy rung each stretch once, few at a time; who asks for more comes back",
     ),
     Attack(
         "B41",

@@ -13,6 +13,7 @@ import pytest
 from streamgate.context import Actor
 from streamgate.contracts import events
 from streamgate.contracts.media import ASKED_SEGMENTS, CHUNK_KIND, COPY_KIND, ProbeResult
+from streamgate.testing.attacks import attack
 from streamgate.testing.wait import eventually
 from tests.plugins.streaming.encoding import Encoder, answered, asked, fetching, stretch
 from tests.plugins.streaming.makers import altered, media
@@ -103,6 +104,7 @@ async def test_rates_hold_before_there_is_a_byte_and_are_measured_in_the_end(the
     assert after["CODECS"] == before["CODECS"]
 
 
+@attack("B40")
 async def test_fifty_who_jump_about_have_each_stretch_made_once_and_few_at_a_time(theatre: Theatre) -> None:
     """Whoever is not served at once is told when to come back, and is served then."""
     await planned(theatre, segments=40)
