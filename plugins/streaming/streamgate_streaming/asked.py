@@ -28,9 +28,9 @@ _NOW, _SOON = 0, 1
 """Priorities: what somebody waits for, and what comes after it."""
 
 
-def ask(session: Session, plan: MediaPlan, rendition_id: str, n: int) -> None:
+def ask(session: Session, plan: MediaPlan, rendition_id: str, n: int, near: int = 0) -> None:
     """Has the stretch made that holds segment `n`, and the one after it where there is room. What is made, or under
-    way, stays as it is. Below 0: the head, which comes with any of them.
+    way, stays as it is. Below 0: the head, which comes with any of them; then it is `near` that is made.
 
     Raises:
         SegmentPending: so much is under way already.
@@ -44,7 +44,8 @@ def ask(session: Session, plan: MediaPlan, rendition_id: str, n: int) -> None:
     open_ones = _open(session, plan)
     if _is_among(open_ones, rendition_id, n):
         return
-    wanted = [max(0, n) // ASKED_SEGMENTS, max(0, n) // ASKED_SEGMENTS + 1]
+    first = min(near if n < 0 else n, row.segments_planned - 1) // ASKED_SEGMENTS
+    wanted = [first, first + 1]
     missing = [number for number in wanted if _is_missing(session, row, number, open_ones)]
     if wanted[0] in missing:
         if len(open_ones) >= MOST_OF_VERSION or _count(session) >= MOST:

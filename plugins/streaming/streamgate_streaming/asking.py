@@ -28,9 +28,9 @@ class Asking:
         self._blobs = blobs
         self._jobs = jobs
 
-    async def hurry(self, plan: MediaPlan, rendition_id: str, n: int) -> None:
-        """Of the segment `n` (below 0: the head) of an encoded rendition. That worker is away changes nothing: it comes
-        when it comes.
+    async def hurry(self, plan: MediaPlan, rendition_id: str, n: int, near: int = 0) -> None:
+        """Of the segment `n` of an encoded rendition; below 0 of its head, with which `near` is made. That worker is
+        away changes nothing: it comes when it comes.
 
         Raises:
             SegmentPending, SegmentUnknown: of a lazy rung it is not made now, or never.
@@ -38,7 +38,7 @@ class Asking:
         rendition = planned(plan, rendition_id)
         if rendition is not None and rendition.policy == "lazy":
             await keep_plan(self._blobs, plan)
-            await self._db.write(partial(ask, plan=plan, rendition_id=rendition_id, n=n))
+            await self._db.write(partial(ask, plan=plan, rendition_id=rendition_id, n=n, near=near))
             return
         for job_id in await self._db.read(partial(_makers, plan=plan, rendition_id=rendition_id, n=max(0, n))):
             try:

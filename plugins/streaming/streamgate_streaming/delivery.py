@@ -123,10 +123,13 @@ class Delivery:
         if admitted.asked["key"]:
             return _text(common, KEY_TYPE, self._granting.key(admitted))
         found = await self.opened(admitted)
+        near = admitted.live.at_n + 1
+        if admitted.asked["n"]:
+            admitted.live.at_n = int(admitted.asked["n"])
         if isinstance(found, Unmade):
             if method == "HEAD":
                 raise SegmentPending("it is made when it is asked for", retry_after_s=1)
-            found = await self._made(admitted, found)
+            found = await self._made(admitted, found, near)
         if isinstance(found, Blob):
             return await self._blob(scope, common, found, admitted.live)
         media_type, text = found
@@ -167,11 +170,13 @@ class Delivery:
             return await self._saying.find(admitted.listing, admitted.live, admitted.asked)
         return admitted.opened()
 
-    async def _made(self, admitted: Admitted, wanted: Unmade) -> Blob:
+    async def _made(self, admitted: Admitted, wanted: Unmade, near: int) -> Blob:
+        """`near`: the segment that the session asks for next, if it plays on: who changes to another rendition asks for
+        its head before."""
         plan, live = admitted.listing.plan, admitted.live
         if plan is None:
             raise SegmentUnknown("this file is lost")
-        made = await self._pending.made(plan, wanted.track.id, wanted.n, session_id=live.session_id)
+        made = await self._pending.made(plan, wanted.track.id, wanted.n, session_id=live.session_id, near=near)
         now = attrs.evolve(admitted, live=await self._sessions.admit(live.session_id))
         now.opened()  # it may be over, or narrower, meanwhile
         return blob_of(wanted.track, made.key, made.size_bytes, made.sha256)

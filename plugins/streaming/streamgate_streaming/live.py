@@ -33,6 +33,7 @@ class LiveSession:
     grace: why it goes on without a decision, where it does.
     ended: empty while it runs.
     deciding: the decision under way that everybody waits for.
+    at_n: the segment that was asked for last, of whichever rendition.
     keys_asked: so many keys of encrypted segments, since `keys_from_s` by the monotonic clock.
     """
 
@@ -54,6 +55,7 @@ class LiveSession:
     deciding: asyncio.Future[None] | None = None
     keys_from_s: float = -math.inf
     keys_asked: int = 0
+    at_n: int = -1
 
     def take(self, decision: Decision, read_s: float) -> bool:
         """Notes what a decision opens; whether its row should know. An answer that rests on an older reading than the

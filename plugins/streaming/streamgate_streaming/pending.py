@@ -61,12 +61,20 @@ class Pending:
         return self._known.get((plan.content_id, plan.media_version, rendition_id, n))
 
     async def made(
-        self, plan: MediaPlan, rendition_id: str, n: int, *, session_id: str, most: int = MOST_OF_SESSION
+        self,
+        plan: MediaPlan,
+        rendition_id: str,
+        n: int,
+        *,
+        session_id: str,
+        most: int = MOST_OF_SESSION,
+        near: int = 0,
     ) -> Segment:
         """The segment (`INIT`: the head), when it is made.
 
         Args:
             session_id: who waits; of these at most so many (`most`) at a time.
+            near: of a head: a segment that will be asked for next.
 
         Raises:
             SegmentPending: not within 8 s, or so many wait already.
@@ -79,14 +87,14 @@ class Pending:
                 raise SegmentPending("too many wait for parts already", retry_after_s=_RETRY_AFTER_S)
             self._waiting[session_id] += 1
             try:
-                found = await self._wait(plan, place)
+                found = await self._wait(plan, place, near)
             finally:
                 self._waiting[session_id] -= 1
                 if not self._waiting[session_id]:
                     del self._waiting[session_id]
         return found
 
-    async def _wait(self, plan: MediaPlan, place: Place) -> Segment:
+    async def _wait(self, plan: MediaPlan, place: Place, near: int) -> Segment:
         rendition = planned(plan, place[2])
         is_copied = rendition is not None and rendition.mode == "copy"
         try:
@@ -96,7 +104,7 @@ class Pending:
                     whole = (*place[:2], "", n - n % _AHEAD)  # of all copied renditions at once
                     await self._once(whole, partial(self._cut, plan, place, n - n % _AHEAD))
                 else:
-                    await self._once(place, partial(self._look, plan, place))
+                    await self._once(place, partial(self._look, plan, place, near))
         except TimeoutError as fault:
             _MADE.labels("late").inc()
             raise SegmentPending("it is not made yet", retry_after_s=_RETRY_AFTER_S) from fault
@@ -159,17 +167,18 @@ class Pending:
             for each in part.segments:
                 self._keep((*place[:2], part.rendition_id, each.n), Segment.of(each))
 
-    async def _look(self, plan: MediaPlan, place: Place) -> None:
+    async def _look(self, plan: MediaPlan, place: Place, near: int) -> None:
+        rendition_id, n = place[2:]
         found = await self._db.read(partial(_indexed, place=place))
         if found is None:
-            await self._asking.hurry(plan, *place[2:])
+            await self._asking.hurry(plan, rendition_id, n, near)
         else:
-            await self._asking.go_on(plan, *place[2:])
+            await self._asking.go_on(plan, rendition_id, n if n >= 0 else near)
         while found is None:
             await self._clock.sleep(_LOOK_EVERY_S)
             found = await self._db.read(partial(_indexed, place=place))
-            if found is None and not await self._asking.is_under_way(plan, *place[2:]):
-                await self._asking.hurry(plan, *place[2:])
+            if found is None and not await self._asking.is_under_way(plan, rendition_id, n):
+                await self._asking.hurry(plan, rendition_id, n, near)
         self._keep(place, found)
 
     def _keep(self, place: Place, segment: Segment) -> None:

@@ -65,6 +65,21 @@ async def test_a_segment_is_made_when_somebody_asks_with_those_that_follow(theat
     assert [stretch(job) for job in asked(theatre)] == [("v480", 1), ("v480", 2), ("v480", 3)]
 
 
+async def test_who_changes_to_another_rung_has_made_what_is_played_next(theatre: Theatre) -> None:
+    """The head is asked for first, and comes with any part."""
+    session = await planned(theatre)
+    assert (await theatre.fetch(session, "v720/4.m4s")).status_code == 200
+    asking = fetching(theatre, session, "v540/init.mp4")
+    encoder = Encoder(theatre)
+    await encoder.serve(asking)
+    assert asking[0].result().status_code == 200
+    assert stretch(asked(theatre)[0]) == ("v540", 2)
+    asking = fetching(theatre, session, "v540/5.m4s")
+    await encoder.serve(asking)
+    assert asking[0].result().content == bytes_of("v540", 5)
+    assert {number for _, number in map(stretch, asked(theatre))} == {2, 3}
+
+
 async def test_it_is_ready_without_them_and_says_when_one_is_whole(theatre: Theatre) -> None:
     session = await planned(theatre)
     for job in (await theatre.ordered(6))[1:]:
