@@ -61,7 +61,7 @@ def copied_grids(plan: MediaPlan) -> dict[str, tuple[int, ...]]:
 def lanes_of(chunk_n: int, chunks: int, rungs: int, cores: int) -> int:
     """How many threads encode a chunk beside the one that decodes it. As many chunks as there are cores keep them busy,
     and better without (threads cost 4 % of processor time); the last ones are left with cores that nobody uses."""
-    return min(cores, rungs) if cores > 1 and chunks - chunk_n < cores else 0
+    return min(cores - 1, rungs) if chunks - chunk_n < cores else 0
 
 
 class MediaJobs:
@@ -219,7 +219,7 @@ class MediaJobs:
         cores = self._config.encoder_count
         async with open_blob_source(self._blobs, plan.source.key) as source:
             task = self.task(kind, work, source, is_waited_for=is_waited_for)
-            task = attrs.evolve(task, threads=cores if cores > 1 else 0)
+            task = attrs.evolve(task, threads=cores - 1)
             if kind == CHUNK_KIND and any(map(is_av1, work.plan.renditions)):
                 task = attrs.evolve(task, sandbox=attrs.evolve(task.sandbox, may_start_threads=True))
             await self._pool.run(task, source, collector.take, self._config.encode_wall_s, plan.source.key)

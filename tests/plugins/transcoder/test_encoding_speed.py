@@ -22,6 +22,7 @@ from streamgate_transcoder.media.channel import Frame
 from streamgate_transcoder.media.frame_feed import decoded_frames
 from streamgate_transcoder.media.lanes import Here, Lane, shared_out
 from streamgate_transcoder.media.limits import MediaLimits
+from streamgate_transcoder.media.profiles import WEB
 from streamgate_transcoder.media.task import AudioTask, ChildTask, ChunkTask, SandboxLimits
 from streamgate_transcoder.media.video import encode_chunk
 from streamgate_transcoder.media_jobs import lanes_of
@@ -123,16 +124,19 @@ def test_what_fails_in_a_lane_reaches_whoever_gives_the_work() -> None:
     assert done[0] != threading.get_ident()
 
 
-def test_the_heaviest_rung_has_a_lane_to_itself() -> None:
-    one, other = Here(), Here()
-    assert shared_out([921_600, 409_920, 230_400, 102_240], [one, other]) == [one, other, other, other]
-    assert shared_out([1, 2], [one]) == [one, one]
+def test_the_heaviest_rung_is_encoded_apart_from_the_decoder() -> None:
+    lane, other = Lane(), Lane()
+    v720, v480, v360, v240 = 921_600, 409_920, 230_400, 102_240
+    assert [place is lane for place in shared_out([v720, v480, v360, v240], [lane])] == [True, False, False, True]
+    assert shared_out([v480], [lane]) == [lane]
+    assert len(set(shared_out([v720, v720, v480, v360], [lane, other]))) == 3
+    assert all(isinstance(place, Here) for place in shared_out([v720, v480], []))
 
 
 def test_only_chunks_that_leave_cores_idle_are_encoded_by_threads() -> None:
-    assert [lanes_of(n, 4, 5, 2) for n in range(4)] == [0, 0, 0, 2]
-    assert [lanes_of(n, 4, 3, 4) for n in range(4)] == [0, 3, 3, 3]
-    assert [lanes_of(0, 1, 5, cores) for cores in (1, 2, 16)] == [0, 2, 5]
+    assert [lanes_of(n, 4, 5, 2) for n in range(4)] == [0, 0, 0, 1]
+    assert [lanes_of(n, 4, 2, 4) for n in range(4)] == [0, 2, 2, 2]
+    assert [lanes_of(0, 1, 5, cores) for cores in (1, 2, 16)] == [0, 1, 5]
 
 
 async def test_a_child_goes_on_with_its_source_and_with_no_other(
@@ -161,6 +165,26 @@ async def test_a_child_goes_on_with_its_source_and_with_no_other(
         await pool.run(task, opened, note, 30, source)
         assert pids.count(pids[-1]) == 1
     assert pool.waiting == 0
+
+
+async def test_a_child_that_goes_on_takes_no_more_memory_than_for_one_task(
+    pool: ChildPool, clips: Callable[..., Path], plan_of: Callable[..., MediaPlan]
+) -> None:
+    path = clips("larger.mp4", ClipSpec(width_px=640, height_px=360, frames=50, key_frames=(0,)))
+    descriptor, taken_kb = os.open(path, os.O_RDONLY), list[int]()
+    source = Opened(path.stat().st_size, descriptor)
+
+    async def look(frame: Frame) -> None:
+        if (frame.kind, frame.head.get("rendition_id")) == ("segment", "v360"):
+            status = Path(f"/proc/{pool.busy_pids[0]}/status").read_text()
+            taken_kb.append(int(status.split("VmRSS:")[1].split()[0]))
+
+    task = task_of(CHUNK_KIND, ChunkTask(plan=plan_of(path, WEB), chunk_n=0), source)
+    for _ in range(4):
+        await pool.run(task, source, look, 30, "sources/a")
+    os.close(descriptor)
+    assert len(taken_kb) == 4
+    assert taken_kb[-1] - taken_kb[1] < 10_000, taken_kb
 
 
 async def test_a_child_that_nothing_comes_for_ends_by_itself(

@@ -131,7 +131,7 @@ class _Resampler:
                 # so that all channels at their loudest fit.
                 rematrix_maxval="1.0",
             ),
-            self._graph.add("volume", volume=f"{gain:.6f}", precision="float"),
+            *((self._graph.add("volume", volume=f"{gain:.6f}", precision="float"),) if gain != 1.0 else ()),
             self._graph.add("abuffersink"),
         )
         self._graph.link_nodes(*nodes).configure()

@@ -9,6 +9,7 @@ answers to ranged reads) and the limits; from then on nothing else of the machin
 from __future__ import annotations
 
 import faulthandler
+import gc
 import importlib
 import os
 import pkgutil
@@ -96,6 +97,7 @@ def serve(line: ChildLine) -> None:
     lanes = [Lane() for _ in range(task.threads)]
     sandbox.enter(task.sandbox)
     while do(line, task, source, lanes):
+        gc.collect()  # libav's objects hold each other: encoders and all their pictures
         try:
             task = from_plain(ChildTask, line.receive().head["task"])
         except EOFError:  # nobody needs it any more
@@ -229,6 +231,7 @@ def main(arguments: list[str]) -> int:
     with socket.socket(fileno=int(arguments[1])) as connection:
         line = ChildLine(connection)
         _rehearse()
+        gc.freeze()  # so that what is imported is never looked through again
         try:
             line.send({"kind": "ready"})
             serve(line)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
-
-T = TypeVar("T")
 
 _AHEAD = 4
 """Pictures that wait for an encoder at most: each takes memory, and more of them make nothing faster."""
+
+_OWN_SHARE = 0.25
+"""Decoding and scaling, beside all that is encoded."""
 
 Work = Callable[[], None]
 
@@ -62,12 +62,14 @@ class Here:
     def finish(self) -> None: ...
 
 
-def shared_out(loads: Sequence[int], lanes: Sequence[Lane | Here]) -> list[Lane | Here]:
-    """A lane for each load, the heaviest first to whichever has least."""
-    given = [0] * len(lanes)
+def shared_out(loads: Sequence[int], lanes: Sequence[Lane]) -> list[Lane | Here]:
+    """A place for each load, the heaviest first to whichever has least: the lanes, and the thread that gives the work,
+    which has something to do already."""
+    places: list[Lane | Here] = [Here(), *lanes]
+    given = [_OWN_SHARE * sum(loads), *(0.0 for _ in lanes)]
     found: dict[int, Lane | Here] = {}
     for n in sorted(range(len(loads)), key=lambda n: -loads[n]):
-        least = min(range(len(lanes)), key=given.__getitem__)
+        least = min(range(len(places)), key=given.__getitem__)
         given[least] += loads[n]
-        found[n] = lanes[least]
+        found[n] = places[least]
     return [found[n] for n in range(len(loads))]

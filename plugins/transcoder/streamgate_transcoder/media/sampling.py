@@ -28,6 +28,7 @@ LEAST_S = 20.0
 BUDGET_S = 1.5
 """Of processor time."""
 _PLACES = (0.5, 0.15, 0.85)
+"""One of them for each `LEAST_S` of the source, so that it is never much of the work."""
 _FRAMES = 20
 _LARGEST_PX = 500_000
 """Of a picture that is coded for it: 854 x 480 is the largest usual one."""
@@ -55,7 +56,8 @@ def sample(
     rungs = _measured(plan)
     ends_s = spent_s() + BUDGET_S
     found: list[Sample] = []
-    for place in _PLACES:
+    places = max(1, int(video.end / (LEAST_S * video.timescale)))
+    for place in _PLACES[:places]:
         wanted = round(video.end * place)
         at = bisect_right(video.key_times, wanted)
         begins = video.key_times[at - 1] if at else 0

@@ -17,7 +17,7 @@ from .decode_times import NotAClosedSegment
 from .deinterlacing import deinterlaced
 from .fragments import Sample, write_segment
 from .frame_feed import Placed, decoded_frames, place_on_grid
-from .lanes import Here, Lane, shared_out
+from .lanes import Lane, shared_out
 from .limits import MediaLimits
 from .orientation import Turner, orientation_of
 from .output import Sink, checked
@@ -37,7 +37,7 @@ def encode_chunk(
     """Makes the segments of one chunk for all encoded video renditions of the plan.
 
     Args:
-        lanes: where encoders work; without any, all do on the thread that decodes. What comes out is the same.
+        lanes: where encoders work beside the thread that decodes. What comes out is the same.
 
     Raises:
         MediaCorrupt: no frame of the chunk could be decoded (`media.corrupt`).
@@ -51,7 +51,7 @@ def encode_chunk(
         if rendition.kind == "video" and rendition.mode == "encode"
     ]
     rungs.sort(key=lambda rung: -rung.load)
-    places = shared_out([rung.load for rung in rungs], lanes or [Here()])
+    places = shared_out([rung.load for rung in rungs], lanes)
     frames = deinterlaced(decoded_frames(source, plan, chunk.decode_from_ticks, grid[0], limits))
     seen, before = 0, None
     for placed in _as_shown(place_on_grid(frames, grid[:-1], grid[-1]), _tone_mapper(plan)):
