@@ -57,6 +57,12 @@ def ask(session: Session, plan: MediaPlan, rendition_id: str, n: int, near: int 
         _order(session, content, media, plan, rendition_id, wanted[1:], _SOON)
 
 
+def lacks_next(session: Session, plan: MediaPlan, rendition_id: str, n: int) -> bool:
+    """Whether what follows the stretch of segment `n` is neither made nor under way."""
+    row = session.get(RenditionRow, (plan.content_id, plan.media_version, rendition_id))
+    return row is not None and _is_missing(session, row, n // ASKED_SEGMENTS + 1, _open(session, plan))
+
+
 def is_open(session: Session, plan: MediaPlan, rendition_id: str, n: int) -> bool:
     """Whether the stretch of a segment (below 0: any) is under way."""
     return _is_among(_open(session, plan), rendition_id, n)

@@ -16,7 +16,7 @@ from streamgate.errors import StreamgateError
 from streamgate.sdk.blobs import BlobMissing, BlobStore
 from streamgate.sdk.db import Database
 
-from .asked import ask, is_open
+from .asked import ask, is_open, lacks_next
 from .plans import plan_blob
 from .tables import WorkRow
 from .verify import planned
@@ -51,7 +51,9 @@ class Asking:
     async def go_on(self, plan: MediaPlan, rendition_id: str, n: int) -> None:
         """It is made, and somebody is there: of a lazy rung what follows is made before it is asked for."""
         rendition = planned(plan, rendition_id)
-        if rendition is not None and rendition.policy == "lazy":
+        if rendition is None or rendition.policy == "eager":
+            return
+        if await self._db.read(partial(lacks_next, plan=plan, rendition_id=rendition_id, n=n)):
             with suppress(StreamgateError):  # nobody waits for it yet
                 await self.hurry(plan, rendition_id, n)
 

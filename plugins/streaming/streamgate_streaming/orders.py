@@ -38,6 +38,8 @@ from .tables import ContentRow, MediaRow, WorkRow
 
 BESIDE_KINDS = frozenset({PICTURES_KIND, POSTER_KIND, CAPTIONS_KIND})
 """Of jobs that no media version waits for."""
+FIRST = 2
+"""The best that an owner's transcode has: what is before is for what somebody waits for, and passes by all owners."""
 LAST = 9
 """The priority of what may wait for everything else."""
 
@@ -163,7 +165,7 @@ def job_of(
         owner=content.owner,
         subject_id=content.content_id,
         root_id=root_id,
-        priority=media.priority,
+        priority=max(media.priority, FIRST),
     )
 
 

@@ -94,6 +94,15 @@ async def test_transcoding_needs_a_source(theatre: Theatre) -> None:
         await theatre.home.services.get(STREAMING).transcode(_transcode())
 
 
+async def test_no_transcode_passes_by_all_owners(theatre: Theatre) -> None:
+    """The first places of the queue are for what somebody who watches waits for."""
+    await theatre.play("c_film")
+    before = len(theatre.orders())
+    await theatre.home.services.get(STREAMING).transcode(attrs.evolve(_transcode(), priority=0))
+    [probe] = (await theatre.ordered(before + 1))[before:]
+    assert probe.priority == 2
+
+
 async def test_asking_while_it_is_made_gives_the_running_task(theatre: Theatre) -> None:
     probe = await theatre.upload("c_film")
     streaming = theatre.home.services.get(STREAMING)
