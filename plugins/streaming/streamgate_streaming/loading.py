@@ -14,7 +14,7 @@ import attrs
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from streamgate.contracts.media import MediaPlan, PlannedRendition
+from streamgate.contracts.media import AAC_FRAME_SAMPLES, MediaPlan, PlannedRendition
 from streamgate.sdk.playlists.presentation import HasInit, Presentation, Segment, Track
 
 from . import media_repository as repository
@@ -23,6 +23,8 @@ from .verify import base_of, grid_of, main_sound_of, timescale_of
 
 _AROUND = 1.03
 """What is encoded with what stands around it, to its planned rate."""
+_ROW_BITS = 16 * 8
+"""Of a packet, in the `trun` of its fragment."""
 _BY_PIXELS = 0.75
 """Bits per pixel grow as pictures shrink: so does the rate with the number of pixels."""
 
@@ -161,11 +163,18 @@ def _estimate_bps(plan: MediaPlan, rendition: PlannedRendition, rows: Mapping[st
     known, made as much smaller as pictures need for fewer pixels, and no more than the cap."""
     base = base_of(plan)
     base_bytes = sum(base.segment_bytes) or rows[base.id].made_bytes
-    if rendition.kind == "audio" or base.kind == "audio" or not base_bytes:
-        return (rendition.bitrate_bps or rendition.maxrate_bps) * _AROUND
+    if rendition.kind == "audio":
+        return sound_bps(rendition)
+    if base.kind == "audio" or not base_bytes:
+        return rendition.maxrate_bps * _AROUND
     base_bps = base_bytes * 8 * plan.timescale / plan.video_grid[-1]
     share = (rendition.width_px * rendition.height_px) / (base.width_px * base.height_px)
     return float(min(base_bps * share**_BY_PIXELS, rendition.maxrate_bps * _AROUND))
+
+
+def sound_bps(rendition: PlannedRendition) -> float:
+    """What encoded sound takes at most: the encoder is near its rate, and each packet has a row in its fragment."""
+    return rendition.bitrate_bps * _AROUND + rendition.sample_rate_hz / AAC_FRAME_SAMPLES * _ROW_BITS
 
 
 def _to_be_made(plan: MediaPlan, rendition: PlannedRendition, n: int, estimate_bps: float) -> Segment:
