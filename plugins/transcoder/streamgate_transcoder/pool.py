@@ -167,6 +167,12 @@ class ChildPool:
                 del self._lingering[child]
                 ending.cancel()
                 return child
+        if self._lingering and len(self._lingering) + len(self._busy) >= self.size:  # no more than may be at work
+            longest = next(iter(self._lingering))
+            _, ending = self._lingering.pop(longest)
+            ending.cancel()
+            longest.kill()
+            self._do_beside(longest.reap())
         while self._spares:
             child = self._spares.popleft()
             if child.is_alive:

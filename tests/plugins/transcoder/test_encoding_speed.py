@@ -160,10 +160,12 @@ async def test_a_child_goes_on_with_its_source_and_with_no_other(
     others = (
         (chunks[0], "sources/b"),
         (task_of(CHUNK_KIND, ChunkTask(plan=plan, chunk_n=0), opened, cpu_s=100), "sources/a"),
+        (chunks[0], "sources/c"),
     )
     for task, source in others:
         await pool.run(task, opened, note, 30, source)
         assert pids.count(pids[-1]) == 1
+        assert len(pool._lingering) <= pool.size
     assert pool.waiting == 0
 
 
