@@ -19,6 +19,7 @@ from streamgate.contracts.streaming import (
     ContentStats,
     MediaQuery,
     MediaState,
+    RetryRendition,
     StatsQuery,
     TaskQuery,
     Transcode,
@@ -59,6 +60,8 @@ class Streams:
 
     async def transcode(self, wanted: Transcode) -> TranscodeStarted:
         return TranscodeStarted(task_id="t_1")
+
+    async def retry(self, wanted: RetryRendition) -> None: ...
 
 
 @pytest.fixture
