@@ -9,7 +9,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import attrs
-from playwright.async_api import ConsoleMessage, Page, Request, Response, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, Response, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
 from streamgate.testing.wait import eventually
@@ -115,17 +115,44 @@ def find_chromium() -> str:
     return found
 
 
+_shared: list[Browser] = []
+
+
+@asynccontextmanager
+async def a_browser() -> AsyncIterator[Browser]:
+    """The one that is shared, or one of one's own."""
+    if _shared:
+        yield _shared[0]
+        return
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def shared_browser() -> AsyncIterator[None]:
+    """One browser for all tabs inside the block, on this event loop: to start one takes a second of a core."""
+    async with a_browser() as browser:
+        _shared.append(browser)
+        try:
+            yield
+        finally:
+            _shared.clear()
+
+
 @asynccontextmanager
 async def open_tab(
     origin: str, *, width_px: int = 1280, height_px: int = 800, colours: Literal["light", "dark"] = "light"
 ) -> AsyncIterator[Tab]:
-    """A new browser with an empty profile. A fault inside the block carries the tab's story as a note."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
+    """A tab with an empty profile. A fault inside the block carries the tab's story as a note."""
+    async with a_browser() as browser:
+        context = await browser.new_context(
+            viewport={"width": width_px, "height": height_px}, color_scheme=colours, locale="en-GB"
+        )
         try:
-            context = await browser.new_context(
-                viewport={"width": width_px, "height": height_px}, color_scheme=colours, locale="en-GB"
-            )
             await context.add_init_script(REPORT_VIOLATIONS)
             tab = Tab(await context.new_page(), origin)
             tab.hear()
@@ -135,4 +162,4 @@ async def open_tab(
                 fault.add_note(await tab.story())
                 raise
         finally:
-            await browser.close()
+            await context.close()

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from streamgate.testing.clips import make_clip
 from streamgate.testing.stacks import all_in_one, split
+from tests.browser.chromium import shared_browser
 from tests.browser.stage import CLIP, ENVIRONMENT, HOSTILE, PUBLIC, SMALL, Stage
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """One event loop for all of them, which is that of the browser."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
+async def browser() -> AsyncIterator[None]:
+    async with shared_browser():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.browser.chromium import Tab, open_tab
 from tests.browser.stage import CLIP_S, LADDER_PX, Stage
@@ -23,7 +24,7 @@ PLAYERS = {
 }
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def sealed(one_process: Stage) -> AsyncIterator[str]:
     """The gated video, encrypted; afterwards as it was."""
     content_id = one_process.contents["gated"]

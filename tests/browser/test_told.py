@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Request, Route, expect
 
 from tests.browser.chromium import open_tab
@@ -19,7 +20,7 @@ ON_SCREEN = """() => [...document.querySelectorAll("#notice-tree li")].map((item
     item.className, item.querySelector(".unseen").textContent, item.querySelector(".mark").textContent])"""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def film(one_process: Stage) -> AsyncIterator[str]:
     """The gated video under a gate of several parts, with a free beginning; afterwards as it was."""
     rule: dict[str, Any] = {
