@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import attrs
 import pytest
 
 from streamgate.context import Actor
@@ -15,200 +13,24 @@ from streamgate.contracts.jobs import (
     JOBS,
     JOBS_PAUSED,
     Cancel,
-    Job,
     JobList,
-    JobNotFound,
-    JobPage,
-    JobQuery,
     JobsPaused,
-    LeaseAnswer,
-    LeaseQuery,
     Pause,
-    QueueDepth,
-    QueueQuery,
     RegisterKinds,
     Resume,
-    Task,
 )
-from streamgate.contracts.live import LIVE, LiveUpdate
-from streamgate.contracts.metadata import METADATA, AccessQuery, Content, ContentNotFound
+from streamgate.contracts.live import LiveUpdate
+from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.streaming import (
     STREAMING,
-    MediaQuery,
-    MediaState,
-    NotPlayable,
-    RenditionNotFailed,
-    RenditionState,
-    RenditionStatus,
     RetryRendition,
-    TaskQuery,
     Transcode,
-    TranscodeStarted,
 )
 from streamgate.contracts.transcode import Step
-from streamgate.events import EventSubscription, Received, on_everyone
 from streamgate.services import Offer, ServiceRef
 from streamgate.testing.house import House, house
 from streamgate.testing.wait import eventually
-from streamgate_transcoder.transcodes import describe, without_jobs
-
-ALICE = Actor(kind="user", user_id="u_alice", roles=("creator",))
-BOB = Actor(kind="user", user_id="u_bob", roles=("creator",))
-KINDS = ("media.probe", "media.encode_chunk", "media.encode_asked", "media.encode_audio", "media.copy")
-NOON_S = 1_893_456_000.0  # 2030-01-01T00:00:00Z
-
-
-def job(**facts: Any) -> Job:
-    given: dict[str, Any] = {
-        "job_id": "t_1",
-        "root_id": "t_1",
-        "kind": "media.probe",
-        "status": "done",
-        "owner": "u_alice",
-        "subject_id": "c_1",
-        "progress": 1.0,
-        "stage": "",
-        "attempts": 1,
-        "max_attempts": 3,
-        "started_at": "2030-01-01T00:00:00Z",
-        "finished_at": "2030-01-01T00:00:02Z",
-        **facts,
-    }
-    return Job(**given)
-
-
-RUNNING = Task(
-    root=job(),
-    jobs=(job(), job(job_id="j_2", status="running", stage="encoding", attempts=2, finished_at=None, progress=0.6)),
-    status="running",
-    progress=0.5,
-)
-RENDITION = RenditionState(
-    id="v360",
-    name="360p",
-    kind="video",
-    width_px=640,
-    height_px=360,
-    codec="",
-    bitrate_bps=0,
-    status="running",
-    progress=0.4,
-    frames=600,
-    frames_planned=1500,
-)
-MEDIA = MediaState(
-    content_id="c_1",
-    media_version=1,
-    state="encoding",
-    playable=False,
-    duration_s=60.0,
-    root_id="t_1",
-    renditions=(RENDITION,),
-)
-PLANNING = attrs.evolve(MEDIA, state="planning", renditions=())
-
-
-@attrs.define
-class StandIns:
-    """Three services as far as the routes use them. Alice owns `c_1`, whose media task `t_1` makes."""
-
-    known_to_worker: bool = True
-    has_source: bool = True
-    asked: list[Any] = attrs.field(factory=list)
-    seen: list[LiveUpdate] = attrs.field(factory=list)
-
-    @property
-    def watching(self) -> EventSubscription:
-        """Somebody with an open page."""
-
-        async def see(event: Received[LiveUpdate]) -> None:
-            self.seen.append(event.body)
-
-        async def nothing() -> None: ...
-
-        return on_everyone(LIVE, see, resync=nothing)
-
-    async def until_seen(self, count: int) -> None:
-        async def enough() -> bool | None:
-            return len(self.seen) >= count or None
-
-        await eventually(enough, what=f"{count} things that a page hears")
-
-    async def media(self, query: MediaQuery) -> MediaState:
-        assert query == MediaQuery(content_id="c_1")
-        return MEDIA
-
-    async def register_kinds(self, wanted: RegisterKinds) -> None:
-        self.asked.append(wanted)
-
-    async def lease(self, query: LeaseQuery) -> LeaseAnswer:
-        return LeaseAnswer(lease=None)
-
-    async def depth(self, query: QueueQuery) -> QueueDepth:
-        assert query.kinds == KINDS
-        return QueueDepth(queued=7, running=2, oldest_queued_s=1.5)
-
-    async def list_jobs(self, query: JobList) -> JobPage:
-        self.asked.append(query)
-        return JobPage(items=(job(), job(job_id="t_gone")), next_cursor="more")
-
-    async def get(self, query: AccessQuery) -> Content:
-        if query.content_id != "c_1" or query.actor.user_id != "u_alice":
-            raise ContentNotFound()
-        return Content(content_id="c_1", owner="u_alice", title="a title")
-
-    async def task(self, query: JobQuery) -> Task:
-        if not self.known_to_worker:
-            raise JobNotFound()
-        steered = [asked for asked in self.asked if isinstance(asked, Cancel | Pause | Resume)]
-        match steered[-1:]:
-            case [Cancel()]:
-                return attrs.evolve(RUNNING, status="cancelled")
-            case [Pause()]:
-                return attrs.evolve(RUNNING, status="paused", is_paused=True)
-            case _:
-                return RUNNING
-
-    async def cancel(self, wanted: Cancel) -> Job:
-        self.asked.append(wanted)
-        return job(status="done")  # the root, the probe, has long ended: the task is what was cancelled
-
-    async def pause(self, wanted: Pause) -> Job:
-        return self._steered(wanted)
-
-    async def resume(self, wanted: Resume) -> Job:
-        return self._steered(wanted)
-
-    def _steered(self, wanted: Pause | Resume) -> Job:
-        if not self.known_to_worker:
-            raise JobNotFound()
-        self.asked.append(wanted)
-        return job()
-
-    async def transcode(self, wanted: Transcode) -> TranscodeStarted:
-        if not self.has_source:
-            raise NotPlayable()
-        self.asked.append(wanted)
-        return TranscodeStarted(task_id="t_1")
-
-    async def retry(self, wanted: RetryRendition) -> None:
-        if wanted.rendition_id != "v360":
-            raise RenditionNotFailed()
-        self.asked.append(wanted)
-
-    async def media_of_task(self, query: TaskQuery) -> MediaState:
-        if query.task_id != "t_1":
-            raise JobNotFound(f"no task {query.task_id}")
-        return MEDIA
-
-
-def standing_in(ref: ServiceRef[Any], stand_ins: StandIns) -> SimpleNamespace:
-    """All methods of a service; those that no route uses fail."""
-
-    async def unexpected(request: Any) -> None:
-        raise AssertionError(f"{ref.name} was asked {request}")
-
-    return SimpleNamespace(**{name: getattr(stand_ins, name, unexpected) for name in ref.methods})
+from tests.plugins.transcoder.stand_ins import ALICE, BOB, KINDS, StandIns, standing_in
 
 
 @pytest.fixture
@@ -353,39 +175,6 @@ async def test_one_rendition_is_made_again(home: House, stand_ins: StandIns) -> 
         assert (answer.status_code, answer.json()["code"]) == (409, "stream.rendition_not_failed")
 
 
-def paused(task: Task) -> Task:
-    return attrs.evolve(task, status="paused", is_paused=True)
-
-
-def test_what_is_paused_has_no_time_left_and_pauses_are_not_work() -> None:
-    """20 s went by, of which it was paused for 10: 40 % of a minute in 10 s is 2.4 times as fast as it is watched."""
-    at_s = NOON_S + 20.0
-    assert describe(paused(RUNNING), MEDIA, at_s).eta_s is None
-    later = attrs.evolve(RUNNING, paused_s=10.0, jobs=(job(),))
-    assert describe(later, MEDIA, at_s).speed == 2.4
-    between = attrs.evolve(RUNNING, status="done", is_paused=True, jobs=(job(),))
-    assert describe(between, PLANNING, at_s).status == "paused", "its plan is made, and nothing else begins"
-
-
-def test_what_failed_is_not_the_end_while_others_go_on() -> None:
-    died = attrs.evolve(RUNNING, status="dead", jobs=(*RUNNING.jobs, job(job_id="j_3", status="dead")))
-    assert describe(died, MEDIA, NOON_S).status == "running"
-    over = attrs.evolve(died, jobs=died.jobs[::2])
-    assert describe(over, MEDIA, NOON_S).status == "dead"
-    ends: dict[RenditionStatus, str] = {"failed": "dead", "running": "running", "ready": "done"}
-    for status, expected in ends.items():
-        made_again = attrs.evolve(MEDIA, state="ready", renditions=(attrs.evolve(RENDITION, status=status),))
-        told = describe(over, made_again, NOON_S)
-        assert (told.status, told.error) == (expected, ""), status
-
-
-def test_what_is_made_when_somebody_asks_counts_for_nothing_in_how_far_it_is() -> None:
-    lazy = attrs.evolve(RENDITION, id="v720", width_px=1280, height_px=720, policy="lazy", progress=0.1, frames=9)
-    told = describe(RUNNING, attrs.evolve(MEDIA, renditions=(lazy, RENDITION)), NOON_S + 10)
-    assert (told.progress, told.frames, told.frames_planned) == (0.4, 600, 1500)
-    assert [each.policy for each in told.renditions] == ["lazy", "eager"]
-
-
 @pytest.mark.parametrize(
     ("method", "path", "sent"),
     [
@@ -411,52 +200,6 @@ async def test_the_kinds_are_registered_with_worker(home: House, stand_ins: Stan
     names = [*KINDS, "media.captions", "media.pictures", "media.poster"]
     assert [kind.name for kind in wanted.kinds] == names
     assert not any(kind.user_may_submit for kind in wanted.kinds)
-
-
-def test_speed_and_time_left_are_estimated_from_what_is_at_work_too() -> None:
-    told = describe(RUNNING, MEDIA, NOON_S + 10)
-    assert (told.progress, told.speed, told.eta_s) == (0.4, 3.6, 6.7)
-    again = attrs.evolve(RUNNING.jobs[1], progress=0.0)  # another attempt
-    told = describe(attrs.evolve(RUNNING, jobs=(RUNNING.root, again)), MEDIA, NOON_S + 10)
-    assert (told.progress, told.speed, told.eta_s) == (0.4, 2.4, 15.0)
-    sound = job(job_id="j_3", kind="media.encode_audio")
-    chunk = attrs.evolve(RUNNING.jobs[1], kind="media.encode_chunk", progress=0.5)
-    told = describe(attrs.evolve(RUNNING, jobs=(RUNNING.root, sound, chunk)), MEDIA, NOON_S + 10)
-    assert (told.progress, told.speed, told.eta_s) == (0.4, 3.0, 10.0)
-
-
-def test_what_has_not_begun_has_no_speed() -> None:
-    waiting = job(status="queued", started_at=None, finished_at=None, progress=0.0, attempts=0)
-    told = describe(Task(root=waiting, jobs=(waiting,), status="queued", progress=0.0), PLANNING, NOON_S)
-    assert (told.speed, told.eta_s, told.stage, told.attempts) == (None, None, "queued", 0)
-    assert without_jobs("t_1", PLANNING) == told
-
-
-def test_what_worker_has_forgotten_long_ago_is_as_its_media_is() -> None:
-    made = without_jobs("t_1", attrs.evolve(MEDIA, state="ready"))
-    assert (made.status, made.progress, made.stage) == ("done", 1.0, "done")
-    failed = without_jobs("t_1", attrs.evolve(MEDIA, state="failed", error_code="media.corrupt"))
-    assert (failed.status, failed.error) == ("failed", "media.corrupt")
-
-
-def test_what_failed_names_its_code_and_stops_the_clock() -> None:
-    failed = job(job_id="j_2", status="failed", error_code="media.corrupt", progress=0.5)
-    told = describe(Task(root=job(), jobs=(job(), failed), status="failed", progress=0.75), MEDIA, NOON_S + 1000)
-    assert (told.error, told.progress, told.speed, told.eta_s) == ("media.corrupt", 0.4, 15.0, None)
-
-
-def test_what_is_done_and_taken_in_has_no_time_left() -> None:
-    done = Task(root=job(), jobs=(job(), job(job_id="j_2")), status="done", progress=1.0)
-    told = describe(done, attrs.evolve(MEDIA, state="ready"), NOON_S + 1000)
-    assert (told.status, told.progress, told.speed, told.eta_s) == ("done", 1.0, 30.0, 0.0)
-
-
-@pytest.mark.parametrize("jobs", [(job(),), (job(), job(job_id="j_2"))], ids=["probed", "encoded"])
-def test_between_a_jobs_end_and_what_follows_the_task_still_runs(jobs: tuple[Job, ...]) -> None:
-    """Streaming has not taken the result in yet: the next jobs are to come, or the renditions to be listed."""
-    told = describe(Task(root=job(), jobs=jobs, status="done", progress=1.0), MEDIA, NOON_S + 3)
-    assert (told.status, told.stage) == ("running", "running")
-    assert told.progress < 1
 
 
 async def test_a_list_has_the_whole_tasks_of_whoever_asks(home: House, stand_ins: StandIns) -> None:
