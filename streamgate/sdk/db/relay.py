@@ -37,6 +37,9 @@ BACKOFF_S = (0.1, 0.3, 1.0, 3.0, 5.0)
 FLUSH_S = 5.0
 IN_FLIGHT = 256
 LANES = 64
+FORGET_PAUSE_S = 0.05
+"""Between two deletions of what was published: nobody waits for them, and each takes a commit of the database that
+others' changes wait for."""
 INBOX_AGE_S = 30 * 24 * 3600
 """Four times what JetStream keeps a message, so that a dead letter that is replayed is still known."""
 PRUNE_EVERY_S = 3600.0
@@ -73,7 +76,7 @@ class Relay:
             .limit(bindparam("most"))
         )
         self._delete = delete(self._outbox).where(columns.seq == bindparam("gone"))
-        self._published: Batched[int] = Batched(self._forget, most=IN_FLIGHT)
+        self._published: Batched[int] = Batched(self._forget, most=IN_FLIGHT, pause_s=FORGET_PAUSE_S)
         self._events = events
         self._wake = asyncio.Event()
         self._is_stopping = False
@@ -135,6 +138,7 @@ class Relay:
         """Returns when nothing is left. Raises the first fault of a lane, when all running ones have ended."""
         lanes: dict[str, deque[_Row]] = {}
         running: dict[asyncio.Task[None], str] = {}
+        leaving: set[asyncio.Task[None]] = set()
         known: set[int] = set()
         fault: BaseException | None = None
         try:
@@ -143,51 +147,64 @@ class Relay:
                 room = IN_FLIGHT - len(known)
                 rows = await self._pending(known, room) if room and fault is None else []
                 if fault is None:
-                    BACKLOG.set(len(known) + len(rows), self._plugin)
+                    BACKLOG.set(len(known) - len(leaving) + len(rows), self._plugin)
                 for row in rows:
                     if row.lane in lanes:
                         lanes[row.lane].append(row)
                     elif len(lanes) < LANES:
                         lanes[row.lane] = deque([row])
-                        running[asyncio.create_task(self._run_lane(lanes[row.lane], known))] = row.lane
+                        running[asyncio.create_task(self._run_lane(lanes[row.lane], known, leaving))] = row.lane
                     else:
                         continue  # found again when a lane is free
                     known.add(row.seq)
-                if not running:
+                if not running and not leaving:
                     break
-                fault = await self._one_done(running, lanes, known) or fault
+                fault = await self._one_done(running, lanes, known, leaving) or fault
         finally:
-            for task in running:
+            left = {*running, *leaving}
+            for task in left:
                 task.cancel()
-            if running:
-                await asyncio.wait(running)
+            if left:
+                await asyncio.wait(left)
         if fault is not None:
             raise fault
 
     async def _one_done(
-        self, running: dict[asyncio.Task[None], str], lanes: dict[str, deque[_Row]], known: set[int]
+        self,
+        running: dict[asyncio.Task[None], str],
+        lanes: dict[str, deque[_Row]],
+        known: set[int],
+        leaving: set[asyncio.Task[None]],
     ) -> BaseException | None:
-        """Waits until a lane has ended or something was committed; returns a lane's fault."""
+        """Waits until a lane has ended, what was published is forgotten or something was committed; returns a fault of
+        the former two."""
         fault: BaseException | None = None
         woken = asyncio.create_task(self._wake.wait())
         try:
-            await asyncio.wait({woken, *running}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({woken, *running, *leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             woken.cancel()
         for task in [task for task in running if task.done()]:
             lane = lanes.pop(running.pop(task))
             known.difference_update(row.seq for row in lane)
             fault = task.exception() or fault
+        for task in [task for task in leaving if task.done()]:
+            leaving.discard(task)
+            fault = task.exception() or fault
         return fault
 
-    async def _run_lane(self, lane: deque[_Row], known: set[int]) -> None:
-        """The first row stays in the lane until it is gone from the table, so that nobody takes it again."""
+    async def _run_lane(self, lane: deque[_Row], known: set[int], leaving: set[asyncio.Task[None]]) -> None:
+        """A row stays known until it is gone from the table, so that nobody takes it again; the next one does not wait
+        for that."""
         while lane:
             row = lane[0]
             await self._events.publish_envelope(row.subject, row.envelope, row.event_id)
-            await self._published.do(row.seq)
             lane.popleft()
-            known.discard(row.seq)
+            leaving.add(asyncio.create_task(self._leave(row.seq, known)))
+
+    async def _leave(self, seq: int, known: set[int]) -> None:
+        await self._published.do(seq)
+        known.discard(seq)
 
     async def _forget(self, seqs: Sequence[int]) -> None:
         gone = [{"gone": seq} for seq in seqs]
