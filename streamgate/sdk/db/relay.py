@@ -76,7 +76,7 @@ class Relay:
             .limit(bindparam("most"))
         )
         self._delete = delete(self._outbox).where(columns.seq == bindparam("gone"))
-        self._published: Batched[int] = Batched(self._forget, most=IN_FLIGHT, pause_s=FORGET_PAUSE_S)
+        self._published = self._forgetting()
         self._events = events
         self._wake = asyncio.Event()
         self._is_stopping = False
@@ -84,8 +84,12 @@ class Relay:
         self._prune_at_s = 0.0
         self._task: asyncio.Task[None] | None = None
 
+    def _forgetting(self) -> Batched[int]:
+        return Batched(self._forget, most=IN_FLIGHT, pause_s=FORGET_PAUSE_S)
+
     async def start(self) -> None:
         self._is_stopping = False
+        self._published = self._forgetting()
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self) -> None:
@@ -93,6 +97,7 @@ class Relay:
         if task is None:
             return
         self._is_stopping = True
+        self._published.hurry()
         self._wake.set()
         _, late = await asyncio.wait({task}, timeout=FLUSH_S)
         for each in late:
