@@ -13,6 +13,7 @@ import re
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from streamgate.contracts.uploads import DigestMismatch
 from streamgate.errors import FieldError, Invalid
@@ -59,7 +60,8 @@ class HashPool:
     """A unit: the threads that hash. `new` gives a hash while it runs.
 
     Args:
-        niceness: of its threads, where the system knows one for each (Linux).
+        niceness: how far its threads stand back behind the rest of the process, where the system knows that of each
+            (Linux).
     """
 
     needs: tuple[str, ...] = ()
@@ -91,7 +93,9 @@ class HashPool:
 
 def _stand_back(niceness: int) -> None:
     if niceness and sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+        thread = threading.get_native_id()
+        with suppress(OSError):  # not allowed: a fault here would end the pool for good
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + niceness)
 
 
 class Hash:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import os
@@ -62,14 +63,32 @@ async def test_the_hash_is_the_same_however_the_bytes_come(pool: ThreadPoolExecu
     assert not hash_.matches(hashlib.sha256(b"").digest())
 
 
-async def test_a_pool_that_stands_back_leaves_the_process_as_it_is() -> None:
-    pool = HashPool("standing back", threads=1, niceness=7)
-    await pool.start()
-    try:
-        hash_ = pool.new()
-        await hash_.update(bytes(64 * 1024))
-        threads = {thread.name: thread.native_id or 0 for thread in threading.enumerate()}
-        assert os.getpriority(os.PRIO_PROCESS, threads["standing back_0"]) == 7
-        assert os.getpriority(os.PRIO_PROCESS, threading.main_thread().native_id or 0) < 7
-    finally:
-        await pool.stop()
+def test_a_pool_stands_back_behind_its_process_however_nice_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads are as nice as the one that starts them: here one that is nicer than the others."""
+    found: list[int] = []
+
+    async def hashed() -> list[int]:
+        pool = HashPool("standing back", threads=1, niceness=7)
+        await pool.start()
+        try:
+            await pool.new().update(bytes(64 * 1024))
+            threads = {thread.name: thread.native_id or 0 for thread in threading.enumerate()}
+            return [os.getpriority(os.PRIO_PROCESS, each) for each in (0, threads["standing back_0"])]
+        finally:
+            await pool.stop()
+
+    def be_nice() -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), before + 5)
+        found.extend(asyncio.run(hashed()))
+        monkeypatch.setattr(os, "setpriority", forbidden)
+        found.extend(asyncio.run(hashed()))
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    thread = threading.Thread(target=be_nice)
+    thread.start()
+    thread.join()
+    assert found == [min(19, before + each) for each in (5, 12, 5, 5)]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
