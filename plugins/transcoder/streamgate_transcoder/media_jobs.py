@@ -216,10 +216,11 @@ class MediaJobs:
         *,
         is_waited_for: bool = False,
     ) -> MadeResult:
-        cores = self._config.encoder_count
+        rungs = sum((item.kind, item.mode) == ("video", "encode") for item in plan.renditions)
         async with open_blob_source(self._blobs, plan.source.key) as source:
             task = self.task(kind, work, source, is_waited_for=is_waited_for)
-            task = attrs.evolve(task, threads=cores - 1)
+            # As many as any task of this source can use: a child may go on with each of them.
+            task = attrs.evolve(task, threads=min(self._config.encoder_count - 1, rungs))
             if kind == CHUNK_KIND and any(map(is_av1, work.plan.renditions)):
                 task = attrs.evolve(task, sandbox=attrs.evolve(task.sandbox, may_start_threads=True))
             await self._pool.run(task, source, collector.take, self._config.encode_wall_s, plan.source.key)

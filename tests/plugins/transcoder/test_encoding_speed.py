@@ -217,10 +217,15 @@ async def test_all_threads_of_a_child_are_locked_in_and_stand_back(
         if frame.kind == "init":
             tasks = list(Path(f"/proc/{pool.busy_pids[0]}/task").iterdir())
             status = [(each / "status").read_text().split("Seccomp:\t")[1][0] for each in tasks]
+            assert _address_space_mib(pool.busy_pids[0]) < 450  # threads have no 64 MiB each
             niceness = [int((each / "stat").read_text().rsplit(")", 1)[1].split()[16]) for each in tasks]
             seen.extend(zip(status, niceness, strict=True))
 
-    task = task_of(CHUNK_KIND, ChunkTask(plan=plan, chunk_n=0, lanes=2), opened)
+    task = task_of(CHUNK_KIND, ChunkTask(plan=plan, chunk_n=0, lanes=2), opened, threads=8)
     await pool.run(task, opened, look, 30)
-    assert len(seen) == 3
+    assert len(seen) == 9
     assert set(seen) == {("2", os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)}
+
+
+def _address_space_mib(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/status").read_text().split("VmSize:")[1].split()[0]) >> 10

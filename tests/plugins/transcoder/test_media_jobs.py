@@ -39,6 +39,7 @@ from streamgate_transcoder.config import TranscoderConfig
 from streamgate_transcoder.faults import NotInPlan, UnknownProfile
 from streamgate_transcoder.media.channel import Frame
 from streamgate_transcoder.media.fragments import Sample, write_segment
+from streamgate_transcoder.media.task import ChildTask
 from streamgate_transcoder.media_jobs import MediaJobs
 from streamgate_transcoder.pool import ChildPool
 from streamgate_transcoder.profile_names import Profiles
@@ -131,6 +132,28 @@ async def test_from_source_to_segments_below_the_leases_prefix(bench: Bench, cli
     whole = b"".join(made["v72"][n] for n in range(-1, len(plan.video_grid) - 1))
     with av.open(io.BytesIO(whole), "r") as container:
         assert sum(1 for _ in container.decode(video=0)) == 260
+
+
+async def test_a_child_has_threads_for_what_its_plan_encodes_however_many_cores_there_are(
+    bench: Bench, clips: Callable[..., Path]
+) -> None:
+    plan = await bench.plan(clips("job.mp4", CLIP))
+    assert [each.id for each in plan.renditions] == ["v72", "a128"]
+    tasks: list[ChildTask] = []
+
+    class Pool(ChildPool):
+        async def run(self, task: ChildTask, *_: Any, **__: Any) -> dict[str, Any]:
+            tasks.append(task)
+            return {}
+
+    for cores in (1, 64):
+        config, sizing = TranscoderConfig(encoders=cores), Sizing(most=cores, child_bytes=1)
+        jobs = MediaJobs(Pool(size=1), bench.blobs, config, sizing, bench.throughput, profiles=Profiles())
+        with pytest.raises(MediaOutputInvalid):
+            await jobs.encode_chunk(await bench.chunk(plan, 0), Run())
+        with pytest.raises(MediaOutputInvalid):
+            await jobs.encode_audio(await bench.audio(plan, "a128"), Run())
+    assert [task.threads for task in tasks] == [0, 0, 1, 1]
 
 
 async def test_the_sound_is_one_job(bench: Bench, clips: Callable[..., Path]) -> None:
