@@ -56,7 +56,7 @@ class Figures:
 
     async def now(self) -> FiguresShown:
         depth = await self._jobs.depth(QueueQuery(kinds=self._kinds))
-        busy = self._pool.busy
+        holding = self._pool.holding
         return FiguresShown(
             instance=self._instance,
             queue_depth=depth.queued,
@@ -65,9 +65,9 @@ class Figures:
             workers=WorkersShown(
                 least=self._pool.warm,
                 most=self._sizing.most,
-                places=self._sizing.places(busy),
-                now=busy + self._pool.waiting,
-                busy=busy,
+                places=self._sizing.places(holding),
+                now=holding + self._pool.waiting,
+                busy=self._pool.busy,
             ),
             media_s_per_s=self._throughput.media_s_per_s(),
         )

@@ -103,7 +103,7 @@ class MediaJobs:
                 result=MadeResult,
                 handler=self.encode_chunk,
                 concurrency=self._config.encoder_count,
-                places=lambda: self._sizing.places(self._pool.busy),
+                places=lambda: self._sizing.places(self._pool.holding),
             ),
             JobKind(
                 name=ASKED_KIND,

@@ -56,8 +56,13 @@ class ChildPool:
         return len(self._busy)
 
     @property
+    def holding(self) -> int:
+        """Children that hold the memory of a task: those at work, and those that wait for more of their source."""
+        return len(self._busy) + len(self._lingering)
+
+    @property
     def waiting(self) -> int:
-        """Children that wait for a task."""
+        """Children that wait for their first task."""
         return len(self._spares)
 
     async def start(self) -> None:
@@ -111,7 +116,7 @@ class ChildPool:
     async def run(
         self, task: ChildTask, source: ReadableSource, on_frame: OnFrame, wall_s: float, of_source: str = ""
     ) -> dict[str, Any]:
-        """Runs one task in a child of its own. Cancelling kills the child.
+        """Runs one task in a child, one that has worked on no other source. Cancelling kills the child.
 
         Args:
             of_source: names the source among all. A child that has just worked on it goes on with this task, and is
@@ -124,6 +129,7 @@ class ChildPool:
         async with self._room:
             child = await self._take(task, of_source)
             self._busy.add(child)
+            self._count()
             is_over, is_well = asyncio.Event(), False
             self._do_beside(self._replace_after(is_over))
             try:
@@ -161,13 +167,14 @@ class ChildPool:
         await child.reap()
 
     async def _take(self, task: ChildTask, of_source: str) -> ChildProcess:
-        """One that worked on the same source just now, or a waiting one, else a new one."""
+        """One that worked on the same source just now, or a waiting one, else a new one; either has the memory of the
+        one that has waited longest for its source."""
         for child, (source, ending) in list(self._lingering.items()):
             if of_source and source == of_source and child.may_go_on_with(task):
                 del self._lingering[child]
                 ending.cancel()
                 return child
-        if self._lingering and len(self._lingering) + len(self._busy) >= self.size:  # no more than may be at work
+        if self._lingering:
             longest = next(iter(self._lingering))
             _, ending = self._lingering.pop(longest)
             ending.cancel()

@@ -57,8 +57,8 @@ class Scaler:
             StreamgateError: worker cannot be asked.
         """
         depth = await self._jobs.depth(QueueQuery(kinds=self._kinds))
-        busy = self._pool.busy
-        await self._pool.keep(self._sizing.spares(waiting=depth.queued, busy=busy, warm=self._pool.warm))
+        holding = self._pool.holding
+        await self._pool.keep(self._sizing.spares(waiting=depth.queued, holding=holding, warm=self._pool.warm))
 
     async def _scale_on(self) -> None:
         while True:

@@ -46,15 +46,15 @@ class Sizing:
     child_bytes: int
     available_bytes: Callable[[], int | None] = available_memory_bytes
 
-    def places(self, busy: int) -> int:
-        """How many may be at work now, those that are (`busy`) among them; one in any case, or nothing would ever
-        get done on a full machine."""
+    def places(self, holding: int) -> int:
+        """How many may be at work now. `holding`: children that have their memory already, at work or waiting for more
+        to do. One in any case, or nothing would ever get done on a full machine."""
         available = self.available_bytes()
         if available is None:
             return self.most
-        return max(1, min(self.most, busy + available // self.child_bytes))
+        return max(1, min(self.most, holding + available // self.child_bytes))
 
-    def spares(self, *, waiting: int, busy: int, warm: int) -> int:
+    def spares(self, *, waiting: int, holding: int, warm: int) -> int:
         """How many should wait with everything imported: one for each job that could start now, and `warm` in any
         case."""
-        return max(warm, min(waiting, self.places(busy) - busy))
+        return max(warm, min(waiting, self.places(holding) - holding))

@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 import pytest
+from prometheus_client import REGISTRY
 
 from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, MediaPlan
 from streamgate.testing.clips import ClipSpec
@@ -149,6 +150,7 @@ async def test_a_child_goes_on_with_its_source_and_with_no_other(
     async def note(frame: Frame) -> None:
         if frame.kind == "init":
             pids.append(pool.busy_pids[0])
+            assert (pool.holding, _told("busy"), _told("waiting")) == (1, 1.0, 0.0)
         counts.append(frame.kind == "segment")
 
     sound = task_of(AUDIO_KIND, AudioTask(plan=plan, rendition_id="a128"), opened)
@@ -165,7 +167,7 @@ async def test_a_child_goes_on_with_its_source_and_with_no_other(
     for task, source in others:
         await pool.run(task, opened, note, 30, source)
         assert pids.count(pids[-1]) == 1
-        assert len(pool._lingering) <= pool.size
+        assert (pool.busy, pool.holding) == (0, 1)  # the one before has given its memory back for this one
     assert pool.waiting == 0
 
 
@@ -225,6 +227,10 @@ async def test_all_threads_of_a_child_are_locked_in_and_stand_back(
     await pool.run(task, opened, look, 30)
     assert len(seen) == 9
     assert set(seen) == {("2", os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)}
+
+
+def _told(state: str) -> float | None:
+    return REGISTRY.get_sample_value("streamgate_transcoder_children", {"state": state})
 
 
 def _address_space_mib(pid: int) -> int:

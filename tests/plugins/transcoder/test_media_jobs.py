@@ -18,6 +18,7 @@ import orjson
 import pytest
 
 from streamgate.contracts.media import (
+    CHUNK_KIND,
     AudioPayload,
     ChunkPayload,
     MadeResult,
@@ -46,6 +47,7 @@ from streamgate_transcoder.profile_names import Profiles
 from streamgate_transcoder.sizing import Sizing
 from streamgate_transcoder.throughput import Throughput
 
+GIB = 1 << 30
 CLIP = ClipSpec(width_px=128, height_px=72, frames=260, key_frames=(0, 60, 110, 200), audio_codec="aac", audio_s=10.4)
 
 
@@ -105,7 +107,8 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     blobs = open_blobs(ctx)
     pool = ChildPool(size=2)
     async with running(bus_unit(ctx.bus), *blobs.units("transcoder"), pool):
-        sizing, throughput = Sizing(most=2, child_bytes=1), Throughput(SYSTEM_CLOCK)
+        sizing = Sizing(most=2, child_bytes=GIB, available_bytes=lambda: GIB)
+        throughput = Throughput(SYSTEM_CLOCK)
         jobs = MediaJobs(pool, blobs, TranscoderConfig(child_niceness=0), sizing, throughput, profiles=Profiles())
         yield Bench(jobs, blobs, pool, throughput)
 
@@ -157,11 +160,15 @@ async def test_a_child_has_threads_for_what_its_plan_encodes_however_many_cores_
 
 
 async def test_the_sound_is_one_job(bench: Bench, clips: Callable[..., Path]) -> None:
+    (places,) = (kind.places for kind in bench.jobs.kinds() if kind.name == CHUNK_KIND)
     plan = await bench.plan(clips("job.mp4", CLIP))
+    assert places is not None
+    assert places() == 1
     result = await bench.jobs.encode_audio(await bench.audio(plan, "a128"), Run())
     (part,) = result.parts
     assert [segment.decode_time_ticks for segment in part.segments] == list(plan.audio_grid[:-1])
     assert sum(segment.duration_ticks for segment in part.segments) == plan.audio_grid[-1]
+    assert places() == 2  # its child waits for more, and needs no further memory for that
 
 
 async def test_a_store_without_files_is_read_by_ranges(

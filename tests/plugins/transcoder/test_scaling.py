@@ -94,11 +94,11 @@ async def test_a_worker_that_is_away_changes_nothing(pool: tuple[ChildPool, Even
 
 
 @pytest.mark.parametrize(
-    ("available", "busy", "places"),
+    ("available", "holding", "places"),
     [(10 * GIB, 0, 4), (2 * GIB, 0, 2), (2 * GIB, 1, 3), (0, 3, 3), (0, 0, 1), (None, 0, 4)],
 )
-def test_places_follow_cores_and_memory(available: int | None, busy: int, places: int) -> None:
-    assert Sizing(most=4, child_bytes=GIB, available_bytes=lambda: available).places(busy) == places
+def test_places_follow_cores_and_memory(available: int | None, holding: int, places: int) -> None:
+    assert Sizing(most=4, child_bytes=GIB, available_bytes=lambda: available).places(holding) == places
 
 
 @given(
@@ -107,11 +107,11 @@ def test_places_follow_cores_and_memory(available: int | None, busy: int, places
     st.integers(min_value=0, max_value=4),
     st.integers(min_value=0, max_value=64),
 )
-def test_never_more_wait_than_could_work(waiting: int, busy: int, warm: int, gib: int) -> None:
+def test_never_more_wait_than_could_work(waiting: int, holding: int, warm: int, gib: int) -> None:
     sizing = Sizing(most=8, child_bytes=GIB, available_bytes=lambda: gib * GIB)
-    spares = sizing.spares(waiting=waiting, busy=busy, warm=warm)
+    spares = sizing.spares(waiting=waiting, holding=holding, warm=warm)
     assert warm <= spares <= max(warm, waiting)
-    assert spares <= max(warm, sizing.places(busy) - busy)
+    assert spares <= max(warm, sizing.places(holding) - holding)
 
 
 def test_memory_is_the_machines_or_the_groups(tmp_path: Path) -> None:
