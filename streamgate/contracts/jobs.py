@@ -285,12 +285,14 @@ class QueueDepth:
 @attrs.frozen(kw_only=True)
 class Task:
     """A root and its children, root first. `status` is the whole: cancelled > failed/dead > paused > running > queued >
-    done. `is_paused` also where nothing waits now, for children may come. `paused_s`: how long it was, all pauses."""
+    done. `is_cancelled`: as a whole, so that what comes later is cancelled too. `is_paused` also where nothing waits
+    now, for children may come. `paused_s`: how long it was while something of it was unfinished, all pauses."""
 
     root: Job
     jobs: tuple[Job, ...]
     status: JobState
     progress: float
+    is_cancelled: bool = False
     is_paused: bool = False
     paused_s: float = 0.0
 

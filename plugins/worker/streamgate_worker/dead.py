@@ -50,7 +50,7 @@ class DeadLetters:
 
         def work(session: Session) -> JobRow:
             row = _dead(session, actor, job_id)
-            if row.is_task_cancelled or _is_cancelled(session, row.root_id):
+            if _is_cancelled(session, row.root_id):
                 raise JobNotDead(f"the task of job {job_id} is cancelled; submit it anew")
             self._again(session, actor, row)
             return row
@@ -129,4 +129,6 @@ def _dead(session: Session, actor: Actor, job_id: str) -> JobRow:
 
 
 def _is_cancelled(session: Session, root_id: str) -> bool:
-    return bool(session.scalar(select(jobs.c.is_task_cancelled).where(jobs.c.job_id == root_id)))
+    """Of a task that stays so, and is neither paused nor resumed, while the transaction lasts."""
+    root = repository.stopped_roots(session, [root_id]).get(root_id)
+    return root is not None and bool(root.is_task_cancelled)

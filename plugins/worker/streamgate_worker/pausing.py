@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import exists, literal, update
+from sqlalchemy import exists, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from streamgate.context import current_call
@@ -16,7 +16,7 @@ from streamgate.contracts.jobs import JobNotFound
 from streamgate.sdk.audit import audit
 from streamgate_worker import repository
 from streamgate_worker.repository import JobRow
-from streamgate_worker.rows import HELD, WAITING
+from streamgate_worker.rows import HELD, UNFINISHED, WAITING
 from streamgate_worker.tables import jobs
 
 
@@ -36,15 +36,16 @@ def resume(session: Session, job_id: str, now_ms: int) -> tuple[JobRow, tuple[st
     """The root as it is now, the kinds of what waits in the queue again, and whether it was paused. What rests comes by
     its time. Raises JobNotFound."""
     root = _root(session, job_id)
-    if root.paused_at_ms is None:
-        return root, (), False
+    repository.unfinished(session, job_id)  # locked: what an attempt gives back meanwhile is seen, and not held after
     held = (jobs.c.root_id == job_id) & (jobs.c.place == HELD)
     is_due = jobs.c.run_at_ms <= now_ms
     moved = update(jobs).values(updated_at_ms=now_ms).returning(jobs.c.kind)
     kinds = set(session.scalars(moved.where(held, is_due).values(place="ready")))
     session.execute(update(jobs).where(held).values(place="rests", updated_at_ms=now_ms))
+    if root.paused_at_ms is None:
+        return root, tuple(sorted(kinds)), False
     _note(session, "job.resumed", job_id)
-    return repository.change(session, job_id, now_ms, **no_longer(root, now_ms)), tuple(sorted(kinds)), True
+    return repository.change(session, job_id, now_ms, **no_longer(session, root, now_ms)), tuple(sorted(kinds)), True
 
 
 def hold_again(session: Session, row: JobRow) -> JobRow:
@@ -55,14 +56,20 @@ def hold_again(session: Session, row: JobRow) -> JobRow:
     return session.execute(statement).first() or row
 
 
-def no_longer(root: JobRow, now_ms: int) -> dict[str, Any]:
+def no_longer(session: Session, root: JobRow, now_ms: int) -> dict[str, Any]:
     """What is to be changed in a root that is paused no more."""
-    return {"paused_at_ms": None, "paused_ms": round(paused_s(root, now_ms) * 1000)}
+    return {"paused_at_ms": None, "paused_ms": round(paused_s(session, root, now_ms) * 1000)}
 
 
-def paused_s(root: JobRow, now_ms: int) -> float:
-    """Of a root: all its pauses, with the one that lasts."""
-    now_paused_ms = 0 if root.paused_at_ms is None else max(0, now_ms - root.paused_at_ms)
+def paused_s(session: Session, root: JobRow, now_ms: int) -> float:
+    """Of a root: all its pauses, with the one that lasts: until now, or until the last of its jobs had ended."""
+    now_paused_ms = 0
+    if root.paused_at_ms is not None:
+        of_task = jobs.c.root_id == root.job_id
+        goes_on = exists(literal(1)).where(of_task, jobs.c.status.in_(UNFINISHED))
+        ended_ms = select(func.max(jobs.c.finished_at_ms)).where(of_task, ~goes_on).scalar_subquery()
+        until_ms = session.scalar(select(func.coalesce(ended_ms, now_ms)))
+        now_paused_ms = max(0, (until_ms or now_ms) - root.paused_at_ms)
     return float((root.paused_ms + now_paused_ms) / 1000)
 
 

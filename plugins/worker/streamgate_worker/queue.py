@@ -154,7 +154,7 @@ class Queue:
             ended.append(self._end(session, row.job_id, "cancelled", now_ms))
         found = repository.find(session, wanted.job_id) or found
         if found.root_id == found.job_id and not found.is_task_cancelled:  # its children may still be on their way
-            over = pausing.no_longer(found, now_ms)
+            over = pausing.no_longer(session, found, now_ms)
             found = repository.change(session, found.job_id, now_ms, is_task_cancelled=True, **over)
         return Cancelled(found, tuple(ended), tuple(row.job_id for row in rows if row.status == "running"))
 

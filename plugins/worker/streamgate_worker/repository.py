@@ -82,7 +82,7 @@ def add(session: Session, wanted: Sequence[NewJob], now_ms: int) -> tuple[list[s
         JobIdTaken: another job has an id that was asked for.
     """
     values = [new_row(job, now_ms) for job in wanted]
-    roots = _stopped_roots(session, {row["root_id"] for row in values if row["root_id"] != row["job_id"]})
+    roots = stopped_roots(session, {row["root_id"] for row in values if row["root_id"] != row["job_id"]})
     for row in values:
         root = roots.get(row["root_id"])
         if root is not None and root.is_task_cancelled:
@@ -139,9 +139,9 @@ def new_row(job: NewJob, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _stopped_roots(session: Session, root_ids: Iterable[str]) -> dict[str, JobRow]:
+def stopped_roots(session: Session, root_ids: Iterable[str]) -> dict[str, JobRow]:
     """Those of tasks that are cancelled or paused. Locks all of them, so that a cancelling that has begun is waited
-    for, and one that begins sees the children."""
+    for, and one that begins sees the children; and so it is with pausing and resuming."""
     wanted = sorted(set(root_ids))
     if not wanted:
         return {}

@@ -81,7 +81,14 @@ def blob_prefix(subject_id: str, job_id: str, lease_id: str) -> str:
     return f"jobs/{word}/{job_id}/{lease_id}"
 
 
-def to_task(root: Job, children: Sequence[Job], *, is_paused: bool = False, paused_s: float = 0.0) -> Task:
+def to_task(
+    root: Job,
+    children: Sequence[Job],
+    *,
+    is_cancelled: bool = False,
+    is_paused: bool = False,
+    paused_s: float = 0.0,
+) -> Task:
     jobs = (root, *children)
     states = {job.status for job in jobs}
     if is_paused and not states.isdisjoint(("running", "queued", "scheduled")):
@@ -92,6 +99,7 @@ def to_task(root: Job, children: Sequence[Job], *, is_paused: bool = False, paus
         jobs=jobs,
         status=next((state for state in order if state in states), "done"),
         progress=round(sum(job.progress for job in jobs) / len(jobs), 4),
+        is_cancelled=is_cancelled,
         is_paused=is_paused,
         paused_s=paused_s,
     )

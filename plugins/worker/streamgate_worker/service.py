@@ -236,19 +236,24 @@ class WorkerService:
         return to_job(row, self._clock.now_ms(), result=row.result, history=attempts)
 
     async def task(self, query: JobQuery) -> Task:
-        def work(session: Session) -> tuple[JobRow | None, list[JobRow]]:
-            return repository.find(session, query.job_id), repository.children(session, query.job_id)
-
-        root, children = await self._db.read(work)
-        if root is None:
-            raise JobNotFound(f"there is no job {query.job_id}")
         now_ms = self._clock.now_ms()
-        return to_task(
-            to_job(root, now_ms),
-            [to_job(row, now_ms) for row in children],
-            is_paused=root.paused_at_ms is not None,
-            paused_s=pausing.paused_s(root, now_ms),
-        )
+
+        def work(session: Session) -> Task | None:
+            root = repository.find(session, query.job_id)
+            if root is None:
+                return None
+            return to_task(
+                to_job(root, now_ms),
+                [to_job(row, now_ms) for row in repository.children(session, query.job_id)],
+                is_cancelled=root.is_task_cancelled,
+                is_paused=root.paused_at_ms is not None,
+                paused_s=pausing.paused_s(session, root, now_ms),
+            )
+
+        task = await self._db.read(work)
+        if task is None:
+            raise JobNotFound(f"there is no job {query.job_id}")
+        return task
 
     async def list_jobs(self, query: JobList) -> JobPage:
         _check_list(query)

@@ -22,6 +22,7 @@ from streamgate.contracts.jobs import (
     Task,
 )
 from streamgate.wire import to_plain
+from streamgate_worker.dead import DeadLetters
 from tests.plugins.worker.asked import ADMIN, done, failed, job, status_of
 from tests.plugins.worker.world import World
 
@@ -65,6 +66,23 @@ async def test_what_runs_ends_and_what_waits_is_held(world: World) -> None:
     for _ in range(2):
         await world.service.complete(done(await world.must_lease(CHUNK)))
     assert (await world.service.task(ROOT)).status == "done"
+
+
+async def test_a_pause_that_nothing_was_left_for_ends_with_the_last_job(world: World) -> None:
+    """Days later somebody has a part of it made again."""
+    await add_task(world)
+    leases = [await world.must_lease(CHUNK) for _ in range(3)]
+    await paused(world)
+    await world.clock.advance(5.0)
+    for lease in leases:
+        await world.service.complete(done(lease))
+    await world.clock.advance(86_400.0)
+    task = await world.service.task(ROOT)
+    assert (task.status, task.is_paused, task.paused_s) == ("done", True, 5.0)
+    await world.service.resume(RESUME)
+    await world.clock.advance(60.0)
+    task = await world.service.task(ROOT)
+    assert (task.is_paused, task.paused_s) == (False, 5.0)
 
 
 async def test_twice_is_as_once(world: World) -> None:
@@ -133,7 +151,7 @@ async def test_a_task_that_is_paused_can_be_cancelled(world: World) -> None:
     assert await world.until(world.cancelled, 1) == [(running.job_id,)]
     await world.service.resume(RESUME)
     task = await paused(world)
-    assert (task.status, task.is_paused) == ("cancelled", False)
+    assert (task.status, task.is_cancelled, task.is_paused) == ("cancelled", True, False)
 
 
 async def test_others_go_on_and_nothing_counts_what_is_held(world: World) -> None:
@@ -162,6 +180,27 @@ async def test_whoever_of_two_is_first_nothing_waits_on_in_a_paused_task(world: 
         )
         jobs = (await world.service.task(JobQuery(job_id=root))).jobs
         assert [each.status for each in jobs] == ["done", *["paused"] * 4]
+
+
+async def test_whoever_of_two_is_first_nothing_is_held_in_a_task_that_goes_on(world: World) -> None:
+    for number in range(6):
+        root = f"root{number}"
+        await world.add(root, job_id=root)
+        await world.service.complete(done(await world.must_lease("media.probe")))
+        for child in ("gives-back", "died"):
+            await world.add(f"{root}-{child}", job_id=f"{root}-{child}", root_id=root, kind=CHUNK, max_attempts=1)
+        leases = {each.job_id: each for each in [await world.must_lease(CHUNK) for _ in range(2)]}
+        gives_back, died = leases[f"{root}-gives-back"], leases[f"{root}-died"]
+        await world.service.fail(failed(died))
+        await world.service.pause(Pause(job_id=root))
+        await asyncio.gather(
+            world.service.release(Release(lease_id=gives_back.lease_id, job_id=gives_back.job_id)),
+            DeadLetters(world.service, world.db, world.clock).replay(ADMIN, died.job_id),
+            world.service.resume(Resume(job_id=root)),
+        )
+        task = await world.service.task(JobQuery(job_id=root))
+        assert ([each.status for each in task.jobs], task.is_paused) == (["done", "queued", "queued"], False)
+        await world.service.cancel(Cancel(job_id=root))
 
 
 async def test_it_is_noted_who_paused_it(world: World) -> None:
