@@ -91,7 +91,7 @@ class RenditionNotFailed(Conflict):
 
 
 class VersionFailed(Conflict):
-    code, title = "stream.version_failed", "Nothing of this media version is left"
+    code, title = "stream.version_failed", "Nothing of this media version can be made again"
 
 
 class KeyUnknown(NotFound):

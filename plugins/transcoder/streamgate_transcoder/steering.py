@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from streamgate.context import Actor
-from streamgate.contracts.jobs import JOBS, JobNotFound, Pause, Resume
+from streamgate.contracts.jobs import JOBS, JobNotFound, JobQuery, Pause, Resume
 from streamgate.contracts.live import LIVE
-from streamgate.contracts.streaming import STREAMING, RetryRendition
+from streamgate.contracts.streaming import STREAMING, RetryRendition, VersionFailed
 from streamgate.contracts.transcode import TaskNotQueued, TranscodeStatus
 from streamgate.events import Events
 from streamgate.services import Services
 
 from .telling import progress_update
-from .transcodes import ENDED, Transcodes
+from .transcodes import ENDED, OPEN, Transcodes
 
 _RETRY_AFTER_S = 1
 
@@ -40,15 +40,29 @@ class Steering:
         return await self._steer(actor, task_id, is_paused=False)
 
     async def retry(self, actor: Actor, task_id: str, rendition_id: str) -> TranscodeStatus:
-        """What is missing of a rendition that failed is made again.
+        """What is missing of a rendition that failed is made again, now: a pause that the task has outlived is over.
 
         Raises:
             JobNotFound (also for what the actor may not know of), Forbidden.
-            RenditionUnknown, RenditionNotFailed, VersionFailed.
+            RenditionUnknown, RenditionNotFailed.
+            VersionFailed: also where the task was cancelled; nothing is made in it any more.
         """
-        await self._transcodes.find(actor, task_id)
+        media = await self._transcodes.find(actor, task_id)
+        if not any(each.id == rendition_id and each.policy == "lazy" for each in media.renditions):
+            await self._open(task_id)  # for lazy ones it has no jobs
         await self._streaming.retry(RetryRendition(task_id=task_id, rendition_id=rendition_id, actor=actor))
         return await self._transcodes.status(actor, task_id)
+
+    async def _open(self, task_id: str) -> None:
+        """Raises VersionFailed."""
+        try:
+            task = await self._jobs.task(JobQuery(job_id=task_id))
+        except JobNotFound:  # forgotten long ago
+            return
+        if task.is_cancelled:
+            raise VersionFailed("its transcode was cancelled; submit another to make what is missing")
+        if task.is_paused and not any(job.status in OPEN for job in task.jobs):
+            await self._jobs.resume(Resume(job_id=task_id))
 
     async def _steer(self, actor: Actor, task_id: str, *, is_paused: bool) -> TranscodeStatus:
         status = await self._transcodes.status(actor, task_id)

@@ -274,9 +274,10 @@ def _at_work(task: Task) -> float:
 
 
 def _status(task: Task, media: MediaState) -> JobState:
-    if task.status in ("failed", "dead") and media.state != "failed" and any(job.status in OPEN for job in task.jobs):
+    is_short_of_one = task.status in ("failed", "dead") or (task.status == "cancelled" and not task.is_cancelled)
+    if is_short_of_one and media.state != "failed" and any(job.status in OPEN for job in task.jobs):
         return "paused" if task.is_paused else "running"
-    if task.status in ("failed", "dead") and media.state == "ready":
+    if is_short_of_one and media.state == "ready":
         statuses = {each.status for each in media.renditions if each.policy == "eager"}
         if statuses.isdisjoint(("failed",)):  # it was made again, or will be in a moment
             return "done" if statuses <= {"ready"} else "running"

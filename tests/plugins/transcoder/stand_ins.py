@@ -103,6 +103,7 @@ class StandIns:
 
     known_to_worker: bool = True
     has_source: bool = True
+    ended: Task | None = None
     asked: list[Any] = attrs.field(factory=list)
     seen: list[LiveUpdate] = attrs.field(factory=list)
 
@@ -149,10 +150,12 @@ class StandIns:
     async def task(self, query: JobQuery) -> Task:
         if not self.known_to_worker:
             raise JobNotFound()
+        if self.ended is not None:
+            return self.ended
         steered = [asked for asked in self.asked if isinstance(asked, Cancel | Pause | Resume)]
         match steered[-1:]:
             case [Cancel()]:
-                return attrs.evolve(RUNNING, status="cancelled")
+                return attrs.evolve(RUNNING, status="cancelled", is_cancelled=True)
             case [Pause()]:
                 return attrs.evolve(RUNNING, status="paused", is_paused=True)
             case _:

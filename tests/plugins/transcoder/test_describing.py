@@ -40,6 +40,10 @@ def test_what_failed_is_not_the_end_while_others_go_on() -> None:
         made_again = attrs.evolve(MEDIA, state="ready", renditions=(attrs.evolve(RENDITION, status=status),))
         told = describe(over, made_again, NOON_S)
         assert (told.status, told.error) == (expected, ""), status
+        put_aside = attrs.evolve(over, status="cancelled", jobs=(job(), job(job_id="j_3", status="cancelled")))
+        expected = "cancelled" if status == "failed" else expected
+        assert describe(put_aside, made_again, NOON_S).status == expected, "one dead letter is not the whole"
+        assert describe(attrs.evolve(put_aside, is_cancelled=True), made_again, NOON_S).status == "cancelled"
 
 
 def test_what_is_made_when_somebody_asks_counts_for_nothing_in_how_far_it_is() -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from streamgate.context import Actor
@@ -30,7 +31,7 @@ from streamgate.contracts.transcode import Step
 from streamgate.services import Offer, ServiceRef
 from streamgate.testing.house import House, house
 from streamgate.testing.wait import eventually
-from tests.plugins.transcoder.stand_ins import ALICE, BOB, KINDS, StandIns, standing_in
+from tests.plugins.transcoder.stand_ins import ALICE, BOB, KINDS, RUNNING, StandIns, job, standing_in
 
 
 @pytest.fixture
@@ -173,6 +174,25 @@ async def test_one_rendition_is_made_again(home: House, stand_ins: StandIns) -> 
         assert (asked.task_id, asked.rendition_id, asked.actor.user_id) == ("t_1", "v360", "u_alice")
         answer = await client.post("/api/v1/transcode/retry", json={**wanted, "rendition_id": "v720"})
         assert (answer.status_code, answer.json()["code"]) == (409, "stream.rendition_not_failed")
+        assert not [item for item in stand_ins.asked if isinstance(item, Resume)]
+
+
+async def test_what_is_made_again_later_is_not_held_by_a_pause_of_then(home: House, stand_ins: StandIns) -> None:
+    over = (job(), job(job_id="j_2", status="dead"))
+    stand_ins.ended = attrs.evolve(RUNNING, status="dead", is_paused=True, jobs=over)
+    wanted = {"task_id": "t_1", "rendition_id": "v360"}
+    assert (await home.client(ALICE).post("/api/v1/transcode/retry", json=wanted)).status_code == 202
+    steered = [item for item in stand_ins.asked if isinstance(item, Resume | RetryRendition)]
+    assert [type(item) for item in steered] == [Resume, RetryRendition]
+
+
+async def test_in_a_task_that_was_cancelled_nothing_is_made_again(home: House, stand_ins: StandIns) -> None:
+    async with home.client(ALICE) as client:
+        await client.post("/api/v1/transcode/cancel", json={"task_id": "t_1"})
+        answer = await client.post("/api/v1/transcode/retry", json={"task_id": "t_1", "rendition_id": "v360"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "stream.version_failed")
+    assert "submit" in answer.json()["detail"]
+    assert not [item for item in stand_ins.asked if isinstance(item, RetryRendition)]
 
 
 @pytest.mark.parametrize(
