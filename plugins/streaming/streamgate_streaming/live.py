@@ -59,10 +59,11 @@ class LiveSession:
 
     def take(self, decision: Decision, read_s: float) -> bool:
         """Notes what a decision opens; whether its row should know. An answer that rests on an older reading than the
-        one before opens nothing that the newer one has shut."""
+        one before opens nothing that the newer one has shut, unless the gate was changed meanwhile: what its older
+        rule shut says nothing of the new one, whose first answer may rest on a reading that is kept."""
         before = self.decision
         self.grace = ""
-        if read_s < self.read_s:
+        if read_s < self.read_s and decision.gate_revision <= self.gate_revision:
             self.extent = narrower(self.extent, extent_of(decision))
             return False
         was_preview, revision = self.is_preview, self.gate_revision

@@ -99,7 +99,7 @@ async def test_an_older_answer_opens_nothing_that_a_newer_one_has_shut(film: The
     film.auth.max_height_px = 480
     session = await film.watch("c_film")
     film.auth.full, film.auth.read_age_s = {"holder"}, 20.0
-    await film.say(events.GATE_CHANGED, events.GateChanged(subject_id="c_film", revision=2, has_gate=True))
+    await film.say(events.PEOPLE_CHANGED, events.PeopleChanged(subject_id="holder", revision=1, user_ids=("holder",)))
     assert await statuses(film, session, "v720/0.m4s", "v360/0.m4s") == [403, 200]
 
 
@@ -154,6 +154,17 @@ async def test_a_preview_becomes_whole_by_its_own_renewal(film: Theatre) -> None
     film.auth.holders.discard("stranger")
     await film.say(events.GATE_CHANGED, events.GateChanged(subject_id="c_film", revision=2, has_gate=True))
     assert [each.reason for each in await film.hear(events.SESSION_ENDED)] == ["refused"]
+
+
+async def test_a_preview_becomes_whole_by_a_new_rule_that_rests_on_an_older_reading(film: Theatre) -> None:
+    film.auth.preview_s = 9.0
+    session = await film.watch("c_film", STRANGER, "tv")
+    film.auth.holders.add("stranger")
+    film.auth.read_age_s = 20.0
+    assert (await film.watch("c_film", STRANGER, "tv"))["preview_s"] == 9.0, "by the same rule the newer reading counts"
+    film.auth.revision = 2
+    whole = await film.watch("c_film", STRANGER, "tv")
+    assert (whole["hls_url"], whole["preview_s"]) == (session["hls_url"], None)
 
 
 async def test_whoever_had_the_whole_and_lost_it_opens_a_preview_of_their_own(film: Theatre) -> None:
