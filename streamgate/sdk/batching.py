@@ -32,16 +32,8 @@ class Batched(Generic[T]):
         self._work = work
         self._most = most
         self._pause_s = pause_s
-        self._pause: asyncio.Task[None] | None = None
-        self._is_hurried = False
         self._waiting: deque[tuple[T, asyncio.Future[None]]] = deque()
         self._working: asyncio.Task[None] | None = None
-
-    def hurry(self) -> None:
-        """No more pauses: the end is near."""
-        self._is_hurried = True
-        if self._pause is not None:
-            self._pause.cancel()
 
     async def do(self, item: T) -> None:
         """Raises what the work raises for this one. Whoever is cancelled meanwhile may find it done all the same."""
@@ -58,9 +50,8 @@ class Batched(Generic[T]):
                 if not await self._done(batch, is_last_try=len(batch) == 1):
                     for each in batch:
                         await self._done([each], is_last_try=True)
-                if self._pause_s and not self._is_hurried:
-                    self._pause = asyncio.create_task(asyncio.sleep(self._pause_s))
-                    await asyncio.wait({self._pause})
+                if self._pause_s:
+                    await asyncio.sleep(self._pause_s)
         finally:
             self._working = None
 

@@ -1,8 +1,8 @@
 """Publishes a plugin's outbox, after the commit, at least once.
 
 Events about one subject leave one after another; other subjects do not wait for it (on the memory bus publishing
-lasts until every group has handled, retries included). A row goes when its publishing has returned, so a crash
-in between publishes it twice with the same id, and consumers know it again.
+lasts until every group has handled, retries included). A row goes some time after its publishing has returned,
+many at a time, so a crash in between publishes it twice with the same id, and consumers know it again.
 
 With several replicas one of them relays a plugin's outbox at a time (`Engine.relay_turn`).
 """
@@ -10,9 +10,10 @@ With several replicas one of them relays a plugin's outbox at a time (`Engine.re
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import attrs
 from loguru import logger
@@ -20,7 +21,6 @@ from sqlalchemy import MetaData, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from streamgate.events import Events
-from streamgate.sdk.batching import Batched
 from streamgate.sdk.db.engine import Engine
 from streamgate.sdk.db.outbox import forget_before
 from streamgate.sdk.db.tables import inbox_of, outbox_of
@@ -54,6 +54,23 @@ class _Row:
     envelope: bytes
 
 
+class _Published:
+    """Rows that are published, and still in the table."""
+
+    def __init__(self) -> None:
+        self.seqs: set[int] = set()
+        self.are_some = asyncio.Event()
+
+    def add(self, seq: int) -> None:
+        self.seqs.add(seq)
+        self.are_some.set()
+
+    def forget(self, seqs: Collection[int]) -> None:
+        self.seqs.difference_update(seqs)
+        if not self.seqs:
+            self.are_some.clear()
+
+
 class Relay:
     """A unit. It starts after the subscriptions of this process (`events`), because the memory bus delivers to
     those who are there, and stops before them, having published what it can in `FLUSH_S`."""
@@ -76,28 +93,23 @@ class Relay:
             .limit(bindparam("most"))
         )
         self._delete = delete(self._outbox).where(columns.seq == bindparam("gone"))
-        self._published = self._forgetting()
         self._events = events
         self._wake = asyncio.Event()
-        self._is_stopping = False
+        self._stopping = asyncio.Event()
         self._failures = 0
         self._prune_at_s = 0.0
+        self._forget_at_s = 0.0
         self._task: asyncio.Task[None] | None = None
 
-    def _forgetting(self) -> Batched[int]:
-        return Batched(self._forget, most=IN_FLIGHT, pause_s=FORGET_PAUSE_S)
-
     async def start(self) -> None:
-        self._is_stopping = False
-        self._published = self._forgetting()
+        self._stopping.clear()
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self) -> None:
         task, self._task = self._task, None
         if task is None:
             return
-        self._is_stopping = True
-        self._published.hurry()
+        self._stopping.set()
         self._wake.set()
         _, late = await asyncio.wait({task}, timeout=FLUSH_S)
         for each in late:
@@ -127,11 +139,11 @@ class Relay:
                 pause_s = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
                 self._failures += 1
                 logger.bind(unit=self.name, error=repr(fault), again_in_s=pause_s).warning("outbox waits")
-                if self._is_stopping:
+                if self._stopping.is_set():
                     return
                 await asyncio.sleep(pause_s)  # commits go on meanwhile; each of them must not try at once
                 continue
-            if self._is_stopping and not self._wake.is_set():
+            if self._stopping.is_set() and not self._wake.is_set():
                 return  # what was committed before the stop has been looked for after it
             try:
                 async with asyncio.timeout(pause_s):
@@ -140,11 +152,12 @@ class Relay:
                 pass
 
     async def _drain(self) -> None:
-        """Returns when nothing is left. Raises the first fault of a lane, when all running ones have ended."""
+        """Returns when nothing is left. Raises the first fault, when all running lanes have ended."""
         lanes: dict[str, deque[_Row]] = {}
         running: dict[asyncio.Task[None], str] = {}
-        leaving: set[asyncio.Task[None]] = set()
         known: set[int] = set()
+        published = _Published()
+        forgetting = asyncio.create_task(self._forget(published, known))
         fault: BaseException | None = None
         try:
             while True:
@@ -152,25 +165,27 @@ class Relay:
                 room = IN_FLIGHT - len(known)
                 rows = await self._pending(known, room) if room and fault is None else []
                 if fault is None:
-                    BACKLOG.set(len(known) - len(leaving) + len(rows), self._plugin)
+                    BACKLOG.set(len(known) - len(published.seqs) + len(rows), self._plugin)
                 for row in rows:
                     if row.lane in lanes:
                         lanes[row.lane].append(row)
                     elif len(lanes) < LANES:
                         lanes[row.lane] = deque([row])
-                        running[asyncio.create_task(self._run_lane(lanes[row.lane], known, leaving))] = row.lane
+                        lane = self._run_lane(lanes[row.lane], published, forgetting)
+                        running[asyncio.create_task(lane)] = row.lane
                     else:
                         continue  # found again when a lane is free
                     known.add(row.seq)
-                if not running and not leaving:
+                if not running and (not known or forgetting.done()):
                     break
-                fault = await self._one_done(running, lanes, known, leaving) or fault
+                fault = await self._one_done(running, lanes, known, forgetting) or fault
+            if forgetting.done():
+                fault = forgetting.exception() or fault
         finally:
-            left = {*running, *leaving}
+            left = {*running, forgetting}
             for task in left:
                 task.cancel()
-            if left:
-                await asyncio.wait(left)
+            await asyncio.wait(left)
         if fault is not None:
             raise fault
 
@@ -179,39 +194,49 @@ class Relay:
         running: dict[asyncio.Task[None], str],
         lanes: dict[str, deque[_Row]],
         known: set[int],
-        leaving: set[asyncio.Task[None]],
+        forgetting: asyncio.Task[None],
     ) -> BaseException | None:
-        """Waits until a lane has ended, what was published is forgotten or something was committed; returns a fault of
-        the former two."""
-        fault: BaseException | None = None
+        """Waits until a lane has ended, rows are forgotten or something was committed; returns a fault of the former
+        two."""
         woken = asyncio.create_task(self._wake.wait())
+        waited = {woken, *running}
+        if not forgetting.done():
+            waited.add(forgetting)
         try:
-            await asyncio.wait({woken, *running, *leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
             woken.cancel()
+        fault = forgetting.exception() if forgetting.done() else None
         for task in [task for task in running if task.done()]:
             lane = lanes.pop(running.pop(task))
             known.difference_update(row.seq for row in lane)
             fault = task.exception() or fault
-        for task in [task for task in leaving if task.done()]:
-            leaving.discard(task)
-            fault = task.exception() or fault
         return fault
 
-    async def _run_lane(self, lane: deque[_Row], known: set[int], leaving: set[asyncio.Task[None]]) -> None:
-        """A row stays known until it is gone from the table, so that nobody takes it again; the next one does not wait
-        for that."""
-        while lane:
+    async def _run_lane(self, lane: deque[_Row], published: _Published, forgetting: asyncio.Task[None]) -> None:
+        """The next row does not wait until the one before is gone from the table. Where rows cannot be forgotten no
+        more are published: all that are left in the table are, once more, and in their order."""
+        while lane and not forgetting.done():
             row = lane[0]
             await self._events.publish_envelope(row.subject, row.envelope, row.event_id)
             lane.popleft()
-            leaving.add(asyncio.create_task(self._leave(row.seq, known)))
+            published.add(row.seq)
 
-    async def _leave(self, seq: int, known: set[int]) -> None:
-        await self._published.do(seq)
-        known.discard(seq)
+    async def _forget(self, published: _Published, known: set[int]) -> None:
+        """Ends with a fault only. A row stays known until it is gone, so that nobody takes it again."""
+        while True:
+            await published.are_some.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._forget_at_s):
+                    await self._stopping.wait()
+            seqs = list(published.seqs)
+            await self._delete_rows(seqs)
+            self._forget_at_s = asyncio.get_running_loop().time() + FORGET_PAUSE_S
+            published.forget(seqs)
+            known.difference_update(seqs)
+            self._wake.set()
 
-    async def _forget(self, seqs: Sequence[int]) -> None:
+    async def _delete_rows(self, seqs: Collection[int]) -> None:
         gone = [{"gone": seq} for seq in seqs]
 
         def delete_all(session: Session) -> None:

@@ -120,20 +120,3 @@ async def test_after_a_turn_what_comes_gathers_for_a_moment(work: Work, monkeypa
     may_go_on.set()
     await asyncio.gather(*late)
     assert work.done == [[1], [2, 3]]
-
-
-async def test_who_hurries_waits_for_no_pause() -> None:
-    done: list[int] = []
-
-    async def keep(items: Sequence[int]) -> None:
-        done.extend(items)
-
-    slow: Batched[int] = Batched(keep, most=10, pause_s=3600.0)
-    await slow.do(1)
-    waiting = asyncio.create_task(slow.do(2))
-    await asyncio.sleep(0)
-    slow.hurry()
-    async with asyncio.timeout(5):
-        await waiting
-        await slow.do(3)
-    assert done == [1, 2, 3]
