@@ -19,6 +19,7 @@ from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, MediaPlan
 from streamgate.testing.clips import ClipSpec
 from streamgate.wire import to_plain
 from streamgate_transcoder import pool as pools
+from streamgate_transcoder.media.boxes import find
 from streamgate_transcoder.media.channel import Frame
 from streamgate_transcoder.media.frame_feed import decoded_frames
 from streamgate_transcoder.media.lanes import Here, Lane, shared_out
@@ -84,6 +85,28 @@ def test_a_chunk_is_decoded_from_its_own_key_frame(
         frames = decoded_frames(open_bytes(path), plan, chunk.decode_from_ticks, start, MediaLimits())
         ticks, _ = next(frames)
         assert ticks == chunk.decode_from_ticks == start
+
+
+def test_a_source_that_nothing_can_be_decoded_of_is_read_once(
+    tmp_path: Path, clips: Callable[..., Path], plan_of: Callable[..., MediaPlan], open_bytes: Callable[..., Any]
+) -> None:
+    whole = clips("tiny.mp4", CLIP)
+    data, damaged = bytearray(whole.read_bytes()), tmp_path / "damaged.mp4"
+    box = find(bytes(data), b"mdat")
+    assert box is not None
+    data[box.start : box.end] = bytes(box.end - box.start)
+    damaged.write_bytes(data)
+    source, starts = open_bytes(damaged), list[int]()
+
+    class Read:
+        size_bytes = source.size_bytes
+
+        def read_at(self, offset: int, length: int) -> bytes:
+            starts.append(offset)
+            return bytes(source.read_at(offset, length))
+
+    assert list(decoded_frames(Read(), plan_of(whole), 0, 0, MediaLimits())) == []
+    assert starts.count(0) == 2  # what it is, and all that it has
 
 
 # Of a rung's own size, so that the source's frames themselves wait for encoders; of the other some are shown again.

@@ -85,10 +85,11 @@ def decoded_frames(
                 continue
             frames = _decode(container, stream, clock, plan.origin_ticks)
             first = next(frames, None)
-            if first is None or (first[0] > start and landing > 0):
+            if landing > 0 and (first is None or first[0] > start):
                 continue
-            yield first
-            yield from frames
+            if first is not None:
+                yield first
+                yield from frames
             return
 
 
