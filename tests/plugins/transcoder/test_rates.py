@@ -112,6 +112,33 @@ def test_a_film_of_one_chunk_has_what_its_rendition_has() -> None:
     assert bounds_of(plan, rendition, 0) == Bounds(maxrate_bps=1000, bufsize_bits=1500, initial_bits=1350)
 
 
+def test_a_short_chunk_has_less_at_its_own_seam_and_nowhere_else() -> None:
+    rendition = PlannedRendition(id="v1", kind="video", mode="encode", codec="", maxrate_bps=1200, bufsize_bits=1800)
+
+    def bounds(*grid: int) -> list[Bounds]:
+        plan = MediaPlan(
+            content_id="c_1",
+            media_version=1,
+            source=MediaSource(key="s", size_bytes=1),
+            timescale=1,
+            origin_ticks=0,
+            duration_ticks=grid[-1],
+            video_grid=grid,
+            target_duration_s=4,
+            chunks=tuple(
+                PlannedChunk(n=n, seg_from=n, seg_to=n + 1, decode_from_ticks=0) for n in range(len(grid) - 1)
+            ),
+            renditions=(rendition,),
+        )
+        return [bounds_of(plan, rendition, each.n) for each in plan.chunks]
+
+    even, short_last, short_middle = bounds(0, 4, 8, 12), bounds(0, 4, 8, 9), bounds(0, 4, 5, 9)
+    assert short_last == even  # 1200 / 3
+    assert short_middle[0] == even[0]
+    assert short_middle[1] == Bounds(maxrate_bps=900, bufsize_bits=1500, initial_bits=600)
+    assert short_middle[2] == Bounds(maxrate_bps=1200, bufsize_bits=1800, initial_bits=300)
+
+
 @pytest.fixture(scope="module")
 def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty-eight seconds that nothing can be told of in advance, with key frames a second apart."""
