@@ -8,13 +8,14 @@ import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 
 from streamgate.bus.memory import MemoryBus
 from streamgate.lifecycle import StartFailed
-from streamgate.sdk.blobs import BlobStore, StorageFull, StoreFault, open_blobs
+from streamgate.sdk.blobs import BlobStore, StorageFull, StoreFault, files, open_blobs
 from streamgate.sdk.blobs.base import StoreClosed
 from streamgate.sdk.blobs.disk import DiskStore
 from streamgate.settings import BlobSettings, KernelSettings
@@ -214,6 +215,30 @@ async def test_folder_that_cannot_be_used_is_a_start_fault(tmp_path: Path) -> No
 def split_store(bus: MemoryBus, root: Path) -> BlobStore:
     settings = KernelSettings(blobs=BlobSettings(url=root.as_uri()))
     return open_blobs(plugin_context("a", data_dir=root, bus=bus, settings=settings))
+
+
+def test_much_at_once_goes_to_the_disk_from_then_on_and_little_when_the_kernel_likes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[int, ...]] = []
+
+    class Libc:
+        @staticmethod
+        def sync_file_range(descriptor: int, *rest: Any) -> None:
+            begun.append((os.fstat(descriptor).st_size, *(each.value for each in rest)))
+
+    monkeypatch.setattr(files, "_libc", Libc)
+    writer = files.FileWriter(tmp_path / "file", 7, reserve_bytes=0, want_sha256=False)
+    writer.open(create=True)
+    much, little = 256 << 10, (256 << 10) - 1
+    writer.write([bytes(little)])
+    assert begun == []
+    writer.write([bytes(5), bytes(much - 5)])
+    writer.write([bytes(much + 1)])
+    writer.close()
+    write_alone = 2  # SYNC_FILE_RANGE_WRITE: waits for nothing
+    first, second = 7 + little, 7 + little + much
+    assert begun == [(second, first, much, write_alone), (second + much + 1, second, much + 1, write_alone)]
 
 
 async def test_processes_with_one_folder_agree(tmp_path: Path) -> None:
