@@ -28,12 +28,11 @@ from .blob_source import open_blob_source
 from .config import TranscoderConfig
 from .media.channel import Frame
 from .media.storyboard import storyboard_of
-from .media.task import ChildTask, PicturesTask
+from .media.task import MOVING, POSTER, ChildTask, PicturesTask
 from .media_jobs import MediaJobs
 from .pool import ChildPool
 
 _NICENESS = 19
-_POSTER, _MOVING = "poster", "moving"
 
 
 class PictureJobs:
@@ -118,9 +117,9 @@ class PictureCollector:
         name = str(frame.head.get("name"))
         if frame.kind != "picture":
             raise MediaOutputInvalid(f"a frame of kind {frame.kind[:40]!r} came")
-        if name == _POSTER and self._poster is None:
+        if name == POSTER and self._poster is None:
             self._poster = await self._keep(name, frame.data)
-        elif name == _MOVING and self._board is not None and self._moving is None:
+        elif name == MOVING and self._board is not None and self._moving is None:
             self._moving = await self._keep_moving(frame.data)
         elif self._board is not None and name == str(len(self._sheets)) and len(self._sheets) < self._board.sheet_count:
             made = await self._keep(name, frame.data)
@@ -155,7 +154,7 @@ class PictureCollector:
             width_px, height_px = moving_size(data)
         except ValueError as fault:
             raise MediaOutputInvalid(f"the moving poster is no animated WebP file: {fault}") from fault
-        return await self._stored(f"{_MOVING}.webp", data, width_px, height_px)
+        return await self._stored(f"{MOVING}.webp", data, width_px, height_px)
 
     async def _stored(self, file: str, data: bytes, width_px: int, height_px: int) -> MadePicture:
         key = f"{self._run.blob_prefix.rstrip('/')}/{file}"

@@ -21,8 +21,8 @@ from .moving import MovingPoster
 from .source import RangedBytes
 from .stills import Shaper, decode_still, jpeg_of, shown_size
 from .storyboard import inside, poster_size, storyboard_of
+from .task import MOVING, POSTER
 
-POSTER, MOVING = "poster", "moving"
 _CANDIDATES = 12
 _BEGIN, _END = Fraction(1, 20), Fraction(1, 2)
 """A poster is of what comes after the opening titles and gives no end away."""

@@ -11,6 +11,9 @@ from streamgate.contracts.profiles import Profile
 
 from .limits import MediaLimits
 
+POSTER, MOVING = "poster", "moving"
+"""What pictures are sent as; those of a storyboard by their number."""
+
 
 @attrs.frozen(kw_only=True)
 class SandboxLimits:
