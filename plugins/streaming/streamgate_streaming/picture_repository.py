@@ -80,6 +80,10 @@ def poster_of(session: Session, content_id: str) -> MadePicture | None:
     return None if found is None else _made(found)
 
 
+def has_own(session: Session, content_id: str) -> bool:
+    return session.get(PictureRow, (content_id, OWN, POSTER)) is not None
+
+
 def moving_poster_of(session: Session, content_id: str) -> MadePicture | None:
     """Of the film whose poster is shown: a creator's own stands in the place of both."""
     shown = _poster_row(session, content_id)

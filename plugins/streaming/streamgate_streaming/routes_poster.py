@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 
 import attrs
@@ -52,7 +53,8 @@ class PosterRoutes:
                 produces=(MEDIA_TYPE,),
                 summary="The poster of a content",
                 description="For all who may see that the content exists: what is published shows its poster to "
-                "everybody, whatever its gate. Asked for again each time; most answers are 304.",
+                "everybody, whatever its gate. Asked for again each time; most answers are 304. The ETag of one of the "
+                "creator's own begins with `own-`, and is another each time one is given.",
                 headers_doc={"If-None-Match": "The ETag that is known; answered 304."},
                 also={304: "The poster that is known."},
                 errors=(ContentNotFound, PictureUnknown),
@@ -136,10 +138,10 @@ class PosterRoutes:
     ) -> Response:
         content_id = call.query.content_id
         await self._metadata.get(AccessQuery(content_id=content_id, actor=call.actor, want="see"))
-        poster = await self._db.read(lambda session: find(session, content_id))
+        poster, is_own = await self._db.read(lambda s: (find(s, content_id), pictures.has_own(s, content_id)))
         if poster is None:
             raise PictureUnknown(f"content {content_id} has no {name}, or none yet")
-        etag = f'"{poster.sha256[:32]}"'
+        etag = _etag_of_own(poster) if is_own else f'"{poster.sha256[:32]}"'
         whose = "private" if call.actor.is_signed_in else "public"
         headers = {"ETag": etag, "Cache-Control": f"{whose}, no-cache", "Vary": "Authorization"}
         known = call.request.headers.get("if-none-match", "")
@@ -150,3 +152,8 @@ class PosterRoutes:
         except BlobMissing as fault:
             raise PictureUnknown(f"the {name} is lost") from fault
         return Response(data, media_type=media_type, headers=headers)
+
+
+def _etag_of_own(poster: MadePicture) -> str:
+    """Another one each time a picture is given, the same picture too: who gave it sees that it has come."""
+    return f'"own-{hashlib.sha256(poster.key.encode()).hexdigest()[:32]}"'

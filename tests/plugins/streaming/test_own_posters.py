@@ -38,6 +38,10 @@ async def shown(theatre: Theatre) -> bytes:
     return answer.content
 
 
+async def etag(theatre: Theatre) -> str:
+    return (await poster(theatre)).headers["etag"]
+
+
 async def came(theatre: Theatre) -> list[str]:
     return [each.key async for each in theatre.blobs.list() if each.key.startswith("posters/")]
 
@@ -47,13 +51,14 @@ async def test_it_is_shown_once_it_was_made_anew_and_leaves_when_taken_back(open
         await theatre.play("c_film")
         await show(theatre)
         of_the_film = await shown(theatre)
+        assert not (await etag(theatre)).startswith('"own-')
         assert (await give(theatre)).status_code == 202
         job = await ordered(theatre, 2)
         assert (job.kind, job.priority, job.owner) == ("media.poster", 5, CREATOR.user_id)
         assert await theatre.blobs.read(job.payload["source"]["key"]) == PNG
         assert await shown(theatre) == of_the_film
         await make(theatre, job, "own")
-        own = await shown(theatre)
+        own, first = await shown(theatre), await etag(theatre)
         assert own == jpeg(640, 360, "own")
         assert (await poster(theatre, path=MOVING)).status_code == 404, "it would show what was replaced"
         session = await theatre.watch("c_film")
@@ -68,7 +73,11 @@ async def test_it_is_shown_once_it_was_made_anew_and_leaves_when_taken_back(open
         assert [each.has_poster for each in told] == [True, True, True]
         assert [each.has_moving_poster for each in told] == [True, False, True]
         assert (await give(theatre)).status_code == 202
-        await make(theatre, await ordered(theatre, 4), "again")
+        await make(theatre, await ordered(theatre, 4), "own")
+        assert await shown(theatre) == own
+        again = await etag(theatre)
+        assert again.startswith('"own-')
+        assert again != first, "the same picture, given again"
         await theatre.say(events.CONTENT_DELETED, events.ContentDeleted(subject_id="c_film", revision=9, owner="x"))
         await theatre.collected()
 

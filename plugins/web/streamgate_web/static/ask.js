@@ -13,6 +13,11 @@ export class Refusal extends Error {
     this.by = problem.by || "";
     this.missingChunks = problem.missing_chunks || [];
   }
+
+  // Nobody answered, or not this time: the same may be granted in a moment.
+  get mayPass() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
 }
 
 // Whoever is signed in is named. An access token lives for minutes: one that has run out is renewed, once.

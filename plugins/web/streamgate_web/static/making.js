@@ -1,17 +1,18 @@
 // How the making of one's own video comes along, below it: pause and go on, and what could not be made, to try again.
 import { whoIsHere } from "./access.js";
-import { Refusal, ask } from "./ask.js";
+import { ask } from "./ask.js";
 import { sentence, timeLeft } from "./words.js";
 
 const element = (id) => document.getElementById(id);
 const LOOK_EVERY_MS = 2000;
 const OPEN = ["queued", "scheduled", "running", "paused"];
 
-// The newest transcode of a video, as far as there is one.
+// The newest transcode of a video, as far as there is one. `hasNothing`: with it failed everything, and was taken back.
 export async function taskOf(contentId, signal) {
   const info = await ask("GET", `/api/v1/stream/info?content_id=${contentId}`, undefined, { signal });
   if (!info.task_id) return null;
-  return ask("GET", `/api/v1/transcode/status?task_id=${info.task_id}`, undefined, { signal });
+  const task = await ask("GET", `/api/v1/transcode/status?task_id=${info.task_id}`, undefined, { signal });
+  return { ...task, hasNothing: Boolean(info.error_code) };
 }
 
 // The button says what it would do; it is there while there is anything to pause.
@@ -32,6 +33,7 @@ export class Making {
     this.contentId = "";
     this.task = null;
     this.timer = 0;
+    this.isActing = false;
     element("making-pause").addEventListener("click", () => this.act(() => turn(this.task)));
   }
 
@@ -48,35 +50,45 @@ export class Making {
   async look() {
     clearTimeout(this.timer);
     const { contentId } = this;
-    const task = await taskOf(contentId).catch(() => null); // it is asked again when the video is chosen again
+    const [task, isLost] = await taskOf(contentId).then(
+      (found) => [found, false],
+      (fault) => (fault.mayPass ? [this.task, true] : [null, false]), // as far as is known, until somebody answers
+    );
     if (contentId !== this.contentId) return;
+    clearTimeout(this.timer); // of another look meanwhile
     this.draw(task);
-    if (OPEN.includes(task?.status)) this.timer = setTimeout(() => this.look(), LOOK_EVERY_MS);
+    if (isLost || OPEN.includes(task?.status)) this.timer = setTimeout(() => this.look(), LOOK_EVERY_MS);
   }
 
+  // One at a time: nothing is asked for twice. (A button that is disabled would lose the focus.)
   async act(call) {
+    if (this.isActing) return;
+    this.isActing = true;
     this.tell("");
     try {
-      await call();
-    } catch (refusal) {
-      if (!(refusal instanceof Refusal)) throw refusal;
-      this.tell(sentence(refusal.message));
+      await call().catch((refusal) => this.tell(sentence(refusal.message)));
+      await this.look();
+    } finally {
+      this.isActing = false;
     }
-    await this.look();
   }
 
   draw(task) {
     this.task = task;
     const isOpen = OPEN.includes(task?.status) && !this.isElsewhere(this.contentId);
-    const failed = (task?.renditions ?? []).filter((each) => each.status === "failed" && task.status !== "failed");
-    element("making").hidden = !isOpen && !failed.length;
+    const mayRetry = task && !task.hasNothing && task.status !== "cancelled";
+    const failed = mayRetry ? task.renditions.filter((each) => each.status === "failed") : [];
+    const isEmpty = !isOpen && !failed.length;
+    this.drawFailed(failed);
+    const goes = element(isEmpty ? "making" : "making-progress"); // what has the focus and goes away hands it on
+    if (!isOpen && goes.contains(document.activeElement)) element(isEmpty ? "player-title" : "making").focus();
+    element("making").hidden = isEmpty;
     element("making-progress").hidden = !isOpen;
     if (isOpen) {
       element("making-words").textContent = inWords(task);
       element("making-bar").value = task.progress;
       drawPause(element("making-pause"), task);
     }
-    this.drawFailed(failed);
   }
 
   // Drawn anew only where it is another list: a button that has the focus keeps it.

@@ -7,9 +7,11 @@ const LOOKED_EVERY_MS = 500;
 const LOOKED_TIMES = 60;
 
 export class Postering {
-  // `changed()` is told when the dialog closes after something was done.
+  // `changed()` is told when the dialog closes after something was done. `contentId` is of whom the dialog is, whatever
+  // is chosen behind it. Each thing that is done, and the dialog's end, is another turn: what comes late of one before
+  // is not shown, and does nothing more.
   constructor(changed) {
-    [this.changed, this.content, this.isChanged, this.turn] = [changed, null, false, 0];
+    [this.changed, this.content, this.contentId, this.isChanged, this.turn] = [changed, null, "", false, 0];
     element("change-poster").addEventListener("click", () => this.open());
     element("poster-close").addEventListener("click", () => element("poster-dialog").close());
     element("poster-dialog").addEventListener("close", () => this.closed());
@@ -27,17 +29,16 @@ export class Postering {
 
   // --- inside ---------------------------------------------------------------------------------------
 
-  get path() {
-    return `/api/v1/stream/poster/${this.content.content_id}.jpg`;
-  }
-
   async open() {
     this.isChanged = false;
+    this.contentId = this.content.content_id;
     element("poster-form").reset();
-    this.tell("");
-    await this.picture(null, "Looking …");
+    this.picture("", "Looking …");
     element("poster-dialog").showModal();
-    await this.attempt(async () => this.showNow(await this.now()));
+    await this.attempt(async (contentId, isMine) => {
+      const poster = await now(contentId);
+      if (isMine() && !element("poster-file").files.length) this.showNow(poster);
+    });
   }
 
   closed() {
@@ -45,75 +46,68 @@ export class Postering {
     if (this.isChanged) this.changed();
   }
 
-  // The poster that is shown; null where there is none.
-  async now() {
-    const content = await ask("GET", `/api/v1/content/${this.content.content_id}`);
-    return content.poster_url ? fetched(content.poster_url) : null;
-  }
-
   showNow(poster) {
-    return this.picture(poster?.file, poster ? "This is the poster now." : "There is no poster yet.");
+    this.picture(poster?.data, poster ? "This is the poster now." : "There is no poster yet.");
   }
 
   async showChosen() {
     const [file] = element("poster-file").files;
     this.tell("");
-    if (file) await this.picture(file, "This is what you chose. It is not used yet.");
+    if (file) this.picture(await asData(file), "This is what you chose. It is not used yet.");
   }
 
   change(method, file) {
-    return this.attempt(async () => {
-      const before = await this.now();
-      const faults = (await this.faults()).length;
-      await ask(method, this.path, undefined, { raw: file, type: file?.type || "image/jpeg" });
+    return this.attempt(async (contentId, isMine) => {
+      const [before, faults] = [await now(contentId), (await faultsOf(contentId)).length];
+      if (!isMine()) return;
+      const path = `/api/v1/stream/poster/${contentId}.jpg`;
       this.isChanged = true;
+      await ask(method, path, undefined, { raw: file, type: file?.type || "image/jpeg" });
+      if (!isMine()) return;
       element("poster-form").reset();
-      if (method === "DELETE") await this.showNow(await this.now());
-      else await this.waitForAnother(before?.etag, faults);
+      if (method === "PUT") return void (await this.waitForOwn(contentId, isMine, before?.etag, faults));
+      const poster = await now(contentId);
+      if (isMine()) this.showNow(poster);
     });
   }
 
-  // It is made anew before anybody is shown it.
-  async waitForAnother(etag, faults) {
-    const mine = ++this.turn;
+  // It is made anew before anybody is shown it. Meanwhile the film's may come, or be shown on.
+  async waitForOwn(contentId, isMine, etag, faults) {
     element("poster-state").textContent = "It is being made …";
     for (let times = 0; times < LOOKED_TIMES; times += 1) {
       await new Promise((resolve) => setTimeout(resolve, LOOKED_EVERY_MS));
-      if (mine !== this.turn) return;
-      const poster = await this.now();
-      if (poster && poster.etag !== etag) return void (await this.showNow(poster));
-      const said = await this.faults();
-      if (said.length > faults) {
-        await this.showNow(poster);
+      if (!isMine()) return;
+      const [poster, said] = await Promise.all([now(contentId), faultsOf(contentId)]).catch(unlessItMayPass);
+      if (!isMine()) return;
+      if (poster?.etag.startsWith('"own-') && poster.etag !== etag) return void this.showNow(poster);
+      if (said?.length > faults) {
+        this.showNow(poster);
         return void this.tell(`This picture is not used: ${said.at(-1).replace(/^poster: [a-z_.]+: /, "")}`);
       }
     }
-    element("poster-state").textContent = "It takes longer than usual. It is shown as soon as it is made.";
+    element("poster-state").textContent = "It has not come yet. It is shown once it is made; what is damaged is not used.";
   }
 
-  async faults() {
-    const { warnings } = await ask("GET", `/api/v1/stream/info?content_id=${encodeURIComponent(this.content.content_id)}`);
-    return warnings.filter((each) => each.startsWith("poster: "));
-  }
-
-  async picture(file, words) {
+  picture(data, words) {
     const image = element("poster-now");
-    image.hidden = !file;
-    if (file) image.src = await asData(file);
+    image.hidden = !data;
+    if (data) image.src = data;
     else image.removeAttribute("src");
     element("poster-state").textContent = words;
   }
 
   async attempt(act) {
+    const mine = ++this.turn;
+    const isMine = () => mine === this.turn;
     const buttons = [element("poster-give"), element("poster-film")];
     for (const button of buttons) button.disabled = true;
     this.tell("");
     try {
-      await act();
+      await act(this.contentId, isMine);
     } catch (refusal) {
-      this.tell(refusal.message);
+      if (isMine()) this.tell(refusal.message);
     } finally {
-      for (const button of buttons) button.disabled = false;
+      if (isMine()) for (const button of buttons) button.disabled = false;
     }
   }
 
@@ -121,6 +115,23 @@ export class Postering {
     element("poster-fault").textContent = text && sentence(text);
     element("poster-fault").hidden = !text;
   }
+}
+
+// The poster that is shown; null where there is none, or where it is on its way.
+async function now(contentId) {
+  const { poster_url: url } = await ask("GET", `/api/v1/content/${contentId}`);
+  const found = url && (await fetched(url).catch((refusal) => (refusal.status === 404 ? null : Promise.reject(refusal))));
+  return found ? { etag: found.etag, data: await asData(found.file) } : null;
+}
+
+function unlessItMayPass(refusal) {
+  if (!refusal.mayPass) throw refusal;
+  return [];
+}
+
+async function faultsOf(contentId) {
+  const { warnings } = await ask("GET", `/api/v1/stream/info?content_id=${contentId}`);
+  return warnings.filter((each) => each.startsWith("poster: "));
 }
 
 function asData(file) {

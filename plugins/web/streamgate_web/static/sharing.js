@@ -10,6 +10,8 @@ const element = (id) => document.getElementById(id);
 const LOOK_EVERY_MS = 1000;
 const MAY_CREATE = ["creator", "moderator", "admin"];
 
+class CannotBeMade extends Error {}
+
 export class Sharing {
   // `done(contentId)` is told when there is something to watch; `changed()` when the list is no longer as it was.
   constructor(done, changed) {
@@ -88,6 +90,7 @@ export class Sharing {
     const { signal } = this.work;
     this.show(file.name);
     let content = null;
+    let isSent = false;
     try {
       const details = {
         title: element("title").value.trim(),
@@ -98,9 +101,12 @@ export class Sharing {
       this.contentId = content.content_id;
       const beganMs = performance.now();
       await send(file, content.content_id, (sent) => this.tellSent(sent, file.size, beganMs), signal);
+      isSent = true;
       await this.prepare(content.content_id, signal);
     } catch (fault) {
-      await this.takeBack(content, fault);
+      const isOver = fault instanceof CannotBeMade || fault.name === "AbortError";
+      if (isSent && !isOver) this.leave(fault);
+      else await this.takeBack(content, fault);
     }
     this.work = null;
     this.drawTask(null);
@@ -138,24 +144,37 @@ export class Sharing {
     this.tell(size ? sent / size : 1, `Uploading: ${bytes(sent)} of ${bytes(size)}${rest}`);
   }
 
-  // Until everything is made, or nothing can be: what is being done and how far it is, as the server tells it.
+  // Until everything is made, or nothing can be: what is being done and how far it is, as the server tells it. An
+  // answer that is lost is asked for again: the video is with the server, and goes on without this page.
   async prepare(contentId, signal) {
-    let canWatch = false;
-    let state = "";
+    const seen = { canWatch: false, state: "" };
     for (;;) {
-      const content = await ask("GET", `/api/v1/content/${contentId}`, undefined, { signal });
-      if (content.state === "failed") throw new Refusal(0, { detail: content.failure_detail || "nothing in it can be watched" });
-      if (content.playable && !canWatch) {
-        canWatch = true;
-        this.offer(contentId);
+      try {
+        if (await this.look(contentId, seen, signal)) return;
+      } catch (fault) {
+        if (!(fault instanceof Refusal && fault.mayPass)) throw fault;
       }
-      if (content.state === "ready") return this.finish(content);
-      if (state !== content.state) this.changed(); // the list says it, too
-      state = content.state;
-      await this.tellPrepared(contentId, canWatch, signal);
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
       signal.throwIfAborted();
     }
+  }
+
+  // Whether it is over.
+  async look(contentId, seen, signal) {
+    const content = await ask("GET", `/api/v1/content/${contentId}`, undefined, { signal });
+    if (content.state === "failed") throw new CannotBeMade(content.failure_detail || "nothing in it can be watched");
+    if (content.playable && !seen.canWatch) {
+      seen.canWatch = true;
+      this.offer(contentId);
+    }
+    if (content.state === "ready") {
+      this.finish(content);
+      return true;
+    }
+    if (seen.state !== content.state) this.changed(); // the list says it, too
+    seen.state = content.state;
+    await this.tellPrepared(contentId, seen.canWatch, signal);
+    return false;
   }
 
   async tellPrepared(contentId, canWatch, signal) {
@@ -180,6 +199,16 @@ export class Sharing {
 
   finish(content) {
     this.tell(1, content.warnings.length ? `Ready. ${content.warnings.map(sentence).join(" ")}` : "Ready.");
+    element("sending-cancel").hidden = true;
+    this.finishedBy = whoIsHere()?.userId ?? "nobody";
+    this.changed();
+  }
+
+  // It was sent, and this page may not see it any more: signed out elsewhere, or deleted. Nothing is taken back.
+  leave(fault) {
+    this.clear();
+    element("sending").hidden = false;
+    this.tell(0, `How far it is cannot be shown any more: ${sentence(reason(fault))}`);
     element("sending-cancel").hidden = true;
     this.finishedBy = whoIsHere()?.userId ?? "nobody";
     this.changed();
