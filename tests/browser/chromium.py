@@ -9,7 +9,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import attrs
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, Response, async_playwright
+from playwright.async_api import Browser, BrowserType, ConsoleMessage, Page, Request, Response, async_playwright, expect
 from playwright.async_api import Error as PlaywrightError
 
 from streamgate.testing.wait import eventually
@@ -25,6 +25,7 @@ FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
 )
 PATIENCE_S = 30.0
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 # A violation is an event of the page; the console has it as well, but in words that change.
 REPORT_VIOLATIONS = """
@@ -115,6 +116,10 @@ def find_chromium() -> str:
     return found
 
 
+async def launched(kind: BrowserType) -> Browser:
+    return await kind.launch(executable_path=find_chromium(), args=list(FLAGS))
+
+
 _shared: list[Browser] = []
 
 
@@ -122,10 +127,12 @@ _shared: list[Browser] = []
 async def a_browser() -> AsyncIterator[Browser]:
     """The one that is shared, or one of one's own."""
     if _shared:
+        if not _shared[0].is_connected():  # it crashed: that is one test's fault, and not that of all after it
+            _shared[0] = await launched(_shared[0].browser_type)
         yield _shared[0]
         return
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
+        browser = await launched(playwright.chromium)
         try:
             yield browser
         finally:
@@ -140,7 +147,7 @@ async def shared_browser() -> AsyncIterator[None]:
         try:
             yield
         finally:
-            _shared.clear()
+            await _shared.pop().close()
 
 
 @asynccontextmanager

@@ -72,7 +72,7 @@ class Stage:
     async def prepare(self) -> None:
         async with Api.connect(self.url) as api:
             await api.sign_in(self.creator)
-            self.chain = await api.call("GET", "/api/v1/devchain/info", patience_s=5)
+            self.chain = await api.call("GET", "/api/v1/devchain/info", patience_s=20)
 
     async def put(
         self, title: str, rule: dict[str, Any], *, description: str = "", file: Path | None = None, listed: bool = True
@@ -82,7 +82,7 @@ class Stage:
             await api.sign_in(self.creator)
             visibility = "listed" if listed else "unlisted"
             new = {"title": title, "description": description, "visibility": visibility, "gate": rule}
-            content_id = str((await api.call("POST", "/api/v1/content", json=new, patience_s=5))["content_id"])
+            content_id = str((await api.call("POST", "/api/v1/content", json=new, patience_s=20))["content_id"])
             if file is not None:
                 await self.upload(api, content_id, file)
                 await api.wait_for_content(content_id, lambda content: content["state"] in ("ready", "failed"))

@@ -12,6 +12,7 @@ from tests.e2e.client import Api
 from tests.e2e.others import read_by_others
 from tests.e2e.wallet import Wallet
 
+pytestmark = pytest.mark.timeout(150)
 FRAMES = CLIP_S * 25
 FREE_S = 9.0
 

@@ -20,6 +20,8 @@ from tests.e2e.pictures import png
 pytestmark = pytest.mark.timeout(200)
 
 PLAYS = "video.currentTime > 1 && video.getVideoPlaybackQuality().totalVideoFrames > 10"
+HAS_POSTER = """fetch(`/api/v1/content/${new URLSearchParams(location.search).get("v")}`)
+    .then((answer) => answer.json()).then((content) => Boolean(content.poster_url))"""
 READY_MS = 120_000
 
 # A wallet as an extension brings one: it announces itself, and asks elsewhere for the signature.
@@ -101,8 +103,12 @@ async def tell_the_story(stage: Stage, clip: Path, *, width_px: int) -> None:
 async def give_a_poster(tab: Tab) -> None:
     """A picture of one's own is looked at, used, and taken back."""
     page, dialog = tab.page, tab.page.locator("#poster-dialog")
+    card = page.locator("#catalogue a[aria-current=page] img.poster")
+    await tab.until(HAS_POSTER, what="the poster of the film")
+    await page.reload()
+    await expect(card).to_have_js_property("naturalWidth", 640)
     await page.get_by_role("button", name="Poster").click()
-    await expect(dialog.locator("#poster-state")).to_contain_text("poster")
+    await expect(dialog.locator("#poster-state")).to_have_text("This is the poster now.")
     file = FilePayload(name="own.png", mimeType="image/png", buffer=png(64, 48))
     await dialog.get_by_label("Another picture").set_input_files(file)
     await expect(dialog.locator("#poster-state")).to_contain_text("It is not used yet")
@@ -111,6 +117,9 @@ async def give_a_poster(tab: Tab) -> None:
     await dialog.get_by_role("button", name="Use it").click()
     await expect(dialog.locator("#poster-state")).to_have_text("This is the poster now.", timeout=30_000)
     await expect(dialog.locator("#poster-now")).to_have_js_property("naturalWidth", 64)
+    await dialog.get_by_role("button", name="Close").click()
+    await expect(card).to_have_js_property("naturalWidth", 64)
+    await page.get_by_role("button", name="Poster").click()
     torn = FilePayload(name="torn.png", mimeType="image/png", buffer=png(64, 48)[:60])
     await dialog.get_by_label("Another picture").set_input_files(torn)
     await dialog.get_by_role("button", name="Use it").click()
@@ -119,6 +128,8 @@ async def give_a_poster(tab: Tab) -> None:
     await expect(dialog.locator("#poster-now[src]:not([hidden])")).not_to_have_js_property("naturalWidth", 64)
     await dialog.get_by_role("button", name="Close").click()
     await expect(dialog).to_be_hidden()
+    await expect(card).to_be_visible()
+    await expect(card).not_to_have_js_property("naturalWidth", 64)
 
 
 async def steer_the_making(tab: Tab) -> None:

@@ -112,7 +112,7 @@ class Api:
         before_answer: Callable[[], Awaitable[None]] | None = None,
     ) -> dict[str, Any]:
         asked = {"address": wallet.address, "chain": chain, "scheme": "siwe"}
-        challenge = await self.call("POST", "/api/v1/auth/challenge", json=asked, patience_s=5)
+        challenge = await self.call("POST", "/api/v1/auth/challenge", json=asked, patience_s=20)
         answer = {"challenge_id": challenge["challenge_id"], "signature": wallet.sign(challenge["message"])}
         if before_answer is not None:
             await before_answer()
@@ -126,7 +126,7 @@ class Api:
         body: dict[str, Any] = {"filename": path.name, "size_bytes": size_of(path)}
         if content_id is not None:
             body["content_id"] = content_id
-        begun: dict[str, Any] = await self.call("POST", "/api/v1/upload/init", json=body, creates=True, patience_s=5)
+        begun: dict[str, Any] = await self.call("POST", "/api/v1/upload/init", json=body, creates=True, patience_s=20)
         return begun
 
     async def send_chunk(self, begun: dict[str, Any], path: Path, index: int) -> None:

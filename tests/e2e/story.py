@@ -204,21 +204,22 @@ class Story:
 
         task = await eventually(has_begun, timeout_s=WAIT_S, every_s=0.1, what="encoding to begin")
         steered = {"task_id": task["task_id"]}
-        assert (await api.call("POST", "/api/v1/transcode/pause", json=steered, patience_s=20))["status"] == "paused"
-        said = [await self.crashes.kill("transcoder", "worker", when=f"at {task['progress']:.0%}, paused")]
+        paused = await api.call("POST", "/api/v1/transcode/pause", json=steered, patience_s=20)
+        assert paused["status"] in ("paused", "done"), paused  # the last chunk may have come meanwhile
+        said = [await self.crashes.kill("transcoder", "worker", when=f"at {task['progress']:.0%}, {paused['status']}")]
         said.append(await self.crashes.kill("nats", "streaming", when="thereafter"))
         now = await api.call("GET", "/api/v1/transcode/status", params=steered, patience_s=20)
-        assert (now["status"], now["eta_s"]) == ("paused", None), now
+        assert (now["status"], now["eta_s"]) in (("paused", None), ("done", 0.0)), now
         assert now["progress"] >= task["progress"]
         resumed = await api.call("POST", "/api/v1/transcode/resume", json=steered, patience_s=20)
-        assert resumed["status"] in ("queued", "running"), resumed
+        assert resumed["status"] in ("queued", "running", "done"), resumed
         return "; ".join(said)
 
     async def _gate(self, api: Api, content_id: str, holder: Wallet) -> dict[str, Any]:
         async with self._step("token minted, gate set to its contract") as said:
             said.append(await self.crashes.kill("api", "web", "cache", "redis", when="before it"))
             where = f"{self.stack.chain_url}/api/v1/devchain"
-            chain: dict[str, Any] = await api.call("GET", f"{where}/info", patience_s=5)
+            chain: dict[str, Any] = await api.call("GET", f"{where}/info", patience_s=20)
             address = {"address": holder.address}
             await api.call("POST", f"{where}/faucet", json=address, creates=True)
             minted = await api.call("POST", f"{where}/mint", json=address, creates=True)

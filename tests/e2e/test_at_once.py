@@ -81,7 +81,7 @@ async def make_another_version(api: Api, content_id: str, watched: Track) -> Non
     wanted = {"task_id": task["task_id"]}
 
     async def steer(verb: str) -> str:
-        answer = await api.call("POST", f"/api/v1/transcode/{verb}", json=wanted, patience_s=5)
+        answer = await api.call("POST", f"/api/v1/transcode/{verb}", json=wanted, patience_s=20)
         return str(answer["status"])
 
     assert [await steer(verb) for verb in ("pause", "pause")] == ["paused", "paused"]
