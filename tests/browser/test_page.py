@@ -162,7 +162,7 @@ async def test_a_card_has_its_poster_and_the_seek_bar_shows_what_is_where(one_pr
         await expect(poster).to_have_js_property("naturalWidth", SMALL.width_px)
         await tab.page.emulate_media(reduced_motion="reduce")
         await card.hover()
-        await tab.value("new Promise((resolve) => setTimeout(resolve, 300))")  # timers of the page that are due are over
+        await tab.value("new Promise((resolve) => setTimeout(resolve, 300))")  # what the page waited for is over
         still = f"/api/v1/stream/poster/{content_id}.jpg"
         assert await poster.get_attribute("src") == still, "somebody wants nothing to move"
         await tab.page.locator("#catalogue-title").hover()
