@@ -124,7 +124,8 @@ class ChildPool:
 
         Raises:
             MediaError: what the child found.
-            MediaChildFailed: it died, or took longer than `wall_s` (`media.child_failed`, worth a retry).
+            MediaChildFailed: it died, took longer than `wall_s`, or the system has no process or thread left
+                (`media.child_failed`, worth a retry).
         """
         async with self._room:
             child = await self._take(task, of_source)
@@ -186,4 +187,7 @@ class ChildPool:
                 return child
             logger.bind(pid=child.pid).warning("a waiting child had died")
             await child.reap()
-        return await ChildProcess.spawn()
+        try:
+            return await ChildProcess.spawn()
+        except OSError as fault:
+            raise MediaChildFailed(f"no process can be started for {task.task}: {fault.strerror}") from fault

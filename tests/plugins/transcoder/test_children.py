@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -28,10 +31,12 @@ from streamgate.testing.clips import ClipSpec, big_buck_bunny
 from streamgate.wire import from_plain, to_plain
 from streamgate_transcoder.child_process import ChildProcess
 from streamgate_transcoder.media.channel import Frame
+from streamgate_transcoder.media.ladder import choose_ladder
 from streamgate_transcoder.media.limits import MediaLimits
-from streamgate_transcoder.media.profiles import WEB
+from streamgate_transcoder.media.profiles import EFFICIENT, WEB
 from streamgate_transcoder.media.task import ChildTask, ChunkTask, ProbeTask, SandboxLimits
 from streamgate_transcoder.pool import ChildPool
+from tests.plugins.transcoder.test_ladder import track
 
 PLAIN = ClipSpec(frames=260, key_frames=(0, 60, 110, 200), audio_codec="aac", audio_s=10.4)
 
@@ -229,12 +234,48 @@ async def test_a_spare_that_died_is_replaced(pool: ChildPool, source_of: Any, cl
     assert await pool.run(probe_task(source), source, ignore, 30)
 
 
-async def test_a_task_runs_where_no_further_child_can_be_started(
+async def test_without_another_process_a_task_runs_in_a_waiting_child_or_is_tried_again(
     pool: ChildPool, source_of: Any, clips: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def no_memory() -> Any:
-        raise BlockingIOError(errno.EAGAIN, "no process")
+    async def no_process() -> Any:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
-    monkeypatch.setattr(ChildProcess, "spawn", no_memory)
     source = source_of(clips("plain.mp4", PLAIN))
+    with monkeypatch.context() as patched:
+        patched.setattr(ChildProcess, "spawn", no_process)
+        assert await pool.run(probe_task(source), source, ignore, 30)
+        with pytest.raises(MediaChildFailed, match=r"no process can be started for media\.probe") as caught:
+            await pool.run(probe_task(source), source, ignore, 30)
+        assert caught.value.retryable
     assert await pool.run(probe_task(source), source, ignore, 30)
+
+
+WITHOUT_THREADS = """
+import json, os, resource, socket, sys
+from streamgate.contracts.media import MediaChildFailed, PlannedRendition
+from streamgate.wire import from_plain
+from streamgate_transcoder.media.channel import ChildLine, encode_frame
+from streamgate_transcoder.media.child import serve
+from streamgate_transcoder.media.coders import open_encoder
+rendition, task = json.loads(sys.argv[1])
+if os.getuid() == 0:
+    os.setresuid(65534, 65534, 65534)  # the limit is for others
+resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+try:
+    open_encoder(from_plain(PlannedRendition, rendition), 25)
+except MediaChildFailed as fault:
+    print(fault.detail)
+ours, theirs = socket.socketpair()
+ours.sendall(encode_frame({"kind": "task", "task": task}))
+serve(ChildLine(theirs))
+"""
+
+
+def test_a_system_without_threads_is_no_fault_of_the_file(source_of: Any, clips: Callable[..., Path]) -> None:
+    """An encoder that needs some says so; a child that needs some ends, which is the same to the pool."""
+    av1 = next(each for each in choose_ladder(track(), EFFICIENT) if each.id == "v240-av1")
+    source = source_of(clips("plain.mp4", PLAIN), by_reads=True)
+    asked = json.dumps([to_plain(av1), to_plain(attrs.evolve(probe_task(source), threads=1))])
+    done = subprocess.run([sys.executable, "-c", WITHOUT_THREADS, asked], capture_output=True, check=False, timeout=30)
+    assert done.stdout.decode() == "v240-av1: its encoder got no thread, or too little memory\n"
+    assert (done.returncode, done.stderr.decode().splitlines()[-1]) == (1, "RuntimeError: can't start new thread")

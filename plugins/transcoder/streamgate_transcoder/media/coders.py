@@ -10,7 +10,7 @@ from av.codec.context import Flags
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
-from streamgate.contracts.media import MediaOutputInvalid, PlannedRendition
+from streamgate.contracts.media import MediaChildFailed, MediaOutputInvalid, PlannedRendition
 
 from . import av1
 from .av1 import is_av1
@@ -26,7 +26,11 @@ _SVT = {"g": "100000"}
 
 
 def open_encoder(rendition: PlannedRendition, timescale: int, bounds: Bounds | None = None) -> VideoCodecContext:
-    """The same settings make the same header, in any process; `bounds` of a chunk are not among them."""
+    """The same settings make the same header, in any process; `bounds` of a chunk are not among them.
+
+    Raises:
+        MediaChildFailed: the machine has no thread left for an encoder that needs some.
+    """
     encoder = av.CodecContext.create("libsvtav1" if is_av1(rendition) else "libx264", "w")
     encoder.width, encoder.height = rendition.width_px, rendition.height_px
     encoder.pix_fmt = "yuv420p"
@@ -44,7 +48,13 @@ def open_encoder(rendition: PlannedRendition, timescale: int, bounds: Bounds | N
             own |= {"maxrate": str(bounds.maxrate_bps), "bufsize": str(bounds.bufsize_bits)}
             own |= {"rc_init_occupancy": str(bounds.initial_bits)}
         encoder.options = {**rendition.settings, **_X264, **own}
-    encoder.open()
+    try:
+        encoder.open()
+    except MemoryError as error:
+        if not is_av1(rendition):
+            raise
+        # SVT-AV1 says the same of threads that the system refuses; what it needs depends on our plan, not on the file.
+        raise MediaChildFailed(f"{rendition.id}: its encoder got no thread, or too little memory") from error
     return encoder
 
 
