@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from streamgate.contracts.events import (
     ContentDeleted,
+    MediaReady,
     PicturesChanged,
     ProtectionChanged,
     RenditionReady,
@@ -184,7 +185,8 @@ class Catalogue:
             loading.add_done_callback(lambda _: self._loading.pop(key, None))
         return await asyncio.shield(loading)
 
-    async def on_rendition_ready(self, event: Received[RenditionReady]) -> None:
+    async def on_made(self, event: Received[RenditionReady] | Received[MediaReady]) -> None:
+        """There is more of it, or less: `media.ready` comes again where a rung was taken off, or put on again."""
         self._listings.pop((event.body.subject_id, event.body.media_version), None)
 
     async def on_pictures_changed(self, event: Received[PicturesChanged]) -> None:

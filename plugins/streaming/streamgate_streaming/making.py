@@ -170,7 +170,7 @@ def note_whole(session: Session, content: ContentRow, media: MediaRow, row: Rend
     if row.segments_made < row.segments_planned:
         return
     row.status = "ready"
-    media.warnings = _without(media, row)
+    media.warnings = without_its(media, row)
     body = RenditionReady(
         subject_id=content.content_id,
         revision=next_revision(content),
@@ -191,23 +191,21 @@ def accept_end(session: Session, media: MediaRow, work: WorkRow, code: str, deta
         row = rows[rendition.id]
         if row.status in ("ready", "failed"):
             continue
-        if code:
-            fail_rendition(media, row, code, detail)
-            continue
         wanted = segments_made_by(plan, work, row.segments_planned)
         missing = set(wanted) - set(repository.segments_of(session, row, wanted))
         if missing:
-            fail_rendition(media, row, PART_MISSING, f"segment {min(missing)} was not made")
+            fault = (code, detail) if code else (PART_MISSING, f"segment {min(missing)} was not made")
+            fail_rendition(media, row, *fault)
 
 
 def fail_rendition(media: MediaRow, row: RenditionRow, code: str, detail: str) -> None:
     row.status = "failed"
-    media.warnings = [*_without(media, row), f"{row.rendition_id}: {code}: {detail}"]
+    media.warnings = [*without_its(media, row), f"{row.rendition_id}: {code}: {detail}"]
     if not media.error_code and media.state != "ready":
         media.error_code, media.error_detail = code, detail
 
 
-def _without(media: MediaRow, row: RenditionRow) -> list[str]:
+def without_its(media: MediaRow, row: RenditionRow) -> list[str]:
     """The warnings that are not of this rendition's failure."""
     return [warning for warning in media.warnings if not warning.startswith(f"{row.rendition_id}: ")]
 

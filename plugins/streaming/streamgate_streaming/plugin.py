@@ -241,7 +241,8 @@ class StreamingPlugin:
             on_everyone(TOKEN_TRANSFERRED, hearing.on_transfer_everywhere, resync=hearing.resync),
             *self._telling.subscriptions(GROUP),
             on_everyone(SESSION_ENDED, self._keeper.on_session_ended, resync=self._keeper.resync),
-            on_everyone(RENDITION_READY, self._catalogue.on_rendition_ready, resync=self._catalogue.forget_all),
+            on_everyone(RENDITION_READY, self._catalogue.on_made, resync=self._catalogue.forget_all),
+            on_everyone(MEDIA_READY, self._catalogue.on_made, resync=self._catalogue.forget_all),
             on_everyone(PICTURES_CHANGED, self._catalogue.on_pictures_changed, resync=self._catalogue.forget_all),
             on_everyone(TEXTS_CHANGED, self._catalogue.on_texts_changed, resync=self._catalogue.forget_all),
         ]

@@ -18,7 +18,7 @@ from streamgate.sdk.db import Database
 from . import media_repository as repository
 from .asking import keep_plan
 from .later_orders import Again, order_again
-from .making import note_whole
+from .making import note_whole, tell_again, without_its
 from .orders import COPY_SEGMENTS
 from .tables import MediaRow, RenditionRow, WorkRow
 from .verify import planned
@@ -57,11 +57,15 @@ def _retry(session: Session, wanted: RetryRendition) -> None:
     row = repository.renditions_of(session, media)[rendition.id]
     if row.status != "failed":
         raise RenditionNotFailed(f"{rendition.name} is {row.status}: only what has failed is made again")
-    row.status = "running" if row.segments_made else "planned"
+    row.status, warnings = "running" if row.segments_made else "planned", media.warnings
     missing = set(range(row.segments_planned)) - set(_made(session, row))
     note_whole(session, content, media, row)
-    if missing and rendition.policy == "eager":  # a lazy one is made when somebody asks
+    if rendition.policy == "lazy":  # made when somebody asks; so it is listed again
+        media.warnings = without_its(media, row)
+    elif missing:
         order_again(session, content, media, plan, _jobs(session, media, plan, rendition, missing))
+    if media.state == "ready" and media.warnings != warnings:
+        tell_again(session, content, media)
     on = f"content:{media.content_id}"
     audit(session, "transcode.retried", on=on, actor=wanted.actor, detail={"rendition": rendition.id})
 

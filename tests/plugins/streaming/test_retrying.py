@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from streamgate.contracts.streaming import (
     VersionFailed,
 )
 from streamgate.settings import KernelSettings
+from streamgate.testing.wait import eventually
 from tests.plugins.streaming.encoding import Encoder, answered
 from tests.plugins.streaming.makers import altered, begin, media
 from tests.plugins.streaming.others import CREATOR
@@ -39,6 +41,11 @@ async def retry(theatre: Theatre, rendition_id: str, task_id: str = "") -> list[
 
 async def rendition(theatre: Theatre, rendition_id: str) -> RenditionState:
     return next(each for each in (await media(theatre)).renditions if each.id == rendition_id)
+
+
+async def is_listed(theatre: Theatre, session: dict[str, Any], rendition_id: str, expected: bool) -> bool | None:
+    """None while it is not as expected; no time goes by."""
+    return True if (rendition_id in (await theatre.fetch(session)).text) is expected else None
 
 
 async def film_without(theatre: Theatre, fails: str, **shape: Any) -> NewJob:
@@ -100,6 +107,35 @@ async def test_one_that_fails_again_says_so_once_and_may_be_tried_again(theatre:
     await theatre.done(job, await theatre.make(job))
     await theatre.hear(events.RENDITION_READY, 3)
     assert (await media(theatre)).warnings == ("plan: a remark",)
+
+
+async def test_a_job_that_died_when_all_of_it_had_come_takes_nothing_away(theatre: Theatre) -> None:
+    _, jobs = await begin(theatre, copied=BOTH, segments=6)
+    first, *chunks = [job for job in jobs if job.kind == CHUNK_KIND]
+    await theatre.checkpoint(first, await theatre.make(first))
+    await theatre.over(first, **DIED)
+    assert (await rendition(theatre, "v360")).status == "running"
+    for job in jobs:
+        if job is not first:
+            await theatre.done(job, await theatre.make(job))
+    assert (await theatre.hear(events.MEDIA_READY))[-1].warnings == ("plan: a remark",)
+
+
+async def test_what_is_all_there_is_whole_at_once_and_the_owner_hears_so(theatre: Theatre) -> None:
+    """What an attempt handed in was right, what the next one said at its end was not."""
+    _, jobs = await begin(theatre, copied=BOTH, segments=6)
+    odd = next(job for job in jobs if job.payload.get("chunk_n") == 1)
+    for job in jobs:
+        made = await theatre.make(job)
+        if job is odd:
+            await theatre.checkpoint(job, made)
+            made = altered(await theatre.make(job, attempt=2), "v360", decode_time_ticks=7)
+        await theatre.done(job, made)
+    assert any(warning.startswith("v360: ") for warning in (await theatre.hear(events.MEDIA_READY))[0].warnings)
+    wanted = RetryRendition(task_id=jobs[0].root_id, rendition_id="v360", actor=CREATOR)
+    await theatre.home.services.get(STREAMING).retry(wanted)
+    assert (await rendition(theatre, "v360")).status == "ready"
+    assert (await theatre.hear(events.MEDIA_READY, 2))[-1].warnings == ("plan: a remark",)
 
 
 async def test_a_sound_is_made_as_a_whole(theatre: Theatre) -> None:
@@ -178,9 +214,13 @@ async def test_a_lazy_rung_is_listed_again(theatre: Theatre) -> None:
     await answered([asking], theatre)
     assert (await rendition(theatre, "v480")).status == "failed"
     assert (await asking).status_code == 404
+    assert any(warning.startswith("v480: ") for warning in (await theatre.hear(events.MEDIA_READY, 2))[-1].warnings)
+    await eventually(partial(is_listed, theatre, session, "v480", False), what="a list without it")
     wanted = RetryRendition(task_id=jobs[0].root_id, rendition_id="v480", actor=CREATOR)
     await theatre.home.services.get(STREAMING).retry(wanted)
     assert (await rendition(theatre, "v480")).status == "planned"
+    assert (await theatre.hear(events.MEDIA_READY, 3))[-1].warnings == ("plan: a remark",)
+    await eventually(partial(is_listed, theatre, session, "v480", True), what="a list with it")
     asking = asyncio.create_task(theatre.fetch(session, "v480/0.m4s"))
     encoder = Encoder(theatre, over=[job for job in theatre.orders() if job.kind == ASKED_KIND][:1])
     await encoder.serve([asking])
