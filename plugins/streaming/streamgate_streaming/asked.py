@@ -7,8 +7,7 @@ is noted is not asked for again, in whichever replica.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+import attrs
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -17,7 +16,7 @@ from streamgate.contracts.streaming import SegmentPending, SegmentUnknown
 
 from . import media_repository as repository
 from .later_orders import Stretch, order_stretches
-from .tables import ContentRow, MediaRow, RenditionRow, WorkRow
+from .tables import RenditionRow, WorkRow
 
 MOST_OF_VERSION = 8
 """Stretches of one film that are under way; whoever jumps about in it waits for those who did before."""
@@ -28,39 +27,54 @@ _NOW, _SOON = 0, 1
 """Priorities: what somebody waits for, and what comes after it."""
 
 
-def ask(session: Session, plan: MediaPlan, rendition_id: str, n: int, near: int = 0) -> None:
-    """Has the stretch made that holds segment `n`, and the one after it where there is room. What is made, or under
-    way, stays as it is. Below 0: the head, which comes with any of them; then it is `near` that is made.
+@attrs.frozen(kw_only=True)
+class Part:
+    """What is asked for: segment `n` of a rung. Below 0: the head, which comes with any part; then it is `near` that is
+    made."""
+
+    plan: MediaPlan
+    rendition_id: str
+    n: int
+    near: int = 0
+
+
+def wanted(session: Session, part: Part) -> list[Stretch]:
+    """What is to be ordered: the stretch that holds it, and the one after it where there is room, as far as they are
+    neither made nor under way.
 
     Raises:
         SegmentPending: so much is under way already.
         SegmentUnknown: of this rung a stretch could not be made, or its version is over.
     """
-    content = repository.content_for_update(session, plan.content_id)
+    plan, rendition_id = part.plan, part.rendition_id
     media = repository.find_media(session, plan.content_id, plan.media_version)
     row = None if media is None else repository.renditions_of(session, media).get(rendition_id)
     if media is None or row is None or media.state not in ("encoding", "ready") or row.status == "failed":
         raise SegmentUnknown("this rendition is not made any more")
     open_ones = _open(session, plan)
-    if _is_among(open_ones, rendition_id, n):
-        return
-    first = min(near if n < 0 else n, row.segments_planned - 1) // ASKED_SEGMENTS
-    wanted = [first, first + 1]
-    missing = [number for number in wanted if _is_missing(session, row, number, open_ones)]
-    if wanted[0] in missing:
-        if len(open_ones) >= MOST_OF_VERSION or _count(session) >= MOST:
+    if _is_among(open_ones, rendition_id, part.n):
+        return []
+    first = min(part.near if part.n < 0 else part.n, row.segments_planned - 1) // ASKED_SEGMENTS
+    found = []
+    room = MOST - _count(session)
+    if _is_missing(session, row, first, open_ones):
+        if len(open_ones) >= MOST_OF_VERSION or room < 1:
             said = f"{len(open_ones)} other parts of this film are being made for those who watch it"
             raise SegmentPending(said, retry_after_s=_RETRY_AFTER_S)
-        _order(session, content, media, plan, rendition_id, wanted[:1], _NOW)
-        open_ones.add((rendition_id, wanted[0]))
-    if wanted[1] in missing and len(open_ones) <= MOST_OF_VERSION // 2:
-        _order(session, content, media, plan, rendition_id, wanted[1:], _SOON)
+        found.append(Stretch(rendition_id=rendition_id, number=first, priority=_NOW))
+    has_room = len(found) < room and len(open_ones) + len(found) <= MOST_OF_VERSION // 2
+    if has_room and _is_missing(session, row, first + 1, open_ones):
+        found.append(Stretch(rendition_id=rendition_id, number=first + 1, priority=_SOON))
+    return found
 
 
-def lacks_next(session: Session, plan: MediaPlan, rendition_id: str, n: int) -> bool:
-    """Whether what follows the stretch of segment `n` is neither made nor under way."""
-    row = session.get(RenditionRow, (plan.content_id, plan.media_version, rendition_id))
-    return row is not None and _is_missing(session, row, n // ASKED_SEGMENTS + 1, _open(session, plan))
+def ask(session: Session, part: Part) -> None:
+    """Orders what is `wanted`, once, in whichever replica. Raises as that."""
+    content = repository.content_for_update(session, part.plan.content_id)
+    stretches = wanted(session, part)
+    media = repository.find_media(session, part.plan.content_id, part.plan.media_version)
+    if stretches and media is not None:
+        order_stretches(session, content, media, part.plan, stretches)
 
 
 def is_open(session: Session, plan: MediaPlan, rendition_id: str, n: int) -> bool:
@@ -72,19 +86,6 @@ def _is_among(open_ones: set[tuple[str, int]], rendition_id: str, n: int) -> boo
     if n < 0:
         return any(rendition_id == each for each, _ in open_ones)
     return (rendition_id, n // ASKED_SEGMENTS) in open_ones
-
-
-def _order(
-    session: Session,
-    content: ContentRow,
-    media: MediaRow,
-    plan: MediaPlan,
-    rendition_id: str,
-    numbers: Iterable[int],
-    priority: int,
-) -> None:
-    stretches = [Stretch(rendition_id=rendition_id, number=number, priority=priority) for number in numbers]
-    order_stretches(session, content, media, plan, stretches)
 
 
 def _open(session: Session, plan: MediaPlan) -> set[tuple[str, int]]:

@@ -3,7 +3,6 @@ a lazy rung there is no job before somebody waits."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 
 from loguru import logger
@@ -16,7 +15,7 @@ from streamgate.errors import StreamgateError
 from streamgate.sdk.blobs import BlobMissing, BlobStore
 from streamgate.sdk.db import Database
 
-from .asked import ask, is_open, lacks_next
+from .asked import Part, ask, is_open, wanted
 from .plans import plan_blob
 from .tables import WorkRow
 from .verify import planned
@@ -37,8 +36,10 @@ class Asking:
         """
         rendition = planned(plan, rendition_id)
         if rendition is not None and rendition.policy == "lazy":
-            await keep_plan(self._blobs, plan)
-            await self._db.write(partial(ask, plan=plan, rendition_id=rendition_id, n=n, near=near))
+            part = Part(plan=plan, rendition_id=rendition_id, n=n, near=near)
+            if await self._db.read(partial(wanted, part=part)):  # whoever is refused costs a look
+                await keep_plan(self._blobs, plan)
+                await self._db.write(partial(ask, part=part))
             return
         for job_id in await self._db.read(partial(_makers, plan=plan, rendition_id=rendition_id, n=max(0, n))):
             try:
@@ -49,13 +50,18 @@ class Asking:
                 logger.bind(job_id=job_id, code=fault.code).warning("job that somebody waits for cannot be hurried")
 
     async def go_on(self, plan: MediaPlan, rendition_id: str, n: int) -> None:
-        """It is made, and somebody is there: of a lazy rung what follows is made before it is asked for."""
+        """It is made, and somebody is there: of a lazy rung what follows is made before it is asked for. Nobody waits
+        for that yet, so it is no matter where it fails."""
         rendition = planned(plan, rendition_id)
         if rendition is None or rendition.policy == "eager":
             return
-        if await self._db.read(partial(lacks_next, plan=plan, rendition_id=rendition_id, n=n)):
-            with suppress(StreamgateError):  # nobody waits for it yet
-                await self.hurry(plan, rendition_id, n)
+        about = {"content_id": plan.content_id, "rendition_id": rendition_id, "n": n}
+        try:
+            await self.hurry(plan, rendition_id, n)
+        except StreamgateError as fault:
+            logger.bind(**about, code=fault.code).debug("what follows is not made in advance")
+        except Exception:
+            logger.bind(**about).exception("what follows is not made in advance")
 
     async def is_under_way(self, plan: MediaPlan, rendition_id: str, n: int) -> bool:
         """Whether a job still makes it. What is made in advance has one for as long as it is listed."""

@@ -37,13 +37,9 @@ def order_stretches(
     session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan, wanted: Iterable[Stretch]
 ) -> None:
     """Asks for parts of lazy rungs. Nobody's jobs: viewers ask, and the owner's own are not put back for it."""
-    orders = []
+    orders, naming = [], of_plan(media, plan)
     for stretch in wanted:
-        payload = AskedPayload(
-            **of_plan(media, plan),
-            rendition_id=stretch.rendition_id,
-            stretch_n=stretch.number,
-        )
+        payload = AskedPayload(**naming, rendition_id=stretch.rendition_id, stretch_n=stretch.number)
         job_id = uuid7()  # it may be asked for again, where it was lost
         job = job_of(content, media, ASKED_KIND, to_plain(payload), f"asked:{job_id}", job_id=job_id)
         job = attrs.evolve(job, owner="", priority=stretch.priority)

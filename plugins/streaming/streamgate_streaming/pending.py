@@ -127,11 +127,14 @@ class Pending:
 
     async def _once(self, place: Place, make: Callable[[], Awaitable[None]]) -> None:
         """Whoever comes while it is made waits for the same; it goes on when one of them leaves."""
+        await asyncio.shield(self._begin(place, make))
+
+    def _begin(self, place: Place, make: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         making = self._making.get(place)
         if making is None:
             making = self._making[place] = asyncio.ensure_future(self._made_in_time(make))
             making.add_done_callback(partial(self._made_once, place))
-        await asyncio.shield(making)
+        return making
 
     def _made_once(self, place: Place, making: asyncio.Task[None]) -> None:
         del self._making[place]
@@ -172,8 +175,9 @@ class Pending:
         found = await self._db.read(partial(_indexed, place=place))
         if found is None:
             await self._asking.hurry(plan, rendition_id, n, near)
-        else:
-            await self._asking.go_on(plan, rendition_id, n if n >= 0 else near)
+        else:  # it is there: nobody waits for what follows
+            going_on = (*place[:2], f"after {rendition_id}", n if n >= 0 else near)
+            self._begin(going_on, partial(self._asking.go_on, plan, rendition_id, going_on[3]))
         while found is None:
             await self._clock.sleep(_LOOK_EVERY_S)
             found = await self._db.read(partial(_indexed, place=place))

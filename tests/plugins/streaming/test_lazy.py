@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,8 @@ from streamgate.contracts import events
 from streamgate.contracts.media import ASKED_SEGMENTS, CHUNK_KIND, COPY_KIND, ProbeResult
 from streamgate.testing.attacks import attack
 from streamgate.testing.wait import eventually
+from streamgate_streaming import asked as asked_module
+from streamgate_streaming import asking as asking_module
 from tests.plugins.streaming.encoding import Encoder, answered, asked, fetching, stretch
 from tests.plugins.streaming.makers import altered, media
 from tests.plugins.streaming.theatre import Theatre, bytes_of
@@ -46,7 +49,9 @@ async def test_all_rungs_are_listed_from_the_first_answer_and_only_the_lowest_is
     assert told["v360"] == ("eager", "planned")
 
 
-async def test_a_segment_is_made_when_somebody_asks_with_those_that_follow(theatre: Theatre) -> None:
+async def test_a_segment_is_made_when_somebody_asks_with_those_that_follow(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = await planned(theatre)
     asking = fetching(theatre, session, "v480/2.m4s")
     await theatre.ordered(8)
@@ -56,11 +61,20 @@ async def test_a_segment_is_made_when_somebody_asks_with_those_that_follow(theat
     assert [task.result().status_code for task in asking] == [200, 200]
     assert asking[0].result().content == bytes_of("v480", 2)
     assert [stretch(job) for job in asked(theatre)] == [("v480", 1), ("v480", 2)]
-    first = encoder.over[0]
+    first, ahead = asked(theatre)
+    if ahead not in encoder.over:
+        await theatre.done(ahead, await theatre.make(ahead))
     assert (first.owner, first.priority, first.root_id) == ("", 0, "")
     assert (await theatre.fetch(session, "v480/3.m4s")).content == bytes_of("v480", 3)
     assert [stretch(job) for job in asked(theatre)] == [("v480", 1), ("v480", 2)]
+    is_back = asyncio.Event()
+
+    async def slow(*_: Any) -> None:
+        await is_back.wait()
+
+    monkeypatch.setattr(asking_module, "keep_plan", slow)
     assert (await theatre.fetch(session, "v480/5.m4s")).content == bytes_of("v480", 5), "it was made ahead"
+    is_back.set()
     await theatre.ordered(9)
     assert [stretch(job) for job in asked(theatre)] == [("v480", 1), ("v480", 2), ("v480", 3)]
 
@@ -146,6 +160,33 @@ async def test_fifty_who_jump_about_have_each_stretch_made_once_and_few_at_a_tim
     stretches = Counter(map(stretch, asked(theatre)))
     assert set(stretches.values()) == {1}
     assert {number for _, number in stretches} >= {int(path[5:-4]) // ASKED_SEGMENTS for path in wanted}
+
+
+async def test_of_all_films_so_many_stretches_are_made_at_a_time(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes after is refused before anything is written for it."""
+    monkeypatch.setattr(asked_module, "MOST", 1)
+    session = await planned(theatre)
+    asking = fetching(theatre, session, "v480/0.m4s")
+    first = (await theatre.ordered(7))[6]
+
+    async def never(*_: Any) -> None:
+        raise AssertionError("a plan is kept for what is not made")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asking_module, "keep_plan", never)
+        assert code(await theatre.fetch(session, "v540/4.m4s")) == (503, "stream.segment_pending")
+    await theatre.done(first, await theatre.make(first))
+    await answered(asking, theatre)
+    assert [stretch(job) for job in asked(theatre)] == [("v480", 0)], "none ahead, where there is room for one"
+    asking = fetching(theatre, session, "v540/4.m4s")
+    await theatre.ordered(8)
+    part = asked_module.Part(plan=await theatre.plan_of(first), rendition_id="v480", n=1)
+    follows = partial(asked_module.wanted, part=part)
+    assert await theatre.db.read(follows) == [], "nor after what is there"
+    await Encoder(theatre, over=[first]).serve(asking)
+    assert [each.number for each in await theatre.db.read(follows)] == [1]
 
 
 async def test_a_rung_that_cannot_be_made_is_not_asked_for_again(theatre: Theatre) -> None:
