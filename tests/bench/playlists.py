@@ -14,31 +14,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from streamgate.testing.clips import ClipSpec, make_clip
+import attrs
+
+from streamgate.testing.clips import make_clip
 from streamgate.testing.processes import StreamgateProcess
+from tests.bench import playable
 from tests.bench.figures import Figure, Row
 from tests.bench.films import publish
 from tests.bench.load import Connection, connected, timed, timed_by_turns
-from tests.bench.playable import ROUND_S, longer
 from tests.bench.processes import UNLIMITED, person, running
 
 MINUTES = 120
-ROUND = ClipSpec(
-    width_px=160,
-    height_px=90,
-    frames=ROUND_S * 25,
-    key_frames=tuple(range(0, ROUND_S * 25, 100)),
-    options={"crf": "45"},
-    audio_codec="aac",
-    audio_layout="mono",
-    audio_s=float(ROUND_S),
-)
+ROUND = attrs.evolve(playable.ROUND, width_px=160, height_px=90, options={"crf": "45"}, audio_layout="mono")
 CALLS = 300
 LIMIT_MS = 10.0
 
 
 def measure(folder: Path) -> list[Row]:
-    film = longer(make_clip(folder / "round.mp4", ROUND), folder / "film.mp4", MINUTES)
+    film = playable.longer(make_clip(folder / "round.mp4", ROUND), folder / "film.mp4", MINUTES)
     arguments = ["--all", "--profile", "dev", "--engine", "uvicorn"]
     environment = {"STREAMGATE_STREAMING__LEASE_S": "600", **UNLIMITED}
     with running(folder, "all", arguments, environment) as server:

@@ -27,9 +27,10 @@ def jpeg(width_px: int, height_px: int, marker: str = "") -> bytes:
 
 
 def webp(width_px: int, height_px: int, marker: str = "") -> bytes:
-    """Two pictures that hold nothing."""
+    """Two pictures that are none."""
+    shown = b"VP8L" + len(marker).to_bytes(4, "little") + marker.encode() + bytes(len(marker) % 2)
     canvas = (width_px - 1).to_bytes(3, "little") + (height_px - 1).to_bytes(3, "little")
-    chunks = [(b"VP8X", bytes([2, 0, 0, 0]) + canvas), (b"ANIM", bytes(6)), *[(b"ANMF", marker.encode())] * 2]
+    chunks = [(b"VP8X", bytes([2, 0, 0, 0]) + canvas), (b"ANIM", bytes(6)), *[(b"ANMF", bytes(16) + shown)] * 2]
     body = b"".join(kind + len(data).to_bytes(4, "little") + data + bytes(len(data) % 2) for kind, data in chunks)
     return b"RIFF" + (4 + len(body)).to_bytes(4, "little") + b"WEBP" + body
 

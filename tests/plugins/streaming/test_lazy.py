@@ -20,7 +20,7 @@ from streamgate_streaming import asked as asked_module
 from streamgate_streaming import asking as asking_module
 from tests.plugins.streaming.encoding import Encoder, answered, asked, fetching, stretch
 from tests.plugins.streaming.makers import altered, media
-from tests.plugins.streaming.theatre import Theatre, bytes_of
+from tests.plugins.streaming.theatre import Open, Theatre, bytes_of
 from tests.plugins.streaming.viewers import code
 
 BOTH, LAZY = "v720 a128", "v540 v480"
@@ -47,6 +47,12 @@ async def test_all_rungs_are_listed_from_the_first_answer_and_only_the_lowest_is
     told = {each.id: (each.policy, each.status) for each in (await media(theatre)).renditions}
     assert told["v480"] == ("lazy", "planned")
     assert told["v360"] == ("eager", "planned")
+
+
+async def test_where_the_setting_says_so_rungs_are_lazy_that_nobody_said_anything_of(open_theatre: Open) -> None:
+    async with open_theatre(rung_policy="lazy") as theatre:
+        probe = await theatre.upload("c_film")
+        assert probe.payload["policy"] == "lazy"
 
 
 async def test_a_segment_is_made_when_somebody_asks_with_those_that_follow(

@@ -23,7 +23,9 @@ from streamgate.contracts.media import (
 )
 from streamgate.testing.clips import ClipSpec
 from streamgate_transcoder.faults import NotInPlan
+from streamgate_transcoder.media.profiles import WEB
 from streamgate_transcoder.policies import in_stretches, of_renditions, with_policy
+from streamgate_transcoder.profile_names import Profiles
 from tests.plugins.transcoder.test_media_jobs import Bench, Run, bench
 
 __all__ = ["bench"]
@@ -89,10 +91,14 @@ def test_what_is_not_in_the_plan_is_not_made() -> None:
             in_stretches(plan, "v720", stretch_n)
 
 
-async def test_a_stretch_that_is_asked_for_fits_between_chunks(bench: Bench, clips: Callable[..., Path]) -> None:
-    """The same head as in a chunk, the frames of its grid, and nothing of other rungs."""
+async def test_a_stretch_that_is_asked_for_fits_between_chunks(
+    bench: Bench, clips: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same head as in a chunk, the frames of its grid, and nothing of other rungs. By a profile that is lazy."""
+    known = Profiles(by_name={"later": attrs.evolve(WEB, name="later", policy="lazy")})
+    monkeypatch.setattr(bench.jobs, "_profiles", known)
     source = await bench.stored(clips("lazy_rungs.mp4", FILM))
-    asked = ProbePayload(content_id="c_1", media_version=1, source=source, policy="lazy")
+    asked = ProbePayload(content_id="c_1", media_version=1, source=source, profile="later")
     plan = (await bench.jobs.probe(asked, Run())).plan
     assert [(each.id, each.policy) for each in plan.renditions] == [("v360", "lazy"), ("v240", "eager")]
     facts = await bench.kept(plan)

@@ -157,6 +157,8 @@ def test_a_few_pictures_of_the_first_half_move(tmp_path: Path) -> None:
     assert moving_size(album.pictures["moving"]) == (320, 180)
     pictures = list(animated(album.pictures["moving"]))
     assert [lasts_ms for lasts_ms, _ in pictures] == [600] * 8
+    loops = album.pictures["moving"].partition(b"ANIM")[2][8:10]
+    assert loops == bytes(2), "without end"
     with av.open(str(tmp_path / "clip")) as container:
         shown = [frame for frame in container.decode(video=0) if frame.key_frame]
     wanted = [_packed(Shaper(320, 180).shape(frame).reformat(format="rgb24")) for frame in shown]
@@ -180,12 +182,15 @@ def animated(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += 8 + length + length % 2
 
 
-@pytest.mark.parametrize("at", [2, 5, 20, 31, -1])
-def test_what_is_no_animation_is_not_taken_for_one(at: int) -> None:
+@pytest.mark.parametrize(
+    ("at", "bits"), [(2, 2), (5, 2), (16, 2), (20, 2), (20, 8), (31, 2), (34, 2), (49, 2), (69, 2), (72, 2), (-1, 0)]
+)
+def test_what_is_no_animation_is_not_taken_for_one(at: int, bits: int) -> None:
+    """Wrong lengths, flags and names, of the file, its chunks, and those in a picture."""
     whole = webp(320, 180, "film")
     assert moving_size(whole) == (320, 180)
     broken = bytearray(whole)
-    broken[at] ^= 0x02
+    broken[at] ^= bits
     for data in (bytes(broken) if at >= 0 else whole + b"EXIF", whole[:at], b""):
         with pytest.raises(ValueError, match=r"^(it|nothing) "):
             moving_size(data)

@@ -99,7 +99,8 @@ class TranscodeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Pause(self, request, context):
-        """What is being encoded is ended and kept; nothing else is begun until it is resumed.
+        """What is being encoded is ended and kept; nothing else is begun until it is resumed, but what somebody who watches
+        waits for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
