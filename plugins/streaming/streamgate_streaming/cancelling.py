@@ -21,7 +21,7 @@ _GIVE_UP_AFTER_MS = 86_400_000
 
 
 def cancel_later(session: Session, media: MediaRow, now_ms: int) -> str:
-    """Notes the task of a version in the making; returns its id."""
+    """Notes the task of a version that something is made of; returns its id."""
     row = {"root_id": media.root_id, "asked_at_ms": now_ms}
     session.execute(insert_into(session, CancelRow).values(row).on_conflict_do_nothing())
     return media.root_id

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from streamgate.contracts.media import MediaPlan
+from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, COPY_KIND, MediaPlan
 from streamgate.sdk.db import insert_into
 from streamgate.wire import from_plain
 
@@ -75,6 +75,13 @@ def reread_work(session: Session, job_id: str) -> WorkRow | None:
     """As it is now: for whoever had to wait for the content's row since."""
     again = select(WorkRow).where(WorkRow.job_id == job_id).execution_options(populate_existing=True)
     return session.scalars(again).one_or_none()
+
+
+def has_open_jobs(session: Session, media: MediaRow) -> bool:
+    """Whether jobs of its task are at work on it, or will be: also of what is ready, where a part is made again."""
+    of_media = (WorkRow.content_id == media.content_id, WorkRow.media_version == media.media_version)
+    is_open = exists().where(*of_media, WorkRow.kind.in_((CHUNK_KIND, AUDIO_KIND, COPY_KIND)))
+    return bool(session.scalar(select(is_open)))
 
 
 def renditions_of(session: Session, media: MediaRow) -> dict[str, RenditionRow]:

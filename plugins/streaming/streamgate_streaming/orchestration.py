@@ -119,7 +119,7 @@ class Orchestration:
             stopped = []
             for media in repository.media_versions(session, body.content_id):
                 if media.upload_id == body.upload_id and media.state != "failed":
-                    if media.state in IN_THE_MAKING:
+                    if media.state in IN_THE_MAKING or repository.has_open_jobs(session, media):
                         stopped.append(cancel_later(session, media, now_ms))
                     making.fail_version(session, content, media, body.code, body.detail, now_ms=now_ms)
                     sessions.end_all_of(
@@ -141,7 +141,7 @@ class Orchestration:
             sessions.end_all_of(session, content_id, "deleted", now_ms)
             stopped = []
             for media in repository.media_versions(session, content_id):
-                if media.state in IN_THE_MAKING:
+                if media.state in IN_THE_MAKING or repository.has_open_jobs(session, media):
                     stopped.append(cancel_later(session, media, now_ms))
                 repository.drop_version(session, media, now_ms)
             pictures.forget_own(session, content_id, now_ms)

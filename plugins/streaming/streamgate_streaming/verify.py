@@ -107,6 +107,8 @@ def _rendition_faults(plan: MediaPlan, rendition: PlannedRendition) -> Iterator[
         yield f"{rendition.id}: its language or title cannot stand in a playlist"
     if rendition.kind == "video" and (rendition.width_px < 2 or rendition.height_px < 2 or rendition.fps_den < 1):
         yield f"{rendition.id}: no picture has this size or rate"
+    if rendition.policy == "lazy" and (rendition.kind, rendition.mode) != ("video", "encode"):
+        yield f"{rendition.id}: only pictures that are encoded can be made when somebody asks"
     timescale, grid = timescale_of(plan, rendition), grid_of(plan, rendition)
     if timescale < 1:
         yield f"{rendition.id}: time scale {timescale}"

@@ -26,6 +26,7 @@ from tests.plugins.streaming.encoding import Encoder, answered
 from tests.plugins.streaming.makers import altered, begin, media
 from tests.plugins.streaming.others import CREATOR
 from tests.plugins.streaming.theatre import Open, Theatre, bytes_of
+from tests.plugins.streaming.viewers import code
 
 BOTH = "v720 a128"
 DIED: dict[str, Any] = {"status": "dead", "error_code": "media.child_failed", "error_detail": "it died"}
@@ -97,10 +98,10 @@ async def test_one_that_fails_again_says_so_once_and_may_be_tried_again(theatre:
     await film_without(theatre, CHUNK_KIND)
     for count in (1, 2):
         [job] = await retry(theatre, "v360")
-        code = f"media.fault_{count}"
-        await theatre.over(job, status="failed", error_code=code, error_detail="still")
+        fault = f"media.fault_{count}"
+        await theatre.over(job, status="failed", error_code=fault, error_detail="still")
         warnings = (await theatre.hear(events.MEDIA_READY, 1 + count))[-1].warnings
-        assert warnings == ("plan: a remark", f"v360: {code}: still")
+        assert warnings == ("plan: a remark", f"v360: {fault}: still")
     state = await media(theatre)
     assert (state.state, state.error_code, state.playable) == ("ready", "", True)
     [job] = await retry(theatre, "v360")
@@ -236,3 +237,15 @@ async def test_an_end_that_was_never_heard_does_not_leave_it_in_the_making_for_e
         theatre.clock.jump(601)
         await theatre.turn("streaming.reconcile")
     assert (await rendition(theatre, "v360")).status == "failed"
+
+
+async def test_while_a_part_is_made_again_keys_stay_and_who_deletes_the_film_stops_it(theatre: Theatre) -> None:
+    theatre.metadata.protection["c_film"] = "encrypted"
+    lost = await film_without(theatre, CHUNK_KIND)
+    await retry(theatre, "v360")
+    answer = await theatre.client(CREATOR).post("/api/v1/stream/rekey", json={"content_id": "c_film"})
+    assert code(answer) == (409, "stream.still_made")
+    theatre.jobs.known.add(lost.root_id)
+    gone = events.ContentDeleted(subject_id="c_film", revision=9, owner=CREATOR.user_id)
+    await theatre.say(events.CONTENT_DELETED, gone)
+    assert theatre.jobs.cancelled == [lost.root_id]

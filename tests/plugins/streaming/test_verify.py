@@ -74,6 +74,7 @@ def test_a_sound_plan_passes() -> None:
         (rung(width_px=0), "size"),
         (rung(base=False), "base"),
         (rung(policy="lazy"), "base"),
+        (sound(policy="lazy"), "when somebody asks"),
         (attrs.evolve(PLAN, renditions=(attrs.evolve(VIDEO, base=False), attrs.evolve(SOUND, base=True))), "base"),
         (attrs.evolve(PLAN, video_grid=(0, 4_000, 4_000, 9_000)), "rise"),
         (attrs.evolve(PLAN, video_grid=(10, 4_000, 8_000, 9_000)), "rise"),

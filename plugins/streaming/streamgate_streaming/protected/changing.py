@@ -108,14 +108,14 @@ class Changing:
 
 def _raise_if_made(session: Session, content: ContentRow, media: MediaRow) -> None:
     """What jobs are at work on keeps its number: they name it. (Pictures that are still to come have a note that moves
-    along.)
+    along; stretches that somebody asks for are over before anybody misses the plan they name.)
 
     Raises:
         StillMade.
     """
     newest = repository.find_media(session, content.content_id, content.newest_version)
     is_made = newest is not None and newest.state in ("planning", "encoding")
-    if media.state != "ready" or is_made:
+    if media.state != "ready" or is_made or repository.has_open_jobs(session, media):
         raise StillMade("its media are being made; ask again when the content is ready")
 
 
