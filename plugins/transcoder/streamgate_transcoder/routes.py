@@ -12,7 +12,7 @@ from streamgate.contracts.metadata import ContentNotFound
 from streamgate.contracts.profiles import Policy, Profile
 from streamgate.contracts.streaming import NotPlayable
 from streamgate.contracts.transcode import TranscodeStatus
-from streamgate.errors import Forbidden
+from streamgate.errors import Forbidden, StreamgateError
 from streamgate.web.routes import CREATOR, Call, Route, owner
 
 from .faults import UnknownProfile
@@ -35,12 +35,7 @@ class SubmitBody:
 
 
 @attrs.frozen(kw_only=True)
-class StatusQuery:
-    task_id: str
-
-
-@attrs.frozen(kw_only=True)
-class CancelBody:
+class TaskBody:
     task_id: str
 
 
@@ -114,7 +109,7 @@ class TranscodeRoutes:
                 f"{PREFIX}/status",
                 self.status,
                 policy=owner("task_id"),
-                query=StatusQuery,
+                query=TaskBody,
                 answer=TranscodeStatus,
                 summary="How far a transcode is",
                 errors=(JobNotFound, Forbidden),
@@ -150,7 +145,7 @@ class TranscodeRoutes:
                 f"{PREFIX}/cancel",
                 self.cancel,
                 policy=owner("task_id"),
-                body=CancelBody,
+                body=TaskBody,
                 answer=TaskAnswer,
                 summary="Stop a transcode",
                 errors=(JobNotFound, Forbidden),
@@ -161,9 +156,13 @@ class TranscodeRoutes:
         body = call.body
         wanted = Wanted(content_id=body.content_id, profile=body.profile, policy=body.policy, priority=body.priority)
         task_id = await self._transcodes.submit(call.actor, wanted)
-        return TaskAnswer(task_id=task_id, status="queued")
+        try:  # it may be one that was under way, or is paused
+            found = (await self._transcodes.status(call.actor, task_id)).status
+        except StreamgateError:  # worker is away; it is asked for all the same
+            found = "queued"
+        return TaskAnswer(task_id=task_id, status=found)
 
-    async def status(self, call: Call[None, StatusQuery]) -> TranscodeStatus:
+    async def status(self, call: Call[None, TaskBody]) -> TranscodeStatus:
         return await self._transcodes.status(call.actor, call.query.task_id)
 
     async def list_tasks(self, call: Call[None, ListQuery]) -> TaskPage:
@@ -177,7 +176,7 @@ class TranscodeRoutes:
     async def metrics(self, call: Call[None, None]) -> FiguresShown:
         return await self._figures.now()
 
-    async def cancel(self, call: Call[CancelBody, None]) -> TaskAnswer:
+    async def cancel(self, call: Call[TaskBody, None]) -> TaskAnswer:
         task = await self._transcodes.cancel(call.actor, call.body.task_id)
         return TaskAnswer(task_id=task.root.job_id, status=task.status)
 

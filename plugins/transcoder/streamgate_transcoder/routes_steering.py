@@ -12,18 +12,8 @@ from streamgate.contracts.transcode import TaskNotQueued
 from streamgate.errors import Forbidden
 from streamgate.web.routes import Call, Route, owner
 
-from .routes import PREFIX, TaskAnswer
+from .routes import PREFIX, TaskAnswer, TaskBody
 from .steering import Steering
-
-
-@attrs.frozen(kw_only=True)
-class PauseBody:
-    task_id: str
-
-
-@attrs.frozen(kw_only=True)
-class ResumeBody:
-    task_id: str
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +35,7 @@ class SteeringRoutes:
                 f"{PREFIX}/pause",
                 self.pause,
                 policy=owner("task_id"),
-                body=PauseBody,
+                body=TaskBody,
                 answer=TaskAnswer,
                 summary="Let a transcode rest",
                 description="What is being encoded is ended and kept, at most a chunk on each encoder; nothing else is "
@@ -57,7 +47,7 @@ class SteeringRoutes:
                 f"{PREFIX}/resume",
                 self.resume,
                 policy=owner("task_id"),
-                body=ResumeBody,
+                body=TaskBody,
                 answer=TaskAnswer,
                 summary="Let a paused transcode go on",
                 errors=(JobNotFound, Forbidden, TaskNotQueued),
@@ -77,11 +67,11 @@ class SteeringRoutes:
             ),
         ]
 
-    async def pause(self, call: Call[PauseBody, None]) -> TaskAnswer:
+    async def pause(self, call: Call[TaskBody, None]) -> TaskAnswer:
         status = await self._steering.pause(call.actor, call.body.task_id)
         return TaskAnswer(task_id=status.task_id, status=status.status)
 
-    async def resume(self, call: Call[ResumeBody, None]) -> TaskAnswer:
+    async def resume(self, call: Call[TaskBody, None]) -> TaskAnswer:
         status = await self._steering.resume(call.actor, call.body.task_id)
         return TaskAnswer(task_id=status.task_id, status=status.status)
 
