@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,6 +54,10 @@ from streamgate.web.app import build_app
 from streamgate.web.routes import Route
 
 V = TypeVar("V")
+
+SWITCH_S = 0.0005
+"""For how long another thread (of a database, of the log) may hold the interpreter while the event loop wants it back:
+Python's own 5 ms are lost at each signature and digest, which let go of it (docs/decisions/0105)."""
 
 
 class Process:
@@ -360,6 +365,7 @@ def run(options: RunOptions, *, on_ready: Callable[[Process], None]) -> int:
     """
     import uvloop
 
+    sys.setswitchinterval(SWITCH_S)
     prepared = prepare(options)
     settings = prepared.config.settings
     setup_telemetry(settings.log, service=service_name(settings, options.only), tapped=settings.telemetry.tapped_from)

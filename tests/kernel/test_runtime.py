@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from streamgate.hooks import hookimpl
 from streamgate.lifecycle import SimpleUnit, Unit
 from streamgate.plugins import Found, PluginContext, PluginInfo
 from streamgate.prepare import RunOptions, prepare
-from streamgate.runtime import Process
+from streamgate.runtime import Process, run
 from streamgate.services import Offer
 from streamgate.start import StartFault
 from streamgate.testing.processes import free_port
@@ -181,6 +181,26 @@ def test_every_fault_of_the_start_is_said_at_once(tmp_path: Path, monkeypatch: p
     with pytest.raises(StartFault) as caught:
         prepare(options(tmp_path, "door", "greeter", port=7000))
     assert len(caught.value.faults) == 3  # no NATS, a plugin that is absent, one port for two services
+
+
+def test_no_thread_keeps_the_event_loop_waiting_for_the_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[float] = []
+
+    def look(serving: Coroutine[Any, Any, int]) -> int:
+        serving.close()
+        found.append(sys.getswitchinterval())
+        return 0
+
+    before = sys.getswitchinterval()
+    monkeypatch.setattr("uvloop.run", look)
+    monkeypatch.setattr("streamgate.runtime.setup_telemetry", lambda *_, **__: None)
+    try:
+        run(options(tmp_path), on_ready=lambda _: None)
+    finally:
+        sys.setswitchinterval(before)
+    assert found == [pytest.approx(0.0005)]
 
 
 # --- as a process of its own: signals, exit codes, what a person reads ---------------------------------
