@@ -181,12 +181,7 @@ ATTACKS = (
     Attack("B34", "Path traversal", "Ids alone name what is on disk; strict patterns after one decoding"),
     Attack("B35", "Lines slipped into playlists, headers, log", "Serialisers of our own; file names are tidied"),
     Attack("B36", "Scripts in the page, framing", "CSP without inline scripts, frame-ancestors, exact origins"),
-    Attack(
-        "B37",
-        "Options slipped to the encoder",
-        "No text of users reaches it: options are numbers of a plan",
-        "held by the types of the plan; no test of its own",
-    ),
+    Attack("B37", "Options slipped to the encoder", "No text of users reaches it: options are numbers of a plan"),
     Attack("B38", "Upload abuse", "Offsets compared under a lock, quotas, expiry"),
     Attack("B39", "One user starves all", "Fair leasing among owners, bounded queues"),
     Attack(

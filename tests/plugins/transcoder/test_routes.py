@@ -29,6 +29,7 @@ from streamgate.contracts.streaming import (
 )
 from streamgate.contracts.transcode import Step
 from streamgate.services import Offer, ServiceRef
+from streamgate.testing.attacks import attack
 from streamgate.testing.house import House, house
 from streamgate.testing.wait import eventually
 from tests.plugins.transcoder.stand_ins import ALICE, BOB, KINDS, RUNNING, StandIns, job, standing_in
@@ -63,11 +64,13 @@ async def test_submitting_queues_the_work_with_streaming(home: House, stand_ins:
     ("body", "code"),
     [
         ({"content_id": "c_1", "profile": "cinema"}, "transcode.unknown_profile"),
+        ({"content_id": "c_1", "profile": "web:crf=0"}, "transcode.unknown_profile"),
         ({"content_id": "c_1", "priority": 10}, "request.invalid"),
         ({"content_id": "c_1", "preset": "placebo"}, "request.invalid"),
         ({}, "request.invalid"),
     ],
 )
+@attack("B37")
 async def test_what_cannot_be_is_422(home: House, body: dict[str, Any], code: str) -> None:
     answer = await home.client(ALICE).post("/api/v1/transcode/submit", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
