@@ -244,13 +244,14 @@ def _audio_end(container: InputContainer, stream: AudioStream, limits: MediaLimi
     select_only(container, stream)
     said = stream.time_base  # PyAV 18 has a Fraction, 19 a rational of its own
     time_base = Fraction(said.numerator, said.denominator) if said else Fraction(1, 1000)
+    longest_hole, last = int(limits.max_hole_s / time_base), int(limits.max_duration_s / time_base)
     end = 0
     for packet in packets(container, stream):
         if packet.size and packet.pts is not None:
-            if end and (packet.pts - end) * time_base > limits.max_hole_s:
+            if end and packet.pts - end > longest_hole:
                 break
             end = max(end, packet.pts + (packet.duration or 0))
-            if end * time_base > limits.max_duration_s:
+            if end > last:
                 raise MediaTooLarge(f"longer than {limits.max_duration_s / 3600:g} hours")
     return end * time_base
 
