@@ -112,7 +112,7 @@ async def test_it_begins_by_itself_once_it_can_be_watched(one_process: Stage, sm
         await expect(notice).to_be_hidden()
 
         await one_process.set_gate(content_id, one_process.gate)
-        await expect(notice).to_contain_text("For token holders", timeout=15_000)
+        await expect(notice).to_contain_text("For token holders")
         assert await tab.value("video.readyState") == 0, "nothing is kept to play on from"
         assert (tab.faults, tab.foreign) == ([], [])
 

@@ -59,7 +59,7 @@ async def test_what_a_film_says_is_found_and_obeys_its_session(stack: Stack, fil
             answer = await creator.call("POST", "/api/v1/stream/session", json={"content_id": content_id})
             return answer if len(answer["captions"]) == 3 else None
 
-        session = await eventually(opened, timeout_s=10, every_s=0.1, what="all captions in a session")
+        session = await eventually(opened, timeout_s=30, every_s=0.1, what="all captions in a session")
         texts = {
             each["language"]: (await nobody.get(urljoin(stack.url, each["url"]))).text for each in session["captions"]
         }
@@ -81,4 +81,4 @@ async def test_what_a_film_says_is_found_and_obeys_its_session(stack: Stack, fil
             names = ("captions/fr.vtt", "captions/fr/0.vtt", "captions/fr/playlist.m3u8", "chapters.vtt")
             return all([(await nobody.send("GET", f"{folder}{name}")).status_code == 410 for name in names]) or None
 
-        await eventually(over, timeout_s=10, every_s=0.1, what="the end of the session everywhere")
+        await eventually(over, timeout_s=30, every_s=0.1, what="the end of the session everywhere")

@@ -78,7 +78,7 @@ async def test_keys_are_what_the_gate_gives(stack: Stack, film: Path) -> None:
             answer = await nobody.get(f"{folder}{picture}/0.key")
             return answer.json()["reason"] if answer.status_code == 410 else None
 
-        assert await eventually(over, timeout_s=10, every_s=0.05, what="the end") == "version_changed"
+        assert await eventually(over, timeout_s=30, every_s=0.05, what="the end") == "version_changed"
         session = await open_session(creator, stack, content_id)
         after = {track.name: track for track in await read_hls(nobody, session["hls_url"])}
         assert set(after[picture].segments).isdisjoint(hls[picture].segments)

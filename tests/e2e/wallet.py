@@ -37,7 +37,7 @@ class Wallet:
 
     async def transfer(self, rpc_url: str, contract: str, token_id: int, to: str) -> int:
         """Sends the ERC-721 token and waits for its receipt; the block number."""
-        async with httpx.AsyncClient(timeout=10.0, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=30.0, trust_env=False) as client:
 
             async def rpc(method: str, *params: Any) -> Any:
                 asked = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
@@ -59,7 +59,9 @@ class Wallet:
                 }
             )
             sent = await rpc("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex().removeprefix("0x"))
-            receipt = await eventually(lambda: rpc("eth_getTransactionReceipt", sent), every_s=0.02, what="the receipt")
+            receipt = await eventually(
+                lambda: rpc("eth_getTransactionReceipt", sent), timeout_s=30, every_s=0.02, what="the receipt"
+            )
             if int(receipt["status"], 16) != 1:
                 raise RuntimeError("the transfer was reverted")
             return int(receipt["blockNumber"], 16)

@@ -104,10 +104,10 @@ async def test_how_far_it_is_stays_while_answers_are_lost(tmp_path: Path) -> Non
 async def test_to_try_again_is_offered_where_it_can_be_done(tmp_path: Path) -> None:
     scene = """
         const found = [];
-        const some = [["failed", ""], ["dead", ""], ["done", ""], ["cancelled", ""]];
+        const some = [["failed", ""], ["dead", ""], ["done", ""], ["cancelled", ""], ["cancelled", "", "lazy"]];
         const all = [["failed", "media.corrupt"], ["dead", "media.job_failed"]];
-        for (const [n, [end, fault]] of [...some, ...all].entries()) {
-          task = { ...task, status: end, renditions: [failed, { ...failed, id: "v360" }].slice(fault ? 0 : 1) };
+        for (const [n, [end, fault, policy]] of [...some, ...all].entries()) {
+          task = { ...task, status: end, renditions: [failed, { ...failed, id: "v360", policy }].slice(fault ? 0 : 1) };
           info = { ...info, error_code: fault };
           making.show({ owner: "p_1", content_id: `c_${n}` });
           await until(() => making.task);
@@ -119,7 +119,7 @@ async def test_to_try_again_is_offered_where_it_can_be_done(tmp_path: Path) -> N
           found.push(asked.filter((each) => each.startsWith("POST")).length);
         }
     """
-    assert await run(tmp_path, MADE + scene) == [1, 1, 1, 1, 0, 0, 0]
+    assert await run(tmp_path, MADE + scene) == [1, 1, 1, 1, 0, 1, 0, 0]
 
 
 DIALOG = """

@@ -76,8 +76,7 @@ export class Making {
   draw(task) {
     this.task = task;
     const isOpen = OPEN.includes(task?.status) && !this.isElsewhere(this.contentId);
-    const mayRetry = task && !task.hasNothing && task.status !== "cancelled";
-    const failed = mayRetry ? task.renditions.filter((each) => each.status === "failed") : [];
+    const failed = task && !task.hasNothing ? task.renditions.filter((each) => mayBeRetried(each, task)) : [];
     const isEmpty = !isOpen && !failed.length;
     this.drawFailed(failed);
     const goes = element(isEmpty ? "making" : "making-progress"); // what has the focus and goes away hands it on
@@ -121,6 +120,10 @@ export class Making {
     element("making-fault").hidden = !text;
   }
 }
+
+// What was cancelled has no jobs any more; what is made when somebody asks needs none.
+const mayBeRetried = (rendition, task) =>
+  rendition.status === "failed" && (rendition.policy === "lazy" || task.status !== "cancelled");
 
 const nameOf = (rendition) => (rendition.kind === "audio" ? `The sound (${rendition.name})` : rendition.name);
 
