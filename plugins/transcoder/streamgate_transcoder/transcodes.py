@@ -180,8 +180,8 @@ def without_jobs(task_id: str, media: MediaState) -> TranscodeStatus:
 
 
 def describe(task: Task, media: MediaState, now_s: float) -> TranscodeStatus:
-    """Speed is seconds of the source a second of work since the first attempt began, without pauses, the whole ladder
-    counted once.
+    """Speed is seconds of the source a second of work since the first attempt began, without pauses and what lies
+    between an end and another try, the whole ladder counted once.
 
     The jobs know what is being done, streaming what counts of it: between the last job's end and its result being
     taken in (or the next jobs being ordered) the task still runs.
@@ -295,12 +295,16 @@ def _stage(task: Task, status: JobState) -> str:
 
 
 def _elapsed_s(task: Task, now_s: float) -> float | None:
+    """While something of it was unfinished: what is made again days later did not take days."""
     started = [_seconds(job.started_at) for job in task.jobs if job.started_at]
     if not started:
         return None
-    finished = [_seconds(job.finished_at) for job in task.jobs if job.finished_at]
-    ended_s = max(finished, default=now_s) if task.status in ENDED else now_s
-    return max(0.001, ended_s - min(started) - task.paused_s)
+    elapsed_s, counted_until_s = 0.0, min(started)
+    ends = {job.job_id: _seconds(job.finished_at) if job.finished_at else now_s for job in task.jobs}
+    for began_s, ended_s in sorted((_seconds(job.created_at), ends[job.job_id]) for job in task.jobs):
+        elapsed_s += max(0.0, ended_s - max(began_s, counted_until_s))
+        counted_until_s = max(counted_until_s, ended_s)
+    return max(0.001, elapsed_s - task.paused_s)
 
 
 def _seconds(rfc3339: str) -> float:

@@ -59,6 +59,7 @@ def job(**facts: Any) -> Job:
         "stage": "",
         "attempts": 1,
         "max_attempts": 3,
+        "created_at": "2030-01-01T00:00:00Z",
         "started_at": "2030-01-01T00:00:00Z",
         "finished_at": "2030-01-01T00:00:02Z",
         **facts,

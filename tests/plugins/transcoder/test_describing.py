@@ -24,7 +24,7 @@ def test_what_is_paused_has_no_time_left_and_pauses_are_not_work() -> None:
     """20 s went by, of which it was paused for 10: 40 % of a minute in 10 s is 2.4 times as fast as it is watched."""
     at_s = NOON_S + 20.0
     assert describe(paused(RUNNING), MEDIA, at_s).eta_s is None
-    later = attrs.evolve(RUNNING, paused_s=10.0, jobs=(job(),))
+    later = attrs.evolve(RUNNING, paused_s=10.0, jobs=(job(), attrs.evolve(RUNNING.jobs[1], progress=0.0)))
     assert describe(later, MEDIA, at_s).speed == 2.4
     between = attrs.evolve(RUNNING, status="done", is_paused=True, jobs=(job(),))
     assert describe(between, PLANNING, at_s).status == "paused", "its plan is made, and nothing else begins"
@@ -63,6 +63,15 @@ def test_speed_and_time_left_are_estimated_from_what_is_at_work_too() -> None:
     chunk = attrs.evolve(RUNNING.jobs[1], kind="media.encode_chunk", progress=0.5)
     told = describe(attrs.evolve(RUNNING, jobs=(RUNNING.root, sound, chunk)), MEDIA, NOON_S + 10)
     assert (told.progress, told.speed, told.eta_s) == (0.4, 3.0, 10.0)
+
+
+def test_what_is_made_again_the_day_after_did_not_take_a_day() -> None:
+    """2 s went by on the first day, and 8 on the next."""
+    next_day = "2030-01-02T00:00:00Z"
+    again = attrs.evolve(RUNNING.jobs[1], created_at=next_day, started_at=next_day, progress=0.0)
+    died = attrs.evolve(RUNNING, status="dead", jobs=(job(), job(job_id="j_3", status="dead", progress=0.0), again))
+    told = describe(died, MEDIA, NOON_S + 86_400 + 8)
+    assert (told.status, told.speed, told.eta_s) == ("running", 2.4, 15.0)
 
 
 def test_what_has_not_begun_has_no_speed() -> None:

@@ -27,6 +27,7 @@ def job(job_id: str = "t_1", **facts: Any) -> Job:
         "stage": "",
         "attempts": 1,
         "max_attempts": 3,
+        "created_at": "2029-12-31T23:59:50Z",
         "started_at": "2029-12-31T23:59:50Z",
         **facts,
     }
