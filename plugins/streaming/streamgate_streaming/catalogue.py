@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import OrderedDict
-from functools import cached_property
+from functools import cached_property, partial
 
 import attrs
 from sqlalchemy.orm import Session
@@ -182,12 +182,12 @@ class Catalogue:
         if loading is None:
             loading = asyncio.create_task(self._load(key))
             self._loading[key] = loading
-            loading.add_done_callback(lambda _: self._loading.pop(key, None))
+            loading.add_done_callback(partial(self._loaded, key))
         return await asyncio.shield(loading)
 
     async def on_made(self, event: Received[RenditionReady] | Received[MediaReady]) -> None:
         """There is more of it, or less: `media.ready` comes again where a rung was taken off, or put on again."""
-        self._listings.pop((event.body.subject_id, event.body.media_version), None)
+        self._drop((event.body.subject_id, event.body.media_version))
 
     async def on_pictures_changed(self, event: Received[PicturesChanged]) -> None:
         self._forget(event.body.subject_id)
@@ -204,11 +204,21 @@ class Catalogue:
 
     def _forget(self, content_id: str) -> None:
         """All versions: they share what the creator gave."""
-        for key in [key for key in self._listings if key[0] == content_id]:
-            del self._listings[key]
+        for key in [key for key in (*self._listings, *self._loading) if key[0] == content_id]:
+            self._drop(key)
 
     async def forget_all(self) -> None:
-        self._listings.clear()
+        for key in (*self._listings, *self._loading):
+            self._drop(key)
+
+    def _drop(self, key: tuple[str, int]) -> None:
+        """What is being read now may have been read before the change: whoever waits for it has it, nobody else."""
+        self._listings.pop(key, None)
+        self._loading.pop(key, None)
+
+    def _loaded(self, key: tuple[str, int], loading: asyncio.Task[Listing | None]) -> None:
+        if self._loading.get(key) is loading:
+            del self._loading[key]
 
     async def for_session(self, content_id: str, media_version: int, *, is_sealed: bool) -> Listing | None:
         """As `listing`. Of what a session plays encrypted there are keys, whatever was known before; None where there
@@ -251,6 +261,8 @@ class Catalogue:
             self._keys(key, found),
             found.is_encrypted,
         )
+        if self._loading.get(key) is not asyncio.current_task():
+            return listing
         self._listings[key] = listing
         self._listings.move_to_end(key)
         while len(self._listings) > _KEPT:

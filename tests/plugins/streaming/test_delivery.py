@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -336,3 +337,26 @@ async def test_info_describes_what_plays_beside_a_later_attempt_that_failed(thea
     owner = await info(creator)
     assert (owner["media_version"], owner["state"]) == (1, "ready")
     assert (owner["task_id"], owner["error_code"]) == (probe.job_id, "media.not_media")
+
+
+async def test_what_is_being_read_when_it_changes_is_not_kept(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await theatre.play("c_film")
+    catalogue = theatre.home.plugins["streaming"]._catalogue
+    has_read, may_go_on, read = asyncio.Event(), asyncio.Event(), catalogue._db.read
+
+    async def slow(*asked: Any) -> Any:
+        found = await read(*asked)
+        has_read.set()
+        await may_go_on.wait()
+        return found
+
+    monkeypatch.setattr(catalogue, "_db", SimpleNamespace(read=slow))
+    before = asyncio.create_task(catalogue.listing("c_film", 1))
+    await has_read.wait()
+    ready = (await theatre.hear(events.RENDITION_READY))[0]
+    await catalogue.on_made(SimpleNamespace(body=ready))
+    after = asyncio.create_task(catalogue.listing("c_film", 1))
+    may_go_on.set()
+    assert await after is not await before
