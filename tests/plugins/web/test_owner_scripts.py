@@ -13,11 +13,14 @@ const file = new Blob(["x"]);
 file.name = "film.mp4";
 sharing.gate.rule = () => ({ public: {} });
 let looks = 0;
+const sent = { chunk: [], complete: [] }; // what is answered first
 const share = (answers) => {
   server = (method, path) => {
     if (path.startsWith("/api/v1/auth")) return said({}, 401);
     if (path === "/api/v1/content") return said({ content_id: "c_1" });
     if (path === "/api/v1/upload/init") return said({ upload_id: "u_1", chunks: 1, chunk_size_bytes: 9 });
+    const [refused] = (sent[/upload\\/([a-z]+)/.exec(path)?.[1]] ?? []).splice(0, 1);
+    if (refused) return said({}, refused);
     if (path.startsWith("/api/v1/stream/info")) return said({ task_id: "t_1" });
     if (method === "GET" && path.startsWith("/api/v1/content/")) return answers[looks++ % answers.length]();
     return said({ status: "paused", progress: 0.2 });
@@ -32,11 +35,13 @@ const making = () => said({ state: "processing", warnings: [] });
 async def test_what_was_sent_is_not_taken_back_because_an_answer_is_lost(tmp_path: Path) -> None:
     scene = """
         const lost = [503, 502, 429, 500].map((status) => () => said({}, status));
+        Object.assign(sent, { chunk: [503, 429, 409], complete: [502, 503] });
         const away = () => { throw new TypeError("no network"); };
         await share([making, ...lost, away, making, () => said({ state: "ready", warnings: [] })]);
-        const found = [asked.filter((each) => each.startsWith("DELETE")), page["sending-words"].textContent];
+        const taken = asked.filter((each) => each.startsWith("DELETE"));
+        const found = [taken, page["sending-words"].textContent, sent.chunk, sent.complete];
     """
-    assert await run(tmp_path, SENT + scene) == [[], "Ready."]
+    assert await run(tmp_path, SENT + scene) == [[], "Ready.", [], []]
 
 
 async def test_what_may_not_be_seen_any_more_is_left_where_it_is(tmp_path: Path) -> None:
@@ -125,9 +130,9 @@ async def test_to_try_again_is_offered_where_it_can_be_done(tmp_path: Path) -> N
 DIALOG = """
 const { Postering } = await import("./postering.js");
 const postering = new Postering(() => {});
-const shown = [];
-let etag = '"film"', warnings = [], waits = null, gone = false;
+let etag = '"film"', warnings = [], waits = null, gone = false, lost = 0;
 server = async (method, path) => {
+  if (lost-- > 0) return said({}, 503);
   if (method === "PUT" || method === "DELETE") return said({});
   if (path.startsWith("/api/v1/stream/info")) return said({ warnings });
   if (path === "/api/v1/content/c_A") await waits;
@@ -178,6 +183,7 @@ async def test_the_poster_of_the_film_is_not_taken_for_the_own(tmp_path: Path) -
           give();
           etag = etag === '"film"' ? '"another of the film"' : etag;
           await until(() => page["poster-state"].textContent.startsWith("It is being made"));
+          lost = 2;
           const before = asked.length;
           await until(() => asked.length > before + 6);
           found.push(page["poster-state"].textContent);

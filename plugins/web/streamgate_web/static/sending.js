@@ -35,26 +35,33 @@ async function sendChunks(upload, file, indices, tell, signal) {
   await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
 
-async function sendChunk(upload, index, chunk, signal) {
+function sendChunk(upload, index, chunk, signal) {
   const path = `/api/v1/upload/chunk?upload_id=${encodeURIComponent(upload.upload_id)}&index=${index}`;
-  for (let tried = 1; ; tried += 1) {
-    try {
-      return await ask("POST", path, undefined, { raw: chunk, signal });
-    } catch (fault) {
-      const mayPass = fault instanceof Refusal && (fault.status === 0 || fault.status === 409 || fault.status >= 429);
-      if (!mayPass || tried === TRIES) throw fault;
-      await pause(PAUSE_MS * tried, signal);
-    }
-  }
+  const isBusy = (fault) => fault.status === 409; // the same chunk is on its way still, from a try before
+  return patiently(() => ask("POST", path, undefined, { raw: chunk, signal }), signal, isBusy);
 }
 
 async function complete(upload, file, tell, signal) {
+  const end = () => ask("POST", "/api/v1/upload/complete", { upload_id: upload.upload_id }, { signal });
   try {
-    return await ask("POST", "/api/v1/upload/complete", { upload_id: upload.upload_id }, { signal });
+    return await patiently(end, signal);
   } catch (refusal) {
     if (refusal.code !== "upload.chunks_missing") throw refusal;
     await sendChunks(upload, file, refusal.missingChunks, tell, signal);
-    return ask("POST", "/api/v1/upload/complete", { upload_id: upload.upload_id }, { signal });
+    return patiently(end, signal);
+  }
+}
+
+// Both may be done twice.
+async function patiently(act, signal, isWorthIt = () => false) {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await act();
+    } catch (fault) {
+      const mayPass = fault instanceof Refusal && (fault.mayPass || isWorthIt(fault));
+      if (!mayPass || tried === TRIES) throw fault;
+      await pause(PAUSE_MS * tried, signal);
+    }
   }
 }
 
