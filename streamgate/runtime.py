@@ -55,7 +55,7 @@ from streamgate.web.routes import Route
 
 V = TypeVar("V")
 
-SWITCH_S = 0.0005
+SWITCH_S = 0.0002
 """For how long another thread (of a database, of the log) may hold the interpreter while the event loop wants it back:
 Python's own 5 ms are lost at each signature and digest, which let go of it (docs/decisions/0105)."""
 

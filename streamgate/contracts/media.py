@@ -92,6 +92,7 @@ class MediaPlan:
     captions: tuple[FoundCaptions, ...] = ()  # of the source, to be read out
     chapters: tuple[FoundChapter, ...] = ()
     not_copied: tuple[str, ...] = ()  # why picture or sound of the source are not played as they are
+    base_first: bool = False  # an encoded picture is the base: by jobs of its own, watched while it is made
 
     def grid_of(self, rendition: PlannedRendition) -> tuple[int, ...]:
         """Its segment edges, in its own time scale."""

@@ -63,11 +63,11 @@ class _Kind:
 CUT = _Kind(name="", round_of=ROUND, minutes=(1, 10, 60), rounds=5, encoders=1, limit_s=0.5, is_cut=True)
 ENCODED = _Kind(
     name="MPEG-4 in MKV, ",
-    round_of=attrs.evolve(ROUND, width_px=640, height_px=360, codec="mpeg4", options={"b": "1M"}, container="matroska"),
-    minutes=(1, 10),
-    rounds=1,
+    round_of=attrs.evolve(ROUND, codec="mpeg4", options={"b": "1M"}, container="matroska"),
+    minutes=(1, 10, 60),
+    rounds=2,
     encoders=0,
-    aim_s=3.0,
+    limit_s=3.0,
 )
 
 

@@ -200,7 +200,7 @@ def test_no_thread_keeps_the_event_loop_waiting_for_the_interpreter(
         run(options(tmp_path), on_ready=lambda _: None)
     finally:
         sys.setswitchinterval(before)
-    assert found == [pytest.approx(0.0005)]
+    assert found == [pytest.approx(0.0002)]
 
 
 # --- as a process of its own: signals, exit codes, what a person reads ---------------------------------

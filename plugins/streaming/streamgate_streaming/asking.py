@@ -89,6 +89,8 @@ def _makers(session: Session, plan: MediaPlan, rendition_id: str, n: int) -> lis
         makes = (WorkRow.kind == AUDIO_KIND) & (WorkRow.rendition_id == rendition_id)
     else:
         chunks = [chunk.n for chunk in plan.chunks if chunk.seg_from <= n < chunk.seg_to]
-        whose = or_(WorkRow.rendition_id == "", WorkRow.rendition_id == rendition_id)
+        whose = WorkRow.rendition_id == rendition_id
+        if not (rendition.base and plan.base_first):
+            whose = or_(whose, WorkRow.rendition_id == "")
         makes = (WorkRow.kind == CHUNK_KIND) & WorkRow.chunk_n.in_(chunks) & whose
     return list(session.scalars(select(WorkRow.job_id).where(*of_media, makes)))

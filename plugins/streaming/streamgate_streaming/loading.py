@@ -1,8 +1,8 @@
 """What can be played of a media version, read from the database: whole renditions, and those that are promised.
 
-Where the source itself is the base, it is listed whole from the plan on, with its sound. Lazy rungs are listed with
-what plays. What of these is not made yet has no key, and is made when somebody asks for it. Everything else is listed
-when it is whole.
+The base is listed whole from the plan on, with the sound that is heard first: the source itself, or a picture that is
+made before the others. Lazy rungs are listed with what plays. What of these is not made yet has no key, and is made
+when somebody asks for it. Everything else is listed when it is whole.
 """
 
 from __future__ import annotations
@@ -72,13 +72,12 @@ def load_presentation(session: Session, content_id: str, media_version: int) -> 
 
 
 def promised_of(plan: MediaPlan, rows: Mapping[str, RenditionRow]) -> set[str]:
-    """The source itself, where it is the base, what is heard first beside it, and lazy rungs, as far as they are not
-    whole yet."""
+    """The base and what else is copied, what is heard first beside it, and lazy rungs, as far as they are not whole
+    yet."""
     lazy = [each for each in plan.renditions if each.policy == "lazy"]
-    wanted = list(lazy)
+    main_sound = main_sound_of(plan)
+    wanted = [*lazy, *(each for each in plan.renditions if each.base or each.mode == "copy" or each == main_sound)]
     if base_of(plan).mode == "copy":
-        main_sound = main_sound_of(plan)
-        wanted += [each for each in plan.renditions if each.mode == "copy" or each == main_sound]
         wanted += _lowest(plan) if lazy else []
     return {each.id for each in wanted if rows[each.id].status in ("planned", "running")}
 
@@ -162,7 +161,8 @@ def _estimate_bps(plan: MediaPlan, rendition: PlannedRendition, rows: Mapping[st
     """The average rate of what is not made yet. Of sound it is what was planned; of a picture the base's, which is
     known, made as much smaller as pictures need for fewer pixels, and no more than the cap."""
     base = base_of(plan)
-    base_bytes = sum(base.segment_bytes) or rows[base.id].made_bytes
+    is_made = rows[base.id].status == "ready"
+    base_bytes = sum(base.segment_bytes) or (rows[base.id].made_bytes if is_made else 0)
     if rendition.kind == "audio":
         return sound_bps(rendition)
     if base.kind == "audio" or not base_bytes:

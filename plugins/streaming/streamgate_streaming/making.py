@@ -1,7 +1,8 @@
 """How a media version comes to be, step by step, inside one transaction each: source → plan → parts → whole.
 
-    planning ──▶ encoding ──▶ ready           playable: the base rendition and its sound are whole, or the base is the
-        └───────────┴──▶ failed               source itself; failed: nothing of this version can be played
+    planning ──▶ encoding ──▶ ready           playable: the base and its sound are whole, or the base is the source
+        └───────────┴──▶ failed               itself, or nothing older plays and the base is made first and as it is
+                                              asked for; failed: nothing of this version can be played
 
 Each step may come twice or late. `revision` of every event is the content's own counter.
 """
@@ -244,14 +245,16 @@ def settle(session: Session, content: ContentRow, media: MediaRow, *, now_ms: in
             _encode_instead(session, content, media, now_ms)
         else:
             fail_version(session, content, media, media.error_code, media.error_detail, now_ms=now_ms)
+            sessions.end_all_of(session, media.content_id, "withdrawn", now_ms, media_version=media.media_version)
         return
     eager = [rendition for rendition in plan.renditions if rendition.policy == "eager"]
     main_sound = main_sound_of(plan)
     is_sound_settled = main_sound is None or status[main_sound.id] in ("ready", "failed")
     is_whole = status[base_of(plan).id] == "ready" and is_sound_settled
-    is_playable = is_whole or base_of(plan).mode == "copy"
-    is_ready = is_whole and all(status[each.id] in ("ready", "failed") for each in eager)
     newest_playable = repository.active_version(session, media.content_id) or 0
+    is_promised = base_of(plan).mode == "copy" or (plan.base_first and not newest_playable)
+    is_playable = is_whole or is_promised
+    is_ready = is_whole and all(status[each.id] in ("ready", "failed") for each in eager)
     is_told = newest_playable <= media.media_version
     kind = base_of(plan).kind
     if is_playable and not media.playable:

@@ -84,7 +84,7 @@ def order_plan(session: Session, content: ContentRow, media: MediaRow, *, may_co
 
 def order_parts(session: Session, content: ContentRow, media: MediaRow, plan: MediaPlan) -> None:
     """Asks for everything eager: what is copied first, for it plays already, then sound, without which nothing else
-    does. The plan's blob must be there."""
+    does, then the picture that may be watched while it is made. The plan's blob must be there."""
     request(session, content, _children(content, media, plan), media_version=media.media_version)
 
 
@@ -127,13 +127,19 @@ def order_captions(session: Session, content: ContentRow, media: MediaRow, plan:
 
 
 def made_by(plan: MediaPlan, work: WorkRow) -> list[PlannedRendition]:
-    """What a job is for: a chunk is encoded in all eager video renditions at once, unless it is for one."""
-    encoded = [each for each in plan.renditions if each.mode == "encode"]
+    """What a job is for: a chunk is encoded in all eager pictures at once, unless it is for one, or for those that a
+    base of its own jobs leaves."""
     if work.rendition_id:
         return [each for each in plan.renditions if each.id == work.rendition_id]
     if work.kind == COPY_KIND:
         return [each for each in plan.renditions if each.mode == "copy"]
-    return [each for each in encoded if each.kind == "video" and each.policy == "eager"]
+    return _together(plan)
+
+
+def _together(plan: MediaPlan) -> list[PlannedRendition]:
+    """The eager pictures of which one job encodes a chunk."""
+    encoded = [each for each in plan.renditions if (each.kind, each.mode, each.policy) == ("video", "encode", "eager")]
+    return [each for each in encoded if not (each.base and plan.base_first)]
 
 
 def segments_made_by(plan: MediaPlan, work: WorkRow, segments: int) -> range:
@@ -196,10 +202,14 @@ def _children(content: ContentRow, media: MediaRow, plan: MediaPlan) -> Iterable
             sound = to_plain(AudioPayload(**naming, rendition_id=rendition.id))
             job = job_of(content, media, AUDIO_KIND, sound, rendition.id, root_id=media.root_id)
             yield Order(job=job, rendition_id=rendition.id)
-    for chunk in plan.chunks:
-        payload = to_plain(ChunkPayload(**naming, chunk_n=chunk.n))
-        job = job_of(content, media, CHUNK_KIND, payload, f"chunk:{chunk.n}", root_id=media.root_id)
-        yield Order(job=job, chunk_n=chunk.n)
+    base = next(each for each in plan.renditions if each.base)
+    together = tuple(each.id for each in _together(plan))
+    for rendition_id, made in ((base.id, (base.id,) if plan.base_first else ()), ("", together)):
+        for chunk in plan.chunks if made else ():
+            payload = to_plain(ChunkPayload(**naming, chunk_n=chunk.n, rendition_ids=made))
+            name = f"chunk:{chunk.n}:{rendition_id}"
+            job = job_of(content, media, CHUNK_KIND, payload, name, root_id=media.root_id)
+            yield Order(job=job, chunk_n=chunk.n, rendition_id=rendition_id)
 
 
 def request(session: Session, content: ContentRow, orders: Iterable[Order], *, media_version: int) -> None:

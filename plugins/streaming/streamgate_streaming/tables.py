@@ -167,9 +167,9 @@ class TextRow(Base):
 
 
 class WorkRow(Base):
-    """A job asked for, and what it makes: chunk `chunk_n` of all eager video renditions, or of `rendition_id`; one
-    audio rendition; the segments of copied renditions, or of a lazy one, that are number `chunk_n` of those that a job
-    cuts or encodes."""
+    """A job asked for, and what it makes: chunk `chunk_n` of the eager pictures that are made together, or of
+    `rendition_id`; one audio rendition; the segments of copied renditions, or of a lazy one, that are number `chunk_n`
+    of those that a job cuts or encodes."""
 
     __tablename__ = "streaming_work"
 

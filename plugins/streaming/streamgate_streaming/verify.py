@@ -85,6 +85,8 @@ def _plan_faults(plan: MediaPlan, content_id: str, media_version: int, source: M
     bases = [rendition for rendition in plan.renditions if rendition.base]
     if len(bases) != 1 or bases[0].policy != "eager" or (videos and bases[0].kind != "video"):
         yield "there must be one base rendition, eager, and a video one where there is video"
+    if plan.base_first and any((base.kind, base.mode) != ("video", "encode") for base in bases):
+        yield "nothing but a picture that is encoded can come before the others"
     copied = [rendition for rendition in plan.renditions if rendition.mode == "copy"]
     if plan.copies_prefix != (copies_prefix(content_id, media_version) if copied else ""):
         yield "it copies to another place"

@@ -243,7 +243,8 @@ class Theatre:
         plan = plan or self.plan_for(probe, **shape)
         before = len(self.orders())
         await self.done(probe, ProbeResult(plan=plan))
-        count = len(plan.chunks) + sum(1 for each in plan.renditions if (each.kind, each.mode) == ("audio", "encode"))
+        encoded_sounds = [each for each in plan.renditions if (each.kind, each.mode) == ("audio", "encode")]
+        count = len(plan.chunks) * (1 + plan.base_first) + len(encoded_sounds)
         count += 1 if plan.copies_prefix else 0
         return (await self.ordered(before + count))[before:]
 

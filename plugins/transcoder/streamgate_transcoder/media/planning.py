@@ -104,6 +104,7 @@ def _video_plan(
         chapters=info.chapters,
         copies_prefix=copies_prefix if copied else "",
         not_copied=tuple(not_copied),
+        base_first=copied is None,
     )
 
 
