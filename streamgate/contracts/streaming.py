@@ -183,7 +183,10 @@ class Transcode:
 
 @attrs.frozen(kw_only=True)
 class TranscodeStarted:
+    """`is_new`: false where such a task was under way already."""
+
     task_id: str
+    is_new: bool = True
 
 
 @attrs.frozen(kw_only=True)

@@ -1,6 +1,6 @@
 """Transcodes asked for over HTTP: one `--all` process on uvicorn, one request at a time from here, for a small clip
 that has been transcoded once. Milliseconds a request beside the bare statement that it takes (sqlite3, WAL,
-synchronous=FULL), by turns; each transcode is cancelled before the next.
+synchronous=FULL), by turns; each transcode is cancelled, and over, before the next.
 
 Scale-up: seconds from the answer to `submit` until a child is at work on it, as `/api/v1/transcode/metrics` tells,
 asked every 5 ms; beside what it takes to start Python and import libav, which a warm child saves.
@@ -69,16 +69,6 @@ class _Desk:
     async def submit(self) -> None:
         self._task_id = (await self._say("submit", {"content_id": self._content_id}))["task_id"]
 
-    async def submit_anew(self) -> float:
-        """Milliseconds of a submission. One soon after a cancellation is answered with the cancelled task, and does not
-        count."""
-        before = self._task_id
-        while True:
-            [took_ms] = await timed(self.submit, 1)
-            if self._task_id != before:
-                return took_ms
-            await asyncio.sleep(LOOK_EVERY_S)
-
     async def status(self) -> None:
         target = f"{PREFIX}/status?task_id={self._task_id}"
         await self._connection.ask("GET", target, headers=self._headers)
@@ -88,10 +78,23 @@ class _Desk:
 
     async def until(self, *, at_work: bool) -> None:
         async def look() -> bool | None:
-            answer = (await self._connection.ask("GET", f"{PREFIX}/metrics", headers=self._headers)).json()
-            return True if (answer["workers"]["busy"] > 0) is at_work else None
+            workers = (await self._connection.ask("GET", f"{PREFIX}/metrics", headers=self._headers)).json()["workers"]
+            is_as_before = workers["busy"] == 0 and workers["now"] >= workers["least"]
+            return True if (workers["busy"] > 0 if at_work else is_as_before) else None
 
         await eventually(look, timeout_s=30, every_s=LOOK_EVERY_S, what="a child at work" if at_work else "idleness")
+
+    async def until_over(self) -> None:
+        """What was cancelled is over for everybody, so that the next is not answered with it, and a warm child waits
+        again."""
+
+        async def look() -> bool | None:
+            target = f"/api/v1/stream/info?content_id={self._content_id}"
+            info = (await self._connection.ask("GET", target, headers=self._headers)).json()
+            return None if info["state"] in ("planning", "encoding") else True
+
+        await eventually(look, timeout_s=30, every_s=LOOK_EVERY_S, what="the end of a transcode")
+        await self.until(at_work=False)
 
     async def _say(self, what: str, body: dict[str, Any]) -> Any:
         reply = await self._connection.ask("POST", f"{PREFIX}/{what}", json.dumps(body).encode(), headers=self._headers)
@@ -107,8 +110,8 @@ async def _measured(server: StreamgateProcess, clip: Path, folder: Path) -> dict
     async with connected(server.port) as connection:
         desk = _Desk(connection, who.headers, content_id)
         for _ in range(ROUNDS):
-            await desk.until(at_work=False)
-            found["submit"].append(await desk.submit_anew())
+            await desk.until_over()
+            found["submit"] += await timed(desk.submit, 1)
             found["at work"] += await timed(lambda: desk.until(at_work=True), 1)
             found["status"] += await timed(desk.status, 10)
             await desk.cancel()

@@ -23,7 +23,7 @@ from streamgate.contracts.events import (
 )
 from streamgate.contracts.jobs import JobQuery, Jobs
 from streamgate.contracts.media import ASKED_KIND, AUDIO_KIND, CHUNK_KIND, COPY_KIND, PROBE_KIND, MadePart, ProbeResult
-from streamgate.contracts.streaming import NotPlayable, Transcode
+from streamgate.contracts.streaming import NotPlayable, Transcode, TranscodeStarted
 from streamgate.errors import StreamgateError
 from streamgate.events import Received
 from streamgate.sdk.blobs import BlobMissing, BlobStore
@@ -152,23 +152,23 @@ class Orchestration:
 
         await self._cancellations.cancel(await self._db.write(forget))
 
-    async def transcode(self, wanted: Transcode) -> str:
+    async def transcode(self, wanted: Transcode) -> TranscodeStarted:
         """The task that makes the newest source's media anew; the running one, where the same is being made.
 
         Raises:
             NotPlayable: there is no source yet.
         """
-        root_id, is_running = await self._begin(wanted)
-        if is_running and await self._has_ended(root_id):
-            root_id, _ = await self._begin(wanted, over=root_id)
-        return root_id
+        begun = await self._begin(wanted)
+        if not begun.is_new and await self._has_ended(begun.task_id):
+            begun = await self._begin(wanted, over=begun.task_id)
+        return begun
 
-    async def _begin(self, wanted: Transcode, *, over: str = "") -> tuple[str, bool]:
-        """The task, and whether it was there. `over`: one that has ended, though its version is still in the making."""
+    async def _begin(self, wanted: Transcode, *, over: str = "") -> TranscodeStarted:
+        """`over`: a task that has ended, though its version is still in the making."""
         now_ms = self._clock.now_ms()
         policy = wanted.policy or self._policy
 
-        def begin(session: Session) -> tuple[str, bool]:
+        def begin(session: Session) -> TranscodeStarted:
             is_known = repository.find_content(session, wanted.content_id) is not None
             content = repository.content_for_update(session, wanted.content_id) if is_known else None
             if content is None or content.is_deleted or not content.source_key:
@@ -180,11 +180,11 @@ class Orchestration:
                 and newest.root_id != over
                 and (newest.source_key, newest.profile, newest.policy) == (content.source_key, wanted.profile, policy)
             ):
-                return newest.root_id, True
+                return TranscodeStarted(task_id=newest.root_id, is_new=False)
             media = making.begin_version(
                 session, content, profile=wanted.profile, policy=policy, priority=wanted.priority, now_ms=now_ms
             )
-            return media.root_id, False
+            return TranscodeStarted(task_id=media.root_id)
 
         return await self._db.write(begin)
 

@@ -56,7 +56,7 @@ class StreamingService:
         return ContentStats(content_id=query.content_id, sessions_active=sessions, viewers_active=viewers)
 
     async def transcode(self, wanted: Transcode) -> TranscodeStarted:
-        return TranscodeStarted(task_id=await self._orchestration.transcode(wanted))
+        return await self._orchestration.transcode(wanted)
 
     async def retry(self, wanted: RetryRendition) -> None:
         await self._retrying.retry(wanted)

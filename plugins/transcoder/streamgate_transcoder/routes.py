@@ -10,7 +10,7 @@ import attrs
 from streamgate.contracts.jobs import JobNotFound, JobState
 from streamgate.contracts.metadata import ContentNotFound
 from streamgate.contracts.profiles import Policy, Profile
-from streamgate.contracts.streaming import NotPlayable
+from streamgate.contracts.streaming import NotPlayable, TranscodeStarted
 from streamgate.contracts.transcode import TranscodeStatus
 from streamgate.errors import Forbidden, StreamgateError
 from streamgate.web.routes import CREATOR, Call, Route, owner
@@ -155,12 +155,15 @@ class TranscodeRoutes:
     async def submit(self, call: Call[SubmitBody, None]) -> TaskAnswer:
         body = call.body
         wanted = Wanted(content_id=body.content_id, profile=body.profile, policy=body.policy, priority=body.priority)
-        task_id = await self._transcodes.submit(call.actor, wanted)
-        try:  # it may be one that was under way, or is paused
-            found = (await self._transcodes.status(call.actor, task_id)).status
+        task = await self._transcodes.submit(call.actor, wanted)
+        return TaskAnswer(task_id=task.task_id, status="queued" if task.is_new else await self._status_of(call, task))
+
+    async def _status_of(self, call: Call[SubmitBody, None], task: TranscodeStarted) -> JobState:
+        """Of one that was under way: it may be paused."""
+        try:
+            return (await self._transcodes.status(call.actor, task.task_id)).status
         except StreamgateError:  # worker is away; it is asked for all the same
-            found = "queued"
-        return TaskAnswer(task_id=task_id, status=found)
+            return "queued"
 
     async def status(self, call: Call[None, TaskBody]) -> TranscodeStatus:
         return await self._transcodes.status(call.actor, call.query.task_id)

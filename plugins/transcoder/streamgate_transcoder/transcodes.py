@@ -13,7 +13,15 @@ from streamgate.context import Actor
 from streamgate.contracts.jobs import JOBS, Cancel, JobList, JobNotFound, JobQuery, JobState, Task
 from streamgate.contracts.media import CHUNK_KIND, PROBE_KIND
 from streamgate.contracts.metadata import METADATA, AccessQuery, ContentNotFound
-from streamgate.contracts.streaming import STREAMING, MediaQuery, MediaState, RenditionState, TaskQuery, Transcode
+from streamgate.contracts.streaming import (
+    STREAMING,
+    MediaQuery,
+    MediaState,
+    RenditionState,
+    TaskQuery,
+    Transcode,
+    TranscodeStarted,
+)
 from streamgate.contracts.transcode import RenditionProgress, TranscodeStatus
 from streamgate.sdk.clock import Clock
 from streamgate.services import Services
@@ -64,8 +72,8 @@ class Transcodes:
         self._streaming = services.get(STREAMING)
         self._clock = clock
 
-    async def submit(self, actor: Actor, wanted: Wanted) -> str:
-        """The id of the task that is queued.
+    async def submit(self, actor: Actor, wanted: Wanted) -> TranscodeStarted:
+        """The task that is queued, or was under way already.
 
         Raises:
             ContentNotFound, Forbidden: not the actor's to change.
@@ -81,7 +89,7 @@ class Transcodes:
             policy=wanted.policy,
             priority=wanted.priority,
         )
-        return (await self._streaming.transcode(begun)).task_id
+        return await self._streaming.transcode(begun)
 
     async def status(self, actor: Actor, task_id: str) -> TranscodeStatus:
         """Raises JobNotFound (also for what the actor may not know of), Forbidden."""

@@ -103,6 +103,7 @@ class StandIns:
     """Three services as far as the routes use them. Alice owns `c_1`, whose media task `t_1` makes."""
 
     known_to_worker: bool = True
+    is_under_way: bool = False  # what is asked of streaming
     has_source: bool = True
     ended: Task | None = None
     asked: list[Any] = attrs.field(factory=list)
@@ -182,7 +183,7 @@ class StandIns:
         if not self.has_source:
             raise NotPlayable()
         self.asked.append(wanted)
-        return TranscodeStarted(task_id="t_1")
+        return TranscodeStarted(task_id="t_1", is_new=not self.is_under_way)
 
     async def retry(self, wanted: RetryRendition) -> None:
         if wanted.rendition_id != "v360":

@@ -49,12 +49,11 @@ async def home(tmp_path: Path, stand_ins: StandIns) -> AsyncIterator[House]:
 
 
 async def test_submitting_queues_the_work_with_streaming(home: House, stand_ins: StandIns) -> None:
-    stand_ins.known_to_worker = False
     answer = await home.client(ALICE).post("/api/v1/transcode/submit", json={"content_id": "c_1", "priority": 2})
     assert (answer.status_code, answer.json()) == (202, {"task_id": "t_1", "status": "queued"})
     (wanted,) = [item for item in stand_ins.asked if isinstance(item, Transcode)]
     assert (wanted.content_id, wanted.profile, wanted.priority, wanted.actor.user_id) == ("c_1", "web", 2, "u_alice")
-    stand_ins.known_to_worker = True
+    stand_ins.is_under_way = True
     await home.client(ALICE).post("/api/v1/transcode/pause", json={"task_id": "t_1"})
     answer = await home.client(ALICE).post("/api/v1/transcode/submit", json={"content_id": "c_1"})
     assert answer.json() == {"task_id": "t_1", "status": "paused"}, "the one that is under way"
