@@ -30,6 +30,25 @@ CLIP = ClipSpec(
 )
 
 
+FOREIGN = ClipSpec(
+    width_px=640,
+    height_px=360,
+    frames=750,
+    codec="mpeg4",
+    key_frames=None,
+    options={"b": "500k"},
+    container="matroska",
+    audio_codec="aac",
+    audio_s=30.0,
+)
+"""No browser plays this picture."""
+
+
+@pytest.fixture(scope="session")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("foreign") / "film.mkv", FOREIGN)
+
+
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("film") / "film.mp4", CLIP)
@@ -47,12 +66,7 @@ async def test_the_first_segment_is_there_before_any_encode_job_is_done(stack: S
         begun = await api.begin_upload(film)
         await api.resume_upload(begun, film)
         asked = {"content_id": begun["content_id"]}
-
-        async def opened() -> dict[str, Any] | None:
-            answer = await api.send("POST", "/api/v1/stream/session", json=asked)
-            return answer.json() if answer.status_code == 201 else None
-
-        session = await eventually(opened, timeout_s=30, every_s=0.02, what="a session")
+        session = await opened(api, asked)
         hls_url, dash_url = (urljoin(stack.url, session[key]) for key in ("hls_url", "dash_url"))
         tracks = {track.name: track for track in await read_hls(api, hls_url)}
         picture = tracks["v720"]
@@ -71,6 +85,42 @@ async def test_the_first_segment_is_there_before_any_encode_job_is_done(stack: S
         await api.call("POST", "/api/v1/transcode/cancel", json={"task_id": info["task_id"]})
         await make_another_version(api, begun["content_id"], picture)
     assert frames(whole[0]) == FRAMES
+
+
+@pytest.mark.timeout(120, func_only=True)
+async def test_a_film_that_has_to_be_encoded_is_watched_while_it_is_made(stack: Stack, foreign: Path) -> None:
+    async with Api.connect(stack.url) as api:
+        await api.sign_in(WALK["creator"])
+        begun = await api.begin_upload(foreign)
+        await api.resume_upload(begun, foreign)
+        asked = {"content_id": begun["content_id"]}
+        session = await opened(api, asked)
+        info = await api.call("GET", "/api/v1/stream/info", params=asked)
+        tracks = {track.name: track for track in await read_hls(api, urljoin(stack.url, session["hls_url"]))}
+        assert {name for name in tracks if name.startswith("v")} == {"v240"}
+        assert len(tracks) == 2, "and what is heard"
+        picture = tracks["v240"]
+        parts: list[bytes] = []
+        for url in (picture.segments[-1], picture.init, *picture.segments):
+
+            async def part(url: str = url) -> bytes | None:
+                answer = await api.get(url)
+                assert answer.status_code in (200, 503), answer.text
+                return answer.content if answer.status_code == 200 else None
+
+            parts.append(await eventually(part, timeout_s=30, what=url))
+        assert frames(b"".join(parts[1:])) == FOREIGN.frames
+        await api.call("POST", "/api/v1/transcode/cancel", json={"task_id": info["task_id"]})
+
+
+async def opened(api: Api, asked: dict[str, str]) -> dict[str, Any]:
+    """As soon as it can be."""
+
+    async def session() -> dict[str, Any] | None:
+        answer = await api.send("POST", "/api/v1/stream/session", json=asked)
+        return answer.json() if answer.status_code == 201 else None
+
+    return await eventually(session, timeout_s=30, every_s=0.02, what="a session")
 
 
 async def make_another_version(api: Api, content_id: str, watched: Track) -> None:
