@@ -7,7 +7,6 @@ Importing it must not import drivers; `build` does that, and only in processes t
 from __future__ import annotations
 
 import asyncio
-import difflib
 import importlib.metadata
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import attrs
 from starlette.types import ASGIApp
 
 from streamgate.bus.base import Bus
+from streamgate.config.layers import near
 from streamgate.config.reload import Reloads
 from streamgate.events import Events
 from streamgate.health import Finding
@@ -239,9 +239,7 @@ def _named(name: str, found: Sequence[Found], usable: dict[str, PluginInfo], pro
         broken = next((f for f in found if f.name == name and f.fault), None)
         if broken is not None:
             raise SelectionFault(f"plugin {name!r} ({broken.distribution}) cannot be loaded: {broken.fault}")
-        near = difflib.get_close_matches(name, usable, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise SelectionFault(f"no plugin is named {name!r}{hint} (installed: {', '.join(sorted(usable))})")
+        raise SelectionFault(f"no plugin is named {name!r}{near(name, usable)} (installed: {', '.join(usable)})")
     if info.kind != "service":
         raise SelectionFault(f"{name!r} is an extension of {', '.join(info.extends)}: name the service instead")
     if not _fits(info, profile):

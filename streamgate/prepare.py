@@ -10,6 +10,7 @@ from typing import Literal
 import attrs
 
 from streamgate.config import Config, ConfigFaults, load_config
+from streamgate.config.layers import near
 from streamgate.identity.joining import check_identity
 from streamgate.plugins import Found, PluginInfo, SelectionFault, discover, select
 from streamgate.ports import Listener, plan_listeners
@@ -92,9 +93,10 @@ def prepare(options: RunOptions) -> Prepared:
 
 
 def _missing_required(settings: KernelSettings, found: Sequence[Found]) -> list[str]:
-    faults = dict.fromkeys(settings.plugins.required, "is not installed")
+    names = [f.name for f in found]
+    faults = {name: f"is not installed{near(name, names)}" for name in settings.plugins.required}
     faults |= {f.name: f"cannot be loaded: {f.fault}" for f in found if f.name in faults}
     usable = {f.name for f in found if f.info is not None}
     missing = [f"plugins.required: {name} {fault}" for name, fault in faults.items() if name not in usable]
-    unknown = set(settings.plugins.disabled).difference(f.name for f in found)
-    return missing + [f"plugins.disabled: no plugin is named {name!r}" for name in sorted(unknown)]
+    unknown = sorted(set(settings.plugins.disabled).difference(names))
+    return missing + [f"plugins.disabled: no plugin is named {name!r}{near(name, names)}" for name in unknown]

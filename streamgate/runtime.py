@@ -45,10 +45,9 @@ from streamgate.ports import Listener
 from streamgate.prepare import Prepared, RunOptions, prepare
 from streamgate.services import Offer, Services
 from streamgate.start import StartFault
-from streamgate.telemetry import setup_telemetry
 from streamgate.telemetry.exposition import Exposition
-from streamgate.telemetry.process import internal_app, service_name, telemetry_units
-from streamgate.telemetry.requests import line_writer
+from streamgate.telemetry.process import internal_app, log_taker, service_name, telemetry_units
+from streamgate.telemetry.requests import LineWriter
 from streamgate.web.access import AccessLog, RequestObserver
 from streamgate.web.app import build_app
 from streamgate.web.routes import Route
@@ -76,7 +75,7 @@ class Process:
         self.hooks.add_specs(discover_specs())
         self.lifecycle = Lifecycle()
         self.reloads = Reloads()
-        self.reloads.subscribe("log", setup_telemetry)
+        self.reloads.subscribe("log", log_taker(self.settings, prepared.options.only))
         self.base_urls: dict[str, str] = {}
         self.apps: dict[str, ASGIApp] = {}
         self.draining = asyncio.Event()
@@ -177,6 +176,8 @@ class Process:
         exposition = Exposition(self.bus, mode=self.prepared.options.mode, service=who, began_s=self.began_s)
         process_units = load_process_units(self.context_for(kernel, shared))
         observers = [unit.on_request for unit in process_units if isinstance(unit, RequestObserver)]
+        lines = LineWriter(self.settings.log, who)
+        self.reloads.subscribe("log", lines.take)
         servers: list[Server] = []
         announcements: list[Announcement] = []
         measures = exposition.route(is_open_to_loopback=self.settings.profile == "dev")
@@ -195,7 +196,7 @@ class Process:
                 mode=self.prepared.options.mode,
                 readiness=functools.partial(self.readiness, listener.services),
                 began_s=self.began_s,
-                access_log=AccessLog(line_writer(self.settings.log, who), observers),
+                access_log=AccessLog(lines, observers),
                 policy=edge,
             )
             self.apps.update(dict.fromkeys(listener.services, app))
@@ -221,10 +222,9 @@ class Process:
 
     def _internal(self) -> list[Listener]:
         """The listener for machines of the operator, where one is wanted."""
-        server = self.settings.server
+        server, origin = self.settings.server, "server.internal_port"
         if server.internal_port is None:
             return []
-        origin = "server.internal_port"
         return [Listener(services=(), host=server.internal_host, port=server.internal_port, origin=origin)]
 
     def _announcements(self, listener: Listener, openapi_sha256: str, hop: str) -> list[Announcement]:
@@ -368,7 +368,7 @@ def run(options: RunOptions, *, on_ready: Callable[[Process], None]) -> int:
     sys.setswitchinterval(SWITCH_S)
     prepared = prepare(options)
     settings = prepared.config.settings
-    setup_telemetry(settings.log, service=service_name(settings, options.only), tapped=settings.telemetry.tapped_from)
+    log_taker(settings, options.only)(settings.log)
     for note in prepared.config.notes:
         logger.warning(note)
     return uvloop.run(serve(prepared, on_ready=on_ready))

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from streamgate import __version__
 from streamgate.health import Liveness, Readiness
 from streamgate.lifecycle import Unit
-from streamgate.settings import KernelSettings, ServerSettings
+from streamgate.settings import KernelSettings, LogSettings, ServerSettings
 from streamgate.telemetry.export import SpanExport
 from streamgate.telemetry.exposition import Exposition, LoopLag
+from streamgate.telemetry.logs import setup_telemetry
 from streamgate.telemetry.tracing import TRACING, is_loopback
 from streamgate.web.access import AccessLog
 from streamgate.web.app import App
@@ -25,6 +26,12 @@ def service_name(settings: KernelSettings, only: Sequence[str] | None) -> str:
     """What this process is called in spans and logs."""
     named = "streamgate" if only is None else "+".join(only)
     return settings.telemetry.service_name or named
+
+
+def log_taker(settings: KernelSettings, only: Sequence[str] | None) -> Callable[[LogSettings], None]:
+    """Sets up the log of this process, but for its requests; for its start and for each reload of `log`."""
+    service = service_name(settings, only)
+    return functools.partial(setup_telemetry, service=service, tapped=settings.telemetry.tapped_from)
 
 
 def telemetry_units(settings: KernelSettings, *, service: str, instance: str) -> list[Unit]:

@@ -64,18 +64,25 @@ Writer = Callable[[Sequence[Access]], Callable[[], None] | None]
 """Renders lines, and gives what writes them, which may have to wait; None: nothing is to be written."""
 
 
-def line_writer(settings: LogSettings, service: str = "") -> Writer:
+class LineWriter:
     """Writes lines to standard error, in the log's format and from its level on; `service`: as in the log."""
-    render = functools.partial(_json_line, service=service) if settings.format == "json" else _console_line
-    least = LEVELS[settings.level]
 
-    def write(batch: Sequence[Access]) -> Callable[[], None]:
+    def __init__(self, settings: LogSettings, service: str = "") -> None:
+        self._service = service
+        self.take(settings)
+
+    def take(self, settings: LogSettings) -> None:
+        """The lines that come are written by these settings."""
+        is_json = settings.format == "json"
+        self._render = functools.partial(_json_line, service=self._service) if is_json else _console_line
+        self._least = LEVELS[settings.level]
+
+    def __call__(self, batch: Sequence[Access]) -> Callable[[], None]:
+        least = self._least
         shown = batch if least <= LEVELS["INFO"] else [line for line in batch if LEVELS[line.level] >= least]
-        text = "".join([render(line) for line in shown])
+        text = "".join(map(self._render, shown))
         offer_lines_to_taps(batch, _as_record)
         return functools.partial(_put, text)
-
-    return write
 
 
 def _put(text: str) -> None:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamgate import __version__
 from streamgate.health import Liveness, Readiness
 from streamgate.settings import LogSettings, ServerSettings
-from streamgate.telemetry.requests import line_writer
+from streamgate.telemetry.requests import LineWriter
 from streamgate.web.access import AccessLog
 from streamgate.web.edge import ROUTE_KEY, Edge
 from streamgate.web.intake import has_body, take_in
@@ -158,5 +158,5 @@ def build_app(
     every_route += policy.routes if policy is not None else ()
     documents = [document for mount in mounts for document in mount.documents]
     description = describe([*every_route, *documents], title=f"StreamGate {service}", version=__version__)
-    access_log = access_log or AccessLog(line_writer(LogSettings()))
+    access_log = access_log or AccessLog(LineWriter(LogSettings()))
     return App(every_route, mounts, authenticator, settings, description, access_log, policy)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from loguru import logger
 
 from streamgate.hooks import hookimpl
 from streamgate.lifecycle import SimpleUnit, Unit
@@ -22,7 +25,9 @@ from streamgate.plugins import Found, PluginContext, PluginInfo
 from streamgate.prepare import RunOptions, prepare
 from streamgate.runtime import Process, run
 from streamgate.services import Offer
+from streamgate.settings import LogSettings
 from streamgate.start import StartFault
+from streamgate.telemetry.tap import open_tap
 from streamgate.testing.processes import free_port
 from streamgate.testing.servers import NatsServer
 from streamgate.testing.wait import eventually
@@ -40,6 +45,17 @@ def _only_toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def options(tmp_path: Path, *only: str, port: int | None = 0) -> RunOptions:
     return RunOptions(only=only or None, config_file=tmp_path / "empty.yaml", port=port)
+
+
+@pytest.fixture
+def log_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    logger.remove()
+    logger.configure(patcher=lambda record: None)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @asynccontextmanager
@@ -172,8 +188,61 @@ def test_a_required_plugin_that_is_not_installed_stops_the_start(
 
 def test_a_misspelt_plugin_among_the_disabled_ones_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMGATE_PLUGINS__DISABLED", "greeeter")
-    with pytest.raises(StartFault, match="no plugin is named 'greeeter'"):
+    with pytest.raises(StartFault, match="no plugin is named 'greeeter'; did you mean 'greeter'"):
         prepare(options(tmp_path))
+
+
+def test_a_misspelt_required_plugin_is_named_with_the_one_that_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMGATE_PLUGINS__REQUIRED", "greter")
+    with pytest.raises(StartFault, match="greter is not installed; did you mean 'greeter'"):
+        prepare(options(tmp_path))
+
+
+async def test_a_reload_of_the_log_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log_as_it_was: None
+) -> None:
+    """Lines of requests and all others: format, level, who tells them, and what is shipped below what is shown."""
+    monkeypatch.setenv("STREAMGATE_TELEMETRY__SERVICE_NAME", "hall")
+    tap = open_tap("INFO")
+    shipped: list[str] = []
+    async with running(options(tmp_path)) as (process, client):
+        told: list[LogSettings] = []
+        process.reloads.subscribe("log", told.append)
+
+        async def reload(**log: str) -> None:
+            (tmp_path / "empty.yaml").write_text(f"log: {json.dumps(log)}\n")
+            os.kill(os.getpid(), signal.SIGHUP)
+
+            async def is_told() -> bool | None:
+                return LogSettings(**log) in told or None  # type: ignore[arg-type]
+
+            await eventually(is_told, what="the reload")
+
+        async def tell(name: str) -> None:
+            logger.info(name)
+            assert (await client.get("/api/v1/door", params={"name": name})).status_code == 200
+
+            async def is_shipped() -> bool | None:
+                shipped.extend(record.event for record in tap.take(100)[0])
+                return {name, "request"} <= {*shipped} or None
+
+            await eventually(is_shipped, what=f"{name} in the tap")
+            shipped.clear()
+
+        await reload(format="json")
+        await tell("seen")
+        await reload(format="json", level="ERROR")
+        await tell("shipped alone")
+    tap.close()
+    logger.remove()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    assert {line["service"] for line in lines} == {"hall"}
+    assert [line["event"] for line in lines if line["event"] in ("seen", "shipped alone", "request")] == [
+        "seen",
+        "request",
+    ]
 
 
 def test_every_fault_of_the_start_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +264,7 @@ def test_no_thread_keeps_the_event_loop_waiting_for_the_interpreter(
 
     before = sys.getswitchinterval()
     monkeypatch.setattr("uvloop.run", look)
-    monkeypatch.setattr("streamgate.runtime.setup_telemetry", lambda *_, **__: None)
+    monkeypatch.setattr("streamgate.runtime.log_taker", lambda *_: lambda _: None)
     try:
         run(options(tmp_path), on_ready=lambda _: None)
     finally:

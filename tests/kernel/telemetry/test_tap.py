@@ -15,7 +15,7 @@ from loguru import logger
 from streamgate.context import CallContext, use_call
 from streamgate.settings import LogSettings
 from streamgate.telemetry import setup_telemetry
-from streamgate.telemetry.requests import Access, line_writer
+from streamgate.telemetry.requests import Access, LineWriter
 from streamgate.telemetry.tap import LEFT_OUT, LogRecord, LogTap, open_tap
 from streamgate.web.routes import PUBLIC, Call, Route
 
@@ -114,7 +114,7 @@ def test_a_closed_tap_hears_nothing(tap: LogTap) -> None:
 
 def test_a_request_is_a_record_too(tap: LogTap, capsys: pytest.CaptureFixture[str]) -> None:
     line = Access(1_700_000_000.25, "GET", "/api/v1/stream/s/c2VjcmV0/x", 200, 1.5, 10, "abc-12345", "u_1", "192.0.2.7")
-    line_writer(LogSettings(level="ERROR"))([line])
+    LineWriter(LogSettings(level="ERROR"))([line])
     assert capsys.readouterr().err == ""
     (record,), _ = tap.take(10)
     assert (record.at_ms, record.event, record.request_id, record.fields["status"]) == (
@@ -135,7 +135,7 @@ def test_of_ordinary_requests_the_first_of_each_second_are_kept_and_the_others_c
 ) -> None:
     tap = open_tap("INFO", ordinary_per_s=2)
     try:
-        write = line_writer(LogSettings())
+        write = LineWriter(LogSettings())
         for batch in ([asked(at_s) for at_s in (7.0, 7.1, 7.2)], [asked(7.3), asked(8.0), asked(8.9)]):
             put = write(batch)
             assert put is not None
@@ -164,7 +164,7 @@ def test_of_ordinary_requests_the_first_of_each_second_are_kept_and_the_others_c
 def test_what_is_not_ordinary_is_always_kept(line: Access) -> None:
     tap = open_tap("INFO", ordinary_per_s=0)
     try:
-        line_writer(LogSettings())([line] * 3)
+        LineWriter(LogSettings())([line] * 3)
         assert [record.event for record in tap.take(100)[0]] == ["request"] * 3
     finally:
         tap.close()
@@ -180,7 +180,7 @@ def test_changes_that_the_audit_trail_leaves_out_are_ordinary(
     line = asked(7.0, method="POST")._replace(route=route)
     tap = open_tap("INFO", ordinary_per_s=0)
     try:
-        line_writer(LogSettings())([line] * 3)
+        LineWriter(LogSettings())([line] * 3)
         assert [record.event for record in tap.take(100)[0]].count("request") == kept
     finally:
         tap.close()

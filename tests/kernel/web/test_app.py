@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from streamgate.errors import Internal
 from streamgate.health import CheckResult, Readiness
 from streamgate.settings import LogSettings
-from streamgate.telemetry.requests import Access, line_writer
+from streamgate.telemetry.requests import Access, LineWriter
 from streamgate.testing.wait import eventually
 from streamgate.web.access import LINES_A_TURN, AccessLog
 from streamgate.web.app import App
@@ -219,7 +219,7 @@ LINE = Access(1_700_000_000.25, "GET", "/a", 200, 1.5, 10, "abc-12345", "u_1", "
 
 
 def shown(settings: LogSettings, lines: list[Access]) -> None:
-    log = AccessLog(line_writer(settings))
+    log = AccessLog(LineWriter(settings))
     for line in lines:
         log.add(line)
     log.flush()
