@@ -1,12 +1,14 @@
 """New values for a running process: on SIGHUP, or when a configuration file changed.
 
 Keys that declare it (`config_field(…, reload=True)`) are taken at once, the others named: they wait for a start. A
-configuration with a fault changes nothing.
+configuration with a fault changes nothing. Where the terminal is gone that the process was started at, SIGHUP tells
+that, and ends it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -58,17 +60,26 @@ class Reloader:
         self._reloads = reloads
         self._watching: asyncio.Task[None] | None = None
         self._seen = self._stamps()
+        self._is_at_terminal = any(map(os.isatty, (0, 2))) and _has_terminal()
 
     async def start(self) -> None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
         self._watching = asyncio.create_task(self._watch(), name=self.name)
 
     async def stop(self) -> None:
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        _ignore_hang_ups()  # or a second one would cut short what still drains
         watching, self._watching = self._watching, None
         if watching is not None:
             watching.cancel()
             await asyncio.wait([watching])
+
+    def _hang_up(self) -> None:
+        if self._is_at_terminal and not _has_terminal():
+            logger.info("the terminal is gone")
+            _ignore_hang_ups()  # the system tells it, and the shell
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            self.reload()
 
     def reload(self) -> None:
         """Never raises: what is wrong is logged, and everything stays as it was."""
@@ -98,6 +109,19 @@ class Reloader:
     def _stamps(self) -> Sequence[tuple[int, int] | None]:
         """When each file was written and how long it is; None for one that is gone."""
         return [_stamp(path) for path in self._files]
+
+
+def _ignore_hang_ups() -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
+
+
+def _has_terminal() -> bool:
+    """Whether this process belongs to a terminal that is there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -275,14 +275,24 @@ def test_no_thread_keeps_the_event_loop_waiting_for_the_interpreter(
 # --- as a process of its own: signals, exit codes, what a person reads ---------------------------------
 
 
-def spawn(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
+def spawn(tmp_path: Path, *arguments: str, before: Sequence[str] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.kernel.toy", "run", *arguments, "--config", str(tmp_path / "empty.yaml")],
+        [
+            *before,
+            sys.executable,
+            "-m",
+            "tests.kernel.toy",
+            "run",
+            *arguments,
+            "--config",
+            str(tmp_path / "empty.yaml"),
+        ],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "STREAMGATE_SERVER__DRAIN_TIMEOUT_S": "15"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=bool(before),
     )
 
 
@@ -364,6 +374,27 @@ async def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
 
         assert await eventually(has_left, timeout_s=5) == 130
         asking.join(10)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_it_ends_with_the_terminal_it_was_started_at(tmp_path: Path) -> None:
+    """SIGHUP reloads while the terminal is there; when it is gone the process drains, however often it is told."""
+    ours, its = os.openpty()
+    # Of a session of its own, whose first terminal becomes the one that it belongs to.
+    at_terminal = ("sh", "-c", 'exec "$@" <"$0" 2>"$0"', os.ttyname(its))
+    process = spawn(tmp_path, "--all", "--port", "0", before=at_terminal)
+    try:
+        read_until_open(process)
+        process.send_signal(signal.SIGHUP)
+        shown = b""
+        while b"configuration reloaded" not in shown:
+            shown += os.read(ours, 4096)
+        os.close(its)
+        os.close(ours)
+        process.send_signal(signal.SIGHUP)  # as the system did; shells do it too
+        assert process.wait(20) == 0
     finally:
         process.kill()
         process.communicate()
