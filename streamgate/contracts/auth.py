@@ -158,7 +158,8 @@ class Decision:
         grace_until_s: Unix time to which a *running* session may go on although the outcome is `unknown`
             (the operator's policy); 0 when no grace is given, and with every other outcome.
         leaf_keys: `<caip2>/<contract, lower case>` of each token leaf.
-        tokens: the tokens that opened it, where they can be told apart (`<caip2>/<contract>/<token id>`).
+        tokens: the tokens that opened it, where they can be told apart (`<caip2>/<contract>/<token id>`), or the share
+            of a wallet that several people may rest on; as in `Reading`.
         preview_s: with `does_not_hold` alone: the first seconds of the content are free all the same; 0: nothing is.
         max_height_px: renditions above it stay shut (a rule of their own does not hold); None: all are open.
         valid_until_s: Unix time at which time alone may make it another answer: nothing is served past it, neither by a

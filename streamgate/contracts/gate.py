@@ -135,7 +135,9 @@ class Reading:
 
     Args:
         tokens: the tokens that satisfy it, where they can be told apart (`<caip2>/<contract>/<token id>`): one token
-            that goes round among friends gives one stream.
+            that goes round among friends gives one stream. Else, where several people may rest on one wallet, that
+            wallet's share (`<caip2>/<contract>@<wallet>`, of an ERC-1155 `<caip2>/<contract>/<token id>@<wallet>`);
+            what follows the `@` is shown to nobody.
         read_at_s: Unix time of the oldest chain read it rests on; a lease counts from there. None: it rests on none.
         until_s: Unix time at which time alone makes it another answer; no lease goes past it. None: there is none.
     """

@@ -28,6 +28,7 @@ from tests.e2e.wallet import Wallet
 LEASE_S = 3.0
 DOUBTFUL_NUMBER = 31_338
 DOUBTFUL_CONFIRMATIONS = 2
+DELEGATE_REGISTRY = "0x00000000000000447e69651d841bD8D104Bed493"  # of delegate.xyz v2; tests put one of their own there
 SHARED_ROLES = Roles()
 WALK = {name: Wallet.new(name) for name in ("viewer", "creator", "other", "admin")}
 GUESTS = {name: Wallet.new(name) for name in ("guest", "stranger", "banned", "creator")}
@@ -60,6 +61,7 @@ class DoubtfulChain:
             f"{section}RPC_URLS": ",".join(node.url for node in self.nodes),
             f"{section}QUORUM": "2",
             f"{section}CONFIRMATIONS": str(DOUBTFUL_CONFIRMATIONS),
+            f"{section}DELEGATE_REGISTRY": DELEGATE_REGISTRY,
             "STREAMGATE_AUTH__WATCH_INTERVAL_S": "0.25",  # tests wait for what it tells
         }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -11,13 +13,15 @@ import httpx
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.wait import eventually
 from streamgate.testing.wallets import SignedIn, Wallet, sign_in
+from streamgate_auth.evm.measure import address_word, number_word
 from tests.e2e.cast import Cast
-from tests.e2e.shared import DoubtfulChain
+from tests.e2e.shared import DELEGATE_REGISTRY, DoubtfulChain
 
 CHALLENGE = "/api/v1/auth/challenge"
 VERIFY = "/api/v1/auth/verify-signature"
 REFRESH = "/api/v1/auth/refresh"
 SESSION = "/api/v1/stream/session"
+REGISTRY = Path(__file__).parents[1] / "plugins/auth/contracts/Registry.json"
 
 
 def new_wallet() -> Wallet:
@@ -91,6 +95,25 @@ async def becomes(http: httpx.AsyncClient, video_id: str, who: SignedIn, *wanted
 
 
 @attrs.frozen
+class Registry:
+    """The delegate registry where the second chain is told that it is. Wallets delegate all that they have."""
+
+    client: ChainClient
+
+    def delegate(self, vault: str, to: str) -> None:
+        everything = 1
+        self._act(vault, "0xadf90f7b", number_word(everything), address_word(to), *[number_word(0)] * 4)
+
+    def revoke(self, vault: str, to: str) -> None:
+        self._act(vault, "0x74a8f103", address_word(to))
+
+    def _act(self, sender: str, selector: str, *words: str) -> None:
+        self.client.call("anvil_setBalance", sender, hex(10**18))
+        self.client.call("anvil_impersonateAccount", sender)
+        self.client._sent({"from": sender, "to": DELEGATE_REGISTRY, "data": selector + "".join(words)})
+
+
+@attrs.frozen
 class TheChain:
     """The local chain, as somebody with an account there has it; and the second one, whose nodes may be bent."""
 
@@ -113,6 +136,11 @@ class TheChain:
         """The address of a contract made with this code."""
         receipt = self.client._sent({"from": self.client.call("eth_accounts")[3], "data": code})
         return str(receipt["contractAddress"])
+
+    def registry(self) -> Registry:
+        made = self.deployed(json.loads(REGISTRY.read_text())["bytecode"]["TestRegistry"])
+        self.client.call("anvil_setCode", DELEGATE_REGISTRY, self.client.call("eth_getCode", made, "latest"))
+        return Registry(self.client)
 
     def returning(self, word: int) -> str:
         """A contract that returns this word, whatever is called."""

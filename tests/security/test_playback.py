@@ -14,8 +14,20 @@ from streamgate.testing.attacks import attack
 from streamgate.testing.wait import eventually
 from streamgate_streaming.config import StreamingConfig
 from tests.e2e.cast import Cast
-from tests.e2e.shared import LEASE_S
-from tests.security.stage import SESSION, TheChain, becomes, gate, gated_video, holders, minted, newcomer, opened, told
+from tests.e2e.shared import DOUBTFUL_CONFIRMATIONS, LEASE_S
+from tests.security.stage import (
+    SESSION,
+    TheChain,
+    becomes,
+    gate,
+    gated_video,
+    holders,
+    minted,
+    new_wallet,
+    newcomer,
+    opened,
+    told,
+)
 
 pytestmark = pytest.mark.timeout(180)  # the first one may start the servers
 
@@ -159,6 +171,30 @@ async def test_b16_one_token_goes_round_among_friends(cast: Cast, http: httpx.As
     await eventually(is_out, timeout_s=20, what="the end of who gave the token away")
     assert (await http.get(second.json()["hls_url"])).status_code == 200
     await becomes(http, video_id, friends[0][1], (403, "gate.refused"))
+
+
+@attack("B16", "B25")
+async def test_b16_one_vault_delegates_to_many(cast: Cast, http: httpx.AsyncClient, chain: TheChain) -> None:
+    """Keep one token in a vault, delegate it to all friends → one of them watches at a time, and none after the end."""
+    vault = new_wallet().address
+    friends = [(await newcomer(http))[1] for _ in range(3)]
+    await minted(http, vault)
+    delegations = chain.registry()
+    for friend in friends:
+        delegations.delegate(vault, friend.address)
+    chain.mine(DOUBTFUL_CONFIRMATIONS)
+    video_id = await gate(cast, http, holders(cast, chain=chain.doubtful.name, delegated=True))
+    first = await becomes(http, video_id, friends[0], (201, ""))
+    for friend in friends[1:]:
+        refused = await opened(http, video_id, friend)
+        assert told(refused) == (409, "stream.too_many")
+        assert vault.lower() not in refused.text.lower()
+    session_id = first.json()["session_id"]
+    assert (await http.delete(f"{SESSION}/{session_id}", headers=friends[0].headers)).status_code == 204
+    assert told(await opened(http, video_id, friends[1])) == (201, "")
+    delegations.revoke(vault, friends[1].address)
+    await becomes(http, video_id, friends[1], (403, "gate.refused"))
+    assert told(await opened(http, video_id, friends[2])) == (201, "")
 
 
 @attack("B24")

@@ -155,9 +155,10 @@ class Opening:
         try:
             return await self._store(request)
         except rows.TokenInUse as fault:
-            limit, token = self._config.max_sessions_per_token, fault.taken.token
+            limit, (token, place, _) = self._config.max_sessions_per_token, fault.taken.token.partition("@")
+            what = f"what one wallet holds of {token}" if place else f"token {token}"  # whose is not theirs to know
             raise TooManySessions(
-                f"{limit} {'person watches' if limit == 1 else 'people watch'} by token {token} already: it is free "
+                f"{limit} {'person watches' if limit == 1 else 'people watch'} by {what} already: it is free "
                 f"when they stop, {self._config.idle_after_s:g} s after they pause, or when they hold it no more",
                 extra={"token": token, "limit": limit, "free_after_s": self._config.idle_after_s},
             ) from fault

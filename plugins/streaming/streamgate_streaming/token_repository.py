@@ -1,8 +1,8 @@
 """Which tokens a session plays by: one that goes round among friends gives one stream.
 
-A session takes every token that its decision names, for as long as the decision does. Others have room with the same
-one while fewer people than the limit have taken it; one person's sessions count once, for they have a limit of their
-own. Functions never commit.
+A session takes every token that its decision names (or wallet, where that is named), for as long as the decision does.
+Others have room with the same one while fewer people than the limit have taken it; one person's sessions count once,
+for they have a limit of their own. Functions never commit.
 """
 
 from __future__ import annotations

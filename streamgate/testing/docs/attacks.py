@@ -117,7 +117,12 @@ ATTACKS = (
     ),
     Attack("B14", "Past the server to the store", "The bucket answers signed requests alone"),
     Attack("B15", "The token is sold after sign-in", "Transfers end sessions at once; else the lease does"),
-    Attack("B16", "One token, many wallets in turn", "One stream a token: who has it takes over"),
+    Attack(
+        "B16",
+        "One token, many wallets in turn",
+        "One stream a token: who has it takes over; where none can be told apart, one for all a vault delegated to",
+        "what cannot be told apart and is passed on plays with who had it until that is heard, at most for a lease",
+    ),
     Attack(
         "B17",
         "A token borrowed for a block",

@@ -75,6 +75,17 @@ async def test_a_second_person_with_the_token_is_told_which_and_how_to_free_it(f
     assert (await ask(film, "ben")).status_code == 201
 
 
+@attack("B16", "B25")
+async def test_whose_wallet_it_is_that_others_watch_by_is_not_told(film: Theatre) -> None:
+    for name in ("ann", "ben"):
+        hold(film, name, "eip155:1/0xabc@0xvault")
+    await film.watch("c_film", person("ann"))
+    answer = await ask(film, "ben")
+    assert (answer.status_code, answer.json()["token"]) == (409, "eip155:1/0xabc")
+    assert "what one wallet holds of eip155:1/0xabc" in answer.json()["detail"]
+    assert "vault" not in answer.text
+
+
 async def test_one_persons_devices_count_once(film: Theatre) -> None:
     hold(film, "ann", ONE)
     assert [(await ask(film, "ann", device)).status_code for device in ("tv", "phone")] == [201, 201]

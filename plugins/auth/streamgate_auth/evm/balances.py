@@ -7,7 +7,7 @@ long ago does, too: what was lent for one block, or moved on a minute ago, opens
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import attrs
@@ -123,13 +123,19 @@ class Judging:
         return tuple(f"{params.chain}/{params.contract.lower()}/{token}" for token in tokens[: self.terms.least])
 
 
-def merge(readings: Sequence[Reading]) -> Reading:
-    """Of several wallets any one may satisfy it alone; what none satisfies is unknown if one could not be read."""
+def merge(readings: Sequence[Reading], own: Collection[str] = ()) -> Reading:
+    """Of several wallets any one may satisfy it alone; what none satisfies is unknown if one could not be read.
+
+    Args:
+        own: the person's own, in lower case: what others delegated is played by only where these do not satisfy it.
+    """
     if len(readings) == 1:
         return readings[0]
     for outcome in ("holds", "unknown", "does_not_hold"):
         found = [reading for reading in readings if reading.outcome == outcome]
         if found:
+            if outcome == "holds":
+                found = [reading for reading in found if reading.held_by.lower() in own] or found
             best = max(found, key=lambda reading: int(reading.held or "0"))
             times = [reading.read_at_s for reading in readings if reading.read_at_s is not None]
             return attrs.evolve(best, read_at_s=min(times, default=None))

@@ -15,7 +15,7 @@ from streamgate_auth.evm import words
 from streamgate_auth.evm.chain import Chain, Read
 from streamgate_auth.evm.chains import Chains
 from streamgate_auth.evm.detect import Detected, Standard, asked_soon
-from streamgate_auth.evm.holding import Holder, read_holding, wallets_of
+from streamgate_auth.evm.holding import Holder, in_its_place, read_holding, wallets_of
 from streamgate_auth.evm.measure import Listed, Measure, Owned, balance_of, owned_by_index, word
 from streamgate_auth.evm.params import (
     Finality,
@@ -103,15 +103,17 @@ class Erc721Reader:
             return attrs.evolve(measured, is_shown=is_shown) if isinstance(measured, Owned) else measured
 
         reading = read_holding(self.chains, leaf, "erc721", measure)
-        if (
-            chain is None
-            or not _is_listed(params)
-            or not wallets_of(leaf)
-            or self._detected.known(chain, params.contract)
-        ):
+        if chain is None or not _is_listed(params) or not wallets_of(leaf):
             return await reading
-        found, _ = await asyncio.gather(reading, self._detected.of(chain, params.contract))  # in one batch
-        return found
+        standard = self._detected.known(chain, params.contract)
+        if standard is None:
+            found, told = await asyncio.gather(reading, self._detected.of(chain, params.contract))  # in one batch
+        else:
+            found, told = await reading, standard
+        if not params.delegated or (isinstance(told, Standard) and told.is_enumerable):
+            return found
+        # A vault that delegated one certain token, and to another all that it has: both may rest on the same one.
+        return in_its_place(params, found, always=True)
 
     async def _is_shown(self, chain: Chain, params: Erc721) -> bool:
         """Whether the contract says that it is an ERC-721; of matter where certain tokens are asked for."""

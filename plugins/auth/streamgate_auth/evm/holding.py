@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 import attrs
@@ -41,8 +41,9 @@ async def read_holding(chains: Chains, leaf: Leaf, kind: Kind, measure_of: Measu
         return Reading(outcome="unknown", reason=f"{params.chain} is not configured")
     judging = Judging(chain=chain, leaf=leaf, terms=terms_of(params), past=Past(chain, chains.clock))
     own = [Holder(wallet=address.lower()) for address in wallets_of(leaf)]
+    wallets = frozenset(holder.wallet for holder in own)
     if not params.delegated:
-        return merge(await _read(judging, own, measure_of, frozenset(holder.wallet for holder in own)))
+        return merge(await _read(judging, own, measure_of, wallets))
     about = About(kind=kind, contract=getattr(params, "contract", ""))
     min_block = leaf.min_block.get(params.chain, 0)
     asked = (
@@ -50,13 +51,26 @@ async def read_holding(chains: Chains, leaf: Leaf, kind: Kind, measure_of: Measu
         for each in own
     )
     found = await asyncio.gather(*asked)
-    holders = [*own, *_holders(found, {holder.wallet for holder in own})]
+    holders = [*own, *_holders(found, wallets)]
     owners = frozenset(holder.wallet for holder in holders if holder.tokens is None and holder.amount is None)
     readings = await _read(judging, holders, measure_of, owners)
     unsure = [Reading(outcome="unknown", reason=each.missing) for each in found if each.missing]
-    merged = merge([*readings, *unsure])
+    merged = in_its_place(params, merge([*readings, *unsure], own=wallets))
     times = [merged.read_at_s, *(each.read_at_s for each in found)]
     return attrs.evolve(merged, read_at_s=min((each for each in times if each is not None), default=None))
+
+
+def in_its_place(params: Any, reading: Reading, *, always: bool = False) -> Reading:  # Any: as in `terms_of`
+    """Where no token can be named it is the wallet that holds which gives one stream, however many it delegated to.
+
+    Args:
+        always: beside the tokens that are named, too.
+    """
+    if reading.outcome != "holds" or (reading.tokens and not always):
+        return reading
+    parts = (params.chain, getattr(params, "contract", "").lower(), getattr(params, "token_id", None))
+    place = f"{'/'.join(part for part in parts if part)}@{reading.held_by.lower()}"
+    return attrs.evolve(reading, tokens=tuple(dict.fromkeys((place, *reading.tokens))))
 
 
 def terms_of(params: Any) -> Terms:  # Any: parameters of one of the kinds
@@ -86,7 +100,7 @@ async def _read(
     return [reading for reading in readings if reading is not None]
 
 
-def _holders(found: Sequence[Vaults], own: set[str]) -> list[Holder]:
+def _holders(found: Sequence[Vaults], own: Collection[str]) -> list[Holder]:
     """Each vault once, with the widest that it delegated."""
     by_vault: dict[str, list[Delegation]] = {}
     for vaults in found:

@@ -109,6 +109,48 @@ async def test_what_was_delegated_for_a_token_or_an_amount_counts_for_that_alone
         assert told.outcome == outcome, (kind, more)
 
 
+@attack("B16", "B25")
+async def test_those_to_whom_a_vault_delegated_share_what_it_has(
+    ground: Ground, viewer: Person, vault: Vault, gallery: str
+) -> None:
+    """Where no token can be named they rest on the vault, whatever was delegated to each; one's own comes first."""
+    other = await person(ground.home, "other delegate")
+    items, money = ground.deploy("Tokens", "TestItems"), ground.deploy("Tokens", "TestCoin")
+    demo, chain = ground.chain.contract, ground.chain.chain
+    mine = ground.chain.mint(vault.address)
+    ground.mint(gallery, vault.address, 2)
+    ground.mint(items, vault.address, 7, 9)
+    ground.mint(money, vault.address, 9)
+    vault.delegate(ALL, viewer.wallet.address)
+    vault.delegate(ERC721, other.wallet.address, demo, token=mine)
+    vault.delegate(ERC721, other.wallet.address, gallery, token=2)
+    vault.delegate(ERC1155, other.wallet.address, items, token=7, amount=5)
+    vault.delegate(ERC20, other.wallet.address, money, amount=5)
+    behind = f"@{vault.address.lower()}"
+    place, token = f"{chain}/{demo.lower()}{behind}", f"{chain}/{demo.lower()}/{mine}"
+    listed = (f"{chain}/{gallery.lower()}/2",)
+    item, coin = f"{chain}/{items.lower()}/7{behind}", f"{chain}/{money.lower()}{behind}"
+
+    async def resting(who: Person, kind: str, contract: str | None, **more: Any) -> tuple[str, ...]:
+        wanted = rule(kind, ground.chain, contract, delegated=True, **more)
+        content_id = await content_of(ground.home, ground.owner.actor, wanted)
+        return (await decide(ground.home, who.actor, content_id)).tokens
+
+    for _ in range(2):  # before the collection is known, and after
+        assert await resting(other, "erc721", demo) == (place, token)
+        assert await resting(viewer, "erc721", demo) == (place,)
+    for who in (viewer, other):
+        assert await resting(who, "erc721", gallery) == listed
+        assert await resting(who, "erc1155", items, token_id="7") == (item,)
+        assert await resting(who, "erc20", money) == (coin,)
+    ground.chain.call("anvil_setBalance", vault.address, hex(10**30))
+    ground.chain.call("anvil_setBalance", viewer.wallet.address, hex(1))
+    assert await resting(viewer, "native", None, min="2") == (f"{chain}{behind}",)
+    ground.mint(items, viewer.wallet.address, 7, 1)
+    own = f"{chain}/{items.lower()}/7@{viewer.wallet.address.lower()}"
+    assert await resting(viewer, "erc1155", items, token_id="7") == (own,), "though the vault has more"
+
+
 @attack("B25")
 async def test_a_registry_that_cannot_say_leaves_what_one_holds_oneself(
     ground: Ground, viewer: Person, vault: Vault
