@@ -131,9 +131,9 @@ class Route:
 
     @property
     def creates(self) -> bool:
-        """Makes something: an `Idempotency-Key` is honoured. Raw bodies are not: they stream, and what takes them
-        (the parts of an upload) may be repeated without harm or says so itself."""
-        return self.method == "POST" and self.status in (201, 202) and not self.raw_body
+        """Makes something: an `Idempotency-Key` is honoured. A raw body streams and cannot be compared: its length and
+        the headers of `headers_doc` stand for it, and what is refused (4xx) must have changed nothing."""
+        return self.method == "POST" and self.status in (201, 202)
 
 
 @attrs.frozen(kw_only=True)

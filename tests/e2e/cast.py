@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import sqlite3
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 import attrs
+import httpx
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -74,6 +76,8 @@ async def _belongings(creator: Api, address: str) -> dict[str, Any]:
     addresses = {"name": "a list", "addresses": [address]}
     listed = await creator.call("POST", "/api/v1/gates/lists", json=addresses)
     upload = await creator.call("POST", "/api/v1/upload/init", json=wanted)
+    await _twice(creator, "/api/v1/upload/tus", {"Tus-Resumable": "1.0.0", "Upload-Length": "5"})
+    await _twice(creator, "/api/v1/devchain/faucet", json={"address": Wallet.named("a poor one").address})
     key = await creator.call("POST", "/api/v1/auth/api-keys", json={"name": "a key", "scopes": ["read"]})
     late = {
         "kind": "content.retranscode",
@@ -98,12 +102,21 @@ async def _belongings(creator: Api, address: str) -> dict[str, Any]:
     }
 
 
+async def _twice(creator: Api, path: str, headers: Mapping[str, str] | None = None, **sent: Any) -> httpx.Response:
+    """As a client that heard no answer sends it, and has one of it."""
+    keyed = {**(headers or {}), "Idempotency-Key": path}
+    first, again = [await creator.send("POST", path, headers=keyed, **sent) for _ in range(2)]
+    assert (first.status_code, again.headers.get("idempotency-replayed")) == (201, "true"), (first.text, again.text)
+    assert "idempotency-replayed" not in first.headers
+    assert (again.content, again.headers.get("location")) == (first.content, first.headers.get("location"))
+    return first
+
+
 async def _video(creator: Api, folder: Path) -> dict[str, Any]:
     """A small public one, transcoded; a session of it."""
     path = make_clip(folder / "clip.mp4", _CLIP)
-    with path.open("rb") as file:
-        sent = await creator.call("POST", "/api/v1/upload", files={"file": ("clip.mp4", file, "video/mp4")})
-    video_id = sent["content_id"]
+    sent = await _twice(creator, "/api/v1/upload", files={"file": ("clip.mp4", path.read_bytes(), "video/mp4")})
+    video_id = sent.json()["content_id"]
     await creator.call("PUT", f"/api/v1/content/{video_id}/gate", json={"public": {}})
     # Its pictures come last; from then on nothing about it moves by itself.
     await creator.wait_for_content(video_id, lambda content: content["state"] == "ready" and content["poster_url"])

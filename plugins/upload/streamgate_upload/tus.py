@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from streamgate.context import Actor
@@ -246,7 +246,7 @@ class TusRoutes:
             pieces = request.stream()
             try:
                 upload = await self._appender.append(call.actor, upload.upload_id, 0, pieces, checksum=checksum)
-            except StreamgateError:  # its address is told to nobody
+            except (StreamgateError, ClientDisconnect):  # its address is told to nobody
                 has_new = concat is None and new.content_id is None
                 await self._uploads.take_back(call.actor, upload, with_content=has_new)
                 raise

@@ -3,10 +3,14 @@
 It counts for one person and one route, for a day. Nobody known cannot be told from anybody else, so without sign-in
 the header is read and has no effect.
 
-An answer below 500 is kept, but for those after which nothing was done and another try may end differently (401, 408,
-429, and every error of a service that says so): they give the key back. After anything else nobody knows whether the
-act was done: the handler took too long and its transaction may commit yet, the process died or stopped, a connection
-broke before the answer. Then the key stays taken, and a repeat is told so.
+A body that streams is not compared: its length and the headers that its route reads stand for it. Where such a request
+is refused or breaks off nothing was done, and the key is given back: what came may not have been what was meant.
+
+Of other requests an answer below 500 is kept, but for those after which nothing was done and another try may end
+differently (401, 408, 429, and every error of a service that says so): they give the key back.
+
+After anything else nobody knows whether the act was done: the handler took too long and its transaction may commit yet,
+the process died or stopped, a connection broke before the answer. Then the key stays taken, and a repeat is told so.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -86,13 +91,14 @@ class Idempotency:
         if not call.actor.is_signed_in:
             return await answer()
         name, secret = _names(key, call.actor, route)
-        fingerprint = fingerprint_of(scope["path"].encode(), scope["query_string"], orjson.dumps(plain, option=_SORTED))
+        said = _told(call.request, route) if route.raw_body else plain
+        fingerprint = fingerprint_of(scope["path"].encode(), scope["query_string"], orjson.dumps(said, option=_SORTED))
         asked = Asked(name=name, fingerprint=fingerprint, request_id=request_id_of(scope))
         running_s = RUNNING_S if route.timeout_s is None else route.timeout_s + RUNNING_MORE_S
         store, claim = await self._claim(asked, running_s)
         if claim.state != "new":
             return _replay(scope, claim, fingerprint, secret)
-        return await _answer_and_keep(store, asked, secret, answer)
+        return await _answer_and_keep(store, asked, secret, answer, route)
 
     async def _claim(self, asked: Asked, running_s: float) -> tuple[Answers, Claim]:
         """What was claimed here while the shared store was away is still here."""
@@ -104,15 +110,18 @@ class Idempotency:
 
 
 async def _answer_and_keep(
-    store: Answers, asked: Asked, secret: bytes, answer: Callable[[], Awaitable[Rendered]]
+    store: Answers, asked: Asked, secret: bytes, answer: Callable[[], Awaitable[Rendered]], route: Route
 ) -> Rendered:
     end: _Ended = None
     try:
         rendered = await answer()
-        end = _end_of(rendered)
+        end = _NOTHING if route.raw_body and _is_refusal(rendered) else _end_of(rendered)
         return rendered
+    except ClientDisconnect:  # it leaves while its body is read
+        end = _NOTHING
+        raise
     except StreamgateError as error:
-        end = _end_of_error(error)
+        end = _NOTHING if route.raw_body and error.status < 500 else _end_of_error(error)
         raise
     finally:  # a fault of ours and being cancelled, too; dying here leaves the claim, which becomes unknown
         if end is None:
@@ -124,6 +133,15 @@ async def _answer_and_keep(
 
 
 _SORTED = orjson.OPT_SORT_KEYS
+
+
+def _told(request: Request, route: Route) -> dict[str, str | None]:
+    """What stands for a body that streams."""
+    return {name: request.headers.get(name) for name in ("Content-Length", *route.headers_doc)}
+
+
+def _is_refusal(rendered: Rendered) -> bool:
+    return isinstance(rendered, Response) and 400 <= rendered.status_code < 500
 
 
 def _names(key: bytes, actor: Actor, route: Route) -> tuple[str, bytes]:

@@ -132,17 +132,19 @@ def _parameters(route: Route, schemas: Schemas) -> list[dict[str, Any]]:
     for name, said_of_header in route.headers_doc.items():
         header = {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
         found.append({**header, "description": said_of_header})
-    return [*found, _IDEMPOTENCY_KEY] if route.creates else found
+    return [*found, _idempotency_key(route)] if route.creates else found
 
 
-_IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]*$"},
-    "description": "Sent again with the same key and the same body within a day, the request is answered as it was "
-    "the first time and creates nothing. Without sign-in it has no effect.",
-}
+def _idempotency_key(route: Route) -> dict[str, Any]:
+    compared = "a body of the same length and the same headers of those above" if route.raw_body else "the same body"
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]*$"},
+        "description": f"Sent again with the same key and {compared} within a day, the request is answered as it was "
+        "the first time and creates nothing. Without sign-in it has no effect.",
+    }
 
 
 def _responses(route: Route, schemas: Schemas) -> dict[str, Any]:

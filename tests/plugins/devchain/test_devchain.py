@@ -52,8 +52,10 @@ async def test_the_whole_of_it_over_http(home: House) -> None:
     """Faucet, mint, sign-in on the local chain, and a gate on the demo collection, with nothing configured."""
     async with home.client() as http:
         info = (await http.get(f"{API}/info")).json()
-        funded = (await http.post(f"{API}/faucet", json={"address": ALICE.address.lower()})).json()
-        minted = (await http.post(f"{API}/mint", json={"address": ALICE.address})).json()
+        given = await http.post(f"{API}/faucet", json={"address": ALICE.address.lower()})
+        made = await http.post(f"{API}/mint", json={"address": ALICE.address})
+        assert (given.status_code, made.status_code) == (201, 201)  # so that an Idempotency-Key is honoured
+        funded, minted = given.json(), made.json()
         signed_in = await sign_in(http, ALICE, chain=info["chain"])
     assert (funded["address"], funded["balance_wei"]) == (ALICE.address, str(10**18))
     assert (minted["address"], minted["token_id"], minted["contract"]) == (ALICE.address, "1", info["contract"])
@@ -75,7 +77,7 @@ async def test_many_ask_at_once(home: House) -> None:
     async with home.client() as http:
         asked = [(kind, {"address": address}) for address in addresses for kind in ("faucet", "mint")]
         answers = await asyncio.gather(*(http.post(f"/api/v1/devchain/{kind}", json=body) for kind, body in asked))
-    assert [answer.status_code for answer in answers] == [200] * len(asked)
+    assert [answer.status_code for answer in answers] == [201] * len(asked)
 
 
 async def test_what_was_claimed_is_given_away_by_whoever_signed_in_with_it(home: House) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from sqlalchemy import update
+from starlette.requests import ClientDisconnect
 
 from streamgate.context import Actor
 from streamgate.sdk.edge.cors import EXPOSED, REQUEST_HEADERS
@@ -27,7 +28,7 @@ def checksum(data: bytes, algorithm: str = "sha1") -> dict[str, str]:
 
 
 async def begin(
-    harbour: Harbour, actor: Actor, content: bytes | None = None, headers: dict[str, str] | None = None, **more: str
+    harbour: Harbour, actor: Actor, content: Any = None, headers: dict[str, str] | None = None, **more: str
 ) -> httpx.Response:
     named = {name.replace("_", "-"): text for name, text in more.items()}
     sent = {**(TUS if content is None else BYTES), **(headers or {}), **named}
@@ -204,6 +205,20 @@ async def test_a_creation_whose_bytes_do_not_match_leaves_nothing(harbour: Harbo
     await harbour.until_no_blobs()
     answer = await begin(harbour, alice, clip, checksum(clip), Upload_Length=str(len(clip)))
     assert (answer.status_code, answer.headers["upload-offset"]) == (201, str(len(clip)))
+
+
+async def test_a_creation_whose_sender_leaves_leaves_nothing(harbour: Harbour, alice: Actor, clip: bytes) -> None:
+    """Nobody heard its address; sent again, with the same Idempotency-Key too, it is a new one."""
+
+    async def leaving() -> AsyncIterator[bytes]:
+        yield clip[:100_000]
+        raise ClientDisconnect
+
+    with pytest.raises(AssertionError):  # no answer
+        await begin(harbour, alice, leaving(), Upload_Length=str(len(clip)))
+    quota = (await harbour.call(alice, "GET", "/quota")).json()
+    assert (quota["open_uploads"], quota["used_bytes"]) == (0, 0)
+    await harbour.until_no_blobs()
 
 
 # --- expiration, termination ------------------------------------------------------------------------

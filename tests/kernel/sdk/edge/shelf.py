@@ -99,6 +99,16 @@ class Shelf:
 
         return StreamingResponse(parts(), 201)
 
+    async def take(self, call: Call[None, None]) -> Response:
+        """What streams: `bad` is refused after it was read."""
+        body = await call.request.body()
+        if body == b"bad":
+            return JSONResponse({"read": 3}, 422)
+        if body == b"odd":
+            raise Exists("odd")
+        self.made += 1
+        return JSONResponse({"number": self.made}, 201, {"location": f"/things/{self.made}"})
+
     def routes(self) -> list[Route]:
         made: dict[str, Any] = {"policy": SIGNED_IN, "body": Body, "status": 201, "summary": "Makes"}
         return [
@@ -111,6 +121,9 @@ class Shelf:
             Route("POST", "/things/{shelf}", self.make, answer=Made, query=Path, **made),
             Route("POST", "/responds", self.respond, **made),
             Route("POST", "/streams", self.stream, **made),
+            Route(
+                "POST", "/raw", self.take, raw_body=True, headers_doc={"X-Size": "Of all."}, **{**made, "body": None}
+            ),
             Route("POST", "/public", self.make, answer=Made, **{**made, "policy": PUBLIC}),
             Route("POST", "/changes", self.make, answer=Made, **{**made, "status": 200}),
         ]

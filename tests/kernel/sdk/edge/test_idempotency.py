@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from streamgate.errors import DeadlineExceeded, Internal, TooMany, Unauthorized, Unavailable
 from streamgate.sdk.edge.idempotency import Idempotency
@@ -60,6 +61,34 @@ async def test_the_second_gets_the_answer_of_the_first(ask: Ask, shelf: Shelf) -
     assert "idempotency-replayed" not in first.headers
     assert second.headers["idempotency-replayed"] == "true"
     assert first.headers["x-request-id"] != second.headers["x-request-id"]
+
+
+async def test_what_streams_is_known_by_its_length_and_headers(
+    shelf: Shelf, answers: Answers | None, now: Now, make_edge: Callable[..., Edge]
+) -> None:
+    async with open_client(shelf, make_edge(idempotency=Idempotency(answers, MemoryAnswers(now)))) as client:
+
+        async def send(content: Any, **headers: str) -> Any:
+            sent = {"idempotency-key": "key-1", "authorization": "Bearer ann", **headers}
+            return await client.post("/raw", content=content, headers=sent)
+
+        async def leaves() -> AsyncIterator[bytes]:
+            yield b"go"
+            raise ClientDisconnect
+
+        for refused, status in ((b"bad", 422), (b"odd", 409)):  # nothing was done, and the key is free
+            for _ in range(2):
+                answer = await send(refused)
+                assert (answer.status_code, "idempotency-replayed" in answer.headers) == (status, False)
+        with pytest.raises(AssertionError):  # no answer
+            await send(leaves())
+        first, second = await send(b"one", **{"X-Size": "3"}), await send(b"two", **{"X-Size": "3"})
+        assert (first.status_code, second.status_code, shelf.made) == (201, 201, 1)
+        assert second.headers["location"] == first.headers["location"] == "/things/1"
+        assert second.headers["idempotency-replayed"] == "true"
+        for other in (await send(b"longer", **{"X-Size": "3"}), await send(b"one", **{"X-Size": "4"})):
+            assert (other.status_code, other.json()["code"]) == (422, "request.idempotency_mismatch")
+        assert shelf.made == 1
 
 
 async def test_a_response_comes_back_with_its_headers(ask: Ask) -> None:
