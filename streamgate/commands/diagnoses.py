@@ -8,17 +8,12 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from streamgate.bus import open_bus
 from streamgate.engine.server import PortBusy, bind
-from streamgate.events import Events
 from streamgate.health import Finding
-from streamgate.hooks import Hooks
-from streamgate.plugins import Found, PluginContext
 from streamgate.ports import Listener
-from streamgate.services import Services
 from streamgate.settings import KernelSettings
 
 BUS_PATIENCE_S = 3.0
@@ -120,83 +115,3 @@ async def of_bus(settings: KernelSettings) -> list[Finding]:
     finally:
         await bus.stop()
     return [Finding(level="good", subject="bus", said=f"NATS at {where} answers")]
-
-
-async def of_database(settings: KernelSettings, found: Sequence[Found]) -> list[Finding]:
-    from streamgate.sdk.db import DatabaseFault
-    from streamgate.sdk.db.engine import database_url
-    from streamgate.sdk.db.migrate import behind
-
-    if settings.is_embedded:
-        path = Path(database_url(settings).database or "")
-        if not path.exists():
-            return [Finding(level="good", subject="database", said="SQLite, made at the first start")]
-        if _is_in_use(path):
-            return [Finding(level="good", subject="database", said=f"{path}: a running server has it")]
-    try:
-        waiting = await behind(settings, [each.info for each in found if each.info is not None])
-    except DatabaseFault as fault:
-        return [Finding(level="fault", subject="database", said=str(fault))]
-    said = "SQLite, one process" if settings.is_embedded else "PostgreSQL answers"
-    if not waiting:
-        return [Finding(level="good", subject="database", said=f"{said}; every table is at its newest version")]
-    said = f"{said}; the tables of {', '.join(waiting)} are behind"
-    if settings.is_embedded:
-        return [Finding(level="good", subject="database", said=f"{said} and come up at the next start")]
-    return [Finding(level="fault", subject="database", said=said, remedy="run `streamgate db upgrade`")]
-
-
-def _is_in_use(path: Path) -> bool:
-    from streamgate.sdk.db import DatabaseFault
-    from streamgate.sdk.db.sqlite import FileLock
-
-    lock = FileLock(path)
-    try:
-        lock.acquire()
-    except DatabaseFault:
-        return True
-    lock.release()
-    return False
-
-
-async def of_blobs(settings: KernelSettings) -> list[Finding]:
-    """Files are looked at from outside (opening that store tidies it up); another store is opened and asked."""
-    url = urlsplit(settings.blobs.url)
-    if url.scheme in ("", "file"):
-        root = Path(unquote(url.path)) if url.path else settings.data_dir / "blobs"
-        existing = next(each for each in (root.absolute(), *root.absolute().parents) if each.exists())
-        if not os.access(existing, os.W_OK | os.X_OK):
-            said = f"{root}: this user may not write below {existing}"
-            return [Finding(level="fault", subject="blobs", said=said, remedy="give this user the folder")]
-        return [Finding(level="good", subject="blobs", said=f"files below {root}")]
-    from streamgate.sdk.blobs import open_blobs
-
-    store = open_blobs(_context(settings))
-    remedy = "mend STREAMGATE_BLOBS__URL and its keys, or what is there"
-    units = store.units("doctor")
-    try:
-        for unit in units:
-            await unit.start()
-        said = await store.check().probe() or "the store answers"
-    except Exception as fault:
-        return [Finding(level="fault", subject="blobs", said=f"{type(fault).__name__}: {fault}", remedy=remedy)]
-    finally:
-        for unit in units:
-            await unit.stop()
-    return [Finding(level="good", subject="blobs", said=said)]
-
-
-def _context(settings: KernelSettings) -> PluginContext:
-    """Enough of a process to open a store with."""
-    bus = open_bus("memory:", name="doctor")
-    return PluginContext(
-        name="doctor",
-        config=None,
-        settings=settings,
-        services=Services(bus, source="doctor"),
-        events=Events(bus, source="doctor"),
-        bus=bus,
-        hooks=Hooks(),
-        mode="all",
-        selected=(),
-    )

@@ -84,14 +84,17 @@ def _of_configuration(config: Config) -> list[Finding]:
 
 
 async def _look(options: RunOptions, config: Config) -> list[Finding]:
+    from streamgate.sdk import diagnoses as of_stores
+
     found = discover()
     looks: list[tuple[str, Callable[[], Awaitable[Sequence[Finding]]]]] = [
         ("start", lambda: _of_start(options)),
         ("data", lambda: diagnoses.of_data_directory(config.settings)),
         ("master key", lambda: diagnoses.of_master_key(config.settings)),
         ("bus", lambda: diagnoses.of_bus(config.settings)),
-        ("database", lambda: diagnoses.of_database(config.settings, found)),
-        ("blobs", lambda: diagnoses.of_blobs(config.settings)),
+        ("database", lambda: of_stores.of_database(config.settings, found)),
+        ("blobs", lambda: of_stores.of_blobs(config.settings)),
+        ("limits", lambda: of_stores.of_limits(config.settings)),
     ]
     looks += [(each.name, _asked(each, config)) for each in found if each.info is not None and each.info.diagnose]
     asked = await asyncio.gather(*(_patiently(subject, look) for subject, look in looks))
@@ -113,7 +116,8 @@ async def _patiently(subject: str, look: Callable[[], Awaitable[Sequence[Finding
         async with asyncio.timeout(PATIENCE_S):
             return await look()
     except TimeoutError:
-        return [Finding(level="fault", subject=subject, said=f"no answer within {PATIENCE_S:g} s")]
+        remedy = "see that what it asks can be reached from this machine"
+        return [Finding(level="fault", subject=subject, said=f"no answer within {PATIENCE_S:g} s", remedy=remedy)]
     except Exception as fault:  # a doctor that falls ill himself says so and goes on
         return [Finding(level="fault", subject=subject, said=f"could not be examined: {type(fault).__name__}: {fault}")]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from streamgate.health import Finding
+from streamgate.sdk.diagnoses import of_redis
 from streamgate.settings import KernelSettings
 from streamgate_cache.config import CacheConfig
 
@@ -14,17 +14,4 @@ async def diagnose(settings: KernelSettings, config: CacheConfig) -> Sequence[Fi
     url = config.url.reveal()
     if url.startswith("memory:"):
         return [Finding(level="good", subject="cache", said="in memory, of each process its own")]
-    from redis.exceptions import RedisError
-
-    from streamgate.sdk.redis import open_redis
-
-    where = urlsplit(url).netloc.rpartition("@")[2]
-    client = open_redis(url)
-    try:
-        told = await client.info("server")
-    except (RedisError, OSError) as fault:
-        said = f"Redis at {where} does not answer ({type(fault).__name__}): everything works, slower"
-        return [Finding(level="warning", subject="cache", said=said, remedy="start it, or mend STREAMGATE_CACHE__URL")]
-    finally:
-        await client.aclose()
-    return [Finding(level="good", subject="cache", said=f"Redis {told.get('redis_version', '?')} at {where}")]
+    return [await of_redis("cache", url, "STREAMGATE_CACHE__URL", without="everything works, slower")]

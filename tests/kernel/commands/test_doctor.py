@@ -154,6 +154,27 @@ def test_a_node_of_another_chain_is_told_from_one_that_answers(
     assert "secret-key" not in render(findings, colours=False)
 
 
+def test_stores_that_are_away_are_named_with_their_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamgate.sdk.diagnoses.PATIENCE_S", 0.5)
+    port = free_port()
+    monkeypatch.setenv("STREAMGATE_DATABASE__URL", f"postgresql://me:hush@127.0.0.1:{port}/films")
+    monkeypatch.setenv("STREAMGATE_BLOBS__URL", f"s3://films?endpoint=http://127.0.0.1:{port}")
+    monkeypatch.setenv("STREAMGATE_LIMITS__URL", f"redis://:hush@127.0.0.1:{port}")
+    findings = examine(RunOptions())
+    for subject, key in {"database": "DATABASE__URL", "blobs": "BLOBS__URL", "limits": "LIMITS__URL"}.items():
+        finding = found(findings, subject)
+        assert finding.level == ("warning" if subject == "limits" else "fault")
+        assert f"STREAMGATE_{key}" in finding.remedy
+        assert f"127.0.0.1:{port}" in finding.said
+    assert "hush" not in render(findings, colours=False)
+
+
+def test_limits_are_counted_where_redis_answers(monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer) -> None:
+    assert found(examine(RunOptions()), "limits").said == "counted in memory, by each process for itself"
+    monkeypatch.setenv("STREAMGATE_LIMITS__URL", redis_server.url)
+    assert found(examine(RunOptions()), "limits").said.startswith("Redis ")
+
+
 def test_an_absent_redis_is_a_warning(monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer) -> None:
     monkeypatch.setenv("STREAMGATE_CACHE__URL", redis_server.url)
     assert found(examine(RunOptions()), "cache").said.startswith("Redis ")
