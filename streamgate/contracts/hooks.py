@@ -153,6 +153,8 @@ class SigningFacts:
         origin: `https://video.example`; `domain` is its host, with the port unless it is the scheme's own.
         statement: one line for people, without a line break.
         issued_at, expires_at: RFC 3339, whole seconds, UTC.
+        network: the network address that answers, to bound what its tries may cost; "" where nobody has answered. It
+            is no part of what is signed.
     """
 
     address: str
@@ -163,6 +165,7 @@ class SigningFacts:
     nonce: str
     issued_at: str
     expires_at: str
+    network: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "STREAMGATE_AUTH__OPEN_CREATORS": "false",
     "STREAMGATE_AUTH__CREATORS": f"{WALLETS['creator'].address},{WALLETS['other'].address}",
     "STREAMGATE_AUTH__ADMINS": WALLETS["admin"].address,
+    "STREAMGATE_AUTH__CONTRACT_REQUESTS_PER_MINUTE": "600",
     "STREAMGATE_LIMITS__ENABLED": "false",  # thousands of requests come from one address
 }
 _CLIP = ClipSpec(width_px=192, height_px=108, frames=50, key_frames=(0, 25))

@@ -16,7 +16,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from streamgate.testing.attacks import attack
 from tests.e2e.cast import Cast
-from tests.security.stage import SESSION, TheChain, gated_video, holders, minted, newcomer, opened, told
+from tests.security.stage import (
+    SESSION,
+    TheChain,
+    answered,
+    asked,
+    gated_video,
+    holders,
+    minted,
+    new_wallet,
+    newcomer,
+    opened,
+    told,
+)
 
 pytestmark = pytest.mark.timeout(180)  # the first one may start the servers
 
@@ -103,6 +115,13 @@ async def test_b41_questions_that_cost_the_chain(cast: Cast, http: httpx.AsyncCl
     checked = await http.post("/api/v1/gates/check", json={"gate": rule})
     assert checked.status_code == 401
     assert chain.calls() == calls
+    challenge = await asked(http, new_wallet(), chain=chain.doubtful.name)
+    tries = [await answered(http, challenge, "0x" + "ff" * 65) for _ in range(20)]
+    refused = [each for each in tries if each.status_code == 429]
+    assert len(refused) >= 5, [told(each) for each in tries]
+    assert all(int(each.headers["retry-after"]) >= 1 for each in refused)
+    questions = (len(tries) - len(refused)) * 2  # at the head, and some blocks ago
+    assert chain.calls() - calls <= questions * len(chain.doubtful.nodes)
 
 
 @attack("B45")

@@ -111,6 +111,11 @@ class AuthConfig:
         help="Challenges for one wallet, and signatures put to one contract wallet, from all addresses together.",
         validator=attrs.validators.ge(1),
     )
+    contract_requests_per_minute: int = config_field(
+        30,
+        help="Signatures from one network address that no key made, so that a chain is asked for a contract wallet.",
+        validator=attrs.validators.ge(1),
+    )
     requests_per_minute: int = config_field(
         600,
         help="Sign-in requests (challenge, verify, refresh) from one network address.",

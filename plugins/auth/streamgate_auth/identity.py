@@ -93,6 +93,7 @@ class Identity:
         browser: str = "",
         user_agent: str = "",
         client: str = "",
+        network: str = "",
     ) -> tuple[Proven, Tokens]:
         """Tokens for whoever signed what the challenge asked. `message`: the text as the wallet signed it, where it
         may have written it in its own way. A wrong answer leaves the challenge good.
@@ -101,7 +102,7 @@ class Identity:
             ChallengeInvalid, ChallengeExpired, ChallengeUsed, MessageMismatch, SignatureInvalid: 401.
             ChainUnavailable: 503, a contract wallet's chain cannot be read now.
         """
-        proven = await self._proofs.check(challenge_id, signature, message, browser=browser)
+        proven = await self._proofs.check(challenge_id, signature, message, browser=browser, network=network)
         challenge = proven.challenge
         device = Device(scheme=challenge.scheme, chain=challenge.chain, user_agent=user_agent, client=client)
         now_ms, ttl_ms = self._clock.now_ms(), self.refresh_ttl_s * 1000

@@ -8,11 +8,13 @@ from collections import OrderedDict
 import attrs
 from starlette.requests import Request
 
+from streamgate.contracts.hooks import SigningFacts
 from streamgate.errors import TooMany
 from streamgate.sdk.clock import Clock
 from streamgate.web.client import client_address
 
 MAX_BUCKETS = 20_000
+TRIES_PER_CHALLENGE = 10  # a minute; an owner that waits for the others of a multisignature wallet asks again
 IPV6_PREFIX = 64  # what one customer gets; addresses inside it are free to invent
 
 
@@ -45,6 +47,23 @@ class Buckets:
         bucket.left -= 1
 
 
+class ChainLimit:
+    """Signatures that are no key's and that a chain has to be asked about: each question is a node's work, and whoever
+    asks has shown nothing yet. Few for one challenge, for one network, and about one wallet."""
+
+    def __init__(self, clock: Clock, *, per_network: int, per_wallet: int) -> None:
+        self._of_challenge = Buckets(TRIES_PER_CHALLENGE, clock)
+        self._of_network = Buckets(per_network, clock)
+        self._of_wallet = Buckets(per_wallet, clock)
+
+    def spend(self, facts: SigningFacts) -> None:
+        """Raises TooMany: 429."""
+        self._of_challenge.spend(facts.nonce, "too many wrong signatures for this challenge")
+        if facts.network:
+            self._of_network.spend(facts.network, "too many signatures from this address that are no key's")
+        self._of_wallet.spend(facts.address, "too many signatures for this wallet that are not its key's")
+
+
 class RequestLimit:
     """By the address that the layer at the door found; forwarding headers of strangers are not believed."""
 
@@ -53,7 +72,7 @@ class RequestLimit:
 
     def spend(self, request: Request) -> None:
         """Raises TooMany: 429."""
-        self._buckets.spend(_network(request), "too many sign-in requests from this address")
+        self._buckets.spend(network_of(request), "too many sign-in requests from this address")
 
 
 class WalletLimit:
@@ -66,18 +85,19 @@ class WalletLimit:
 
     def spend(self, wallet: str, request: Request) -> None:
         """Raises TooMany: 429."""
-        own = f"{wallet} {_network(request)}"
+        own = f"{wallet} {network_of(request)}"
         self._buckets.spend(own if own in self._known else wallet, "too many sign-in requests for this wallet")
 
     def note_sign_in(self, wallet: str, request: Request) -> None:
-        own = f"{wallet} {_network(request)}"
+        own = f"{wallet} {network_of(request)}"
         self._known[own] = None
         self._known.move_to_end(own)
         if len(self._known) > MAX_BUCKETS:
             self._known.popitem(last=False)
 
 
-def _network(request: Request) -> str:
+def network_of(request: Request) -> str:
+    """What is counted as one: an IPv4 address, or what one customer gets of IPv6."""
     host = client_address(request.scope)
     try:
         address = ipaddress.ip_address(host.partition("%")[0])

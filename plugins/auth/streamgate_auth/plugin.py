@@ -48,7 +48,7 @@ class AuthPlugin:
         from streamgate_auth.gate.parts import GateParts
         from streamgate_auth.identity import Identity
         from streamgate_auth.keys import KeyRing
-        from streamgate_auth.limits import Buckets, RequestLimit, WalletLimit
+        from streamgate_auth.limits import ChainLimit, RequestLimit, WalletLimit
         from streamgate_auth.local_admin import LocalAdmin
         from streamgate_auth.nft.collection import Collections
         from streamgate_auth.nft.routes import NftRoutes
@@ -107,10 +107,12 @@ class AuthPlugin:
             roles_of=roles.of,
             clock=clock,
         )
-        origin, contracts = (
-            Origin.parse(public_origin(ctx)),
-            ContractWallets(self.chains, Buckets(config.wallet_requests_per_minute, clock)),
+        asked = ChainLimit(
+            clock,
+            per_network=config.contract_requests_per_minute,
+            per_wallet=config.wallet_requests_per_minute,
         )
+        origin, contracts = Origin.parse(public_origin(ctx)), ContractWallets(self.chains, asked)
         proofs = self.proofs = Proofs(
             keys=self.keys, schemes=Schemes(ctx.hooks), origin=origin, chains=self.chains.readable, clock=clock
         )

@@ -88,7 +88,14 @@ class Proofs:
         return Asked(challenge_id=challenge_id, challenge=challenge, to_sign=chosen.ask(challenge.facts(self.origin)))
 
     async def check(
-        self, challenge_id: str, signature: str, message: str | None, *, browser: str = "", user_id: str = ""
+        self,
+        challenge_id: str,
+        signature: str,
+        message: str | None,
+        *,
+        browser: str = "",
+        user_id: str = "",
+        network: str = "",
     ) -> Proven:
         """The challenge that was answered rightly. It is not used up yet: whoever acts on it does that in the same
         transaction (`repository.use_challenge`). A wrong answer leaves it good.
@@ -96,6 +103,7 @@ class Proofs:
         Raises:
             ChallengeInvalid, ChallengeExpired, MessageMismatch, SignatureInvalid: 401.
             ChainUnavailable: 503, a contract wallet's chain cannot be read now.
+            TooMany: 429, chains were asked about too many signatures that are no key's.
         """
         opened = self._book().open(challenge_id)
         challenge = opened.challenge
@@ -103,8 +111,9 @@ class Proofs:
             raise ChallengeInvalid("the challenge was asked for by another browser; ask for one here")
         if challenge.user_id != user_id:
             raise ChallengeInvalid("the challenge was asked for another purpose or account; ask for a new one")
+        facts = attrs.evolve(challenge.facts(self.origin), network=network)
         try:
-            proof = await self._schemes.verify(challenge.scheme, challenge.facts(self.origin), signature, message)
+            proof = await self._schemes.verify(challenge.scheme, facts, signature, message)
         except StreamgateError as fault:
             SIGN_INS.labels(scheme=challenge.scheme, outcome=fault.code).inc()
             raise

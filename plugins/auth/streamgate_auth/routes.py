@@ -45,7 +45,7 @@ from streamgate_auth.forms import (
 )
 from streamgate_auth.identity import Identity, Tokens
 from streamgate_auth.keys import KeyRing
-from streamgate_auth.limits import RequestLimit, WalletLimit
+from streamgate_auth.limits import RequestLimit, WalletLimit, network_of
 from streamgate_auth.origin import Origin
 from streamgate_auth.proofs import Asked, Proofs
 from streamgate_auth.siwe import format_time
@@ -170,6 +170,7 @@ class AuthRoutes:
             browser=browser_hash(self._cookies.browser(call.request)),
             user_agent=_user_agent(call.request),
             client=client_address(call.request.scope),
+            network=network_of(call.request),
         )
         self._wallet_limit.note_sign_in(proven.challenge.address, call.request)
         answer = VerifyAnswer(

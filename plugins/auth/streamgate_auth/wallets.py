@@ -83,7 +83,14 @@ class Wallets:
         return await self._proofs.ask(account, chain, scheme, browser=browser, user_id=actor.user_id)
 
     async def link(
-        self, actor: Actor, challenge_id: str, signature: str, message: str | None, *, browser: str = ""
+        self,
+        actor: Actor,
+        challenge_id: str,
+        signature: str,
+        message: str | None,
+        *,
+        browser: str = "",
+        network: str = "",
     ) -> LinkedWallet:
         """Adds the wallet that signed. One that is linked already is told so without a fault.
 
@@ -92,7 +99,9 @@ class Wallets:
             WalletTaken: 409, it is somebody else's. TooManyOfYours: 409.
         """
         try:
-            proven = await self._proofs.check(challenge_id, signature, message, browser=browser, user_id=actor.user_id)
+            proven = await self._proofs.check(
+                challenge_id, signature, message, browser=browser, user_id=actor.user_id, network=network
+            )
         except Unauthorized as fault:
             raise _refused(fault) from fault
         challenge, now_ms = proven.challenge, self._clock.now_ms()

@@ -111,9 +111,9 @@ ATTACKS = (
     Attack(
         "B13",
         "Ungated side files",
-        "Init segments, playlists, manifests and storyboards hang on the same session, a preview has no storyboard; "
-        "uploads cannot be read back; posters are for whoever may see that the content exists (decision 0091)",
-        "no captions are made",
+        "Init segments, playlists, manifests, captions, chapters and storyboards hang on the same session; a preview "
+        "has no storyboard; uploads cannot be read back; posters are for whoever may see that the content exists "
+        "(decision 0091)",
     ),
     Attack("B14", "Past the server to the store", "The bucket answers signed requests alone"),
     Attack("B15", "The token is sold after sign-in", "Transfers end sessions at once; else the lease does"),
@@ -197,7 +197,8 @@ ATTACKS = (
     Attack(
         "B41",
         "Exhausted stores, questions that cost the chain",
-        "A challenge is no row; who is not signed in costs no read; limits by address and by wallet",
+        "A challenge is no row; who is not signed in costs no read but for signatures that a contract wallet may have "
+        "made: few for a challenge, an address and a wallet; limits by address and by wallet",
     ),
     Attack("B42", "A false worker, poisoned output", "Roles on the bus, results of the lease's holder alone, verified"),
     Attack(

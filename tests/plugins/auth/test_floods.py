@@ -10,13 +10,15 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from streamgate.settings import Secret
 from streamgate.testing.attacks import attack
 from streamgate.testing.clock import FakeClock
 from streamgate.testing.devchain import ChainClient
 from streamgate.testing.house import House, house
+from streamgate.testing.nodes import FaultyNode
 from streamgate.testing.wait import eventually
 from streamgate.testing.wallets import Wallet, sign_in
-from streamgate_auth.config import AuthConfig
+from streamgate_auth.config import AuthConfig, ChainSettings
 from streamgate_auth.limits import MAX_BUCKETS, Buckets
 from streamgate_auth.tables import TABLES
 from tests.plugins.auth.people import NAMES, answer_to, ask, config_for, kernel_settings
@@ -87,6 +89,32 @@ async def test_a_contract_is_not_asked_without_end(tmp_path: Path, devchain: Cha
         proof = answer_to(await ask(http, hostile, "siwe"), hostile)
         codes = [(await http.post("/api/v1/auth/verify-signature", json=proof)).status_code for _ in range(4)]
     assert codes == [401, 401, 429, 429]
+
+
+@attack("B41")
+async def test_nobody_has_chains_asked_without_end(tmp_path: Path, devchain: ChainClient) -> None:
+    """Signatures that no key can have made: few for a challenge and for a network, about however many wallets; beyond
+    it no chain is asked, and keys sign in as ever."""
+    impossible = "0x" + "ff" * 65
+    with FaultyNode(devchain.rpc_url) as node:
+        chains = {devchain.chain: ChainSettings(rpc_urls=(Secret(node.url),))}
+        configs = {"auth": AuthConfig(chains=chains, contract_requests_per_minute=12)}
+        async with house(tmp_path, NAMES, settings=kernel_settings(tmp_path), configs=configs) as home:
+
+            async def tried(http: httpx.AsyncClient, wallet: str, times: int) -> tuple[list[int], int]:
+                asked = (await http.post("/api/v1/auth/challenge", json={"address": wallet})).json()
+                body = {"challenge_id": asked["challenge_id"], "signature": impossible}
+                before = node.methods().count("eth_call")
+                answers = [await http.post("/api/v1/auth/verify-signature", json=body) for _ in range(times)]
+                assert all(int(each.headers["retry-after"]) >= 1 for each in answers if each.status_code == 429)
+                return [each.status_code for each in answers], node.methods().count("eth_call") - before
+
+            async with client_from(home, "192.0.2.1") as http, client_from(home, "198.51.100.1") as elsewhere:
+                await tried(http, WALLETS[0], 1)  # it is asked what chain it is, once
+                assert await tried(http, WALLETS[1], 13) == ([401] * 10 + [429] * 3, 10)
+                assert await tried(http, WALLETS[2], 4) == ([401] + [429] * 3, 1)
+                assert await tried(elsewhere, WALLETS[2], 2) == ([401] * 2, 2)
+                assert (await sign_in(http, STRANGER)).address == STRANGER.address
 
 
 def test_the_buckets_are_bounded() -> None:

@@ -18,7 +18,7 @@ from streamgate.contracts.nft import ChainUnavailable
 from streamgate.sdk.evm import ChainId, to_checksum
 from streamgate_auth.evm.reads import WORD_BYTES, Returned, Unread
 from streamgate_auth.evm.validator import MAX_SIGNATURE_BYTES, SignatureCall, Verdict, verdict_of
-from streamgate_auth.limits import Buckets
+from streamgate_auth.limits import ChainLimit
 from streamgate_auth.signature import BadSignature, recover_from_hash
 
 if TYPE_CHECKING:
@@ -42,11 +42,10 @@ class Malformed(ValueError):
 
 @attrs.frozen(eq=False)
 class ContractWallets:
-    """Asks by the chains it is given. `limit`: how often about one wallet, at a sign-in: each question is a node's
-    work, and whoever asks has shown nothing yet."""
+    """Asks by the chains it is given. `limit`: how often, of whoever wants to sign in."""
 
     chains: Chains
-    limit: Buckets
+    limit: ChainLimit
 
     async def require_signer(self, digest: bytes, signature: str, facts: SigningFacts) -> ContractProof | None:
         """Returns where the account signed: None by its key, else what its contract accepted.
@@ -64,7 +63,7 @@ class ContractWallets:
         proof = ContractProof(digest=digest, signature=_raw(signature))
         if await self.chains.get(ChainId(facts.chain)) is None:
             raise SignatureInvalid(f"{why}; contract wallets cannot be asked here: {facts.chain} is not configured")
-        self.limit.spend(facts.address, "too many signatures for this wallet that are not its key's")
+        self.limit.spend(facts)
         verdict = await self.ask(facts.address, facts.chain, proof)
         if verdict is Verdict.ACCEPTED:
             return proof
