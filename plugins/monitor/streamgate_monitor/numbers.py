@@ -168,6 +168,10 @@ class Numbers:
                 per_s=_grown(live, now_ms - MINUTE_MS, now_ms) / 60 if kind == "counter" else None,
             )
 
+    def names(self) -> Sequence[str]:
+        """Of all that was told of in the last quarter of an hour."""
+        return list(self._series)
+
     def values(self, name: str, labels: Mapping[str, str], now_ms: int) -> list[float]:
         """The latest values of the series that have these labels (and maybe others), one a process."""
         return [series.last for series in self._matching(name, labels) if series.at_ms >= now_ms - SILENT_MS]

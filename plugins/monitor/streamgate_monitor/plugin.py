@@ -9,9 +9,11 @@ from streamgate.contracts.events import JOBS_REQUESTED
 from streamgate.contracts.logs import LOGS
 from streamgate.contracts.metrics import METRICS
 from streamgate.contracts.prefixes import SERVICES
+from streamgate.contracts.webhooks import WEBHOOKS
 from streamgate.events import EventSubscription
 from streamgate.health import Check, introspection_of
 from streamgate.hooks import hookimpl
+from streamgate.identity.declared import Asks
 from streamgate.lifecycle import Unit
 from streamgate.plugins import PluginContext, PluginInfo
 from streamgate.web.routes import Route
@@ -23,6 +25,7 @@ class MonitorPlugin:
         from streamgate.sdk.clock import SYSTEM_CLOCK
         from streamgate.sdk.db import Database
         from streamgate.sdk.lease import Leader
+        from streamgate_monitor.alert_doubts import Doubts
         from streamgate_monitor.alerting import Alerting
         from streamgate_monitor.hearing import Hearing
         from streamgate_monitor.leading import Leading
@@ -41,6 +44,7 @@ class MonitorPlugin:
         )
         self._db = Database.for_plugin(ctx, TABLES, migrations="streamgate_monitor.migrations")
         self._numbers, lines = Numbers(), LogKeeping()
+        self._doubts = Doubts(self._numbers, ctx.services.get(WEBHOOKS))
         self._hearing = Hearing(self._db, lines, self._numbers, SYSTEM_CLOCK)
         leading = Leading(
             db=self._db,
@@ -65,7 +69,7 @@ class MonitorPlugin:
         return [
             *monitor_routes(self._reports, self._db, self._clock),
             *metric_routes(self._db, self._numbers, self._clock),
-            *AlertRoutes(self._db, self._clock, self._outgoing).routes(),
+            *AlertRoutes(self._db, self._clock, self._outgoing, self._doubts).routes(),
             *log_routes(self._db),
             *audit_routes(self._db),
         ]
@@ -87,7 +91,7 @@ PLUGIN = PluginInfo(
     name="monitor",
     summary="Health, numbers, logs, alerts and the audit trail of all services.",
     build=MonitorPlugin,
-    may_need=tuple(introspection_of(name) for name in SERVICES),
+    may_need=(*(introspection_of(name) for name in SERVICES), Asks(WEBHOOKS, ("find_secret",))),
     tells=(JOBS_REQUESTED,),
     hears=(AUDITED, LOGS, METRICS),
     config=MonitorConfig,

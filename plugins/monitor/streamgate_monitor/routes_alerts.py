@@ -18,6 +18,7 @@ from streamgate.sdk.texts import is_prose
 from streamgate.settings import OutgoingSettings
 from streamgate.web.routes import ADMIN, Call, Route
 from streamgate_monitor import alert_repository as repository
+from streamgate_monitor.alert_doubts import Doubts
 from streamgate_monitor.alert_repository import Alert, StoredRule
 from streamgate_monitor.rules import Rule, Severity
 
@@ -44,6 +45,9 @@ class RuleBody(Rule):
 
 @attrs.frozen(kw_only=True)
 class RuleShown(RuleBody):
+    """`warnings`: why it may never fire, or nobody may be told of it, as things are now."""
+
+    warnings: tuple[str, ...]
     rule_id: str
     said: str
     created_at: str
@@ -91,10 +95,11 @@ class AckBody:
 
 
 class AlertRoutes:
-    def __init__(self, db: Database, clock: Clock, outgoing: OutgoingSettings) -> None:
+    def __init__(self, db: Database, clock: Clock, outgoing: OutgoingSettings, doubts: Doubts) -> None:
         self._outgoing = outgoing
         self._db = db
         self._clock = clock
+        self._doubts = doubts
 
     def routes(self) -> Sequence[Route]:
         return [
@@ -108,6 +113,7 @@ class AlertRoutes:
                 answer=RuleShown,
                 status=201,
                 summary="Make an alert rule",
+                description="A metric that nobody tells of now is taken, as it may come later, and `warnings` says so.",
                 errors=(RuleNameTaken,),
             ),
             Route(
@@ -155,7 +161,7 @@ class AlertRoutes:
             firing=tuple(_alert(each) for each in firing if each.acknowledged_at_ms is None),
             acknowledged=tuple(_alert(each) for each in firing if each.acknowledged_at_ms is not None),
             ended=tuple(_alert(each) for each in ended),
-            rules=tuple(map(_rule, rules)),
+            rules=tuple([_rule(each, await self._doubts.of(each)) for each in rules]),
         )
 
     async def make(self, call: Call[RuleBody, None]) -> RuleShown:
@@ -166,6 +172,7 @@ class AlertRoutes:
 
     async def _put(self, actor: Actor, body: RuleBody, known_id: str | None, act: str) -> RuleShown:
         self._check_notify(body)
+        await self._doubts.check_secret(actor.user_id, body.notify_secret)
         now_ms, rule_id = self._clock.now_ms(), known_id or new_id("r")
         rule = Rule(**{field.name: getattr(body, field.name) for field in attrs.fields(Rule)})
 
@@ -186,7 +193,8 @@ class AlertRoutes:
             audit(session, act, on=f"alert_rule:{rule_id}", detail={"name": rule.name})
             return stored
 
-        return _rule(await self._db.write(put))
+        stored = await self._db.write(put)
+        return _rule(stored, await self._doubts.of(stored))
 
     def _check_notify(self, body: RuleBody) -> None:
         from streamgate.sdk.outgoing.guard import Guard
@@ -221,11 +229,12 @@ class AlertRoutes:
         return _alert(await self._db.write(acknowledge))
 
 
-def _rule(stored: StoredRule) -> RuleShown:
+def _rule(stored: StoredRule, warnings: tuple[str, ...]) -> RuleShown:
     rule = {field.name: getattr(stored.rule, field.name) for field in attrs.fields(Rule)}
     return RuleShown(
         **rule,
         enabled=stored.enabled,
+        warnings=warnings,
         rule_id=stored.rule_id,
         said=stored.rule.in_words(),
         created_at=rfc3339(stored.created_at_ms),

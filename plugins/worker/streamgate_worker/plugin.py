@@ -13,6 +13,7 @@ from streamgate.contracts.live import LIVE
 from streamgate.contracts.metadata import METADATA
 from streamgate.contracts.prefixes import SERVICES
 from streamgate.contracts.streaming import STREAMING
+from streamgate.contracts.webhooks import WEBHOOKS
 from streamgate.events import EventSubscription
 from streamgate.health import Check
 from streamgate.hooks import hookimpl
@@ -59,7 +60,7 @@ class WorkerPlugin:
         self._events = EventRoutes(ctx.bus, self.db)
         self._hearing = Hearing(self.service)
 
-        secrets = WebhookSecrets(self.db, clock, lambda: master_key(ctx))
+        self._secrets = secrets = WebhookSecrets(self.db, clock, lambda: master_key(ctx))
         deliveries = delivering.Deliveries(secrets, clock, lambda: guarded_client(ctx.settings.outgoing))
         retranscodes = retranscoding.Retranscoding(ctx.services.get(METADATA), ctx.services.get(STREAMING))
         self._kinds = [deliveries.kind, retranscodes.kind, collecting.Collecting(self.db, self._blobs, clock).kind]
@@ -90,7 +91,7 @@ class WorkerPlugin:
 
     @hookimpl
     def collect_services(self) -> Sequence[Offer[Any]]:
-        return [Offer(JOBS, self.service)]
+        return [Offer(JOBS, self.service), Offer(WEBHOOKS, self._secrets)]
 
     @hookimpl
     def collect_routes(self) -> Sequence[Route]:
@@ -122,7 +123,7 @@ PLUGIN = PluginInfo(
     name="worker",
     summary="The durable queue: jobs, leases, schedules, dead letters, webhooks.",
     build=WorkerPlugin,
-    offers=(JOBS,),
+    offers=(JOBS, WEBHOOKS),
     may_need=(Asks(METADATA, ("get",)), Asks(STREAMING, ("transcode",))),
     tells=(JOB_CHECKPOINT, JOB_FINISHED, JOBS_AVAILABLE, JOBS_CANCELLED, JOBS_PAUSED, LIVE, *DEAD_LETTER_RIGHTS),
     hears=(JOBS_REQUESTED, JOBS_AVAILABLE, JOBS_CANCELLED),

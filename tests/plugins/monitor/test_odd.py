@@ -18,6 +18,7 @@ from streamgate.contracts.audit import AUDITED, AuditEntry
 from streamgate.contracts.events import JOBS_REQUESTED, JobsRequested
 from streamgate.contracts.logs import LOGS, LogBatch, LogLine
 from streamgate.contracts.metrics import MetricsSnapshot, Sample
+from streamgate.contracts.webhooks import WEBHOOKS, SecretFound, SecretQuery
 from streamgate.events import Received, on_group
 from streamgate.health import introspection_of
 from streamgate.sdk.db import Database, DatabaseUnavailable
@@ -200,6 +201,16 @@ async def test_one_name_asked_for_twice_at_once_is_one_rule(home: House) -> None
     assert [each["name"] for each in found].count("Twice") == 1
 
 
+class Secrets:
+    """Worker's, of everybody."""
+
+    def __init__(self) -> None:
+        self.known = {("root", "pager")}
+
+    async def find_secret(self, query: SecretQuery) -> SecretFound:
+        return SecretFound(exists=(query.owner, query.name) in self.known)
+
+
 async def test_whoever_is_told_of_an_alert_can_check_who_tells(tmp_path: Path, kernel: Any) -> None:
     asked: list[JobsRequested] = []
 
@@ -210,12 +221,13 @@ async def test_whoever_is_told_of_an_alert_can_check_who_tells(tmp_path: Path, k
         return asked[0].jobs[0] if asked else None
 
     kernel.is_ready = False
+    secrets = Secrets()
     rule = {"name": "Down", "metric": "streamgate_service_up", "op": "<", "value": 1, "notify_secret": "pager"}
     async with house(
         tmp_path,
         ["monitor"],
         configs={"monitor": MonitorConfig(health_every_s=0.05, alerts_every_s=0.05, reuse_s=0.01)},
-        offers=[Offer(introspection_of("monitor"), kernel)],
+        offers=[Offer(introspection_of("monitor"), kernel), Offer(WEBHOOKS, secrets)],
         subscriptions=[on_group(JOBS_REQUESTED, hear, group="worker")],
     ) as home:
         async with home.client(ADMIN) as http:
@@ -223,7 +235,25 @@ async def test_whoever_is_told_of_an_alert_can_check_who_tells(tmp_path: Path, k
                 answer = await http.post(f"{BASE}/alerts/rules", json={**rule, "notify_url": wrong})
                 assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "notify_url")
             good = {**rule, "notify_url": "https://pager.example.org/alerts"}
-            assert (await http.post(f"{BASE}/alerts/rules", json=good)).status_code == 201
+            unsigned = await http.post(f"{BASE}/alerts/rules", json={**good, "notify_secret": "nope"})
+            [error] = unsigned.json()["errors"]
+            assert (unsigned.status_code, error["field"]) == (422, "notify_secret")
+            assert "PUT /api/v1/jobs/webhook-secrets" in error["message"]
+            made = await http.post(f"{BASE}/alerts/rules", json=good)
+            assert made.status_code == 201, made.text
+            path = f"{BASE}/alerts/rules/{made.json()['rule_id']}"
+            assert (await http.put(path, json={**good, "notify_secret": "nope"})).status_code == 422
+
+            async def doubts() -> list[str]:
+                rules = (await http.get(f"{BASE}/alerts")).json()["rules"]
+                return next(each["warnings"] for each in rules if each["name"] == "Down")
+
+            async def has_none() -> bool | None:
+                return None if await doubts() else True
+
+            await eventually(has_none, what="monitor to tell of what it measures")
+            secrets.known.clear()
+            assert ["pager is gone" in said for said in await doubts()] == [True]
         job = await eventually(told, what="the webhook's job")
     assert (job["kind"], job["owner"]) == ("webhook.deliver", "root")
     assert (job["payload"]["secret_name"], job["payload"]["event"]) == ("pager", "alert.fired")

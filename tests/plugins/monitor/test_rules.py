@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from streamgate.contracts.metrics import MetricsSnapshot, Sample
+from streamgate.contracts.webhooks import Webhooks
+from streamgate_monitor.alert_doubts import Doubts
+from streamgate_monitor.alert_repository import StoredRule
 from streamgate_monitor.numbers import Numbers
 from streamgate_monitor.rules import Rule, Verdict, judge
 
@@ -85,3 +88,22 @@ def test_a_rule_says_itself_in_words() -> None:
     assert rate.in_words() == "hits_total per second > 2"
     absence = Rule(name="n", metric="level", kind="absence", window_s=30)
     assert absence.in_words() == "level has not been told for 30 s"
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "said"),
+    [
+        ("wait_seconds_count", {}, ""),
+        ("wait_seconds_count", {"of": "a"}, ""),
+        ("wait_seconds_count", {"of": "b"}, "labels: "),
+        ("wait_seconds", {}, "there is wait_seconds_count and wait_seconds_sum"),
+        ("wait_second_count", {}, "there is wait_seconds_count"),
+        ("no_such_metric_at_all", {}, "until somebody does"),
+    ],
+)
+async def test_a_rule_that_compares_nothing_is_told_so(metric: str, labels: dict[str, str], said: str) -> None:
+    numbers = numbers_of((5, "wait_seconds_count", 5, {"of": "a"}), (5, "wait_seconds_sum", 5, {"of": "a"}))
+    rule = Rule(name="n", metric=metric, labels=labels)
+    stored = StoredRule(rule_id="r", rule=rule, enabled=True, created_at_ms=0, updated_at_ms=0)
+    warnings = await Doubts(numbers, cast(Webhooks, None)).of(stored)
+    assert [said in each for each in warnings] == ([True] if said else [])

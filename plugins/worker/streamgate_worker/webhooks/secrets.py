@@ -10,6 +10,7 @@ from sqlalchemy import Row, delete, func, select
 from sqlalchemy.orm import Session
 
 from streamgate.context import Actor
+from streamgate.contracts.webhooks import SecretFound, SecretQuery
 from streamgate.errors import Conflict, NotFound, TooMany, Unavailable
 from streamgate.sdk.audit import audit
 from streamgate.sdk.clock import Clock, rfc3339
@@ -116,6 +117,9 @@ class WebhookSecrets:
 
     async def exists(self, owner: str, name: str) -> bool:
         return await self._db.read(lambda session: session.execute(_one(owner, name)).first() is not None)
+
+    async def find_secret(self, query: SecretQuery) -> SecretFound:
+        return SecretFound(exists=await self.exists(query.owner, query.name))
 
     async def counting(self, owner: str, name: str) -> list[bytes]:
         """What to sign with now: the newest first.
