@@ -241,13 +241,29 @@ async def test_a_wallet_that_does_not_sign_changes_nothing(empty: Stage) -> None
         assert tab.faults == []
 
 
-async def test_what_is_no_video_is_said_and_leaves_nothing_behind(empty: Stage, tmp_path: Path) -> None:
-    broken = tmp_path / "holiday_2024.mp4"
-    broken.write_bytes(b"this is no video" * 256)
+DROP = """(zone) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File(["this is no video".repeat(256)], "holiday_2024.mp4", { type: "video/mp4" }));
+  const tell = (name) => zone.dispatchEvent(new DragEvent(name, { bubbles: true, cancelable: true, dataTransfer }));
+  return ["dragenter", "dragover", "drop"].map(tell); // true: the browser would do what it does by itself
+}"""
+KEPT = [False] * 3
+
+
+async def test_what_is_dropped_and_no_video_is_said_and_leaves_nothing_behind(empty: Stage) -> None:
     async with open_tab(empty.url) as tab:
         await tab.open()
+        message = tab.page.locator("#message")
+        await expect(tab.page.locator("#sign-in")).to_be_visible()
+        assert await tab.page.locator("main").evaluate(DROP) == KEPT
+        await expect(message).to_contain_text("Sign in first")
         await sign_in(tab.page)
-        await tab.page.locator("#file").set_input_files(broken)
+        await expect(message).to_be_hidden()
+        assert await tab.page.locator("#catalogue").evaluate(DROP) == KEPT
+        await expect(message).to_contain_text("drop it below “Share a video”")
+        assert await tab.page.locator("#captions-file").evaluate(DROP) == [True] * 3  # takes it by itself
+        assert await tab.page.locator("#drop").evaluate(DROP) == KEPT
+        await expect(message).to_be_hidden()
         await expect(tab.page.get_by_label("Title")).to_have_value("holiday 2024")
         await tab.page.get_by_role("button", name="Share", exact=True).click()
         await expect(tab.page.locator("#sending-words")).to_contain_text("It could not be shared")

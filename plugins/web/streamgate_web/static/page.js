@@ -6,6 +6,7 @@ import { Captions } from "./captions.js";
 import { markChosen, showCatalogue } from "./catalogue.js";
 import * as demo from "./demo.js";
 import { lookForDevchain, mintFor } from "./devchain.js";
+import { catchFiles } from "./dropping.js";
 import { Making } from "./making.js";
 import { Owning } from "./owning.js";
 import { Postering } from "./postering.js";
@@ -158,6 +159,17 @@ async function leave() {
   say("You are signed out on this page, but the server could not be told. Sign in and out again when it answers.");
 }
 
+function take(file) {
+  say("");
+  sharing.take(file);
+}
+
+function sayWhereToDrop() {
+  const isShown = element("drop").offsetParent !== null;
+  if (!whoIsHere()) say("Sign in first, and then drop the video to share it.");
+  else say(isShown ? "To share a video, drop it below “Share a video”." : "Nothing can be dropped here now.");
+}
+
 function say(text) {
   element("message").textContent = text;
   element("message").hidden = !text;
@@ -166,6 +178,7 @@ function say(text) {
 // --- start -----------------------------------------------------------------------------------------
 
 async function start() {
+  catchFiles(element("drop"), take, sayWhereToDrop);
   element("catalogue").addEventListener("click", choose);
   element("sending-watch").addEventListener("click", choose);
   element("more").addEventListener("click", () => showCatalogue({ afresh: false }));

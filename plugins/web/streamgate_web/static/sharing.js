@@ -36,17 +36,8 @@ export class Sharing {
 
   listen() {
     const drop = element("drop");
-    for (const name of ["dragenter", "dragover"]) {
-      drop.addEventListener(name, (event) => {
-        event.preventDefault();
-        drop.classList.add("over");
-      });
-    }
+    for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, () => drop.classList.add("over"));
     for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
-    drop.addEventListener("drop", (event) => {
-      event.preventDefault();
-      if (event.dataTransfer.files.length) this.take(event.dataTransfer.files[0]);
-    });
     element("file").addEventListener("change", (event) => this.take(event.target.files[0]));
     element("share-clear").addEventListener("click", () => this.clear());
     element("share-form").addEventListener("submit", (event) => {
