@@ -201,6 +201,9 @@ async def test_a09_requests_to_inside(cast: Cast, http: httpx.AsyncClient) -> No
             seen = await http.post(path, json=body, headers=cast.headers(role))
             assert seen.status_code == 422, (path, url, seen.status_code, seen.text[:300])
             assert field in seen.json()["errors"][0]["field"], (path, url, seen.text[:300])
+    unsigned = {**rule("https://pager.example.org/"), "notify_secret": "nobody's"}
+    seen = await http.post("/api/v1/monitor/alerts/rules", json=unsigned, headers=cast.headers("admin"))
+    assert (seen.status_code, seen.json()["errors"][0]["field"]) == (422, "notify_secret"), seen.text[:300]
     uploads = []
     for url in INSIDE_BY_NAME:
         seen = await http.post("/api/v1/upload/import", json={"url": url}, headers=cast.headers("creator"))
