@@ -147,7 +147,7 @@ class ContentFilter:
     tag: str = ""
     category: str = ""
     owner: str = ""
-    state: str = ""
+    state: Literal["", ContentState] = ""
     sort: Literal["relevance", "newest", "oldest", "title", "duration"] = "relevance"
     limit: int = 50
     cursor: str = ""

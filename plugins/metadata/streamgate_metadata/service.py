@@ -277,7 +277,7 @@ def _check_signed_in(actor: Actor) -> None:
 
 
 def _check_search(query: ContentSearch) -> None:
-    _check_limits(query.limit, {name: getattr(query, name) for name in ("q", "tag", "category", "owner", "state")})
+    _check_limits(query.limit, {name: getattr(query, name) for name in ("q", "tag", "category", "owner")})
 
 
 def _check_limits(limit: int, texts: dict[str, str]) -> None:

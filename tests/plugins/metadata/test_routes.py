@@ -97,6 +97,7 @@ async def test_categories_tags_and_marks_over_http(home: House, alice: Actor) ->
     assert marked["title"] == "A &lt;b&gt;<mark>film</mark>&lt;/b&gt;"
     for path in (
         "/search?sort=rank",
+        "/search?state=bogus",
         "/search?limit=0",
         "/tags?limit=201",
         f"/search?q={'x' * 501}",
