@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 
-from streamgate.contracts.uploads import ChunkInvalid, DigestMismatch
+from streamgate.contracts.uploads import ChunkInvalid
 from streamgate.errors import BadRequest, UnsupportedMediaType
-from streamgate_upload.digests import HashPool, parse_content_digest
+from streamgate_upload.digests import HashPool, parse_content_digest, wrong_header
 from streamgate_upload.forms import PartBegins, PartData, PartEnds, boundary_of, read_form
 
 PART_NAME = "chunk"
@@ -67,7 +67,7 @@ class ChunkBody:
             await hash_.update(piece)
             yield piece
         if not hash_.matches(self._whole_digest):
-            raise DigestMismatch("The form does not match its Content-Digest")
+            raise wrong_header("The form does not match its Content-Digest")
 
 
 async def of_length(pieces: AsyncIterator[bytes], length_bytes: int) -> AsyncIterator[bytes]:

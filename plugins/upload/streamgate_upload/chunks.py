@@ -7,6 +7,7 @@ from collections.abc import Collection
 import attrs
 
 from streamgate.contracts.uploads import ChunkInvalid
+from streamgate.errors import FieldError
 
 MEBIBYTE = 1024 * 1024
 CHUNKS_MAX = 10_000  # S3's limit on the parts of one object
@@ -27,7 +28,8 @@ class Chunks:
     def length_bytes(self, index: int) -> int:
         """Raises ChunkInvalid for an index outside 0 … count - 1."""
         if not 0 <= index < self.count:
-            raise ChunkInvalid(f"Chunk {index} does not exist: the upload has chunks 0 to {self.count - 1}")
+            said = f"Chunk {index} does not exist: the upload has chunks 0 to {self.count - 1}"
+            raise ChunkInvalid(said, errors=(FieldError("index", said),))
         return min(self.chunk_size_bytes, self.size_bytes - index * self.chunk_size_bytes)
 
     def missing(self, received: Collection[int]) -> tuple[int, ...]:

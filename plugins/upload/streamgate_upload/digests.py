@@ -33,6 +33,11 @@ def parse_sha256(text: str, field: str = "sha256") -> str:
     return text.lower()
 
 
+def wrong_header(said: str) -> DigestMismatch:
+    """Of the header `Content-Digest`, not of a digest that was declared for the whole file."""
+    return DigestMismatch(said, errors=(FieldError("Content-Digest", said),))
+
+
 def parse_content_digest(header: str) -> bytes | None:
     """The SHA-256 in a `Content-Digest` header (RFC 9530: `sha-256=:<base64>:`, 32 bytes), or None when it
     names other algorithms only.
@@ -51,7 +56,7 @@ def parse_content_digest(header: str) -> bytes | None:
             if len(digest) != hashlib.sha256().digest_size:
                 raise ValueError("not 32 bytes")
         except (binascii.Error, ValueError) as fault:
-            raise DigestMismatch(f"Content-Digest: sha-256 cannot be read: {fault}") from fault
+            raise wrong_header(f"Content-Digest: sha-256 cannot be read: {fault}") from fault
         return digest
     return None
 

@@ -21,7 +21,6 @@ from streamgate.contracts.uploads import (
     ChunkBusy,
     ChunkDiffers,
     ChunkInvalid,
-    DigestMismatch,
     StorageFull,
     UploadClosed,
 )
@@ -31,7 +30,7 @@ from streamgate.sdk.clock import Clock
 from streamgate.sdk.db import Database
 from streamgate_upload import repository
 from streamgate_upload.bodies import ChunkBody, of_length
-from streamgate_upload.digests import HashPool
+from streamgate_upload.digests import HashPool, wrong_header
 from streamgate_upload.live import Live
 from streamgate_upload.measures import RECEIVED
 from streamgate_upload.repository import Upload
@@ -181,7 +180,7 @@ class ChunkReceiver:
         except blob_store.StorageFull as fault:
             raise StorageFull(fault.detail, retry_after_s=fault.retry_after_s) from fault
         if body.digest is not None and body.digest.hex() != part.sha256:
-            raise DigestMismatch(f"Chunk {index} does not match its Content-Digest; send it again")
+            raise wrong_header(f"Chunk {index} does not match its Content-Digest; send it again")
         return part
 
     async def _watched(
@@ -223,7 +222,7 @@ class ChunkReceiver:
         async for piece in of_length(body.pieces(), claimed.upload.chunks.length_bytes(index)):
             await hash_.update(piece)
         if body.digest is not None and not hash_.matches(body.digest):
-            raise DigestMismatch(f"Chunk {index} does not match its Content-Digest; send it again")
+            raise wrong_header(f"Chunk {index} does not match its Content-Digest; send it again")
         if hash_.hexdigest() != claimed.done_sha256:
             raise ChunkDiffers(f"Chunk {index} was acknowledged with other bytes; abort the upload to start over")
         return _ack(claimed.upload, index, claimed.done_sha256)

@@ -112,7 +112,7 @@ async def test_a_chunk_of_the_wrong_length_is_refused(
 async def test_a_chunk_outside_the_file_is_refused(harbour: Harbour, alice: Actor, clip: bytes, index: int) -> None:
     upload = await harbour.init(alice, clip)
     answer = await harbour.send(alice, upload, clip, index, content=b"x" * 1000)
-    assert answer.status_code == 422
+    assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (422, ["index"])
 
 
 async def test_what_is_too_much_is_not_written(harbour: Harbour, alice: Actor, clip: bytes, tmp_path: Path) -> None:
@@ -131,8 +131,10 @@ async def test_what_is_too_much_is_not_written(harbour: Harbour, alice: Actor, c
 async def test_the_digest_of_a_chunk_is_checked(harbour: Harbour, alice: Actor, clip: bytes) -> None:
     upload = await harbour.init(alice, clip)
     size = upload["chunk_size_bytes"]
-    wrong = await harbour.send(alice, upload, clip, 0, headers=content_digest(b"other"))
-    assert (wrong.status_code, wrong.json()["code"]) == (422, "upload.digest_mismatch")
+    for header in (content_digest(b"other"), {"Content-Digest": "sha-256=:AAAA:"}):
+        wrong = await harbour.send(alice, upload, clip, 0, headers=header)
+        assert (wrong.status_code, wrong.json()["code"]) == (422, "upload.digest_mismatch")
+        assert [each["field"] for each in wrong.json()["errors"]] == ["Content-Digest"]
     assert (await harbour.status(alice, upload))["missing_chunks"] == [0, 1, 2]
     right = await harbour.send(alice, upload, clip, 0, headers=content_digest(clip[:size]))
     assert (right.status_code, right.json()["sha256"]) == (200, hashlib.sha256(clip[:size]).hexdigest())
