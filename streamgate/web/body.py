@@ -1,5 +1,5 @@
-"""A JSON body, in the order in which faults are told: too large (413), not JSON by its type (415), malformed
-(400). What its fields hold is `structure.py`'s affair (422)."""
+"""A JSON body, in the order in which faults are told: too large (413), not JSON by its type, or encoded (415),
+malformed (400). What its fields hold is `structure.py`'s affair (422)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ async def read_json(request: Request, max_bytes: int) -> Any:
     content_type = header(request.scope, b"content-type")
     if content_type is not None and not _JSON.match(content_type):
         raise UnsupportedMediaType(f"send application/json, not {content_type.decode('latin-1') or 'an empty type'}")
+    encoding = (header(request.scope, b"content-encoding") or b"identity").decode("latin-1")
+    if encoding.lower() != "identity":
+        raise UnsupportedMediaType(f"send the JSON as it is, not encoded as {encoding}")
     body = await _read(request, max_bytes)
     if not body:
         return {}
@@ -39,18 +42,14 @@ async def read_json(request: Request, max_bytes: int) -> Any:
         raise BadRequest(f"the body is not JSON: {fault.msg} at line {fault.lineno}, column {fault.colno}") from fault
 
 
-async def _read(request: Request, max_bytes: int) -> bytes:
-    parts: list[bytes] = []
-    size_bytes = 0
+async def _read(request: Request, max_bytes: int) -> bytearray:
+    body = bytearray()
     while True:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        part: bytes = message.get("body", b"")
-        size_bytes += len(part)
-        if size_bytes > max_bytes:
+        body += message.get("body", b"")
+        if len(body) > max_bytes:
             raise TooLarge(f"the body is larger than the {max_bytes} bytes that are read here")
-        if part:
-            parts.append(part)
         if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+            return body

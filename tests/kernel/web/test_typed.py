@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -148,6 +149,15 @@ async def test_another_content_type_is_415(orders: httpx.AsyncClient, content_ty
 async def test_a_body_without_content_type_is_415(orders: httpx.AsyncClient) -> None:
     answer = await orders.post("/orders", content=b'{"title": "a"}')
     assert answer.status_code == 415
+
+
+async def test_an_encoded_body_is_415_and_says_so(orders: httpx.AsyncClient) -> None:
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    for body in (gzip.compress(b'{"title": "a"}'), b'{"title": "a"}'):
+        answer = await orders.post("/orders", content=body, headers=headers)
+        assert (answer.status_code, answer.json()["detail"]) == (415, "send the JSON as it is, not encoded as gzip")
+    plain = await orders.post("/orders", content=body, headers=headers | {"content-encoding": "Identity"})
+    assert plain.status_code == 200
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=UTF-8", "application/merge-patch+json"])
