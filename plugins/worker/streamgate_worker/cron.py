@@ -68,7 +68,8 @@ class Cron:
         try:
             croniter(fields, datetime(2024, 1, 1))  # noqa: DTZ001 (a reading of the clock, no moment)
         except (ValueError, KeyError, AttributeError, TypeError) as fault:
-            raise CronFault("cron", str(fault).strip("[]")[:200] or "cannot be read") from fault
+            said = str(fault).replace("[", "").replace("]", "")  # which stand around the expression
+            raise CronFault("cron", said[:200] or "cannot be read") from fault
         return cls(fields, _zone(zone))
 
     @property
