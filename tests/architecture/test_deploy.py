@@ -175,6 +175,8 @@ def test_only_the_gateway_is_published() -> None:
     published = {name: each["ports"] for name, each in split["services"].items() if "ports" in each}
     assert set(published) == {"api"}
     assert [port.rpartition(":")[2] for port in published["api"]] == ["9090", "9190"]
+    whole = read(SPLIT.with_name("compose.yaml"))
+    assert whole["services"]["streamgate"]["ports"] == published["api"]
     assert split["networks"]["inside"]["internal"] is True
     outside = {name for name, each in split["services"].items() if "outside" in each.get("networks", ())}
     assert outside == {"api", "auth", "upload", "worker"}  # what must reach the world
