@@ -17,7 +17,7 @@ from streamgate_auth.gate.nodes import BRIEF
 from streamgate_auth.solana.assets import PAGE_ASSETS, Asset, CompressedAssets
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.counting import Count, Question, Range, read_each_wallet, resting_on
-from streamgate_auth.solana.making import make_kind
+from streamgate_auth.solana.making import accounts_soon, make_kind, unchecked
 from streamgate_auth.solana.params import (
     Finality,
     amount_field,
@@ -29,7 +29,7 @@ from streamgate_auth.solana.params import (
     so_many,
 )
 from streamgate_auth.solana.programs import TREES
-from streamgate_auth.solana.reads import Accounts, Told, Unread
+from streamgate_auth.solana.reads import Told, Unread
 
 MAX_PAGES = 10
 MAX_ASSETS = MAX_PAGES * PAGE_ASSETS
@@ -90,8 +90,10 @@ class CompressedReader:
         chain = self.chains.get(parse_solana_chain(params.chain))
         if chain is None or params.tree is None:
             return ()
-        (told,) = await chain.read([Accounts((params.tree,))])
-        if isinstance(told, Told) and (told.value[0] is None or told.value[0].program not in TREES):
+        told = await accounts_soon(chain, params.tree)
+        if isinstance(told, Unread):
+            return unchecked(f"{params.tree} is a tree of compressed NFTs", told)
+        if told.value[0] is None or told.value[0].program not in TREES:
             return (f"{params.tree} is no tree of compressed NFTs on {chain.id}",)
         return ()
 

@@ -18,7 +18,7 @@ from streamgate_auth.solana import layouts
 from streamgate_auth.solana.assets import CoreAssets
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.counting import Count, Question, read_each_wallet, resting_on
-from streamgate_auth.solana.making import make_kind
+from streamgate_auth.solana.making import accounts_soon, make_kind, unchecked
 from streamgate_auth.solana.params import (
     Finality,
     account_field,
@@ -29,7 +29,7 @@ from streamgate_auth.solana.params import (
     so_many,
 )
 from streamgate_auth.solana.programs import CORE
-from streamgate_auth.solana.reads import Account, Accounts, Held, Told, Unread
+from streamgate_auth.solana.reads import Account, Held, Unread
 
 
 @attrs.frozen(kw_only=True)
@@ -77,8 +77,10 @@ class CoreReader:
         chain = self.chains.get(parse_solana_chain(params.chain))
         if chain is None:
             return ()
-        (told,) = await chain.read([Accounts((params.collection,))])
-        if isinstance(told, Told) and not is_collection(told.value[0]):
+        told = await accounts_soon(chain, params.collection)
+        if isinstance(told, Unread):
+            return unchecked(f"{params.collection} is a Core collection", told)
+        if not is_collection(told.value[0]):
             return (f"{params.collection} is no Core collection on {chain.id}",)
         return ()
 

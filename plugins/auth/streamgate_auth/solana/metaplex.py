@@ -21,7 +21,7 @@ from streamgate_auth.gate.nodes import BRIEF
 from streamgate_auth.solana import layouts
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.counting import Count, Question, Range, read_each_wallet, resting_on
-from streamgate_auth.solana.making import make_kind
+from streamgate_auth.solana.making import accounts_soon, make_kind, unchecked
 from streamgate_auth.solana.params import (
     Finality,
     account_field,
@@ -106,9 +106,9 @@ class MetaplexReader:
         chain = self.chains.get(parse_solana_chain(params.chain))
         if chain is None:
             return ()
-        (told,) = await chain.read([Accounts((params.collection, metadata_of(params.collection)))])
+        told = await accounts_soon(chain, params.collection, metadata_of(params.collection))
         if isinstance(told, Unread):
-            return ()
+            return unchecked(f"{params.collection} is a Metaplex NFT", told)
         mint, about = told.value
         if mint_of(mint) is None or _metadata(about, params.collection) is None:
             return (f"{params.collection} is no Metaplex NFT on {chain.id}, so that nothing can be of its collection",)

@@ -18,7 +18,7 @@ from streamgate_auth.gate.nodes import BRIEF
 from streamgate_auth.solana import layouts
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.counting import Count, Question, read_each_wallet, resting_on, to_units
-from streamgate_auth.solana.making import make_kind
+from streamgate_auth.solana.making import accounts_soon, make_kind, unchecked
 from streamgate_auth.solana.params import (
     Finality,
     account_field,
@@ -97,7 +97,9 @@ class SplReader:
         chain = self._chains.get(parse_solana_chain(params.chain))
         if chain is None:
             return ()
-        (about,) = await chain.read([Accounts((params.mint,))])
+        about = await accounts_soon(chain, params.mint)
+        if isinstance(about, Unread):
+            return unchecked(f"{params.mint} is a token mint", about)
         if self._note(chain.id, params.mint, about) is False:
             return (f"{params.mint} is not a token mint on {chain.id}: nobody can hold any of it",)
         return ()

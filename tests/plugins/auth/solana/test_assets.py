@@ -14,6 +14,8 @@ from streamgate_auth.solana.asking import LACKS_S
 from streamgate_auth.solana.chains import SolanaChains
 from streamgate_auth.solana.compressed import Compressed, CompressedReader
 from streamgate_auth.solana.core import Core, CoreReader
+from streamgate_auth.solana.metaplex import Metaplex, MetaplexReader
+from streamgate_auth.solana.spl import Spl, SplReader
 from tests.plugins.auth.solana.cluster import CORE, SYSTEM, Cluster, address, key
 from tests.plugins.auth.solana.conftest import DEVNET, Nodes, Open
 from tests.plugins.auth.solana.metaplex import COLLECTION, CORE_COLLECTION, compressed, core
@@ -216,6 +218,22 @@ async def test_its_owner_is_warned_of_what_is_no_tree(cluster: Cluster, nodes: N
     (said,) = await reader.warn(Compressed(chain=DEVNET, tree=ALICE))
     assert "no tree" in said
     assert await reader.warn(Compressed(chain=DEVNET, collection=ALICE)) == ()
+
+
+async def test_its_owner_is_told_where_nobody_could_look(nodes: Nodes, open_chains: Open) -> None:
+    (node,) = nodes(1)
+    chains = open_chains(node)
+    node.is_dead = True
+    said = [
+        *await SplReader(chains).warn(Spl(chain=DEVNET, mint=ALICE)),
+        *await MetaplexReader(chains).warn(Metaplex(chain=DEVNET, collection=ALICE)),
+        *await CoreReader(chains).warn(Core(chain=DEVNET, collection=ALICE)),
+        *await CompressedReader(chains).warn(Compressed(chain=DEVNET, tree=ALICE)),
+    ]
+    assert len(said) == 4
+    for each in said:
+        assert each.startswith(f"whether {ALICE} is a ")
+        assert f"could not be checked: {DEVNET}" in each
 
 
 @pytest.mark.parametrize(
