@@ -120,6 +120,7 @@ async def test_b41_questions_that_cost_the_chain(cast: Cast, http: httpx.AsyncCl
     refused = [each for each in tries if each.status_code == 429]
     assert len(refused) >= 5, [told(each) for each in tries]
     assert all(int(each.headers["retry-after"]) >= 1 for each in refused)
+    assert {(each.headers["ratelimit-limit"], each.headers["ratelimit-remaining"]) for each in refused} == {("10", "0")}
     questions = (len(tries) - len(refused)) * 2  # at the head, and some blocks ago
     assert chain.calls() - calls <= questions * len(chain.doubtful.nodes)
 

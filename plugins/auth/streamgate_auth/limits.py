@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import attrs
 from starlette.requests import Request
@@ -12,6 +15,8 @@ from streamgate.contracts.hooks import SigningFacts
 from streamgate.errors import TooMany
 from streamgate.sdk.clock import Clock
 from streamgate.web.client import client_address
+from streamgate.web.problems import RawHeaders
+from streamgate.web.routes import ANSWER_HEADERS, REFUSED_KEY
 
 MAX_BUCKETS = 20_000
 TRIES_PER_CHALLENGE = 10  # a minute; an owner that waits for the others of a multisignature wallet asks again
@@ -24,6 +29,29 @@ class _Bucket:
     at_s: float
 
 
+class Spent(TooMany):
+    """`limit`: a minute. `reset_s`: until all are back."""
+
+    def __init__(self, detail: str, *, retry_after_s: float, limit: int, reset_s: float) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+        self.limit, self.reset_s = limit, reset_s
+
+
+@contextmanager
+def telling(request: Request) -> Iterator[None]:
+    """The answer to what is refused in here has the numbers of that limit, and not those of the edge's."""
+    try:
+        yield
+    except Spent as spent:
+        headers: RawHeaders | None = request.scope.get(ANSWER_HEADERS)
+        if headers is not None:
+            headers[:] = [pair for pair in headers if not pair[0].startswith(b"ratelimit-")]
+            for name, number in (("limit", spent.limit), ("remaining", 0), ("reset", math.ceil(spent.reset_s))):
+                headers.append((f"ratelimit-{name}".encode(), b"%d" % number))
+            request.scope[REFUSED_KEY] = True
+        raise
+
+
 class Buckets:
     """A token bucket a key: a minute's worth at once, refilled evenly. The keys used last are kept."""
 
@@ -33,7 +61,7 @@ class Buckets:
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def spend(self, key: str, refusal: str) -> None:
-        """Raises TooMany: 429 with the time after which one more is there."""
+        """Raises Spent: 429 with the time after which one more is there."""
         now_s = self._clock.monotonic_s()
         bucket = self._buckets.setdefault(key, _Bucket(self._per_minute, now_s))
         self._buckets.move_to_end(key)
@@ -43,7 +71,8 @@ class Buckets:
         bucket.left = min(self._per_minute, bucket.left + (now_s - bucket.at_s) * rate)
         bucket.at_s = now_s
         if bucket.left < 1:
-            raise TooMany(refusal, retry_after_s=(1 - bucket.left) / rate)
+            reset_s = (self._per_minute - bucket.left) / rate
+            raise Spent(refusal, retry_after_s=(1 - bucket.left) / rate, limit=self._per_minute, reset_s=reset_s)
         bucket.left -= 1
 
 
@@ -72,7 +101,8 @@ class RequestLimit:
 
     def spend(self, request: Request) -> None:
         """Raises TooMany: 429."""
-        self._buckets.spend(network_of(request), "too many sign-in requests from this address")
+        with telling(request):
+            self._buckets.spend(network_of(request), "too many sign-in requests from this address")
 
 
 class WalletLimit:
@@ -86,7 +116,8 @@ class WalletLimit:
     def spend(self, wallet: str, request: Request) -> None:
         """Raises TooMany: 429."""
         own = f"{wallet} {network_of(request)}"
-        self._buckets.spend(own if own in self._known else wallet, "too many sign-in requests for this wallet")
+        with telling(request):
+            self._buckets.spend(own if own in self._known else wallet, "too many sign-in requests for this wallet")
 
     def note_sign_in(self, wallet: str, request: Request) -> None:
         own = f"{wallet} {network_of(request)}"

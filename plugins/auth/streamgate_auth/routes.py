@@ -45,7 +45,7 @@ from streamgate_auth.forms import (
 )
 from streamgate_auth.identity import Identity, Tokens
 from streamgate_auth.keys import KeyRing
-from streamgate_auth.limits import RequestLimit, WalletLimit, network_of
+from streamgate_auth.limits import RequestLimit, WalletLimit, network_of, telling
 from streamgate_auth.origin import Origin
 from streamgate_auth.proofs import Asked, Proofs
 from streamgate_auth.siwe import format_time
@@ -163,15 +163,16 @@ class AuthRoutes:
         body = call.body
         if body.cookie:
             self._cookies.require_own_page(call.request)
-        proven, tokens = await self._identity.verify(
-            body.challenge_id,
-            body.signature,
-            body.message,
-            browser=browser_hash(self._cookies.browser(call.request)),
-            user_agent=_user_agent(call.request),
-            client=client_address(call.request.scope),
-            network=network_of(call.request),
-        )
+        with telling(call.request):
+            proven, tokens = await self._identity.verify(
+                body.challenge_id,
+                body.signature,
+                body.message,
+                browser=browser_hash(self._cookies.browser(call.request)),
+                user_agent=_user_agent(call.request),
+                client=client_address(call.request.scope),
+                network=network_of(call.request),
+            )
         self._wallet_limit.note_sign_in(proven.challenge.address, call.request)
         answer = VerifyAnswer(
             valid=True,

@@ -41,7 +41,7 @@ from streamgate_auth.forms_account import (
 )
 from streamgate_auth.guards import person_only
 from streamgate_auth.identity import Identity
-from streamgate_auth.limits import RequestLimit, WalletLimit, network_of
+from streamgate_auth.limits import RequestLimit, WalletLimit, network_of, telling
 from streamgate_auth.proofs import Proofs
 from streamgate_auth.routes import PREFIX, challenge_response
 from streamgate_auth.wallets import Wallets
@@ -225,9 +225,10 @@ class AccountRoutes:
         body = call.body
         browser = browser_hash(self._cookies.browser(call.request))
         network = network_of(call.request)
-        wallet = await self._wallets.link(
-            call.actor, body.challenge_id, body.signature, body.message, browser=browser, network=network
-        )
+        with telling(call.request):
+            wallet = await self._wallets.link(
+                call.actor, body.challenge_id, body.signature, body.message, browser=browser, network=network
+            )
         first = (await self._wallets.listed(call.actor))[0]
         return WalletItem.of(wallet, primary=wallet.name == first.name)
 

@@ -62,7 +62,8 @@ def revoke(
         "for_s": for_s,
         "reason": reason,
     }
-    if (list_only or lift) and (any(wanted.values()) if lift else any((user_id, address, everyone, for_s, reason))):
+    beside_list = any((user_id, address, everyone, for_s, reason))
+    if (lift and (list_only or any(wanted.values()))) or (list_only and beside_list):
         raise click.UsageError("--lift stands alone, and --list beside --content alone")
     server = Server(**where)
     if lift:

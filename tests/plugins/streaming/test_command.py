@@ -104,6 +104,7 @@ def test_what_is_refused_is_shown_page_by_page_and_lifted(server: list[str]) -> 
     [
         ("--lift", ID, "--content", "c_1"),
         ("--list", "--everyone"),
+        ("--list", "--lift", ID),
         ("--everyone", "--for", "soon"),
     ],
 )

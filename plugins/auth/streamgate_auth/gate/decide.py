@@ -151,7 +151,7 @@ class Decider:
         if isinstance(policy, Explanation):
             return self._without_rule(policy, wallets, revision=revision)
         if not query.actor.is_signed_in and not is_public:
-            wanted = said("sign_in", "does_not_hold", _asks_to_sign_in(policy))
+            wanted = sign_in_wanted(policy)
             made = self._without_rule(wanted, wallets, revision=revision)
             return _changed(made, preview_s=policy.preview_s, max_height_px=judge(policy, {}).max_height_px)
         who = Who(
@@ -227,11 +227,11 @@ def owns(actor: Actor, facts: Facts) -> bool:
     return actor.is_moderator or (actor.kind == "user" and actor.user_id == facts.owner)
 
 
-def _asks_to_sign_in(policy: Policy) -> str:
+def sign_in_wanted(policy: Policy) -> Explanation:
+    """What whoever is not signed in is told."""
     text = describe_policy(policy)
-    if text.startswith(_SAID_OF_A_WALLET):
-        return f"sign in with a wallet that {text}"
-    return f"sign in with a wallet of which this is true: {text}"
+    of_a_wallet = f"that {text}" if text.startswith(_SAID_OF_A_WALLET) else f"of which this is true: {text}"
+    return said("sign_in", "does_not_hold", f"sign in with a wallet {of_a_wallet}")
 
 
 def _changed(made: Made, **changes: Any) -> Made:  # Any: values of the decision's fields

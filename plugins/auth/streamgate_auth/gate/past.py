@@ -15,7 +15,7 @@ from streamgate.errors import Forbidden
 from streamgate.sdk.db import Database
 from streamgate.wire import from_plain, to_plain
 from streamgate_auth.gate.compiled import Compiled
-from streamgate_auth.gate.decide import Decider
+from streamgate_auth.gate.decide import Decider, sign_in_wanted
 from streamgate_auth.gate.gates import Gates, answer
 from streamgate_auth.gate.log import DecisionLog
 from streamgate_auth.gate.policy import Policy
@@ -90,7 +90,7 @@ class PastDecisions:
         )
 
     async def _again(self, record: DecisionRecord) -> GateCheckAnswer | None:
-        if record.basis not in ("rule", "veto") or (record.basis == "veto" and not record.readings):
+        if record.basis not in ("rule", "sign_in", "veto") or (record.basis == "veto" and not record.readings):
             return None
 
         def load(session: Session) -> Policy | Explanation | None:
@@ -100,6 +100,15 @@ class PastDecisions:
         policy = await self._db.read(load)
         if not isinstance(policy, Policy):
             return None
+        if record.basis == "sign_in":  # the rule was not asked, and yet it says who should sign in
+            wanted = sign_in_wanted(policy)
+            verdict = judge(policy, {})
+            return GateCheckAnswer(
+                outcome=wanted.outcome,
+                explanation=wanted,
+                max_height_px=verdict.max_height_px,
+                preview_s=policy.preview_s,
+            )
         readings = {
             leaf: from_plain(Reading, record.readings[path]) for leaf, path in policy.leaves if path in record.readings
         }

@@ -114,6 +114,18 @@ async def test_leaves_that_were_not_asked_then_are_not_asked_again(home: House) 
     assert [part["asked"] for part in replayed["now"]["explanation"]["parts"]] == [True, True]
 
 
+async def test_who_was_not_signed_in_is_told_the_same_again(home: House) -> None:
+    me = await creator(home)
+    content_id = await content_of(home, me.actor, {"version": 1, "gate": VIEWERS, "preview_s": 9})
+    await decide(home, ANONYMOUS, content_id)
+    (row,) = await logged(home, me.actor, content_id)
+    await set_gate(home, me.actor, content_id, ADMINS)
+    replayed = await post(home, me.actor, f"/decisions/{row['decision_id']}/replay")
+    assert (row["basis"], replayed["same"]) == ("sign_in", True)
+    again = replayed["again"]
+    assert (again["outcome"], again["explanation"], again["preview_s"]) == ("does_not_hold", row["explanation"], 9)
+
+
 async def test_what_was_decided_without_the_rule_is_not_made_again(tmp_path: Path, devchain: ChainClient) -> None:
     bad = Wallet.named("blocked here")
     config = attrs.evolve(config_for(devchain), blocked_addresses=(bad.address,))
