@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 
 from streamgate.contracts.webhooks import SecretQuery, Webhooks
 from streamgate.errors import FieldError, Invalid, StreamgateError
@@ -48,12 +49,26 @@ class Doubts:
         return f"notify_secret: {name} is gone, so nobody is told; {_MAKE_ONE}, or put the rule again with another"
 
     def _of_metric(self, rule: Rule) -> str:
-        name, names = rule.metric, self._numbers.names()
-        if self._numbers.last_told_ms(name, {}) is None:
-            parts = [each for each in (f"{name}_count", f"{name}_sum") if each in names]
+        name = rule.metric
+        told = self._numbers.label_names(name)
+        if told is None:
+            names = {*self._numbers.names(), *_declared()}
+            if name in names:
+                return ""
+            parts = sorted(names & {f"{name}_count", f"{name}_sum"})
             near = parts or difflib.get_close_matches(name, names, n=3, cutoff=0.8)
             hint = f"; there is {' and '.join(near)}" if near else ""
             return f"metric: nobody tells of {name} now, and there is nothing to compare until somebody does{hint}"
-        if self._numbers.last_told_ms(name, rule.labels) is None:
-            return f"labels: nobody tells of {name} with these labels now"
-        return ""
+        unknown = sorted(rule.labels.keys() - told)
+        return f"labels: {name} has no {' and no '.join(unknown)}; it has {', '.join(sorted(told))}" if unknown else ""
+
+
+def _declared() -> Iterator[str]:
+    """What this process may tell of, once there is something to count: the kernel's own, and of the plugins here."""
+    from prometheus_client import REGISTRY
+
+    for family in REGISTRY.collect():
+        if family.type in ("histogram", "summary"):
+            yield from (f"{family.name}_count", f"{family.name}_sum")
+        else:
+            yield f"{family.name}_total" if family.type == "counter" else family.name

@@ -172,6 +172,11 @@ class Numbers:
         """Of all that was told of in the last quarter of an hour."""
         return list(self._series)
 
+    def label_names(self, name: str) -> set[str] | None:
+        """What tells the series of this name apart; None where nobody has told of it."""
+        series = self._series.get(name)
+        return None if series is None else {"service"}.union(*(key.parsed for key in series))
+
     def values(self, name: str, labels: Mapping[str, str], now_ms: int) -> list[float]:
         """The latest values of the series that have these labels (and maybe others), one a process."""
         return [series.last for series in self._matching(name, labels) if series.at_ms >= now_ms - SILENT_MS]

@@ -95,7 +95,9 @@ def test_a_rule_says_itself_in_words() -> None:
     [
         ("wait_seconds_count", {}, ""),
         ("wait_seconds_count", {"of": "a"}, ""),
-        ("wait_seconds_count", {"of": "b"}, "labels: "),
+        ("wait_seconds_count", {"of": "b", "service": "cache"}, ""),  # it may come
+        ("wait_seconds_count", {"off": "a"}, "has no off; it has of, service"),
+        ("python_info", {}, ""),  # declared, though nobody has told of it yet
         ("wait_seconds", {}, "there is wait_seconds_count and wait_seconds_sum"),
         ("wait_second_count", {}, "there is wait_seconds_count"),
         ("no_such_metric_at_all", {}, "until somebody does"),
