@@ -17,7 +17,7 @@ from streamgate.contracts.devchain import (
     Minted,
     NoDemoToken,
 )
-from streamgate.errors import StreamgateError
+from streamgate.errors import StreamgateError, Unavailable
 from streamgate.sdk.evm import parse_address
 from streamgate.sdk.http import OutgoingFault
 from streamgate_devchain.anvil import AnvilFault
@@ -91,16 +91,20 @@ class DevchainService:
         chain, address = await self._chain(), parse_address(request.address)
         try:
             balance_wei, transaction_hash = await chain.collection.fund(address)
-        except (RpcFault, OutgoingFault) as fault:
+        except RpcFault as fault:
             raise DevchainUnavailable(f"the faucet did not give: {fault}") from fault
+        except OutgoingFault as fault:  # perhaps after it was sent
+            raise Unavailable(f"the local chain did not answer: {fault}") from fault
         return Funded(address=address, balance_wei=str(balance_wei), transaction_hash=transaction_hash)
 
     async def mint(self, request: FaucetRequest) -> Minted:
         chain, address = await self._chain(), parse_address(request.address)
         try:
             token = await chain.collection.mint(address)
-        except (RpcFault, OutgoingFault) as fault:
+        except RpcFault as fault:
             raise DevchainUnavailable(f"nothing was minted: {fault}") from fault
+        except OutgoingFault as fault:  # perhaps after it was sent
+            raise Unavailable(f"the local chain did not answer: {fault}") from fault
         return Minted(
             address=address,
             chain=chain.info.chain,
