@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -105,7 +106,7 @@ async def _belongings(creator: Api, address: str) -> dict[str, Any]:
 
 async def _twice(creator: Api, path: str, headers: Mapping[str, str] | None = None, **sent: Any) -> httpx.Response:
     """As a client that heard no answer sends it, and has one of it."""
-    keyed = {**(headers or {}), "Idempotency-Key": path}
+    keyed = {**(headers or {}), "Idempotency-Key": secrets.token_urlsafe()}  # suites share servers
     first, again = [await creator.send("POST", path, headers=keyed, **sent) for _ in range(2)]
     assert (first.status_code, again.headers.get("idempotency-replayed")) == (201, "true"), (first.text, again.text)
     assert "idempotency-replayed" not in first.headers
