@@ -61,25 +61,27 @@ class Reloader:
         self._watching: asyncio.Task[None] | None = None
         self._seen = self._stamps()
         self._is_at_terminal = any(map(os.isatty, (0, 2))) and _has_terminal()
+        self._is_ending = False
 
     async def start(self) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
         self._watching = asyncio.create_task(self._watch(), name=self.name)
 
     async def stop(self) -> None:
-        _ignore_hang_ups()  # or a second one would cut short what still drains
+        # A second one would cut short what still drains.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
         watching, self._watching = self._watching, None
         if watching is not None:
             watching.cancel()
             await asyncio.wait([watching])
 
     def _hang_up(self) -> None:
-        if self._is_at_terminal and not _has_terminal():
-            logger.info("the terminal is gone")
-            _ignore_hang_ups()  # the system tells it, and the shell
-            os.kill(os.getpid(), signal.SIGTERM)
-        else:
+        if not self._is_at_terminal or _has_terminal():
             self.reload()
+        elif not self._is_ending:  # the system tells it, and the shell
+            self._is_ending = True
+            logger.info("the terminal is gone")
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def reload(self) -> None:
         """Never raises: what is wrong is logged, and everything stays as it was."""
@@ -109,10 +111,6 @@ class Reloader:
     def _stamps(self) -> Sequence[tuple[int, int] | None]:
         """When each file was written and how long it is; None for one that is gone."""
         return [_stamp(path) for path in self._files]
-
-
-def _ignore_hang_ups() -> None:
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
 
 
 def _has_terminal() -> bool:

@@ -135,6 +135,32 @@ async def test_a_hang_up_signal_reloads_even_what_looks_unchanged(room: Room) ->
     assert room.told == [ThingSettings(limit=7)]
 
 
+async def test_a_terminal_that_is_gone_ends_the_process_once(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system tells it and the shell: a second SIGTERM would end it at once."""
+    monkeypatch.setattr(os, "isatty", lambda _: True)
+    terminal = [True, False, False]
+    monkeypatch.setattr(reload_module, "_has_terminal", lambda: terminal.pop(0))
+    reloader = Reloader(reader(room.path)(), reader(room.path), Reloads())
+    ended, is_over = list[int](), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, ended.append, signal.SIGTERM)
+    loop.add_signal_handler(signal.SIGUSR1, is_over.set)
+    await reloader.start()
+    try:
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)
+        async with asyncio.timeout(5):
+            while not ended:
+                await asyncio.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGUSR1)  # behind whatever came before
+            await is_over.wait()
+    finally:
+        await reloader.stop()
+        loop.remove_signal_handler(signal.SIGTERM)
+        loop.remove_signal_handler(signal.SIGUSR1)
+    assert ended == [signal.SIGTERM]
+
+
 def test_whoever_declares_that_a_key_reloads_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all installed plugins and the kernel: a declaration nobody acts on would be a promise not kept."""
     bound: list[socket.socket] = []

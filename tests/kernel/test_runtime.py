@@ -336,6 +336,7 @@ async def test_sigterm_lets_a_running_request_finish(tmp_path: Path) -> None:
             return None
 
         await eventually(is_closed)
+        process.send_signal(signal.SIGHUP)  # of a shell that ends
         released.touch()
         asking.join(20)
         assert [answer.json() for answer in answers] == [{"text": "done"}]
@@ -380,7 +381,7 @@ async def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
 
 
 def test_it_ends_with_the_terminal_it_was_started_at(tmp_path: Path) -> None:
-    """SIGHUP reloads while the terminal is there; when it is gone the process drains, however often it is told."""
+    """SIGHUP reloads while the terminal is there; when it is gone the process drains."""
     ours, its = os.openpty()
     # Of a session of its own, whose first terminal becomes the one that it belongs to.
     at_terminal = ("sh", "-c", 'exec "$@" <"$0" 2>"$0"', os.ttyname(its))
@@ -392,8 +393,7 @@ def test_it_ends_with_the_terminal_it_was_started_at(tmp_path: Path) -> None:
         while b"configuration reloaded" not in shown:
             shown += os.read(ours, 4096)
         os.close(its)
-        os.close(ours)
-        process.send_signal(signal.SIGHUP)  # as the system did; shells do it too
+        os.close(ours)  # of which the system tells by SIGHUP
         assert process.wait(20) == 0
     finally:
         process.kill()
