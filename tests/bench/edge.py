@@ -154,7 +154,7 @@ def _run(ports: Sequence[int], pids: Sequence[int]) -> _Run:
     return _Run(sum(each.per_s for each in found), latencies_ms, work_us)
 
 
-def _requests(folder: Path, engine: str, processes: int, aim: float) -> list[Row]:
+def _requests(folder: Path, engine: str, processes: int, *, limit: float = 0, aim: float = 0) -> list[Row]:
     arguments = ["--all", "--profile", "dev", "--engine", engine]
     share = 0.45 if processes == 1 else 0  # what more processes share is the machine's matter
     names = [f"{engine}-{processes}-{n}" for n in range(processes)]
@@ -177,7 +177,7 @@ def _requests(folder: Path, engine: str, processes: int, aim: float) -> list[Row
 
     per_s = statistics.median(run.per_s for run in runs[0])
     return [
-        beside(f"small requests, {where}", "1/s", rate, higher_is_better=True, ratio_limit=share, aim=aim),
+        beside(f"small requests, {where}", "1/s", rate, higher_is_better=True, ratio_limit=share, limit=limit, aim=aim),
         beside("  latency of each", "ms", lambda run: run.latencies_ms, per_s=per_s),
         beside("  processor time of each", "µs", lambda run: (run.work_us,)),
     ]
@@ -186,7 +186,7 @@ def _requests(folder: Path, engine: str, processes: int, aim: float) -> list[Row
 def measure(folder: Path) -> list[Row]:
     return [
         *_in_process(),
-        *_requests(folder, "hypercorn", 1, 0),
-        *_requests(folder, "uvicorn", 1, 4_500),
-        *_requests(folder, "uvicorn", 2, 10_000),
+        *_requests(folder, "hypercorn", 1),
+        *_requests(folder, "uvicorn", 1, limit=4_500),
+        *_requests(folder, "uvicorn", 2, aim=10_000),
     ]
