@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -159,7 +159,7 @@ def _video_track(
     time_base = Fraction(said.numerator, said.denominator) if said else Fraction(1, 1000)
     origin = first.pts or 0
     # A file may begin with frames that refer to others before its beginning: they cannot be shown.
-    found = sorted({stamp for stamp in index.pts if stamp >= origin}) or [origin]
+    found = _in_order(stamp for stamp in index.pts if stamp >= origin) or [origin]
     longest = max(1, int(limits.max_hole_s / time_base))
     shown = until_hole(found, longest)
     if len(shown) < len(found):
@@ -175,7 +175,7 @@ def _video_track(
 
     def ticks(stamps: list[int]) -> tuple[int, ...]:
         kept = [stamp for stamp in stamps if origin <= stamp < end]
-        return tuple(sorted({each - zero for each in clock.all_ticks(kept)}))
+        return tuple(_in_order(each - zero for each in clock.all_ticks(kept)))
 
     orientation = orientation_of(first)
     sar = stream.sample_aspect_ratio or Fraction(1)
@@ -212,6 +212,11 @@ def _video_track(
     if track.colour.is_hdr:
         warnings.append("the video is HDR; its encodes are toned down to standard range (BT.709, 8 bit)")
     return track
+
+
+def _in_order(stamps: Iterable[int]) -> list[int]:
+    """Each once. They come nearly in order, which sorting makes use of and a set would lose."""
+    return list(dict.fromkeys(sorted(stamps)))
 
 
 def _check_track(track: VideoTrack, limits: MediaLimits) -> None:
