@@ -19,6 +19,7 @@ from typing import Any
 
 from loguru import logger
 
+from streamgate.runtime import SWITCH_S
 from tests.bench.figures import HEAD, Row, missed, summary
 
 GROUPS = {
@@ -63,6 +64,7 @@ def main() -> int:
     if unknown := set(given.groups) - GROUPS.keys():
         parser.error(f"no group {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
     logger.configure(handlers=[{"sink": sys.stderr, "level": "ERROR"}])  # the table is what is to be seen
+    sys.setswitchinterval(SWITCH_S)  # what is measured in this process is as in `streamgate run`
     machine = f"{platform.platform()} · {os.cpu_count()} cores · Python {platform.python_version()}"
     print(f"{machine} · load {os.getloadavg()[0]:.1f}")
     found: dict[str, list[Row]] = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Row, Select, func, literal_column, or_, select, update
+from sqlalchemy import Row, Select, bindparam, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamgate.contracts.jobs import JobList, JobState, Kind, NewJob
@@ -22,6 +22,14 @@ SHOWN = [column for column in jobs.c if column.name not in ("payload", "result")
 TRACEPARENT_CHARS = 100
 BATCH = 400
 """Values in one statement: SQLite allows 32,766 variables, PostgreSQL 32,767."""
+
+# Of a submission, made once: to make a statement is most of the work of asking it.
+_FIND = select(*SHOWN).where(jobs.c.job_id == bindparam("job_id"))
+_FIND_BY_KEY = select(*SHOWN).where(jobs.c.idempotency_key == bindparam("key"))
+_FIND_KIND = select(kinds).where(kinds.c.name == bindparam("name"))
+_OF_OWNER = (jobs.c.owner == bindparam("owner"), jobs.c.status.in_(UNFINISHED), jobs.c.root_id == jobs.c.job_id)
+_SOME_OF_OWNER = select(jobs.c.job_id).where(*_OF_OWNER).limit(bindparam("most"))
+_COUNT_UNFINISHED = select(func.count()).select_from(_SOME_OF_OWNER.subquery())
 
 
 class JobIdTaken(Conflict):
@@ -46,7 +54,7 @@ def register_kind(session: Session, kind: Kind, plugin: str) -> None:
 
 
 def find_kind(session: Session, name: str) -> Kind | None:
-    row = session.execute(select(kinds).where(kinds.c.name == name)).first()
+    row = session.execute(_FIND_KIND, {"name": name}).first()
     return None if row is None else _to_kind(row)
 
 
@@ -224,21 +232,16 @@ def touch(
 
 
 def find(session: Session, job_id: str) -> JobRow | None:
-    return session.execute(select(*SHOWN).where(jobs.c.job_id == job_id)).first()
+    return session.execute(_FIND, {"job_id": job_id}).first()
 
 
 def find_by_key(session: Session, idempotency_key: str) -> JobRow | None:
-    return session.execute(select(*SHOWN).where(jobs.c.idempotency_key == idempotency_key)).first()
+    return session.execute(_FIND_BY_KEY, {"key": idempotency_key}).first()
 
 
 def count_unfinished(session: Session, owner: str, limit: int) -> int:
     """Jobs of one owner that wait or run, without the children of tasks; counted up to `limit`."""
-    some = (
-        select(jobs.c.job_id)
-        .where(jobs.c.owner == owner, jobs.c.status.in_(UNFINISHED), jobs.c.root_id == jobs.c.job_id)
-        .limit(limit)
-    )
-    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
+    return session.scalar(_COUNT_UNFINISHED, {"owner": owner, "most": limit}) or 0
 
 
 def find_with_result(session: Session, job_id: str) -> JobRow | None:
