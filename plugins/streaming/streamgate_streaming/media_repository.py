@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import bindparam, delete, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from streamgate.contracts.media import AUDIO_KIND, CHUNK_KIND, COPY_KIND, MediaPlan
@@ -15,9 +15,19 @@ from .garbage import throw_away_made
 from .protected.secrets import forget as forget_secret
 from .tables import ContentRow, MediaRow, RenditionRow, SegmentRow, SessionRow, WorkRow
 
+_LOCKED = (  # made once: each step of a version begins with it
+    select(ContentRow)
+    .where(ContentRow.content_id == bindparam("content_id"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+
 
 def content_for_update(session: Session, content_id: str) -> ContentRow:
     """The content's row, locked and as it is now, whatever of it was read before; a new one where there is none."""
+    found = session.execute(_LOCKED, {"content_id": content_id}).scalar_one_or_none()
+    if found is not None:
+        return found
     values = {
         "content_id": content_id,
         "revision": 0,
@@ -33,8 +43,7 @@ def content_for_update(session: Session, content_id: str) -> ContentRow:
         "protection_revision": 0,
     }
     session.execute(insert_into(session, ContentRow).values(values).on_conflict_do_nothing())
-    locked = select(ContentRow).where(ContentRow.content_id == content_id).with_for_update()
-    return session.execute(locked.execution_options(populate_existing=True)).scalar_one()
+    return session.execute(_LOCKED, {"content_id": content_id}).scalar_one()
 
 
 def settled_content(session: Session, content_id: str) -> ContentRow | None:
